@@ -1,0 +1,189 @@
+"""Everything that a user can cause: one tree of exceptions, each with its data and a remedy.
+
+Every class is a dataclass, so that an exception survives pickling between processes, and its text is one line that says
+what happened, to which file or argument, and what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(eq=False)
+class SegmenterError(Exception):
+    """Base of all errors that a user can cause and mend."""
+
+
+@dataclass(eq=False)
+class InvalidArgumentError(SegmenterError, ValueError):
+    """An argument has a value outside its legal range."""
+
+    argument: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.argument} {self.problem}"
+
+
+# ---- reading -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class ReadError(SegmenterError):
+    """A file cannot be used as input; ``name`` is its path as the user gave it."""
+
+    name: str
+    problem: ClassVar[str] = "cannot be read"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.problem}"
+
+
+@dataclass(eq=False)
+class MissingFileError(ReadError):
+    """There is no such file."""
+
+    problem = "no such file; check the spelling of the path"
+
+
+@dataclass(eq=False)
+class NotAFileError(ReadError):
+    """The path is a folder, a pipe, a device or a socket."""
+
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: is a {self.kind}, not a file; give the path of a photo"
+
+
+@dataclass(eq=False)
+class UnreadableFileError(ReadError):
+    """The operating system refuses the file; ``reason`` is its own word."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: cannot be opened ({self.reason}); check its permissions"
+
+
+@dataclass(eq=False)
+class EmptyFileError(ReadError):
+    """The file holds no bytes."""
+
+    problem = "is empty (0 bytes); copy or download it again"
+
+
+@dataclass(eq=False)
+class NotAPhotoError(ReadError):
+    """The content is of no format that is read."""
+
+    formats: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: is not a picture of a known format; formats read: {self.formats}"
+
+
+@dataclass(eq=False)
+class DamagedPhotoError(ReadError):
+    """The header is that of a picture, but the content cannot be decoded."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: is damaged or cut off ({self.reason}); get a whole copy of it"
+
+
+@dataclass(eq=False)
+class UnsupportedPhotoError(ReadError):
+    """The file is whole, but of a kind that cannot be segmented; ``reason`` names it and the remedy."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+@dataclass(eq=False)
+class TooManyPixelsError(ReadError):
+    """The header announces more pixels than the limit allows."""
+
+    width: int
+    height: int
+    max_pixels: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.width}×{self.height} pixels are more than the limit of {self.max_pixels:,}; "
+            f"raise it with --max-pixels {self.width * self.height}"
+        )
+
+
+@dataclass(eq=False)
+class NoPixelsError(ReadError):
+    """No pixel takes part, for instance because all are transparent."""
+
+    problem = "every pixel is fully transparent; nothing is left to segment"
+
+
+@dataclass(eq=False)
+class NotFiniteError(ReadError):
+    """Some values are NaN or infinite."""
+
+    n_values: int
+
+    def __str__(self) -> str:
+        return f"{self.name}: holds {self.n_values:,} values that are NaN or infinite; replace or mask them first"
+
+
+# ---- fitting -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class FitError(SegmenterError):
+    """A mixture cannot be fitted to these samples."""
+
+
+@dataclass(eq=False)
+class TooFewColorsError(FitError):
+    """More segments were asked for than the photo has distinct colors."""
+
+    name: str
+    n_colors: int
+    n_segments: int
+
+    def __str__(self) -> str:
+        colors = "1 distinct color" if self.n_colors == 1 else f"{self.n_colors} distinct colors"
+        return f"{self.name}: has {colors}, fewer than the {self.n_segments} segments asked for; try -k {self.n_colors}"
+
+
+# ---- writing -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class WriteError(SegmenterError):
+    """An output cannot be written; ``path`` is where it should have gone."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: cannot be written ({self.reason}); choose another place with -o"
+
+
+@dataclass(eq=False)
+class OutputExistsError(WriteError):
+    """An output is there already and may not be replaced."""
+
+    reason: str = "it exists"
+
+    def __str__(self) -> str:
+        return f"{self.path}: exists already; use --overwrite to replace it or -o to write elsewhere"
+
+
+@dataclass(eq=False)
+class OutputCollisionError(WriteError):
+    """Two inputs would write the same output, or an output would replace an input."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}; choose another folder with -o"
