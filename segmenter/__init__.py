@@ -1,3 +1,56 @@
 """Find the segments of a picture without training: Gaussian mixtures fitted by expectation maximization."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segmenter.errors import SegmenterError
+    from segmenter.io.files import read_labels
+    from segmenter.mixture.em import Fit, FitTrace
+    from segmenter.mixture.gaussian import Mixture
+    from segmenter.pipeline.recipe import Recipe
+    from segmenter.pipeline.segment import segment
+    from segmenter.regions.labels import Segment, Segmentation
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Fit": "segmenter.mixture.em",
+    "FitTrace": "segmenter.mixture.em",
+    "Mixture": "segmenter.mixture.gaussian",
+    "Recipe": "segmenter.pipeline.recipe",
+    "Segment": "segmenter.regions.labels",
+    "Segmentation": "segmenter.regions.labels",
+    "SegmenterError": "segmenter.errors",
+    "read_labels": "segmenter.io.files",
+    "segment": "segmenter.pipeline.segment",
+}
+
+__all__ = [
+    "Fit",
+    "FitTrace",
+    "Mixture",
+    "Recipe",
+    "Segment",
+    "Segmentation",
+    "SegmenterError",
+    "__version__",
+    "read_labels",
+    "segment",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562): the command line answers --help without NumPy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

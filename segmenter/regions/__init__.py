@@ -1,0 +1,1 @@
+"""Label images and what is told of their segments."""

@@ -1,0 +1,116 @@
+"""Options that more than one command takes, each in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from segmenter.errors import InvalidArgumentError
+from segmenter.features.config import COLOR_SPACES
+from segmenter.mixture.config import COVARIANCE_TYPES, INITS
+from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_RECIPE_OPTIONS = (
+    click.option(
+        "-k",
+        "--segments",
+        "n_segments",
+        type=click.IntRange(1, MAX_SEGMENTS),
+        default=Recipe.n_segments,
+        show_default=True,
+        metavar="K",
+        help="Number of segments.",
+    ),
+    click.option(
+        "--color-space",
+        type=click.Choice(COLOR_SPACES),
+        default=Recipe.color_space,
+        show_default=True,
+        help="What colors are compared in.",
+    ),
+    click.option(
+        "--covariance",
+        "covariance_type",
+        type=click.Choice(COVARIANCE_TYPES),
+        default=Recipe.covariance_type,
+        show_default=True,
+        help="Shape of the color clusters.",
+    ),
+    click.option(
+        "--init", type=click.Choice(INITS), default=Recipe.init, show_default=True, help="How starts are drawn."
+    ),
+    click.option(
+        "--restarts",
+        type=click.IntRange(min=1),
+        default=Recipe.restarts,
+        show_default=True,
+        metavar="N",
+        help="Starts that are tried; the best is kept.",
+    ),
+    click.option(
+        "--tolerance",
+        type=click.FloatRange(min=0, min_open=True),
+        default=Recipe.tolerance,
+        show_default=True,
+        metavar="NATS",
+        help="Stop when a step gains less log-likelihood per pixel.",
+    ),
+    click.option(
+        "--max-iterations",
+        type=click.IntRange(min=1),
+        default=Recipe.max_iterations,
+        show_default=True,
+        metavar="N",
+        help="Stop after so many steps.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=Recipe.seed,
+        show_default=True,
+        metavar="N",
+        help="Same seed, same segments.",
+    ),
+)
+
+
+def recipe_options(command: Command) -> Command:
+    """Add every option that the segments depend on; the command receives them as one ``recipe``."""
+
+    @wraps(command)
+    def with_recipe(
+        *arguments: Any,
+        n_segments: int,
+        color_space: Any,
+        covariance_type: Any,
+        init: Any,
+        restarts: int,
+        tolerance: float,
+        max_iterations: int,
+        seed: int,
+        **others: Any,
+    ) -> Any:
+        try:
+            recipe = Recipe(
+                n_segments=n_segments,
+                color_space=color_space,
+                covariance_type=covariance_type,
+                init=init,
+                restarts=restarts,
+                tolerance=tolerance,
+                max_iterations=max_iterations,
+                seed=seed,
+            )
+        except InvalidArgumentError as error:
+            raise click.UsageError(str(error)) from error
+        return command(*arguments, recipe=recipe, **others)
+
+    decorated: Any = with_recipe
+    for option in reversed(_RECIPE_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]

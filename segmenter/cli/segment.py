@@ -1,0 +1,177 @@
+"""``segmenter segment``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from segmenter.cli import EXIT_FAILED, complain
+from segmenter.cli.options import recipe_options
+from segmenter.errors import SegmenterError
+from segmenter.pipeline.recipe import Recipe
+
+if TYPE_CHECKING:
+    from segmenter.pipeline.job import FigureFormat, Job, JobResult
+
+STREAM = Path("-")
+MAX_SHARES = 6
+"""Shares that fit the line of a photo; of more segments the largest and the smallest are told."""
+
+
+@click.command(name="segment")
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("outputs"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Where results go; - writes the label image of one photo to standard output.",
+)
+@recipe_options
+@click.option("--figure/--no-figure", default=True, show_default=True, help="Draw photo and segments side by side.")
+@click.option("--figure-format", type=click.Choice(["png", "pdf", "svg"]), default="png", show_default=True)
+@click.option(
+    "--dpi",
+    type=click.IntRange(50, 1200),
+    default=300,
+    show_default=True,
+    help="Resolution of the figure, in pixels per inch.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=500_000_000,
+    show_default=True,
+    metavar="N",
+    help="Refuse larger pictures before they are decoded.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, one line a photo.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell how the fit went, and of each segment.")
+def command(
+    photos: tuple[Path, ...],
+    output: Path,
+    recipe: Recipe,
+    figure: bool,
+    figure_format: FigureFormat,
+    dpi: int,
+    overwrite: bool,
+    max_pixels: int,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Segment each PHOTO by the colors of its pixels.
+
+    \b
+    Writes to the output folder:
+      NAME.labels.png    the label of each pixel, 1 to K; 0 = transparent
+      NAME.segments.png  each segment in its mean color
+      NAME.figure.png    photo and segments side by side
+      NAME.json          options, mixture, log-likelihoods, segments
+
+    A PHOTO of - is read from standard input.
+    """
+    check_streams(photos, output, as_json)
+    from segmenter.pipeline.job import FigureOptions, compute_job, encode_label_image, plan_jobs, run_job
+
+    options = FigureOptions(figure_format, dpi) if figure else None
+    jobs = plan_jobs(
+        [Path("stdin") if photo == STREAM else photo for photo in photos],
+        output,
+        recipe,
+        figure_options=options,
+        max_pixels=max_pixels,
+        overwrite=overwrite or output == STREAM,
+    )
+    n_failed = 0
+    for photo, job in zip(photos, jobs, strict=True):
+        stream: BinaryIO | None = sys.stdin.buffer if photo == STREAM else None
+        started = time.perf_counter()
+        try:
+            result = compute_job(job, stream) if output == STREAM else run_job(job, stream)
+        except SegmenterError as error:
+            n_failed += 1
+            complain(str(error))
+            if as_json:
+                click.echo(json.dumps({"input": {"name": job.source.name}, "error": str(error)}))
+            continue
+        if output == STREAM:
+            sys.stdout.buffer.write(encode_label_image(result.segmentation))
+            sys.stdout.buffer.flush()
+        if as_json:
+            click.echo(json.dumps({**result.record, "outputs": [str(path) for path in job.outputs]}))
+        if not quiet:
+            tell(result, job, time.perf_counter() - started, to_stdout=output == STREAM, verbose=verbose)
+    sys.exit(EXIT_FAILED if n_failed else 0)
+
+
+def check_streams(photos: Sequence[Path], output: Path, as_json: bool) -> None:
+    """Raise UsageError where - cannot be meant."""
+    if photos.count(STREAM) > 1:
+        raise click.UsageError("standard input (-) can be read once only")
+    if output != STREAM:
+        return
+    if len(photos) > 1:
+        raise click.UsageError("-o - writes one label image; give one photo, or a folder as output")
+    if as_json:
+        raise click.UsageError("-o - and --json both want standard output; give a folder as output")
+    if sys.stdout.isatty():
+        raise click.UsageError("-o - writes a PNG; send it to a file or a program, not to the terminal")
+
+
+def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
+    """Tell a person what was found: one line, the notes, and on request the details."""
+    segments, trace = result.segmentation.segments, result.segmentation.trace
+    shares = [100 * segment.share for segment in segments]
+    if len(shares) == 1:
+        found = "1 segment"
+    elif len(shares) <= MAX_SHARES:
+        found = f"{len(shares)} segments of {', '.join(f'{share:.1f}' for share in shares)} %"
+    else:
+        found = f"{len(shares)} segments of {max(shares):.1f} to {min(shares):.1f} %"
+    place = "" if to_stdout else f" -> {job.record.with_suffix('')}.*"
+    say(f"{job.source.name}: {found} in {seconds:.2f} s{place}")
+    for note in notes_on(result):
+        say(f"  note: {note}")
+    if not verbose:
+        return
+    record = result.record
+    image = record["input"]
+    say(f"  {image['width']}×{image['height']} pixels of {image['channels']}×{image['dtype']}")
+    say(
+        f"  {trace.stop} after {trace.n_iterations} iterations, log-likelihood {trace.log_likelihoods[-1]:.4f} per pixel"
+    )
+    if len(trace.restarts) > 1:
+        spread = trace.restarts.max() - trace.restarts.min()
+        say(f"  best of {len(trace.restarts)} starts, which lie {spread:.4f} nats per pixel apart")
+    for segment in segments:
+        say(f"  {segment.label:5d}  {100 * segment.share:5.1f} %  {segment.hex_color}  {segment.n_pixels:,} pixels")
+
+
+def notes_on(result: JobResult) -> list[str]:
+    """Return what a person should know before trusting the segments."""
+    segments, trace = result.segmentation.segments, result.segmentation.trace
+    notes = list(result.photo.notes)
+    if not trace.converged:
+        notes.append(f"not converged after {trace.n_iterations} iterations; raise --max-iterations")
+    if trace.n_died:
+        notes.append(f"{trace.n_died} of {trace.n_died + len(segments)} components died out; {len(segments)} are left")
+    empty = [str(segment.label) for segment in segments if segment.n_pixels == 0]
+    if empty:
+        notes.append(f"no pixel is most probably of segment {', '.join(empty)}")
+    return notes
+
+
+def say(line: str) -> None:
+    """Print one line for people, on standard error."""
+    click.echo(line, err=True)

@@ -1,0 +1,88 @@
+"""Colors as feature vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from segmenter.arrays import Floats, Pixels
+from segmenter.features.config import ColorSpace
+
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+"""Weights of red, green and blue, ITU-R BT.709; taken on sRGB values as they are."""
+
+CHANNELS: dict[ColorSpace, tuple[str, ...]] = {
+    "rgb": ("red", "green", "blue"),
+    "lab": ("L*", "a*", "b*"),
+    "hsv": ("chroma × cos hue", "chroma × sin hue", "value"),
+}
+GRAY_CHANNEL: dict[ColorSpace, tuple[int, str]] = {"rgb": (0, "gray"), "lab": (0, "L*"), "hsv": (2, "value")}
+"""The one feature that tells grays apart: its column and its name."""
+
+
+@dataclass(frozen=True, eq=False)
+class ColorFeatures:
+    """One feature vector for each color."""
+
+    values: Floats  # (M, D)
+    channels: tuple[str, ...]  # names of the D features
+
+
+def unit_range(colors: Pixels) -> Floats:
+    """Return colors as numbers from 0 to 1: unsigned integers divided by their largest value, floats as they are."""
+    if colors.dtype.kind == "u":
+        return colors / np.float64(np.iinfo(colors.dtype).max)
+    return colors.astype(np.float64)
+
+
+def color_features(colors: Pixels, color_space: ColorSpace) -> ColorFeatures:
+    """Return the features of colors.
+
+    ``rgb``: sRGB from 0 to 1. ``lab``: CIELAB (D65), L* to 100. ``hsv``: the cone of hue, saturation and value;
+    hue is an angle, so it enters as a direction, and red at 359° is next to red at 1°. Colors that are all gray,
+    whether the file says so or not, have one feature: three equal ones would tell a mixture no more, but weigh on it.
+
+    Parameters
+    ----------
+    colors : ndarray of shape (M, C), uint8, uint16 or float32 from 0 to 1
+        C = 1 gray or 3 sRGB.
+    color_space : {"rgb", "lab", "hsv"}
+
+    Returns
+    -------
+    ColorFeatures
+    """
+    rgb = np.broadcast_to(unit_range(colors), (len(colors), 3))
+    if color_space == "rgb":
+        values = rgb
+    elif color_space == "lab":
+        values = rgb_to_lab(rgb)
+    else:
+        values = rgb_to_hsv_cone(rgb)
+    if (colors == colors[:, :1]).all():
+        gray, name = GRAY_CHANNEL[color_space]
+        return ColorFeatures(np.ascontiguousarray(values[:, gray : gray + 1]), (name,))
+    return ColorFeatures(values, CHANNELS[color_space])
+
+
+def rgb_to_lab(rgb: Floats) -> Floats:
+    """Return CIELAB, shape (M, 3), of sRGB from 0 to 1, shape (M, 3)."""
+    from skimage.color import rgb2lab  # SciPy comes with it
+
+    return np.asarray(rgb2lab(rgb[None])[0], dtype=np.float64)
+
+
+def rgb_to_hsv_cone(rgb: Floats) -> Floats:
+    """Return (S V cos H, S V sin H, V), shape (M, 3), of sRGB from 0 to 1, shape (M, 3)."""
+    from skimage.color import rgb2hsv
+
+    hue, saturation, value = rgb2hsv(rgb[None])[0].T
+    chroma, angle = saturation * value, 2 * np.pi * hue
+    return np.stack([chroma * np.cos(angle), chroma * np.sin(angle), value], axis=1)
+
+
+def luminance(colors: Pixels) -> Floats:
+    """Return the luminance of colors (M, C), from 0 to 1, shape (M,)."""
+    unit = unit_range(colors)
+    return unit[:, 0] if unit.shape[1] == 1 else unit @ LUMINANCE

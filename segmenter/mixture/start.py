@@ -1,0 +1,104 @@
+"""Starting mixtures, drawn from the samples by a random generator."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.arrays import Floats
+from segmenter.mixture.config import FitConfig
+from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.m_step import covariances, m_step
+from segmenter.mixture.prior import CovariancePrior
+from segmenter.mixture.statistics import Blocks, SufficientStatistics
+
+
+def draw_start(blocks: Blocks, config: FitConfig, prior: CovariancePrior, generator: np.random.Generator) -> Mixture:
+    """Return a starting mixture of the kind that the configuration names."""
+    if config.init == "random":
+        return random_start(blocks, config, prior, generator)
+    return k_means_plus_plus_start(blocks, config, prior, generator)
+
+
+def random_start(blocks: Blocks, config: FitConfig, prior: CovariancePrior, generator: np.random.Generator) -> Mixture:
+    """Return the classic random start: means from the data, random positive semi-definite covariances, weights 1/K.
+
+    A covariance is G Gᵀ / D in units of the standard deviations of the features, G a D×D matrix of standard normal
+    numbers, plus the floor of the prior.
+    """
+    n_components, n_features = config.n_components, len(blocks.origin)
+    weights = np.full(n_components, 1 / n_components)
+    chosen = generator.choice(len(blocks.weights), n_components, replace=False, p=blocks.weights / blocks.weights.sum())
+    g = generator.standard_normal((n_components, n_features, n_features)) * np.sqrt(blocks.variances)[:, None]
+    scatter = g @ g.transpose(0, 2, 1) / n_features
+    return Mixture(
+        weights,
+        blocks.origin + blocks.centred[:, chosen].T,
+        covariances(scatter, weights, prior, config.covariance_type),
+        config.covariance_type,
+    )
+
+
+def k_means_plus_plus_start(
+    blocks: Blocks, config: FitConfig, prior: CovariancePrior, generator: np.random.Generator
+) -> Mixture:
+    """Return the mixture of the clusters around K seeds, each sample in the cluster of its nearest seed."""
+    scaled = blocks.centred / np.sqrt(blocks.variances)[:, None]
+    cluster = k_means_plus_plus(scaled, blocks.weights, config.n_components, generator)
+    sums = np.zeros((config.n_components, 0))
+    first = 0
+    for phi, weights in blocks:
+        n = len(weights)
+        one_hot = (cluster[first : first + n] == np.arange(config.n_components)[:, None]) * weights
+        sums = one_hot @ phi.T if first == 0 else sums + one_hot @ phi.T
+        first += n
+    return m_step(SufficientStatistics(sums, 0.0, blocks.total_weight, blocks.origin), prior, config.covariance_type)
+
+
+def k_means_plus_plus(
+    points: Floats, weights: Floats, n_clusters: int, generator: np.random.Generator
+) -> NDArray[np.intp]:
+    """Return the cluster of each point around seeds drawn by k-means++ (Arthur and Vassilvitskii 2007).
+
+    Each further seed is drawn with a probability proportional to weight × squared distance to the nearest seed so far;
+    of 2 + ln K candidates the one that lowers the sum of these most is taken.
+
+    Parameters
+    ----------
+    points : ndarray of shape (D, N), float64
+        At least `n_clusters` of them differ.
+    weights : ndarray of shape (N,), float64
+    n_clusters : int
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (N,), intp
+        0…K−1; every cluster holds at least its seed.
+    """
+    n_candidates = 2 + int(np.log(n_clusters))
+    cluster = np.zeros(points.shape[1], dtype=np.intp)
+    seed = draw(weights, generator, 1)[0]
+    distances = squared_distances(points, seed)
+    for k in range(1, n_clusters):
+        candidates = [
+            (seed, np.minimum(squared_distances(points, seed), distances))
+            for seed in draw(weights * distances, generator, n_candidates)
+        ]
+        _, nearest = min(candidates, key=lambda candidate: float(weights @ candidate[1]))
+        cluster[nearest < distances] = k
+        distances = nearest
+    return cluster
+
+
+def squared_distances(points: Floats, i: int) -> Floats:
+    """Return the squared Euclidean distances of all points (D, N) to point i, shape (N,)."""
+    differences = points - points[:, i : i + 1]
+    return np.asarray(np.einsum("dn,dn->n", differences, differences))
+
+
+def draw(mass: Floats, generator: np.random.Generator, n: int) -> list[int]:
+    """Return n indices, each with probability proportional to its mass, by inversion of the cumulative sum."""
+    cumulative = np.cumsum(mass)
+    indices = np.searchsorted(cumulative, generator.random(n) * cumulative[-1], side="right")
+    return [int(i) for i in indices]

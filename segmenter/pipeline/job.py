@@ -1,0 +1,249 @@
+"""A job: one photo from file to files. It carries paths and plain values only, so that it can travel to a worker."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeAlias
+
+from segmenter import __version__
+from segmenter.errors import OutputCollisionError, OutputExistsError
+from segmenter.io.files import MAX_INDEX, encode_labels, encode_segments, write_files
+from segmenter.io.photo import Photo, read_photo
+from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.segment import segment_photo
+from segmenter.regions.labels import Segmentation
+from segmenter.render.paint import display_rgb, mean_colors
+from segmenter.render.palette import palette
+
+SCHEMA = 1
+"""Version of the JSON record; raised when the meaning of a field changes."""
+
+FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """How the side-by-side figure is drawn; the segments do not depend on it."""
+
+    figure_format: FigureFormat = "png"
+    dpi: int = 300
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with one photo."""
+
+    source: Path
+    labels: Path
+    segments: Path
+    record: Path
+    figure: Path | None  # None = no figure
+    recipe: Recipe
+    figure_options: FigureOptions
+    max_pixels: int
+    overwrite: bool
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Everything that is written, the record last."""
+        figure = () if self.figure is None else (self.figure,)
+        return (self.labels, self.segments, *figure, self.record)
+
+
+@dataclass(frozen=True, eq=False)
+class JobResult:
+    """What a job found; small but for the label image."""
+
+    record: Mapping[str, Any]  # the content of NAME.json
+    segmentation: Segmentation
+    photo: Photo
+
+
+def plan_jobs(
+    sources: Sequence[Path],
+    folder: Path,
+    recipe: Recipe,
+    *,
+    figure_options: FigureOptions | None,
+    max_pixels: int,
+    overwrite: bool,
+) -> tuple[Job, ...]:
+    """Name every output of every photo, before any work is done.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+    folder : Path
+        Where the outputs go; made when the first is written.
+    recipe : Recipe
+    figure_options : FigureOptions or None
+        None draws no figure.
+    max_pixels : int
+    overwrite : bool
+        Whether files that exist may be replaced.
+
+    Raises
+    ------
+    OutputCollisionError
+        Two photos would write the same file, or an output would replace a photo.
+    OutputExistsError
+        An output exists and may not be replaced.
+    """
+    jobs = tuple(
+        plan_job(source, folder, recipe, figure_options=figure_options, max_pixels=max_pixels, overwrite=overwrite)
+        for source in sources
+    )
+    inputs = {os.path.realpath(source) for source in sources}
+    written: dict[str, Path] = {}
+    for job in jobs:
+        for path in job.outputs:
+            place = os.path.realpath(path)
+            if place in inputs:
+                raise OutputCollisionError(str(path), "would replace an input")
+            if place in written:
+                raise OutputCollisionError(str(path), f"would be written for both {written[place]} and {job.source}")
+            written[place] = job.source
+    if not overwrite:
+        for job in jobs:
+            for path in job.outputs:
+                if os.path.lexists(path):
+                    raise OutputExistsError(str(path))
+    return jobs
+
+
+def plan_job(
+    source: Path,
+    folder: Path,
+    recipe: Recipe,
+    *,
+    figure_options: FigureOptions | None,
+    max_pixels: int,
+    overwrite: bool,
+) -> Job:
+    """Name the outputs of one photo: NAME.labels.png and so on, NAME being the file name without its extension."""
+    name = source.stem
+    return Job(
+        source=source,
+        labels=folder / f"{name}.labels.png",
+        segments=folder / f"{name}.segments.png",
+        record=folder / f"{name}.json",
+        figure=None if figure_options is None else folder / f"{name}.figure.{figure_options.figure_format}",
+        recipe=recipe,
+        figure_options=figure_options or FigureOptions(),
+        max_pixels=max_pixels,
+        overwrite=overwrite,
+    )
+
+
+def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
+    """Read, segment, draw and write one photo.
+
+    Parameters
+    ----------
+    job : Job
+    stream : binary file, optional
+        Where to read the photo from, instead of the path of the job.
+
+    Raises
+    ------
+    SegmenterError
+        Nothing of this photo was written.
+    """
+    result = compute_job(job, stream)
+    labels, colors = result.segmentation.labels, mean_colors(result.segmentation.segments)
+    files = {
+        job.labels: encode_label_image(result.segmentation),
+        job.segments: encode_segments(labels, colors),
+    }
+    if job.figure is not None:
+        files[job.figure] = draw_figure(result, job)
+    files[job.record] = (json.dumps(result.record, indent=1, ensure_ascii=False) + "\n").encode()
+    write_files(files, overwrite=job.overwrite)
+    return result
+
+
+def compute_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
+    """Read and segment one photo, and write nothing."""
+    photo = read_photo(stream or job.source, name=str(job.source), max_pixels=job.max_pixels)
+    segmentation = segment_photo(photo, job.recipe)
+    return JobResult(describe(photo, segmentation, job.recipe), segmentation, photo)
+
+
+def encode_label_image(segmentation: Segmentation) -> bytes:
+    """Return the label image as PNG, in the colors of the palette."""
+    return encode_labels(segmentation.labels, palette(min(segmentation.n_labels, MAX_INDEX)))
+
+
+def draw_figure(result: JobResult, job: Job) -> bytes:
+    """Return the photo and its segments side by side, as the content of a file."""
+    from segmenter.render.figure import encode_figure, segments_figure  # matplotlib takes half a second to import
+
+    segmentation = result.segmentation
+    figure = segments_figure(
+        display_rgb(result.photo.pixels),
+        segmentation.labels,
+        mean_colors(segmentation.segments),
+        [segment.n_pixels / segmentation.labels.size for segment in segmentation.segments],
+        dpi=job.figure_options.dpi,
+    )
+    description = json.dumps({"recipe": result.record["recipe"], "input": result.record["input"]}, ensure_ascii=True)
+    return encode_figure(
+        figure,
+        job.figure_options.figure_format,
+        metadata={"Software": f"segmenter {__version__}", "Title": job.source.name, "Description": description},
+    )
+
+
+def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe) -> dict[str, Any]:
+    """Return the record of a run as plain values: enough to repeat it, and all that was found.
+
+    It holds no time and no folder, so that the same photo and recipe give the same bytes anywhere.
+    """
+    mixture, trace = segmentation.mixture, segmentation.trace
+    height, width = segmentation.labels.shape
+    return {
+        "schema": SCHEMA,
+        "software": f"segmenter {__version__}",
+        "input": {
+            "name": Path(photo.name).name,
+            "sha256": photo.digest,
+            "width": width,
+            "height": height,
+            "channels": photo.pixels.shape[2],
+            "dtype": str(photo.pixels.dtype),
+            "notes": list(photo.notes),
+        },
+        "recipe": asdict(recipe),
+        "fit": {
+            "n_iterations": trace.n_iterations,
+            "stop": trace.stop,
+            "log_likelihoods": trace.log_likelihoods.tolist(),
+            "objectives": trace.objectives.tolist(),
+            "restarts": trace.restarts.tolist(),
+            "restarts_on_cells": trace.screened,
+            "n_died": trace.n_died,
+            "collapsed": list(trace.collapsed),
+        },
+        "mixture": {
+            "covariance_type": mixture.covariance_type,
+            "features": list(segmentation.channels),
+            "weights": mixture.weights.tolist(),
+            "means": mixture.means.tolist(),
+            "covariances": mixture.covariances.tolist(),
+        },
+        "unlabeled_pixels": segmentation.labels.size - sum(segment.n_pixels for segment in segmentation.segments),
+        "segments": [
+            {
+                "label": segment.label,
+                "pixels": segment.n_pixels,
+                "share": segment.share,
+                "color": segment.hex_color,
+                "mean_rgb": [255 * value for value in segment.mean_rgb],
+            }
+            for segment in segmentation.segments
+        ],
+    }

@@ -1,0 +1,58 @@
+"""The recipe: every option that the segments depend on, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from segmenter.errors import InvalidArgumentError
+from segmenter.features.config import COLOR_SPACES, ColorSpace
+from segmenter.mixture.config import CovarianceType, FitConfig, Init
+
+MAX_SEGMENTS = 65_535
+"""Labels have to fit 16 bits."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every option of a run. The same photo and the same recipe give the same segments.
+
+    Attributes
+    ----------
+    n_segments : int, from 1 to 65,535
+        K.
+    color_space : {"rgb", "lab", "hsv"}
+        What the colors are compared in, see `segmenter.features.color.color_features`.
+    covariance_type, init, restarts, tolerance, max_iterations, covariance_floor, seed
+        See `segmenter.mixture.config.FitConfig`.
+    """
+
+    n_segments: int = 4
+    color_space: ColorSpace = "rgb"
+    covariance_type: CovarianceType = FitConfig.covariance_type
+    init: Init = FitConfig.init
+    restarts: int = FitConfig.restarts
+    tolerance: float = FitConfig.tolerance
+    max_iterations: int = FitConfig.max_iterations
+    covariance_floor: float = FitConfig.covariance_floor
+    seed: int = FitConfig.seed
+
+    def __post_init__(self) -> None:
+        """Raise InvalidArgumentError for the first option outside its range."""
+        if not 1 <= self.n_segments <= MAX_SEGMENTS:
+            raise InvalidArgumentError("n_segments", f"is {self.n_segments}; give 1 to {MAX_SEGMENTS}")
+        if self.color_space not in COLOR_SPACES:
+            raise InvalidArgumentError("color_space", f"is {self.color_space!r}; give one of {', '.join(COLOR_SPACES)}")
+        self.fit_config()
+
+    def fit_config(self) -> FitConfig:
+        """Return the options of the fit."""
+        return FitConfig(
+            n_components=self.n_segments,
+            covariance_type=self.covariance_type,
+            init=self.init,
+            restarts=self.restarts,
+            tolerance=self.tolerance,
+            max_iterations=self.max_iterations,
+            covariance_floor=self.covariance_floor,
+            seed=self.seed,
+        )

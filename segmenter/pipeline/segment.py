@@ -1,0 +1,151 @@
+"""From a photo to its segments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from segmenter.arrays import Labels, Samples
+from segmenter.errors import TooFewColorsError
+from segmenter.features.color import color_features, luminance, unit_range
+from segmenter.features.config import ColorSpace
+from segmenter.features.distinct import DistinctColors, distinct_colors
+from segmenter.io.photo import Photo, photo_from_array, photo_from_image, read_photo
+from segmenter.mixture.config import CovarianceType, Init
+from segmenter.mixture.em import Fit, fit
+from segmenter.mixture.gaussian import Mixture, component_averages, predict
+from segmenter.pipeline.recipe import Recipe
+from segmenter.regions.labels import Segment, Segmentation
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def segment(
+    image: str | Path | Image | NDArray[Any],
+    n_segments: int = Recipe.n_segments,
+    *,
+    color_space: ColorSpace = Recipe.color_space,
+    covariance_type: CovarianceType = Recipe.covariance_type,
+    init: Init = Recipe.init,
+    restarts: int = Recipe.restarts,
+    tolerance: float = Recipe.tolerance,
+    max_iterations: int = Recipe.max_iterations,
+    covariance_floor: float = Recipe.covariance_floor,
+    seed: int = Recipe.seed,
+) -> Segmentation:
+    """Find the segments of an image: cluster the colors of its pixels with a Gaussian mixture fitted by EM.
+
+    Parameters
+    ----------
+    image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
+        Arrays are uint8, uint16, or floats from 0 to 1. Fully transparent pixels take no part.
+    n_segments : int
+        K, from 1 to the number of distinct colors.
+    color_space : {"rgb", "lab", "hsv"}
+    covariance_type : {"full", "tied", "diag", "spherical"}
+    init : {"k-means++", "random"}
+    restarts : int
+        Starts that are tried; the best is kept.
+    tolerance : float, nats per pixel
+        The fit ends when a step raises the average log-likelihood by less.
+    max_iterations : int
+    covariance_floor : float
+        Strength of the prior that keeps covariances from collapsing, relative to the variance of the colors.
+    seed : int
+        The same seed gives the same segments.
+
+    Returns
+    -------
+    Segmentation
+        ``labels`` (H, W) int32 with 1…K, dark segments first, 0 = took no part; ``segments``; ``mixture``; ``trace``.
+
+    Raises
+    ------
+    ReadError
+        The file or array is no usable picture.
+    TooFewColorsError
+        It has fewer than K distinct colors.
+    InvalidArgumentError
+        An option is outside its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import segmenter
+    >>> image = np.zeros((4, 6, 3), np.uint8)
+    >>> image[:, 3:] = 200
+    >>> segmenter.segment(image, 2).labels[0]
+    array([1, 1, 1, 2, 2, 2], dtype=int32)
+    """
+    recipe = Recipe(
+        n_segments=n_segments,
+        color_space=color_space,
+        covariance_type=covariance_type,
+        init=init,
+        restarts=restarts,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        covariance_floor=covariance_floor,
+        seed=seed,
+    )
+    if isinstance(image, str | Path):
+        photo = read_photo(Path(image))
+    elif isinstance(image, np.ndarray):
+        photo = photo_from_array(image)
+    else:
+        photo = photo_from_image(image)
+    return segment_photo(photo, recipe)
+
+
+def segment_photo(photo: Photo, recipe: Recipe) -> Segmentation:
+    """Return the segments of a photo: distinct colors → features → mixture → a label for each color → label image.
+
+    Raises
+    ------
+    TooFewColorsError
+        The photo has fewer distinct colors than segments were asked for.
+    """
+    distinct = distinct_colors(photo.pixels, photo.mask)
+    if len(distinct.colors) < recipe.n_segments:
+        raise TooFewColorsError(photo.name, len(distinct.colors), recipe.n_segments)
+    features = color_features(distinct.colors, recipe.color_space)
+    samples = Samples(features.values, distinct.counts)
+    with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
+        found = sort_by_luminance(fit(samples, recipe.fit_config()), samples, distinct)
+        color_labels = predict(found.mixture, features.values)
+    return Segmentation(
+        labels=distinct.spread(color_labels),
+        segments=describe_segments(found.mixture, samples, distinct, color_labels),
+        fit=found,
+        channels=features.channels,
+    )
+
+
+def sort_by_luminance(found: Fit, samples: Samples, distinct: DistinctColors) -> Fit:
+    """Return the fit with its components from dark to bright."""
+    brightness = component_averages(found.mixture, samples, luminance(distinct.colors)[:, None])[:, 0]
+    return found.reordered(np.argsort(brightness, kind="stable"))
+
+
+def describe_segments(
+    mixture: Mixture, samples: Samples, distinct: DistinctColors, color_labels: Labels
+) -> tuple[Segment, ...]:
+    """Return what is told of each segment; one that won no pixel gets the mean color of its component."""
+    unit = np.broadcast_to(unit_range(distinct.colors), (len(color_labels), 3))
+    n_bins = mixture.n_components + 1
+    n_pixels = np.bincount(color_labels, distinct.counts, n_bins)[1:]
+    sums = np.stack([np.bincount(color_labels, distinct.counts * channel, n_bins)[1:] for channel in unit.T], axis=1)
+    if n_pixels.all():
+        means = sums / n_pixels[:, None]
+    else:
+        averages = component_averages(mixture, samples, unit)
+        means = np.where(n_pixels[:, None] > 0, sums / np.maximum(n_pixels, 1)[:, None], averages)
+    return tuple(
+        Segment(k, int(n), float(n / n_pixels.sum()), (float(mean[0]), float(mean[1]), float(mean[2])))
+        for k, (n, mean) in enumerate(zip(n_pixels, means, strict=True), start=1)
+    )

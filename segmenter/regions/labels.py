@@ -1,0 +1,55 @@
+"""Label images: 1…K name the segments, 0 means no label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from segmenter.arrays import Labels
+from segmenter.mixture.em import Fit, FitTrace
+from segmenter.mixture.gaussian import Mixture
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What is told of one segment."""
+
+    label: int  # 1…K
+    n_pixels: int
+    share: float  # of the pixels that take part, 0 to 1
+    mean_rgb: tuple[float, float, float]  # mean sRGB color of its pixels, 0 to 1; of its component where it has none
+
+    @property
+    def rgb8(self) -> tuple[int, int, int]:
+        """The mean color in 8 bits a channel."""
+        red, green, blue = (round(255 * min(max(value, 0.0), 1.0)) for value in self.mean_rgb)
+        return red, green, blue
+
+    @property
+    def hex_color(self) -> str:
+        """The mean color as in CSS."""
+        return "#{:02x}{:02x}{:02x}".format(*self.rgb8)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A segmented photo."""
+
+    labels: Labels  # (H, W), 1…K, dark segments first; 0 = no label
+    segments: tuple[Segment, ...]  # K, in the order of their labels
+    fit: Fit  # component k of the mixture is segment k
+    channels: tuple[str, ...]  # names of the D features
+
+    @property
+    def n_labels(self) -> int:
+        """K."""
+        return len(self.segments)
+
+    @property
+    def mixture(self) -> Mixture:
+        """The fitted mixture."""
+        return self.fit.mixture
+
+    @property
+    def trace(self) -> FitTrace:
+        """How the fit went."""
+        return self.fit.trace
