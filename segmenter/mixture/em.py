@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -18,11 +19,20 @@ from segmenter.mixture.statistics import Blocks, SufficientStatistics, binned, b
 
 Stop: TypeAlias = Literal["converged", "iteration limit"]
 
-SCREENING_BINS = 16
+SCREENING_BINS = 32
 """Cells an axis on which restarts are compared, for samples of at most three features."""
 
-SCREENING_GAIN = 8
+SCREENING_GAIN = 4
 """Restarts are screened on cells only where these are fewer than the samples by this factor."""
+
+MANY_SAMPLES = 1000
+"""With fewer samples every start runs on all of them."""
+
+N_FINALISTS = 2
+"""Runs that go on from the cells to all samples; they halve what screening loses against full runs of every start."""
+
+SAME_OPTIMUM = 10
+"""Runs whose objectives differ by less than this multiple of the tolerance count as the same optimum."""
 
 COLLAPSED = 4.0
 """A component has collapsed where some variance is below this multiple of the floor of the prior."""
@@ -58,6 +68,11 @@ class Fit:
     mixture: Mixture
     trace: FitTrace
 
+    @property
+    def objective(self) -> float:
+        """Return the final objective, nats per sample."""
+        return float(self.trace.objectives[-1])
+
     def reordered(self, order: NDArray[np.intp]) -> Fit:
         """Return the same fit with component ``order[0]`` (from 0) first, ``order[1]`` second, and so on."""
         rank = np.argsort(order)
@@ -68,8 +83,8 @@ class Fit:
 def fit(samples: Samples, config: FitConfig, start: Mixture | None = None) -> Fit:
     """Fit a mixture by EM, from a given start or from the best of several drawn ones.
 
-    Drawn starts are screened: each runs to convergence on a few hundred cells that stand for the samples, and only the
-    best goes on with all samples. Where there are few samples anyway, every start runs on all of them.
+    Drawn starts are screened: each runs to convergence on some thousand cells that stand for the samples, and only the
+    best two go on with all samples. Where there are few samples anyway, every start runs on all of them.
 
     A component whose mass falls below half the lightest sample has died; it is removed, and the trace tells.
     What it explained is less than a sample, so the objective falls by no more than rounding.
@@ -91,31 +106,30 @@ def fit(samples: Samples, config: FitConfig, start: Mixture | None = None) -> Fi
     prior = CovariancePrior(config.covariance_floor, blocks.variances)
     if start is not None:
         return climb(blocks, start, config, prior)
-    screen = screening_cells(blocks, config.n_components) or blocks
-    best: Fit | None = None
-    objectives = []
+    cells = screening_cells(blocks, config.n_components)
+    runs = []
     for restart in range(config.restarts):
         generator = np.random.default_rng([config.seed, restart])
-        run = climb(screen, draw_start(screen, config, prior, generator), config, prior)
-        objectives.append(run.trace.objectives[-1])
-        if best is None or run.trace.objectives[-1] > best.trace.objectives[-1]:
-            best = run
-    assert best is not None  # there is at least one restart
-    screened = screen is not blocks
-    final = climb(blocks, best.mixture, config, prior) if screened else best
-    trace = replace(
-        final.trace,
-        restarts=np.array(objectives),
-        screened=screened,
-        n_died=config.n_components - final.mixture.n_components,
-    )
-    return Fit(final.mixture, trace)
+        runs.append(climb(cells or blocks, draw_start(cells or blocks, config, prior, generator), config, prior))
+    objectives = np.array([run.objective for run in runs])
+    if cells is not None:
+        runs = [climb(blocks, run.mixture, config, prior) for run in finalists(runs, config.tolerance)]
+    best = max(runs, key=lambda run: run.objective)
+    n_died = config.n_components - best.mixture.n_components
+    return Fit(best.mixture, replace(best.trace, restarts=objectives, screened=cells is not None, n_died=n_died))
+
+
+def finalists(runs: Sequence[Fit], tolerance: float) -> list[Fit]:
+    """Return the best of the screened runs, and the best of those that stand clearly elsewhere."""
+    best, *others = sorted(runs, key=lambda run: run.objective, reverse=True)
+    elsewhere = [run for run in others if best.objective - run.objective > SAME_OPTIMUM * tolerance]
+    return [best, *elsewhere[: N_FINALISTS - 1]]
 
 
 def screening_cells(blocks: Blocks, n_components: int) -> Blocks | None:
     """Return cells on which starts can be compared, or None where they would save nothing or hide a component."""
     n_features, n_samples = blocks.centred.shape
-    if n_features > 3 or n_samples < SCREENING_GAIN * SCREENING_BINS:
+    if n_features > 3 or n_samples < MANY_SAMPLES:
         return None
     cells = binned(blocks, SCREENING_BINS)
     n_cells = len(cells.weights)

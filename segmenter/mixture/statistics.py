@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from segmenter.arrays import Bools, Floats, Samples
-from segmenter.mixture.gaussian import BLOCK, monomials, square_index
+from segmenter.mixture.gaussian import BLOCK, monomials, pairs, square_index
 from segmenter.mixture.prior import scale_of
 
 KEPT_MONOMIALS = 4_000_000
@@ -123,9 +124,12 @@ def binned(blocks: Blocks, n_bins: int) -> Blocks:
     occupied = np.bincount(cells, minlength=n_bins ** len(lowest)) > 0
     cell_of = (np.cumsum(occupied) - 1)[cells]
     weights = np.bincount(cell_of, blocks.weights).astype(np.float64)
-    phi = np.concatenate([part for part, _ in blocks], axis=1) if blocks.kept else monomials(blocks.centred)
-    means = np.stack([np.bincount(cell_of, row * blocks.weights) for row in phi]) / weights
     n_features = len(blocks.origin)
+    rows, columns = pairs(n_features)
+    centred = blocks.centred
+    quadratic = (centred[i] * centred[j] for i, j in zip(rows, columns, strict=True))
+    weighted = (monomial * blocks.weights for monomial in itertools.chain(centred, quadratic))
+    means = np.stack([weights, *(np.bincount(cell_of, monomial) for monomial in weighted)]) / weights
     return Blocks(
         origin=blocks.origin,
         variances=blocks.variances,

@@ -1,0 +1,1 @@
+"""Pictures, figures and text as bytes; nothing here writes a file."""

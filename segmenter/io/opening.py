@@ -1,0 +1,57 @@
+"""Open regular files, and nothing else that a path may lead to."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from segmenter.errors import MissingFileError, NotAFileError, UnreadableFileError
+
+_KINDS = {
+    stat.S_IFDIR: "folder",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; opening anything else could block for ever, or set a device going.
+
+    Parameters
+    ----------
+    path : Path
+        Symbolic links are followed.
+
+    Yields
+    ------
+    binary file
+        Seekable; closed when the block ends.
+
+    Raises
+    ------
+    MissingFileError, NotAFileError, UnreadableFileError
+        Their text holds ``path`` as given.
+    """
+    label = str(path)
+    try:
+        _require_regular(path.stat().st_mode, label)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe put there meanwhile must not block either
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: the path holds a NUL
+        raise MissingFileError(label) from error
+    except OSError as error:
+        raise UnreadableFileError(label, error.strerror or type(error).__name__) from error
+    with open(descriptor, "rb") as file:  # noqa: PTH123  # Path cannot open a descriptor
+        _require_regular(os.fstat(descriptor).st_mode, label)
+        yield file
+
+
+def _require_regular(mode: int, label: str) -> None:
+    if not stat.S_ISREG(mode):
+        raise NotAFileError(label, _KINDS.get(stat.S_IFMT(mode), "special file"))
