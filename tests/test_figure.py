@@ -34,9 +34,9 @@ from segmenter.render.figure import (
     SINGLE_COLUMN_MM,
     FigureFormat,
     encode_figure,
-    percentages,
     segments_figure,
 )
+from segmenter.render.legend import percentages
 from segmenter.render.palette import palette
 
 FORMATS: tuple[FigureFormat, ...] = ("png", "pdf", "svg")

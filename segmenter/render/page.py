@@ -1,0 +1,147 @@
+"""A page laid out in millimetres from its top left corner, and the few things that are drawn on it.
+
+There is no automatic layout: the same input gives the same bytes. The modules of this layer that end in a figure import
+matplotlib, and nothing else does; pyplot and displays stay out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backend_bases import RendererBase
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from matplotlib.transforms import Affine2D, Bbox
+from numpy.typing import NDArray
+
+from segmenter.arrays import Bytes
+
+MM_PER_INCH: Final = 25.4
+MM_PER_PT: Final = 25.4 / 72
+MARGIN_MM: Final = 0.5  # room for half the width of a frame
+GUTTER_MM: Final = 4.0  # between two panels, and between two columns of the legend
+CHECKER_MM: Final = 0.9
+TITLE_PT: Final = 8.0
+TEXT_PT: Final = 7.0
+SMALL_PT: Final = 6.0  # the least that journals accept
+LINE_PT: Final = 0.5
+INK: Final = "#1a1a1a"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle on the page, in mm from the top left corner of the page."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Picture(Artist):
+    """Pixels that fill a box exactly and are never smoothed: embedded in PDF and SVG, repeated in PNG.
+
+    ``imshow`` draws the same by way of an axes and of floating-point images, at several times the cost.
+    """
+
+    def __init__(self, pixels: Bytes, box: Box) -> None:
+        super().__init__()
+        self.pixels = pixels  # (H, W, 4), sRGB and opacity
+        self.box = box
+
+    def get_window_extent(self, renderer: RendererBase | None = None) -> Bbox:
+        """Return the place on the page in display units."""
+        bottom, right = self.box.top + self.box.height, self.box.left + self.box.width
+        return Bbox(self.get_transform().transform([(self.box.left, bottom), (right, self.box.top)]))
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw the pixels; called by matplotlib."""
+        extent = self.get_window_extent()
+        context = renderer.new_gc()
+        if renderer.option_scale_image():  # PDF and SVG: the viewer enlarges
+            upright = Affine2D().scale(extent.width, -extent.height).translate(0, extent.height)
+            renderer.draw_image(context, extent.x0, extent.y0, self.pixels, upright)
+        else:
+            height, width = max(1, round(extent.height)), max(1, round(extent.width))
+            words = np.ascontiguousarray(self.pixels).view(np.uint32)[..., 0]  # faster than four bytes each
+            pixels = resize_nearest(words, height, width).view(np.uint8).reshape(height, width, 4)
+            renderer.draw_image(context, round(extent.x0), round(extent.y0), pixels[::-1])  # bottom row first
+        context.restore()
+
+
+def picture_artists(pixels: Bytes, box: Box) -> list[Artist]:
+    """Return framed pixels (H, W, 4), on a light checker where they are transparent."""
+    ground = [] if (pixels[..., 3] == 255).all() else [Picture(_checker(box), box)]
+    return [*ground, Picture(pixels, box), frame_artist(box)]
+
+
+def _checker(box: Box) -> Bytes:
+    """Return a light checker for the box, shape (rows, columns, 4), a pixel for each of its fields."""
+    rows, columns = (max(1, round(length / CHECKER_MM)) for length in (box.height, box.width))
+    is_odd = np.add.outer(np.arange(rows), np.arange(columns)) % 2 == 1
+    return opaque(np.where(is_odd[..., None], np.uint8(222), np.full(3, 255, dtype=np.uint8)))
+
+
+def frame_artist(box: Box, color: str | tuple[float, float, float] = "none") -> Artist:
+    """Return a box with a thin outline."""
+    corner = (box.left, box.top)
+    return Rectangle(corner, box.width, box.height, facecolor=color, edgecolor=INK, linewidth=LINE_PT)
+
+
+def text_artist(
+    left: float,
+    baseline: float,
+    text: str,
+    *,
+    size: float = TEXT_PT,
+    bold: bool = False,
+    align: Literal["left", "center", "right"] = "left",
+    color: str = INK,
+) -> Artist:
+    """Return one line of text at a place in mm; ``$`` means itself."""
+    return Text(
+        left,
+        baseline,
+        text,
+        fontsize=size,
+        fontweight="bold" if bold else "normal",
+        horizontalalignment=align,
+        verticalalignment="baseline",
+        color=color,
+        parse_math=False,
+    )
+
+
+def compose(artists: Sequence[Artist], width_mm: float, height_mm: float, dpi: int) -> Figure:
+    """Return a figure of this size with the artists, whose coordinates are mm from the top left corner."""
+    figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), dpi=dpi)
+    downward = Affine2D().scale(1, -1).translate(0, height_mm).scale(1 / MM_PER_INCH)
+    for artist in artists:
+        artist.set_transform(downward + figure.dpi_scale_trans)
+        figure.add_artist(artist)
+    return figure
+
+
+def resize_nearest(pixels: Any, height: int, width: int) -> Any:
+    """Return the pixel nearest to each place of a height×width grid; dtype and further axes stay."""
+    return pixels[nearest(len(pixels), height)[:, None], nearest(pixels.shape[1], width)]
+
+
+def nearest(n_pixels: int, n_places: int) -> NDArray[np.intp]:
+    """Return the index of the pixel under the middle of each of n_places equal parts of a row."""
+    return (2 * np.arange(n_places) + 1) * n_pixels // (2 * n_places)
+
+
+def opaque(colors: Bytes) -> Bytes:
+    """Return colors (..., 3) with full opacity, shape (..., 4)."""
+    return np.concatenate([colors, np.full_like(colors[..., :1], 255)], axis=-1)
+
+
+def printable(text: str) -> str:
+    """Return the text without line breaks, control characters and bytes of a file name that are no text."""
+    return "".join(character if character.isprintable() else "?" for character in text)
