@@ -70,7 +70,7 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Segment each PHOTO by the colors of its pixels.
+    r"""Segment each PHOTO by the colors of its pixels.
 
     \b
     Writes to the output folder:
@@ -165,7 +165,7 @@ def notes_on(result: JobResult) -> list[str]:
     if not trace.converged:
         notes.append(f"not converged after {trace.n_iterations} iterations; raise --max-iterations")
     if trace.n_died:
-        notes.append(f"{trace.n_died} of {trace.n_died + len(segments)} components died out; {len(segments)} are left")
+        notes.append(f"{trace.n_died} of {trace.n_died + len(segments)} components died out; fewer segments are left")
     empty = [str(segment.label) for segment in segments if segment.n_pixels == 0]
     if empty:
         notes.append(f"no pixel is most probably of segment {', '.join(empty)}")

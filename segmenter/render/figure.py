@@ -162,13 +162,13 @@ def _fixed_settings() -> AbstractContextManager[None]:
 
 def _native_metadata(metadata: Mapping[str, str], figure_format: FigureFormat) -> dict[str, str | None]:
     """Return the metadata under the names that the format knows, and without a date."""
-    printable = {name: printable(text) for name, text in metadata.items()}
+    texts = {name: printable(text) for name, text in metadata.items()}
     if figure_format == "png":
-        return {"Software": None, **printable}
+        return {"Software": None, **texts}
     names = _NATIVE_NAMES[figure_format]
     native: dict[str, str | None] = {"CreationDate" if figure_format == "pdf" else "Date": None}
-    native |= {names[name]: text for name, text in printable.items() if name in names}
-    others = [f"{name}: {text}" for name, text in printable.items() if name not in names]
+    native |= {names[name]: text for name, text in texts.items() if name in names}
+    others = [f"{name}: {text}" for name, text in texts.items() if name not in names]
     if others:
         native["Keywords"] = "; ".join(others)
     return native
