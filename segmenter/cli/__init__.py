@@ -18,7 +18,15 @@ EXIT_FAILED, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 130, 141
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for."""
+    """A group whose commands are imported when they are asked for; a closed pipe ends them without a word."""
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command."""
+        try:
+            super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush is quiet, too
+            ctx.exit(EXIT_BROKEN_PIPE)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
@@ -62,9 +70,6 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted; what was finished is whole")
         sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush is quiet
-        sys.exit(EXIT_BROKEN_PIPE)
 
 
 def keep_stderr_for_us() -> None:

@@ -19,7 +19,6 @@ _RECIPE_OPTIONS = (
     click.option(
         "-k",
         "--segments",
-        "n_segments",
         type=click.IntRange(1, MAX_SEGMENTS),
         default=Recipe.n_segments,
         show_default=True,
@@ -35,7 +34,6 @@ _RECIPE_OPTIONS = (
     ),
     click.option(
         "--covariance",
-        "covariance_type",
         type=click.Choice(COVARIANCE_TYPES),
         default=Recipe.covariance_type,
         show_default=True,
@@ -85,9 +83,9 @@ def recipe_options(command: Command) -> Command:
     @wraps(command)
     def with_recipe(
         *arguments: Any,
-        n_segments: int,
+        segments: int,
         color_space: Any,
-        covariance_type: Any,
+        covariance: Any,
         init: Any,
         restarts: int,
         tolerance: float,
@@ -97,9 +95,9 @@ def recipe_options(command: Command) -> Command:
     ) -> Any:
         try:
             recipe = Recipe(
-                n_segments=n_segments,
+                n_segments=segments,
                 color_space=color_space,
-                covariance_type=covariance_type,
+                covariance_type=covariance,
                 init=init,
                 restarts=restarts,
                 tolerance=tolerance,

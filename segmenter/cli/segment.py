@@ -54,7 +54,13 @@ MAX_SHARES = 6
     metavar="N",
     help="Refuse larger pictures before they are decoded.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, one line a photo.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    envvar="SEGMENTER_SEGMENT_JSON",
+    help="Print the results as JSON, one line a photo.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell how the fit went, and of each segment.")
 def command(
@@ -136,9 +142,9 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
     if len(shares) == 1:
         found = "1 segment"
     elif len(shares) <= MAX_SHARES:
-        found = f"{len(shares)} segments of {', '.join(f'{share:.1f}' for share in shares)} %"
+        found = f"{len(shares)} segments ({', '.join(f'{share:.0f}' for share in shares)} %)"
     else:
-        found = f"{len(shares)} segments of {max(shares):.1f} to {min(shares):.1f} %"
+        found = f"{len(shares)} segments ({max(shares):.0f} to {min(shares):.0f} %)"
     place = "" if to_stdout else f" -> {job.record.with_suffix('')}.*"
     say(f"{job.source.name}: {found} in {seconds:.2f} s{place}")
     for note in notes_on(result):
@@ -165,7 +171,7 @@ def notes_on(result: JobResult) -> list[str]:
     if not trace.converged:
         notes.append(f"not converged after {trace.n_iterations} iterations; raise --max-iterations")
     if trace.n_died:
-        notes.append(f"{trace.n_died} of {trace.n_died + len(segments)} components died out; fewer segments are left")
+        notes.append(f"{trace.n_died} of {trace.n_died + len(segments)} components died; fewer segments are left")
     empty = [str(segment.label) for segment in segments if segment.n_pixels == 0]
     if empty:
         notes.append(f"no pixel is most probably of segment {', '.join(empty)}")

@@ -114,7 +114,7 @@ def read_deep_pnm(image: Image.Image, file: BinaryIO) -> Picture:
     if stored.size < n_values:
         raise EOFError(f"only {stored.size} of {n_values} values are there")
     top = 65535 if maximum > 255 else 255
-    values: Pixels = stored.clip(0, maximum).astype(np.uint32)  # top² fits into 32 bits
+    values: Pixels = stored.clip(0, maximum)
     if maximum != top:
-        values = (values * top + maximum // 2) // maximum
+        values = (values.astype(np.uint32) * top + maximum // 2) // maximum  # top² fits into 32 bits
     return Picture(values.astype(np.uint16 if top > 255 else np.uint8).reshape(shape))

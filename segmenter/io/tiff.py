@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from operator import index
 from typing import Any, BinaryIO
 
@@ -105,17 +106,18 @@ def _read_page(file: BinaryIO, image: Image.Image | None, label: str, max_pixels
     with quiet(), decoding(label), tifffile.TiffFile(file, name=label) as tiff:
         page: Any = tiff.pages.first
         # A damaged tag may hold a thousand numbers, or a text, instead of one number.
-        width, height, n_bands, bits = (
-            index(value) for value in (page.imagewidth, page.imagelength, page.samplesperpixel, page.bitspersample)
+        width, height, n_bands, bits = map(
+            index, (page.imagewidth, page.imagelength, page.samplesperpixel, page.bitspersample)
         )
+        photometric, compression = index(page.photometric), index(page.compression)
         check_size(width, height, max_pixels, label)
         _refuse_preview(page.subfiletype, label)
-        kind = f"{bits}-bit TIFF of color type {_word(page.photometric)}"
+        kind = f"{bits}-bit TIFF of color type {_name(tifffile.PHOTOMETRIC, photometric)}"
         if page.imagedepth > 1:
             raise UnsupportedPhotoError(label, f"is a volume of {page.imagedepth} slices; export one of them")
-        if page.photometric not in _COLOR_BANDS:
+        if photometric not in _COLOR_BANDS:
             raise UnsupportedPhotoError(label, f"is a {kind}; export it as RGB or gray")
-        layout = _layout(int(page.photometric), n_bands, page.extrasamples, label)
+        layout = _layout(photometric, n_bands, page.extrasamples, label)
         if any(
             offset + n > tiff.filehandle.size for offset, n in zip(page.dataoffsets, page.databytecounts, strict=False)
         ):
@@ -124,7 +126,7 @@ def _read_page(file: BinaryIO, image: Image.Image | None, label: str, max_pixels
         notes = layout.notes + unconverted_notes(getattr(page.tags.get(_PROFILE), "value", None))
         notes += frame_notes(len(tiff.pages), "page")
         if (
-            page.compression in tifffile.TIFF.DECOMPRESSORS
+            compression in tifffile.TIFF.DECOMPRESSORS
             and page.predictor in tifffile.TIFF.UNPREDICTORS
             and bits in (8, 16, 32, 64)
         ):
@@ -134,7 +136,7 @@ def _read_page(file: BinaryIO, image: Image.Image | None, label: str, max_pixels
         else:
             raise UnsupportedPhotoError(
                 label,
-                f"is a {kind} with {_word(page.compression)} compression, which is not read; "
+                f"is a {kind} with {_name(tifffile.COMPRESSION, compression)} compression, which is not read; "
                 "save it uncompressed with 16 bits",
             )
         if 0 in samples.shape or samples[..., 0].size != width * height:
@@ -145,9 +147,9 @@ def _read_page(file: BinaryIO, image: Image.Image | None, label: str, max_pixels
     return Picture(color, alpha, orientation, notes)
 
 
-def _word(value: Any) -> str:
-    """Return the name of one of tifffile's constants, or the number where it knows none."""
-    return str(getattr(value, "name", value)).replace("_", " ")
+def _name(constants: type[IntEnum], value: int) -> str:
+    """Return the name of a constant of TIFF, or its number where tifffile knows none."""
+    return constants(value).name.replace("_", " ") if value in set(constants) else str(value)
 
 
 def _refuse_preview(subfile_type: int, label: str) -> None:
@@ -160,7 +162,7 @@ def _refuse_preview(subfile_type: int, label: str) -> None:
 
 def _layout(photometric: int, n_bands: int, extra_samples: tuple[int, ...], label: str) -> _Layout:
     """Return the meaning of the bands, from TIFF's ExtraSamples where it is given."""
-    n_color = _COLOR_BANDS.get(photometric, n_bands)
+    n_color = _COLOR_BANDS.get(photometric, 1)
     if photometric == _RGB and n_bands == 4 and not extra_samples:
         extra_samples = (_UNASSOCIATED,)  # the tag is often forgotten; Pillow reads it so, too
     alphas = [
@@ -170,9 +172,10 @@ def _layout(photometric: int, n_bands: int, extra_samples: tuple[int, ...], labe
     ]
     alpha = alphas[0] if alphas else None
     n_others = n_bands - (alpha is not None)
-    if n_others not in (1, 3, 4):
+    if n_others not in (1, 3, 4) or n_others < n_color:
         raise UnsupportedPhotoError(
-            label, f"has {n_bands} bands; save it with 1 (gray), 3 (RGB) or 4 (RGB and alpha, or CMYK)"
+            label,
+            f"has {n_bands} band{'s' * (n_bands != 1)}; save it with 1 (gray), 3 (RGB) or 4 (RGB and alpha, or CMYK)",
         )
     notes = ("extra band ignored",) if n_others == 4 and n_color != 4 else ()
     is_associated = alpha is not None and extra_samples[alpha - n_bands] == _ASSOCIATED

@@ -1,0 +1,410 @@
+"""The command as a person runs it: a process, files, exit status, and what the terminal shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import segmenter
+
+ROOT = Path(__file__).parent.parent
+COFFEE = ROOT / "images" / "coffee.png"
+OUTPUTS = ("labels.png", "segments.png", "figure.png", "json")
+
+
+def run(*arguments: str | Path, cwd: Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run the installed command."""
+    command = Path(sys.executable).with_name("segmenter")
+    return subprocess.run([command, *map(str, arguments)], cwd=cwd, capture_output=True, timeout=60, **options)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """Return a picture of four flat quarters of 3, 4, 6 and 8 columns × 5 rows."""
+    image = np.zeros((10, 14, 3), np.uint8)
+    image[:5, :6], image[:5, 6:] = (20, 20, 60), (200, 30, 30)
+    image[5:, :10], image[5:, 10:] = (30, 160, 40), (240, 240, 200)
+    path = tmp_path / "quarters.png"
+    Image.fromarray(image).save(path)
+    return path
+
+
+def one_line(stderr: bytes) -> str:
+    """Return the only line, which names the program and is no traceback."""
+    lines = stderr.decode().strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("segmenter: ")
+    return lines[0]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+
+# ---- what is written -----------------------------------------------------------------------------------------------
+
+
+def test_a_photo_gives_four_files_and_one_line(photo: Path, tmp_path: Path) -> None:
+    result = run("segment", photo, cwd=tmp_path)
+    assert result.returncode == 0
+    assert result.stdout == b""
+    (line,) = result.stderr.decode().splitlines()
+    assert "quarters.png: 4 segments" in line
+    assert sorted(files_of(tmp_path / "outputs")) == sorted(f"quarters.{kind}" for kind in OUTPUTS)
+
+
+def test_the_label_image_holds_the_labels_from_dark_to_bright(photo: Path, tmp_path: Path) -> None:
+    run("segment", photo, "--no-figure", cwd=tmp_path)
+    labels = segmenter.read_labels(tmp_path / "outputs" / "quarters.labels.png")
+    assert labels.dtype == np.int32
+    assert labels[0, 0] == 1
+    assert labels[0, -1] == 2
+    assert labels[-1, 0] == 3
+    assert labels[-1, -1] == 4
+    assert (labels[:5, :6] == 1).all()
+    assert (labels[5:, :10] == 3).all()
+    with Image.open(tmp_path / "outputs" / "quarters.labels.png") as image:
+        assert image.mode == "P"
+        assert (np.asarray(image) == labels).all()
+        assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) == 4
+
+
+def test_the_segments_have_their_mean_colors(photo: Path, tmp_path: Path) -> None:
+    run("segment", photo, "--no-figure", cwd=tmp_path)
+    with Image.open(photo) as before, Image.open(tmp_path / "outputs" / "quarters.segments.png") as after:
+        assert (np.asarray(before) == np.asarray(after.convert("RGB"))).all()
+
+
+def test_the_record_is_enough_to_repeat_the_run(tmp_path: Path) -> None:
+    run("segment", COFFEE, "-k", "3", "--seed", "5", "--color-space", "lab", "--no-figure", cwd=tmp_path)
+    record = json.loads((tmp_path / "outputs" / "coffee.json").read_text())
+    again = segmenter.segment(COFFEE, **record["recipe"])
+    assert again.mixture.means.tolist() == record["mixture"]["means"]
+    assert again.mixture.covariances.tolist() == record["mixture"]["covariances"]
+    assert again.trace.log_likelihoods.tolist() == record["fit"]["log_likelihoods"]
+    assert (again.labels == segmenter.read_labels(tmp_path / "outputs" / "coffee.labels.png")).all()
+    assert sum(segment["share"] for segment in record["segments"]) == pytest.approx(1)
+    assert sum(segment["pixels"] for segment in record["segments"]) == 600 * 400
+    assert len(record["input"]["sha256"]) == 64
+
+
+def test_the_same_command_gives_the_same_bytes(photo: Path, tmp_path: Path) -> None:
+    for figure_format in ("png", "pdf", "svg"):
+        one, two = (tmp_path / f"{figure_format}{i}" for i in (1, 2))
+        run("segment", photo, "-o", one, "--figure-format", figure_format, cwd=tmp_path)
+        run("segment", photo, "-o", two, "--figure-format", figure_format, cwd=tmp_path)
+        assert files_of(one) == files_of(two)
+        assert f"quarters.figure.{figure_format}" in files_of(one)
+
+
+def test_more_than_255_labels_make_a_16_bit_gray_image(tmp_path: Path) -> None:
+    grays = np.arange(512, dtype=np.uint16).reshape(16, 32) * 128
+    Image.fromarray(grays).save(tmp_path / "ramp.png")
+    result = run("segment", "ramp.png", "-k", "300", "--restarts", "1", "--no-figure", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    labels = segmenter.read_labels(tmp_path / "outputs" / "ramp.labels.png")
+    with Image.open(tmp_path / "outputs" / "ramp.labels.png") as image:
+        assert image.mode == "I;16"
+    assert labels.max() > 255
+    assert (np.diff(labels.ravel()) >= 0).all()  # from dark to bright, as the ramp
+
+
+def test_transparent_pixels_get_label_0_and_stay_transparent(tmp_path: Path) -> None:
+    image = np.full((4, 6, 4), 255, np.uint8)
+    image[:, 3:, :3] = 10
+    image[0, 0, 3] = 0
+    Image.fromarray(image).save(tmp_path / "hole.png")
+    assert run("segment", "hole.png", "-k", "2", cwd=tmp_path).returncode == 0
+    labels = segmenter.read_labels(tmp_path / "outputs" / "hole.labels.png")
+    assert labels[0].tolist() == [0, 2, 2, 1, 1, 1]
+    with Image.open(tmp_path / "outputs" / "hole.segments.png") as segments:
+        assert np.asarray(segments.convert("RGBA"))[0, :2, 3].tolist() == [0, 255]
+
+
+# ---- streams and talk ----------------------------------------------------------------------------------------------
+
+
+def test_a_photo_from_stdin_to_stdout(photo: Path, tmp_path: Path) -> None:
+    result = run("segment", "-", "-o", "-", cwd=tmp_path, input=photo.read_bytes())
+    assert result.returncode == 0
+    (tmp_path / "piped.png").write_bytes(result.stdout)
+    run("segment", photo, "--no-figure", cwd=tmp_path)
+    assert result.stdout == (tmp_path / "outputs" / "quarters.labels.png").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["outputs", "piped.png", "quarters.png"]
+
+
+def test_json_goes_to_stdout_one_line_a_photo(photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no photo")
+    result = run("segment", photo, "text.jpg", "--no-figure", "--json", "-q", cwd=tmp_path)
+    assert result.returncode == 1
+    good, bad = (json.loads(line) for line in result.stdout.decode().splitlines())
+    assert good["schema"] == 1
+    assert all((tmp_path / path).is_file() for path in good["outputs"])
+    assert bad["input"]["name"] == "text.jpg"
+    assert bad["error"] in one_line(result.stderr)
+
+
+def test_quiet_prints_nothing_and_verbose_tells_of_each_segment(photo: Path, tmp_path: Path) -> None:
+    quiet = run("segment", photo, "--no-figure", "-q", cwd=tmp_path)
+    assert (quiet.stdout, quiet.stderr) == (b"", b"")
+    verbose = run("segment", photo, "--no-figure", "-v", "--overwrite", cwd=tmp_path).stderr.decode()
+    assert "#141" in verbose
+    assert "starts" in verbose
+    assert all(len(line) <= 80 for line in verbose.splitlines())
+
+
+def test_a_closed_pipe_ends_the_command_without_a_word(photo: Path, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [Path(sys.executable).with_name("segmenter"), "segment", photo, "--no-figure", "--json", "-q"]
+    result = subprocess.run(command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert result.returncode == 141
+    assert result.stderr == b""
+
+
+def test_options_come_from_the_environment_too(photo: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "SEGMENTER_SEGMENT_SEGMENTS": "2"}
+    result = run("segment", photo, "--no-figure", cwd=tmp_path, env=environment)
+    assert b"2 segments" in result.stderr
+
+
+# ---- what bad input gets -------------------------------------------------------------------------------------------
+
+
+def empty(folder: Path) -> str:
+    (folder / "empty.png").touch()
+    return "empty.png"
+
+
+def text(folder: Path) -> str:
+    (folder / "text.jpg").write_text("this is no picture, whatever its name says")
+    return "text.jpg"
+
+
+def truncated(folder: Path) -> str:
+    (folder / "half.png").write_bytes(COFFEE.read_bytes()[:200_000])
+    return "half.png"
+
+
+def subfolder(folder: Path) -> str:
+    (folder / "album").mkdir()
+    return "album"
+
+
+def pipe(folder: Path) -> str:
+    os.mkfifo(folder / "pipe.png")
+    return "pipe.png"
+
+
+def not_a_number(folder: Path) -> str:
+    Image.fromarray(np.array([[0.5, np.nan]], np.float32)).save(folder / "nan.tif")
+    return "nan.tif"
+
+
+def postscript(folder: Path) -> str:
+    (folder / "drawing.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    return "drawing.png"
+
+
+def few_colors(folder: Path) -> str:
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(folder / "flat.png")
+    return "flat.png"
+
+
+def damaged_tiff(folder: Path) -> str:
+    Image.open(COFFEE).convert("RGB").save(folder / "damaged.tif", compression="tiff_lzw")
+    content = bytearray((folder / "damaged.tif").read_bytes())
+    content[1000:60_000] = bytes(59_000)
+    (folder / "damaged.tif").write_bytes(content)
+    return "damaged.tif"
+
+
+BAD_INPUT = {
+    "missing": (lambda folder: "nothing.jpg", "no such file"),
+    "folder": (subfolder, "folder"),
+    "pipe": (pipe, "pipe"),
+    "empty": (empty, "empty"),
+    "text": (text, "not a picture"),
+    "truncated": (truncated, "damaged"),
+    "damaged TIFF": (damaged_tiff, "damaged"),
+    "PostScript": (postscript, "not a picture"),
+    "NaN": (not_a_number, "NaN"),
+    "K above the number of colors": (few_colors, "1 distinct color"),
+}
+
+
+@pytest.mark.parametrize(("make", "told"), BAD_INPUT.values(), ids=BAD_INPUT.keys())
+def test_bad_input_gets_one_line_and_writes_nothing(make: Callable[[Path], str], told: str, tmp_path: Path) -> None:
+    name = make(tmp_path)
+    result = run("segment", name, cwd=tmp_path)
+    assert result.returncode == 1
+    line = one_line(result.stderr)
+    assert name in line
+    assert told in line
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_bad_photo_does_not_stop_the_others(photo: Path, tmp_path: Path) -> None:
+    result = run("segment", "nothing.jpg", photo, "--no-figure", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "nothing.jpg" in result.stderr.decode().splitlines()[0]
+    assert (tmp_path / "outputs" / "quarters.labels.png").is_file()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["segment"],
+        ["segment", "a.png", "-k", "0"],
+        ["segment", "a.png", "-k", "four"],
+        ["segment", "a.png", "--tolerance", "0"],
+        ["segment", "a.png", "--tolerance", "nan"],
+        ["segment", "a.png", "--init", "best"],
+        ["segment", "a.png", "b.png", "-o", "-"],
+        ["segment", "a.png", "-o", "-", "--json"],
+        ["segment", "-", "-"],
+        ["segments", "a.png"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_status_2_without_a_traceback(arguments: Sequence[str], tmp_path: Path) -> None:
+    result = run(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert b"Error: " in result.stderr
+    assert b"Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_output_is_an_error_before_any_work(photo: Path, tmp_path: Path) -> None:
+    run("segment", photo, "--no-figure", cwd=tmp_path)
+    before = files_of(tmp_path / "outputs")
+    result = run("segment", COFFEE, photo, "-k", "2", "--no-figure", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "--overwrite" in one_line(result.stderr)
+    assert files_of(tmp_path / "outputs") == before
+    assert run("segment", photo, "-k", "2", "--no-figure", "--overwrite", cwd=tmp_path).returncode == 0
+    assert files_of(tmp_path / "outputs") != before
+
+
+def test_photos_of_one_name_are_refused_before_any_work(photo: Path, tmp_path: Path) -> None:
+    twin = tmp_path / "quarters.bmp"
+    Image.open(photo).save(twin)
+    result = run("segment", photo, twin, cwd=tmp_path)
+    assert result.returncode == 1
+    assert "quarters.bmp" in one_line(result.stderr)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_an_output_never_replaces_an_input(photo: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "quarters.labels.png"
+    victim.write_bytes(photo.read_bytes())
+    result = run("segment", photo, victim, "-o", ".", "--overwrite", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "input" in one_line(result.stderr)
+    assert victim.read_bytes() == photo.read_bytes()
+
+
+def test_a_file_in_the_place_of_the_folder(photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    result = run("segment", photo, "-o", "taken", "--no-figure", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "taken" in one_line(result.stderr)
+    assert (tmp_path / "taken").read_text() == "a file"
+
+
+def test_a_folder_that_cannot_be_written(photo: Path, tmp_path: Path) -> None:
+    result = run("segment", photo, "-o", "/proc/no-place", "--no-figure", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "/proc/no-place" in one_line(result.stderr)
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    def limit_file_size() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # the labels fit, the figure does not
+
+    result = run("segment", COFFEE, cwd=tmp_path, preexec_fn=limit_file_size)
+    assert result.returncode == 1
+    assert "coffee.figure.png: cannot be written" in one_line(result.stderr)
+    assert files_of(tmp_path / "outputs") == {}
+
+
+def test_a_name_too_long_for_its_outputs(photo: Path, tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 251 + ".png")
+    photo.rename(long)
+    result = run("segment", long.name, "--no-figure", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "too long" in one_line(result.stderr)
+
+
+def test_an_interrupt_is_status_130_and_leaves_no_half_file(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 65536, (2000, 1500), dtype=np.uint16)
+    Image.fromarray(noise).save(tmp_path / "slow.png")
+    Image.fromarray(noise[:8, :8]).save(tmp_path / "quick.png")
+    command = Path(sys.executable).with_name("segmenter")
+    arguments = [command, "segment", "quick.png", "slow.png", "-k", "60", "--tolerance", "1e-12", "--no-figure"]
+    with subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert b"quick.png: " in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        stderr = process.stderr.read()
+        assert process.wait(timeout=20) == 130
+    assert "interrupted" in stderr.decode()
+    assert b"Traceback" not in stderr
+    assert sorted(files_of(tmp_path / "outputs")) == ["quick.json", "quick.labels.png", "quick.segments.png"]
+
+
+# ---- pictures where EM has little to hold on to --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("color_space", ["rgb", "lab", "hsv"])
+@pytest.mark.parametrize(
+    ("pixels", "n_segments"),
+    [
+        (np.full((1, 1, 3), 128, np.uint8), 1),
+        (np.full((6, 7, 3), (10, 200, 30), np.uint8), 1),
+        (np.arange(256, dtype=np.uint8).reshape(16, 16), 5),
+        (np.where(np.arange(64).reshape(8, 8, 1) % 2, np.uint8([255, 0, 0]), np.uint8([0, 0, 255])), 2),
+        (np.eye(9, dtype=np.uint8) * 255, 2),
+    ],
+    ids=["1×1", "one color", "gray ramp", "two colors", "black and white"],
+)
+def test_plain_pictures_work(pixels: np.ndarray[Any, Any], n_segments: int, color_space: str, tmp_path: Path) -> None:
+    Image.fromarray(pixels).save(tmp_path / "plain.png")
+    options = ["-k", str(n_segments), "--color-space", color_space]
+    result = run("segment", "plain.png", *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    labels = segmenter.read_labels(tmp_path / "outputs" / "plain.labels.png")
+    assert np.unique(labels).tolist() == list(range(1, n_segments + 1))
+
+
+# ---- help ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["completion", "--help"], ["--version"]])
+def test_help_fits_80_columns(arguments: list[str], tmp_path: Path) -> None:
+    result = run(*arguments, cwd=tmp_path, env={**os.environ, "COLUMNS": "80"})
+    assert result.returncode == 0
+    assert result.stderr == b""
+    assert all(len(line) <= 80 for line in result.stdout.decode().splitlines())
+
+
+def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
+    assert run("--version", cwd=tmp_path).stdout.decode().strip() == f"segmenter {segmenter.__version__}"
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_completion_prints_a_script(shell: str, tmp_path: Path) -> None:
+    assert b"_SEGMENTER_COMPLETE" in run("completion", shell, cwd=tmp_path).stdout
