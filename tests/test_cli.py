@@ -167,7 +167,7 @@ def test_quiet_prints_nothing_and_verbose_tells_of_each_segment(photo: Path, tmp
 def test_a_closed_pipe_ends_the_command_without_a_word(photo: Path, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    command = [Path(sys.executable).with_name("segmenter"), "segment", photo, "--no-figure", "--json", "-q"]
+    command = [str(Path(sys.executable).with_name("segmenter")), "segment", str(photo), "--no-figure", "--json", "-q"]
     result = subprocess.run(command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, timeout=60)
     os.close(writer)
     assert result.returncode == 141
@@ -354,7 +354,7 @@ def test_an_interrupt_is_status_130_and_leaves_no_half_file(tmp_path: Path) -> N
     Image.fromarray(noise).save(tmp_path / "slow.png")
     Image.fromarray(noise[:8, :8]).save(tmp_path / "quick.png")
     command = Path(sys.executable).with_name("segmenter")
-    arguments = [command, "segment", "quick.png", "slow.png", "-k", "60", "--tolerance", "1e-12", "--no-figure"]
+    arguments = [str(command), "segment", "quick.png", "slow.png", "-k", "60", "--tolerance", "1e-12", "--no-figure"]
     with subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         assert b"quick.png: " in process.stderr.readline()
@@ -376,7 +376,12 @@ def test_an_interrupt_is_status_130_and_leaves_no_half_file(tmp_path: Path) -> N
         (np.full((1, 1, 3), 128, np.uint8), 1),
         (np.full((6, 7, 3), (10, 200, 30), np.uint8), 1),
         (np.arange(256, dtype=np.uint8).reshape(16, 16), 5),
-        (np.where(np.arange(64).reshape(8, 8, 1) % 2, np.uint8([255, 0, 0]), np.uint8([0, 0, 255])), 2),
+        (
+            np.where(
+                np.arange(64).reshape(8, 8, 1) % 2, np.array([255, 0, 0], np.uint8), np.array([0, 0, 255], np.uint8)
+            ),
+            2,
+        ),
         (np.eye(9, dtype=np.uint8) * 255, 2),
     ],
     ids=["1×1", "one color", "gray ramp", "two colors", "black and white"],

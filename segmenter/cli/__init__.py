@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import IO
 
 import click
 
@@ -58,7 +57,6 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 something failed, 2 wrong usage, 130 interrupted, 141 pipe closed."""
-    keep_stderr_for_us()
     try:
         sys.exit(cli.main(prog_name="segmenter", standalone_mode=False))
     except click.ClickException as error:
@@ -70,18 +68,6 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted; what was finished is whole")
         sys.exit(EXIT_INTERRUPTED)
-
-
-def keep_stderr_for_us() -> None:
-    """Let only Python write to standard error: C libraries such as libtiff print there what we tell better."""
-    try:
-        ours: IO[str] = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 2)
-        os.close(silence)
-    except (OSError, AttributeError):  # no standard error at all
-        return
-    sys.stderr = ours
 
 
 def complain(message: str) -> None:

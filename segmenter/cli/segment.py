@@ -154,9 +154,7 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
     record = result.record
     image = record["input"]
     say(f"  {image['width']}×{image['height']} pixels of {image['channels']}×{image['dtype']}")
-    say(
-        f"  {trace.stop} after {trace.n_iterations} iterations, log-likelihood {trace.log_likelihoods[-1]:.4f} per pixel"
-    )
+    say(f"  {trace.stop} after {trace.n_iterations} iterations, {trace.log_likelihoods[-1]:.4f} nats per pixel")
     if len(trace.restarts) > 1:
         spread = trace.restarts.max() - trace.restarts.min()
         say(f"  best of {len(trace.restarts)} starts, which lie {spread:.4f} nats per pixel apart")
@@ -171,7 +169,7 @@ def notes_on(result: JobResult) -> list[str]:
     if not trace.converged:
         notes.append(f"not converged after {trace.n_iterations} iterations; raise --max-iterations")
     if trace.n_died:
-        notes.append(f"{trace.n_died} of {trace.n_died + len(segments)} components died; fewer segments are left")
+        notes.append(f"{trace.n_died} of {trace.n_died + len(segments)} components died and were removed")
     empty = [str(segment.label) for segment in segments if segment.n_pixels == 0]
     if empty:
         notes.append(f"no pixel is most probably of segment {', '.join(empty)}")

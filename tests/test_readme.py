@@ -1,0 +1,57 @@
+"""What the README shows works as pasted."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """Return the contents of the code blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+SET_UP = [line for line in COMMANDS if "venv" in line]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the photos, as after a fresh clone."""
+    folder = tmp_path_factory.mktemp("clone")
+    (folder / "images").symlink_to(ROOT / "images")
+    return folder
+
+
+def test_two_lines_set_up_everything() -> None:
+    assert [line.split("&&")[-1].split()[0] for line in SET_UP] == [".venv/bin/segmenter", ".venv/bin/pytest"]
+
+
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line not in SET_UP])
+def test_every_command_works_as_pasted(command: str, clone: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    shell = ["bash", "-o", "pipefail", "-c", command]
+    result = subprocess.run(shell, cwd=clone, env=environment, capture_output=True, timeout=60)
+    assert result.returncode == 0, result.stderr.decode()
+    assert result.stdout.strip() or list(clone.glob("*/*.json")) or list(clone.glob("*.png"))
+
+
+def test_the_python_example_works_as_pasted(clone: Path) -> None:
+    (example,) = blocks("python")
+    result = subprocess.run([sys.executable, "-c", example], cwd=clone, capture_output=True, timeout=60)
+    assert result.returncode == 0, result.stderr.decode()
+    assert result.stdout.startswith(b"(400, 600) [")
+
+
+def test_links_and_pictures_exist() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
