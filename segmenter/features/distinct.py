@@ -90,17 +90,17 @@ def key_bits(colors: Pixels) -> int:
     return 8 * colors.dtype.itemsize * int(colors.shape[1])
 
 
-def keys_of(colors: Pixels) -> NDArray[np.uint32]:
-    """Return one number for each color (n, C) of at most 32 bits, the first channel in its highest bits."""
+def keys_of(colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
+    """Return one number for each unsigned color (n, C) of at most 64 bits, the first channel in its highest bits."""
     bits = 8 * colors.dtype.itemsize
-    keys = colors[:, 0].astype(np.uint32)
+    keys: NDArray[np.unsignedinteger[Any]] = colors[:, 0].astype(np.uint32 if key_bits(colors) <= 32 else np.uint64)
     for channel in colors.T[1:]:
         keys <<= bits
         keys |= channel
     return keys
 
 
-def key_chunks(pixels: Pixels) -> Iterator[tuple[slice, NDArray[np.uint32]]]:
+def key_chunks(pixels: Pixels) -> Iterator[tuple[slice, NDArray[np.unsignedinteger[Any]]]]:
     """Yield the keys of the pixels (N, C) in chunks, with the rows that they belong to."""
     for first in range(0, len(pixels), CHUNK):
         rows = slice(first, first + CHUNK)
@@ -109,7 +109,7 @@ def key_chunks(pixels: Pixels) -> Iterator[tuple[slice, NDArray[np.uint32]]]:
 
 def count_keys(pixels: Pixels) -> tuple[Pixels, NDArray[Any]]:
     """Return the distinct colors (M, C) of pixels (N, C) of at most 24 bits, and their counts (M,)."""
-    keys: NDArray[np.uint32]
+    keys: NDArray[np.unsignedinteger[Any]]
     counts: NDArray[Any]
     if len(pixels) <= SORT_LIMIT:
         keys, counts = np.unique(keys_of(pixels), return_counts=True)
@@ -126,7 +126,8 @@ def count_keys(pixels: Pixels) -> tuple[Pixels, NDArray[Any]]:
 
 def unique_rows(pixels: Pixels) -> tuple[Pixels, NDArray[np.intp], NDArray[np.integer[Any]]]:
     """Return the distinct colors (M, C) of pixels (N, C), the color of each pixel (N,), and the counts (M,)."""
-    order = np.lexsort(pixels.T[::-1])
+    has_keys = pixels.dtype.kind == "u" and key_bits(pixels) <= 64
+    order = np.argsort(keys_of(pixels), kind="stable") if has_keys else np.lexsort(pixels.T[::-1])
     ordered = pixels[order]
     starts = np.flatnonzero(np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)]))
     counts = np.diff(starts, append=len(ordered))
