@@ -1,18 +1,22 @@
 """Everything that a user can cause: one tree of exceptions, each with its data and a remedy.
 
-Every class is a dataclass, so that an exception survives pickling between processes, and its text is one line that says
-what happened, to which file or argument, and what to do.
+Every class is a dataclass and survives pickling between processes; its text is one line that says what happened, to
+which file or argument, and what to do.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 
 @dataclass(eq=False)
 class SegmenterError(Exception):
     """Base of all errors that a user can cause and mend."""
+
+    def __reduce__(self) -> tuple[type[SegmenterError], tuple[object, ...]]:
+        """Pickle by the fields: the arguments that Exception keeps lack those given by keyword."""
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
 
 @dataclass(eq=False)

@@ -115,15 +115,17 @@ def average_log_likelihood(mixture: Mixture, samples: Samples) -> float:
 
 @st.composite
 def any_samples(draw: st.DrawFn, max_features: int = 4) -> Samples:
-    """Draw up to 40 samples: smooth or on a coarse grid (many equal), of any scale, place and weights."""
+    """Draw up to 40 samples: smooth, on a coarse grid (many equal) or on a line; of any scale, place and weights."""
     n_samples, n_features = draw(st.integers(1, 40)), draw(st.integers(1, max_features))
     smooth: st.SearchStrategy[Any] = st.floats(-8, 8, width=16)
     grid: st.SearchStrategy[Any] = st.integers(0, 3)
     values = draw(arrays.arrays(np.float64, (n_samples, n_features), elements=draw(st.sampled_from([smooth, grid]))))
+    if draw(st.integers(0, 2)) == 0:
+        values = values[:, :1] * np.linspace(1, 0.3, n_features)
     scale = 10.0 ** draw(st.integers(-6, 6))
     offset = draw(st.sampled_from([0.0, 1.0, -1e3]))
     whole: st.SearchStrategy[Any] = st.integers(1, 5)
-    broken: st.SearchStrategy[Any] = st.floats(0.01, 100, width=16)
+    broken: st.SearchStrategy[Any] = st.floats(0.0625, 64, width=16)
     weights = draw(arrays.arrays(np.float64, n_samples, elements=draw(st.sampled_from([whole, broken]))))
     return Samples((values + offset) * scale, weights)
 

@@ -50,11 +50,10 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         """Raise InvalidArgumentError for the first option outside its range."""
-        for name in ("n_components", "restarts", "max_iterations"):
-            if getattr(self, name) < 1:
-                raise InvalidArgumentError(name, f"is {getattr(self, name)}; give 1 or more")
-        if self.seed < 0:
-            raise InvalidArgumentError("seed", f"is {self.seed}; give 0 or more")
+        for name, least in (("n_components", 1), ("restarts", 1), ("max_iterations", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise InvalidArgumentError(name, f"is {value!r}; give a whole number from {least}")
         if not (math.isfinite(self.tolerance) and self.tolerance > 0):
             raise InvalidArgumentError("tolerance", f"is {self.tolerance}; give a positive number of nats per pixel")
         if not 1e-12 <= self.covariance_floor <= 1:

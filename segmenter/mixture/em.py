@@ -34,6 +34,9 @@ N_FINALISTS = 2
 SAME_OPTIMUM = 10
 """Runs whose objectives differ by less than this multiple of the tolerance count as the same optimum."""
 
+DEAD = 1e-6
+"""A component has died when its mass is below this part of the lightest sample."""
+
 COLLAPSED = 4.0
 """A component has collapsed where some variance is below this multiple of the floor of the prior."""
 
@@ -47,7 +50,7 @@ class FitTrace:
     stop: Stop
     restarts: Floats  # (R,), final objective of each start, on the screening cells where there were any; may be empty
     screened: bool  # whether the restarts ran on cells
-    n_died: int  # components that lost their last sample and were removed
+    n_died: int  # components that lost all their mass and were removed
     collapsed: tuple[int, ...]  # 1…K, components held up by the prior alone in some direction
 
     @property
@@ -86,8 +89,8 @@ def fit(samples: Samples, config: FitConfig, start: Mixture | None = None) -> Fi
     Drawn starts are screened: each runs to convergence on some thousand cells that stand for the samples, and only the
     best two go on with all samples. Where there are few samples anyway, every start runs on all of them.
 
-    A component whose mass falls below half the lightest sample has died; it is removed, and the trace tells.
-    What it explained is less than a sample, so the objective falls by no more than rounding.
+    A component whose mass falls below a millionth of the lightest sample has died; it is removed, and the trace tells.
+    So little is lost with it that the objective falls by no more than a millionth of a nat.
 
     Parameters
     ----------
@@ -138,7 +141,8 @@ def screening_cells(blocks: Blocks, n_components: int) -> Blocks | None:
 
 def climb(blocks: Blocks, start: Mixture, config: FitConfig, prior: CovariancePrior) -> Fit:
     """Alternate E-steps and M-steps from a start until the objective rises by less than the tolerance."""
-    least_mass = max(0.5 * blocks.least_weight, 1e-12 * blocks.total_weight)
+    least_mass = max(DEAD * blocks.least_weight, 1e-12 * blocks.total_weight)
+    is_dying = False
     mixture = start
     log_likelihoods: list[float] = []
     objectives: list[float] = []
@@ -149,9 +153,11 @@ def climb(blocks: Blocks, start: Mixture, config: FitConfig, prior: CovariancePr
         objectives.append(objective)
         if stop == "converged" or len(objectives) > config.max_iterations:
             break
-        if len(objectives) > 1 and objectives[-1] - objectives[-2] < config.tolerance:
+        if len(objectives) > 1 and objectives[-1] - objectives[-2] < config.tolerance and not is_dying:
             stop = "converged"  # one more M-step, whose likelihood the next turn tells
-        mixture = m_step(statistics.only(statistics.mass >= least_mass), prior, start.covariance_type)
+        alive = statistics.mass >= least_mass
+        is_dying = not alive.all()
+        mixture = m_step(statistics.only(alive), prior, start.covariance_type)
     trace = FitTrace(
         log_likelihoods=np.array(log_likelihoods),
         objectives=np.array(objectives),

@@ -115,8 +115,10 @@ def log_joint_coefficients(mixture: Mixture, origin: Floats) -> Floats:
     """
     n_features = mixture.n_features
     means = mixture.means - origin
-    half_log_determinants = np.log(np.linalg.cholesky(mixture.covariances).diagonal(axis1=1, axis2=2)).sum(axis=1)
-    precisions = np.linalg.inv(mixture.covariances)
+    factors = np.linalg.cholesky(mixture.covariances)
+    half_log_determinants = np.log(factors.diagonal(axis1=1, axis2=2)).sum(axis=1)
+    inverse_factors = np.linalg.inv(factors)  # far more exact than inverting a covariance that is flat across a line
+    precisions = inverse_factors.transpose(0, 2, 1) @ inverse_factors
     linear = (precisions @ means[:, :, None])[:, :, 0]
     rows, columns = pairs(n_features)
     coefficients = np.empty((mixture.n_components, 1 + n_features + len(rows)))

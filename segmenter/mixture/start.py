@@ -52,7 +52,8 @@ def k_means_plus_plus_start(
         one_hot = (cluster[first : first + n] == np.arange(config.n_components)[:, None]) * weights
         sums = one_hot @ phi.T if first == 0 else sums + one_hot @ phi.T
         first += n
-    return m_step(SufficientStatistics(sums, 0.0, blocks.total_weight, blocks.origin), prior, config.covariance_type)
+    statistics = SufficientStatistics(sums, 0.0, blocks.total_weight, blocks.origin)
+    return m_step(statistics.only(statistics.mass > 0), prior, config.covariance_type)
 
 
 def k_means_plus_plus(
@@ -74,18 +75,20 @@ def k_means_plus_plus(
     Returns
     -------
     ndarray of shape (N,), intp
-        0…K−1; every cluster holds at least its seed.
+        0…K−1; every cluster holds at least its seed, unless fewer points than K can be told apart in float64.
     """
     n_candidates = 2 + int(np.log(n_clusters))
     cluster = np.zeros(points.shape[1], dtype=np.intp)
     seed = draw(weights, generator, 1)[0]
     distances = squared_distances(points, seed)
     for k in range(1, n_clusters):
+        mass = weights * distances
+        if not mass.any():  # all other points are too near to tell apart
+            break
         candidates = [
-            (seed, np.minimum(squared_distances(points, seed), distances))
-            for seed in draw(weights * distances, generator, n_candidates)
+            np.minimum(squared_distances(points, seed), distances) for seed in draw(mass, generator, n_candidates)
         ]
-        _, nearest = min(candidates, key=lambda candidate: float(weights @ candidate[1]))
+        nearest = min(candidates, key=lambda distances: float(weights @ distances))
         cluster[nearest < distances] = k
         distances = nearest
     return cluster

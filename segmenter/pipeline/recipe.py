@@ -38,8 +38,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise InvalidArgumentError for the first option outside its range."""
-        if not 1 <= self.n_segments <= MAX_SEGMENTS:
-            raise InvalidArgumentError("n_segments", f"is {self.n_segments}; give 1 to {MAX_SEGMENTS}")
+        if not isinstance(self.n_segments, int) or not 1 <= self.n_segments <= MAX_SEGMENTS:
+            raise InvalidArgumentError("n_segments", f"is {self.n_segments!r}; give a whole number to {MAX_SEGMENTS}")
         if self.color_space not in COLOR_SPACES:
             raise InvalidArgumentError("color_space", f"is {self.color_space!r}; give one of {', '.join(COLOR_SPACES)}")
         self.fit_config()

@@ -1,0 +1,211 @@
+"""Imports point only left, each heavy library has one home, and only the command line talks."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import segmenter
+
+PACKAGE = Path(segmenter.__file__).parent
+LAYERS = (
+    ("errors", "arrays"),
+    ("io",),
+    ("features",),
+    ("mixture",),
+    ("spatial",),
+    ("regions",),
+    ("render",),
+    ("pipeline",),
+    ("cli",),
+)
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+HOMES = {"click": {"cli"}, "PIL": {"io"}, "tifffile": {"io"}, "matplotlib": {"render"}, "dask": {"pipeline"}}
+EXEMPT = {"__init__", "__main__"}
+"""Modules of the package itself: the public names and the entry point."""
+
+HEAVY = ("numpy", "scipy", "skimage", "PIL", "tifffile", "matplotlib", "dask", "threadpoolctl")
+MAX_LINES = 400
+
+
+# ---- the checker ---------------------------------------------------------------------------------------------------
+
+
+def type_checking_nodes(tree: ast.AST) -> set[ast.AST]:
+    """Return all nodes below ``if TYPE_CHECKING:``."""
+    blocks = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    ]
+    return {inner for block in blocks for statement in block.body for inner in ast.walk(statement)}
+
+
+def imports(source: str, package: str) -> Iterator[tuple[str, bool]]:
+    """Yield every module or name that a source imports anywhere, and whether only for the type checker.
+
+    Parameters
+    ----------
+    source : str
+    package : str
+        Dotted name of the package that the module is in, which relative imports start from.
+    """
+    tree = ast.parse(source)
+    for_types = type_checking_nodes(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node in for_types
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield f"{module}.{alias.name}", node in for_types
+
+
+def calls(source: str) -> set[str]:
+    """Return the names of all that a source calls, such as "print" and "sys.exit"."""
+    return {ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)}
+
+
+def offences(module: str, source: str) -> list[str]:
+    """Return what a module of the package does that its layer may not.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name below ``segmenter``, for instance "io.photo"; of a package with ``__init__`` at the end.
+    source : str
+    """
+    layer = module.split(".")[0]
+    if layer in EXEMPT:
+        return []
+    if layer not in RANK:
+        return [f"{module} is in no layer"]
+    found = []
+    package = ".".join(["segmenter", *module.split(".")[:-1]])
+    for name, for_types in imports(source, package):
+        top, *rest = name.split(".")
+        if top == "segmenter" and rest != ["__version__"]:
+            target = rest[0] if rest else "the whole package"
+            if RANK.get(target, len(LAYERS)) > RANK[layer]:
+                found.append(f"{module} imports {target}, which is not to its left")
+        elif layer not in HOMES.get(top, {layer}) and not (for_types and (layer, top) == ("pipeline", "PIL")):
+            found.append(f"{module} imports {top}, which is at home in {', '.join(HOMES[top])}")
+    called = calls(source)
+    if layer != "cli":
+        talking = {"print", "input", "exit", "quit", "sys.exit", "os._exit", "sys.stdout.write", "sys.stderr.write"}
+        found += [f"{module} calls {name}, which only cli may" for name in sorted(called & talking)]
+        hidden = {"import_module", "importlib.import_module", "__import__"}
+        found += [f"{module} calls {name}, which hides an import" for name in sorted(called & hidden)]
+    return found
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+MODULES = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+every_module = pytest.mark.parametrize("module", MODULES)
+
+
+# ---- the checker checked -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("io.photo", "from segmenter.mixture.em import fit"),
+        ("io.photo", "import segmenter.features.color"),
+        ("io.photo", "from segmenter import features"),
+        ("io.photo", "from segmenter import segment"),
+        ("io.photo", "import segmenter"),
+        ("io.photo", "from ..mixture import em"),
+        ("io.photo", "from .. import mixture"),
+        ("io.__init__", "from ..mixture import em"),
+        ("errors", "from .io import photo"),
+        ("errors", "def late():\n    from segmenter.io import photo"),
+        ("mixture.em", "if TYPE_CHECKING:\n    from segmenter.regions.labels import Segment"),
+        ("mixture.em", "class A:\n    def late(self):\n        import segmenter.cli as shell"),
+        ("regions.labels", "from segmenter.render import paint"),
+        ("helpers", "x = 1"),
+        ("pipeline.job", "import click"),
+        ("features.color", "from PIL import Image"),
+        ("pipeline.job", "from PIL import Image"),
+        ("features.color", "if TYPE_CHECKING:\n    from PIL.Image import Image"),
+        ("pipeline.job", "if TYPE_CHECKING:\n    x = 1\nelse:\n    from PIL.Image import Image"),
+        ("render.paint", "def late():\n    import tifffile"),
+        ("pipeline.job", "from matplotlib.figure import Figure"),
+        ("io.tiff", "import dask.array as da"),
+        ("mixture.em", "print('hello')"),
+        ("mixture.em", "import sys\nsys.exit(1)"),
+        ("mixture.em", "from importlib import import_module\nimport_module('segmenter.cli')"),
+    ],
+)
+def test_an_offence_is_seen(module: str, source: str) -> None:
+    assert len(offences(module, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("mixture.em", "from segmenter.arrays import Floats\nfrom .gaussian import Mixture\nimport numpy as np"),
+        ("mixture.em", "from ..errors import FitError\nfrom segmenter.mixture import gaussian"),
+        ("errors", "from segmenter import arrays"),
+        ("pipeline.job", "from segmenter import __version__"),
+        ("pipeline.job", "if TYPE_CHECKING:\n    from PIL.Image import Image"),
+        ("pipeline.chunks", "import dask.array as da"),
+        ("io.tiff", "import tifffile\nfrom PIL import Image"),
+        ("render.figure", "import matplotlib.figure"),
+        ("cli.segment", "import click, sys\nfrom segmenter.pipeline import job\nprint(1)\nsys.exit(0)"),
+        ("__init__", "from segmenter.cli import main"),
+        ("mixture.em", "text = 'print(1); import segmenter.cli'"),
+    ],
+)
+def test_what_is_allowed_is_let_pass(module: str, source: str) -> None:
+    assert offences(module, source) == []
+
+
+def test_the_checker_reads_the_whole_package() -> None:
+    assert {"__init__", "errors", "arrays", "io.photo", "mixture.em", "pipeline.segment", "cli.__init__"} <= set(
+        MODULES
+    )
+    targets = {name for path in MODULES.values() for name, _ in imports(path.read_text(encoding="utf-8"), "segmenter")}
+    assert {"click", "PIL.Image", "numpy", "segmenter.mixture.em.fit"} <= targets
+
+
+# ---- the package checked -------------------------------------------------------------------------------------------
+
+
+@every_module
+def test_a_module_keeps_to_its_layer(module: str) -> None:
+    assert offences(module, MODULES[module].read_text(encoding="utf-8")) == []
+
+
+@every_module
+def test_a_module_tells_one_story(module: str) -> None:
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def loaded_by(module: str) -> set[str]:
+    """Return which heavy libraries a fresh interpreter has loaded after it imported a module."""
+    code = f"import sys, {module}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(run.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["segmenter", *(f"segmenter.{name.removesuffix('.__init__')}" for name in MODULES if name.startswith("cli."))],
+)
+def test_help_needs_no_heavy_library(module: str) -> None:
+    assert loaded_by(module) == set()
+
+
+def test_a_heavy_library_would_be_seen() -> None:
+    assert {"numpy", "PIL"} <= loaded_by("segmenter.pipeline.segment")
