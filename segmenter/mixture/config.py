@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from operator import index
+from typing import Literal, SupportsFloat, SupportsIndex, TypeAlias, get_args
 
 from segmenter.errors import InvalidArgumentError
 
 CovarianceType: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 Init: TypeAlias = Literal["k-means++", "random"]
+Method: TypeAlias = Literal["em", "hard-em", "k-means"]
 
 COVARIANCE_TYPES: tuple[CovarianceType, ...] = get_args(CovarianceType)
 INITS: tuple[Init, ...] = get_args(Init)
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,11 @@ class FitConfig:
     ----------
     n_components : int, at least 1
         K, the number of Gaussians.
+    method : {"em", "hard-em", "k-means"}
+        EM; "classification" EM, which gives every sample to its most probable component alone (Celeux and Govaert
+        1992); Lloyd's k-means, which is hard EM with equal weights and one spherical covariance for all.
     covariance_type : {"full", "tied", "diag", "spherical"}
-        One free covariance each; one shared by all; axis-parallel; a multiple of the identity.
+        One free covariance each; one shared by all; axis-parallel; a multiple of the identity. k-means ignores it.
     init : {"k-means++", "random"}
         How a starting mixture is drawn, see `segmenter.mixture.start`.
     restarts : int, at least 1
@@ -34,30 +40,38 @@ class FitConfig:
     max_iterations : int, at least 1
         Limit of M-steps of a run.
     covariance_floor : float, from 1e-12 to 1
-        Strength δ of the prior on the covariances, see `segmenter.mixture.prior`; relative to the variance of the data.
+        The least variance δ, relative to that of the data, see `segmenter.mixture.data`.
+    noise : bool
+        Add a uniform component over the bounding box of the data, for outliers; its label is 0.
     seed : int, at least 0
         Seed of the only source of randomness, the starts.
     """
 
     n_components: int = 4
+    method: Method = "em"
     covariance_type: CovarianceType = "full"
     init: Init = "k-means++"
     restarts: int = 4
     tolerance: float = 1e-4
     max_iterations: int = 200
     covariance_floor: float = 1e-9
+    noise: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Raise InvalidArgumentError for the first option outside its range."""
         for name, least in (("n_components", 1), ("restarts", 1), ("max_iterations", 1), ("seed", 0)):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
+            if isinstance(value, bool) or not isinstance(value, SupportsIndex) or index(value) < least:
                 raise InvalidArgumentError(name, f"is {value!r}; give a whole number from {least}")
-        if not (math.isfinite(self.tolerance) and self.tolerance > 0):
-            raise InvalidArgumentError("tolerance", f"is {self.tolerance}; give a positive number of nats per pixel")
-        if not 1e-12 <= self.covariance_floor <= 1:
-            raise InvalidArgumentError("covariance_floor", f"is {self.covariance_floor}; give 1e-12 to 1")
-        for name, choices in (("covariance_type", COVARIANCE_TYPES), ("init", INITS)):
+            object.__setattr__(self, name, index(value))
+        for name, lowest, highest in (("tolerance", 0.0, math.inf), ("covariance_floor", 1e-12, 1.0)):
+            value = getattr(self, name)
+            if not isinstance(value, SupportsFloat) or not 0 < float(value) < math.inf:
+                raise InvalidArgumentError(name, f"is {value!r}; give a positive number")
+            if not lowest <= float(value) <= highest:
+                raise InvalidArgumentError(name, f"is {value!r}; give {lowest} to {highest}")
+            object.__setattr__(self, name, float(value))
+        for name, choices in (("method", METHODS), ("covariance_type", COVARIANCE_TYPES), ("init", INITS)):
             if getattr(self, name) not in choices:
                 raise InvalidArgumentError(name, f"is {getattr(self, name)!r}; give one of {', '.join(choices)}")

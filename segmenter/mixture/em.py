@@ -11,34 +11,45 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Samples
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.gaussian import Mixture, log_joint_coefficients, reorder, square_index
-from segmenter.mixture.m_step import m_step
-from segmenter.mixture.prior import CovariancePrior
+from segmenter.mixture.data import Data, binned, data_of, drawn
+from segmenter.mixture.gaussian import Mixture, inverse_factors, reorder
+from segmenter.mixture.log_prior import LogPrior
+from segmenter.mixture.m_step import NormalInverseWishart, m_step
 from segmenter.mixture.start import draw_start
-from segmenter.mixture.statistics import Blocks, SufficientStatistics, binned, blocks_of, e_step
+from segmenter.mixture.statistics import SufficientStatistics, e_step
 
 Stop: TypeAlias = Literal["converged", "iteration limit"]
-
-SCREENING_BINS = 32
-"""Cells an axis on which restarts are compared, for samples of at most three features."""
-
-SCREENING_GAIN = 4
-"""Restarts are screened on cells only where these are fewer than the samples by this factor."""
+Verdict: TypeAlias = Literal["converged", "iteration limit", "degenerate", "suspicious"]
 
 MANY_SAMPLES = 1000
 """With fewer samples every start runs on all of them."""
 
+MAX_GRID_FEATURES = 3
+"""Up to so many features, starts are compared on the cells of a grid, beyond on samples drawn at random."""
+
+SCREENING_BINS = 32
+"""Cells an axis of the grid."""
+
+DRAWN_SAMPLES, DRAWN_SAMPLES_EACH = 4000, 500
+"""How many samples are drawn, at least and for each component."""
+
+SCREENING_GAIN = 4
+"""Starts are screened only where this takes fewer samples by this factor."""
+
 N_FINALISTS = 2
-"""Runs that go on from the cells to all samples; they halve what screening loses against full runs of every start."""
+"""Screened runs that go on with all samples."""
 
 SAME_OPTIMUM = 10
-"""Runs whose objectives differ by less than this multiple of the tolerance count as the same optimum."""
+"""Mixtures whose objectives differ by less than this multiple of the tolerance count as the same optimum."""
+
+SUSPICIOUS_GAIN = 1e-3
+"""Nats per sample that several components must explain more than one Gaussian."""
 
 DEAD = 1e-6
 """A component has died when its mass is below this part of the lightest sample."""
 
 COLLAPSED = 4.0
-"""A component has collapsed where some variance is below this multiple of the floor of the prior."""
+"""A component has collapsed where some variance is below this multiple of the blur of the data."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +57,14 @@ class FitTrace:
     """How a fit went; all values are nats per sample."""
 
     log_likelihoods: Floats  # (n_iterations + 1,), average log-likelihood before each M-step and at the end
-    objectives: Floats  # (n_iterations + 1,), the same plus the log density of the prior; never falls
+    objectives: Floats  # (n_iterations + 1,), the same for blurred samples, plus any prior; never falls
     stop: Stop
     restarts: Floats  # (R,), final objective of each start, on the screening cells where there were any; may be empty
     screened: bool  # whether the restarts ran on cells
     n_died: int  # components that lost all their mass and were removed
-    collapsed: tuple[int, ...]  # 1…K, components held up by the prior alone in some direction
+    collapsed: tuple[int, ...]  # 1…K, components whose spread in some direction is that of the blur alone
+    n_components: int  # K at the end
+    single_gaussian: float  # log-likelihood of one Gaussian for all; NaN with missing values
 
     @property
     def n_iterations(self) -> int:
@@ -62,6 +75,17 @@ class FitTrace:
     def converged(self) -> bool:
         """Return whether the tolerance was reached."""
         return self.stop == "converged"
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return whether the fit can be trusted.
+
+        "suspicious": several components explain the samples no better than one Gaussian does; "degenerate": some died
+        or collapsed; otherwise why the fit stopped.
+        """
+        if self.n_components > 1 and self.log_likelihoods[-1] - self.single_gaussian < SUSPICIOUS_GAIN:
+            return "suspicious"
+        return "degenerate" if self.n_died or self.collapsed else self.stop
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +107,18 @@ class Fit:
         return Fit(reorder(self.mixture, order), replace(self.trace, collapsed=collapsed))
 
 
-def fit(samples: Samples, config: FitConfig, start: Mixture | None = None) -> Fit:
-    """Fit a mixture by EM, from a given start or from the best of several drawn ones.
+def fit(
+    samples: Samples,
+    config: FitConfig,
+    start: Mixture | None = None,
+    *,
+    log_prior: LogPrior | None = None,
+    prior: NormalInverseWishart | None = None,
+) -> Fit:
+    """Fit a mixture, from a given start or from the best of several drawn ones.
 
-    Drawn starts are screened: each runs to convergence on some thousand cells that stand for the samples, and only the
-    best two go on with all samples. Where there are few samples anyway, every start runs on all of them.
+    Drawn starts are screened: each runs to convergence on some thousand cells or samples that stand for all, and only
+    the best few go on with all samples. Where there are few samples anyway, every start runs on all of them.
 
     A component whose mass falls below a millionth of the lightest sample has died; it is removed, and the trace tells.
     So little is lost with it that the objective falls by no more than a millionth of a nat.
@@ -95,69 +126,112 @@ def fit(samples: Samples, config: FitConfig, start: Mixture | None = None) -> Fi
     Parameters
     ----------
     samples : Samples
-        At least as many distinct ones as components.
+        At least as many distinct ones as components. NaN marks missing values, which are integrated out.
     config : FitConfig
-        With a start, only the tolerance, the limit of iterations and the floor are used.
+        With a start, its number of components, its covariance type and its noise count, and nothing is drawn.
     start : Mixture, optional
         Where to start from.
+    log_prior : LogPrior, optional
+        What is known of the component of each sample, see `segmenter.mixture.log_prior`.
+    prior : NormalInverseWishart, optional
+        Conjugate prior on means and covariances; the fit is then a maximum a posteriori one.
 
     Returns
     -------
     Fit
     """
-    blocks = blocks_of(samples)
-    prior = CovariancePrior(config.covariance_floor, blocks.variances)
+    data = data_of(samples, config.covariance_floor)
+    problem = Problem(data, config, log_prior, prior)
     if start is not None:
-        return climb(blocks, start, config, prior)
-    cells = screening_cells(blocks, config.n_components)
+        return climb(problem, start)
+    screen = None if log_prior is not None else stand_in(data, config)
+    ground = problem if screen is None else replace(problem, data=screen)
     runs = []
     for restart in range(config.restarts):
         generator = np.random.default_rng([config.seed, restart])
-        runs.append(climb(cells or blocks, draw_start(cells or blocks, config, prior, generator), config, prior))
+        drawn_start = draw_start(ground.data, config, generator)
+        runs.append(climb(ground, with_noise(drawn_start, problem) if config.noise else drawn_start))
     objectives = np.array([run.objective for run in runs])
-    if cells is not None:
-        runs = [climb(blocks, run.mixture, config, prior) for run in finalists(runs, config.tolerance)]
+    if screen is not None:
+        runs = [climb(problem, mixture) for mixture in finalists(problem, [run.mixture for run in runs])]
     best = max(runs, key=lambda run: run.objective)
     n_died = config.n_components - best.mixture.n_components
-    return Fit(best.mixture, replace(best.trace, restarts=objectives, screened=cells is not None, n_died=n_died))
+    return Fit(best.mixture, replace(best.trace, restarts=objectives, screened=screen is not None, n_died=n_died))
 
 
-def finalists(runs: Sequence[Fit], tolerance: float) -> list[Fit]:
-    """Return the best of the screened runs, and the best of those that stand clearly elsewhere."""
-    best, *others = sorted(runs, key=lambda run: run.objective, reverse=True)
-    elsewhere = [run for run in others if best.objective - run.objective > SAME_OPTIMUM * tolerance]
-    return [best, *elsewhere[: N_FINALISTS - 1]]
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """All that stays the same during a climb."""
+
+    data: Data
+    config: FitConfig
+    log_prior: LogPrior | None = None
+    prior: NormalInverseWishart | None = None
 
 
-def screening_cells(blocks: Blocks, n_components: int) -> Blocks | None:
-    """Return cells on which starts can be compared, or None where they would save nothing or hide a component."""
-    n_features, n_samples = blocks.centred.shape
-    if n_features > 3 or n_samples < MANY_SAMPLES:
+def stand_in(data: Data, config: FitConfig) -> Data | None:
+    """Return fewer samples to compare starts on, or None where they would save nothing or hide a component."""
+    if not data.is_complete or data.n_samples < MANY_SAMPLES:
         return None
-    cells = binned(blocks, SCREENING_BINS)
-    n_cells = len(cells.weights)
-    return cells if SCREENING_GAIN * n_cells <= n_samples and 4 * n_components <= n_cells else None
+    if len(data.origin) <= MAX_GRID_FEATURES:
+        few = binned(data, SCREENING_BINS)
+    else:
+        n_drawn = max(DRAWN_SAMPLES, DRAWN_SAMPLES_EACH * config.n_components)
+        few = drawn(data, n_drawn, np.random.default_rng(config.seed)) if n_drawn < data.n_samples else data
+    is_worth_it = SCREENING_GAIN * few.n_samples <= data.n_samples and 4 * config.n_components <= few.n_samples
+    return few if is_worth_it else None
 
 
-def climb(blocks: Blocks, start: Mixture, config: FitConfig, prior: CovariancePrior) -> Fit:
+def finalists(problem: Problem, mixtures: Sequence[Mixture]) -> list[Mixture]:
+    """Return the screened mixtures that go on: the best on all samples, and the best of those that stand elsewhere."""
+    scored = sorted(
+        ((evaluate(problem, mixture).objective, mixture) for mixture in mixtures), key=lambda pair: -pair[0]
+    )
+    chosen = [scored[0]]
+    for objective, mixture in scored[1:]:
+        if chosen[-1][0] - objective > SAME_OPTIMUM * problem.config.tolerance and len(chosen) < N_FINALISTS:
+            chosen.append((objective, mixture))
+    return [mixture for _, mixture in chosen]
+
+
+def with_noise(mixture: Mixture, problem: Problem) -> Mixture:
+    """Return the mixture with a uniform component of weight 0.05 over the bounding box of the data."""
+    log_volume = 0.0
+    for d in range(len(problem.data.origin)):
+        rows = [part.centred[part.observed == d] for part in problem.data.parts if d in part.observed]
+        low, high = min(row.min() for row in rows), max(row.max() for row in rows)
+        log_volume += float(np.log(high - low if high > low else np.sqrt(problem.data.variances[d])))
+    return replace(mixture, weights=0.95 * mixture.weights, noise_weight=0.05, noise_log_density=-log_volume)
+
+
+def climb(problem: Problem, start: Mixture) -> Fit:
     """Alternate E-steps and M-steps from a start until the objective rises by less than the tolerance."""
-    least_mass = max(DEAD * blocks.least_weight, 1e-12 * blocks.total_weight)
-    is_dying = False
-    mixture = start
+    data, config = problem.data, problem.config
+    least_mass = max(DEAD * data.least_weight, 1e-12 * data.total_weight)
+    mixture, survivors, has_loss = start, np.arange(start.n_components), False
     log_likelihoods: list[float] = []
     objectives: list[float] = []
     stop: Stop = "iteration limit"
+    responsibilities = None
     while True:
-        statistics, log_likelihood, objective = evaluate(blocks, mixture, prior)
-        log_likelihoods.append(log_likelihood)
-        objectives.append(objective)
+        step = evaluate(problem, mixture, survivors, responsibilities)
+        responsibilities = step.responsibilities
+        log_likelihoods.append(step.log_likelihood)
+        objectives.append(step.objective)
         if stop == "converged" or len(objectives) > config.max_iterations:
             break
-        if len(objectives) > 1 and objectives[-1] - objectives[-2] < config.tolerance and not is_dying:
+        if len(objectives) > 1 and objectives[-1] - objectives[-2] < config.tolerance and not has_loss:
             stop = "converged"  # one more M-step, whose likelihood the next turn tells
-        alive = statistics.mass >= least_mass
-        is_dying = not alive.all()
-        mixture = m_step(statistics.only(alive), prior, start.covariance_type)
+        alive = step.statistics.mass >= least_mass
+        has_loss = not alive.all()
+        survivors = survivors[alive]
+        mixture = m_step(
+            step.statistics.only(alive),
+            start.covariance_type,
+            prior=problem.prior,
+            noise_log_density=start.noise_log_density,
+            equal_weights=config.method == "k-means",
+        )
     trace = FitTrace(
         log_likelihoods=np.array(log_likelihoods),
         objectives=np.array(objectives),
@@ -165,27 +239,78 @@ def climb(blocks: Blocks, start: Mixture, config: FitConfig, prior: CovariancePr
         restarts=np.empty(0),
         screened=False,
         n_died=start.n_components - mixture.n_components,
-        collapsed=collapsed_components(mixture, prior),
+        collapsed=collapsed_components(mixture, data),
+        n_components=mixture.n_components,
+        single_gaussian=log_likelihood_of_one_gaussian(data),
     )
     return Fit(mixture, trace)
 
 
-def evaluate(blocks: Blocks, mixture: Mixture, prior: CovariancePrior) -> tuple[SufficientStatistics, float, float]:
-    """Return the statistics, the average log-likelihood and the objective of a mixture, the latter two in nats."""
-    coefficients = log_joint_coefficients(mixture, blocks.origin)
-    statistics = e_step(blocks, coefficients)
-    log_likelihood = statistics.log_likelihood / statistics.total_weight
-    precision_diagonals = -2 * coefficients[:, square_index(mixture.n_features).diagonal()]
-    return (
-        statistics,
-        log_likelihood,
-        log_likelihood + prior.log_density(precision_diagonals, mixture.covariance_type),
-    )
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What an E-step tells of a mixture."""
+
+    statistics: SufficientStatistics
+    log_likelihood: float  # nats per sample
+    objective: float  # nats per sample
+    responsibilities: Floats | None  # (N, K), where the log prior asks for them
 
 
-def collapsed_components(mixture: Mixture, prior: CovariancePrior) -> tuple[int, ...]:
-    """Return the components, 1…K, whose least variance, in units of V, is next to the floor of the prior."""
-    scale = np.sqrt(prior.variances)
-    least = np.linalg.eigvalsh(mixture.covariances / np.outer(scale, scale))[:, 0]
-    mass = np.ones(1) if mixture.covariance_type == "tied" else mixture.weights
-    return tuple(int(k) + 1 for k in np.flatnonzero(least < COLLAPSED * prior.strength / mass))
+def evaluate(
+    problem: Problem,
+    mixture: Mixture,
+    survivors: NDArray[np.intp] | None = None,
+    responsibilities: Floats | None = None,
+) -> Step:
+    """Return the statistics, the average log-likelihood and the objective of a mixture.
+
+    Parameters
+    ----------
+    problem : Problem
+    mixture : Mixture
+    survivors : ndarray of shape (K,), optional
+        Which of the components of the start these are, for the log prior.
+    responsibilities : ndarray of shape (N, K), optional
+        From the step before, for the log prior.
+    """
+    data, is_hard = problem.data, problem.config.method != "em"
+    log_prior, kept = None, None
+    if problem.log_prior is not None:
+        log_prior = np.ascontiguousarray(problem.log_prior(responsibilities).T)
+        if survivors is not None and len(survivors) < len(log_prior):
+            log_prior = log_prior[survivors]
+        if mixture.noise_weight > 0:  # what is known of a sample is known whatever the noise
+            log_prior = np.vstack([log_prior, np.where(np.isneginf(log_prior).any(axis=0), -np.inf, 0.0)])
+        if problem.log_prior.uses_responsibilities:
+            kept = np.empty((len(log_prior), data.n_samples))
+    statistics = e_step(data, mixture, log_prior=log_prior, is_hard=is_hard, responsibilities=kept)
+    total = statistics.total_weight
+    objective = statistics.log_likelihood / total
+    log_likelihood = objective + blur_cost(mixture, statistics, data)
+    if problem.prior is not None:
+        objective += problem.prior.log_density(mixture) / total
+    return Step(statistics, log_likelihood, objective, None if kept is None else kept[: mixture.n_components].T)
+
+
+def blur_cost(mixture: Mixture, statistics: SufficientStatistics, data: Data) -> float:
+    """Return what the blur of the data costs the average log-likelihood, ½ δ Σ_k π_k tr(V Σ_k⁻¹), in nats.
+
+    Exact to second order in it: to 1e-8 nats unless components that collapsed overlap others.
+    """
+    inverse = inverse_factors(mixture.covariances)
+    traces = np.einsum("kij,j->k", inverse * inverse, data.variances)
+    return 0.5 * data.blur * float(statistics.mass @ traces) / statistics.total_weight
+
+
+def collapsed_components(mixture: Mixture, data: Data) -> tuple[int, ...]:
+    """Return the components, 1…K, that some direction leaves with no spread but the blur, though the data has one."""
+    whiten = inverse_factors(data.covariance)
+    least = np.linalg.eigvalsh(whiten @ mixture.covariances @ whiten.T)[:, 0]
+    return tuple(int(k) + 1 for k in np.flatnonzero(least < COLLAPSED * data.blur))
+
+
+def log_likelihood_of_one_gaussian(data: Data) -> float:
+    """Return the average log-likelihood of the Gaussian with the moments of all data; NaN with missing values."""
+    if not data.is_complete:
+        return float("nan")
+    return -0.5 * float(np.linalg.slogdet(2 * np.pi * np.e * data.covariance)[1])

@@ -1,4 +1,4 @@
-"""Starting mixtures, drawn from the samples by a random generator."""
+"""Starting mixtures, drawn from the samples by a random generator or estimated from labels."""
 
 from __future__ import annotations
 
@@ -7,53 +7,71 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Floats
 from segmenter.mixture.config import FitConfig
+from segmenter.mixture.data import Data, Part, points_of
 from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.m_step import covariances, m_step
-from segmenter.mixture.prior import CovariancePrior
-from segmenter.mixture.statistics import Blocks, SufficientStatistics
+from segmenter.mixture.statistics import SufficientStatistics
 
 
-def draw_start(blocks: Blocks, config: FitConfig, prior: CovariancePrior, generator: np.random.Generator) -> Mixture:
+def draw_start(data: Data, config: FitConfig, generator: np.random.Generator) -> Mixture:
     """Return a starting mixture of the kind that the configuration names."""
     if config.init == "random":
-        return random_start(blocks, config, prior, generator)
-    return k_means_plus_plus_start(blocks, config, prior, generator)
+        return random_start(data, config, generator)
+    return k_means_plus_plus_start(data, config, generator)
 
 
-def random_start(blocks: Blocks, config: FitConfig, prior: CovariancePrior, generator: np.random.Generator) -> Mixture:
+def random_start(data: Data, config: FitConfig, generator: np.random.Generator) -> Mixture:
     """Return the classic random start: means from the data, random positive semi-definite covariances, weights 1/K.
 
     A covariance is G Gᵀ / D in units of the standard deviations of the features, G a D×D matrix of standard normal
-    numbers, plus the floor of the prior.
+    numbers, plus the blur of the data. Where starts are screened, the means come from what stands for the data.
     """
-    n_components, n_features = config.n_components, len(blocks.origin)
-    weights = np.full(n_components, 1 / n_components)
-    chosen = generator.choice(len(blocks.weights), n_components, replace=False, p=blocks.weights / blocks.weights.sum())
-    g = generator.standard_normal((n_components, n_features, n_features)) * np.sqrt(blocks.variances)[:, None]
-    scatter = g @ g.transpose(0, 2, 1) / n_features
+    points, mass = points_of(data)
+    n_components, n_features = config.n_components, len(points)
+    chosen = generator.choice(len(mass), n_components, replace=False, p=mass / mass.sum())
+    g = generator.standard_normal((n_components, n_features, n_features)) * np.sqrt(data.variances)[:, None]
+    scatter = g @ g.transpose(0, 2, 1) / n_features + np.diag(data.blur * data.variances)
     return Mixture(
-        weights,
-        blocks.origin + blocks.centred[:, chosen].T,
-        covariances(scatter, weights, prior, config.covariance_type),
+        np.full(n_components, 1 / n_components),
+        data.origin + points[:, chosen].T,
+        covariances(scatter, np.ones(n_components), config.covariance_type, is_shared=config.covariance_type == "tied"),
         config.covariance_type,
     )
 
 
-def k_means_plus_plus_start(
-    blocks: Blocks, config: FitConfig, prior: CovariancePrior, generator: np.random.Generator
-) -> Mixture:
+def k_means_plus_plus_start(data: Data, config: FitConfig, generator: np.random.Generator) -> Mixture:
     """Return the mixture of the clusters around K seeds, each sample in the cluster of its nearest seed."""
-    scaled = blocks.centred / np.sqrt(blocks.variances)[:, None]
-    cluster = k_means_plus_plus(scaled, blocks.weights, config.n_components, generator)
-    sums = np.zeros((config.n_components, 0))
-    first = 0
-    for phi, weights in blocks:
-        n = len(weights)
-        one_hot = (cluster[first : first + n] == np.arange(config.n_components)[:, None]) * weights
-        sums = one_hot @ phi.T if first == 0 else sums + one_hot @ phi.T
-        first += n
-    statistics = SufficientStatistics(sums, 0.0, blocks.total_weight, blocks.origin)
-    return m_step(statistics.only(statistics.mass > 0), prior, config.covariance_type)
+    points, weights = points_of(data)
+    scaled = points / np.sqrt(data.variances)[:, None]
+    cluster = k_means_plus_plus(scaled, weights, config.n_components, generator)
+    return mixture_of_clusters(data, cluster, config)
+
+
+def mixture_of_clusters(data: Data, cluster: NDArray[np.intp], config: FitConfig) -> Mixture:
+    """Return the mixture that has a component for each cluster that holds samples.
+
+    Parameters
+    ----------
+    data : Data
+        A missing value counts as the mean of its feature.
+    cluster : ndarray of shape (N,), intp
+        0…K−1.
+    config : FitConfig
+    """
+    if data.is_complete:
+        (part,) = data.parts
+    else:
+        points, weights = points_of(data)
+        everything = np.arange(len(data.origin))
+        part = Part(everything, None, points, weights, data.blur * data.variances, ())
+    sums: Floats | None = None
+    for place, phi, weights in part.blocks():
+        one_hot = (cluster[place] == np.arange(config.n_components)[:, None]) * weights
+        sums = one_hot @ phi.T if sums is None else sums + one_hot @ phi.T
+    assert sums is not None  # there is at least one sample
+    statistics = SufficientStatistics(sums, 0.0, 0.0, data.total_weight, data.origin)
+    is_k_means = config.method == "k-means"
+    return m_step(statistics.only(statistics.mass > 0), config.covariance_type, equal_weights=is_k_means)
 
 
 def k_means_plus_plus(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from segmenter.arrays import Bools, Floats, Samples
-from segmenter.mixture.gaussian import BLOCK, monomials, pairs, square_index
-from segmenter.mixture.prior import scale_of
-
-KEPT_MONOMIALS = 4_000_000
-"""Monomials are kept between iterations up to this many numbers (32 MB); beyond, each pass computes them again."""
+from segmenter.arrays import Bools, Floats
+from segmenter.mixture.data import Data, Part
+from segmenter.mixture.gaussian import Mixture, log_joint_coefficients, marginal, square_index
+from segmenter.mixture.missing import completed_sums
 
 LOG_SAFE = (-500.0, 500.0)
 """Where the largest log density of every sample lies within, densities can be summed as they are, in nats."""
@@ -24,6 +20,7 @@ class SufficientStatistics:
     """Sums over samples of responsibility × weight × φ(x − origin); those of the parts add up to those of the whole."""
 
     sums: Floats  # (K, P)
+    noise_mass: float  # weight of the samples that are noise
     log_likelihood: float  # nats, summed over the weighted samples
     total_weight: float
     origin: Floats  # (D,)
@@ -32,6 +29,7 @@ class SufficientStatistics:
         """Return the statistics of both sets of samples; their origins are the same."""
         return SufficientStatistics(
             self.sums + other.sums,
+            self.noise_mass + other.noise_mass,
             self.log_likelihood + other.log_likelihood,
             self.total_weight + other.total_weight,
             self.origin,
@@ -57,112 +55,67 @@ class SufficientStatistics:
         return self.sums[:, square_index(len(self.origin))]
 
 
-@dataclass(frozen=True, eq=False)
-class Blocks:
-    """Samples made ready for many passes: about their mean, in blocks of monomials that stay in cache."""
-
-    origin: Floats  # (D,), the mean of the samples
-    variances: Floats  # (D,), see `scale_of`
-    total_weight: float
-    least_weight: float
-    centred: Floats  # (D, N)
-    weights: Floats  # (N,)
-    kept: tuple[Floats, ...]  # the monomials (P, n) of every block, or empty
-
-    def __iter__(self) -> Iterator[tuple[Floats, Floats]]:
-        """Yield the monomials (P, n) and the weights (n,) of each block; valid until the next."""
-        buffer = None
-        for i, first in enumerate(range(0, len(self.weights), BLOCK)):
-            if self.kept:
-                phi = self.kept[i]
-            else:
-                centred = self.centred[:, first : first + BLOCK]
-                if buffer is None or buffer.shape[1] != centred.shape[1]:
-                    buffer = monomials(centred)
-                phi = monomials(centred, out=buffer)
-            yield phi, self.weights[first : first + BLOCK]
-
-
-def blocks_of(samples: Samples) -> Blocks:
-    """Return the samples as blocks."""
-    mean = samples.weights @ samples.values / samples.weights.sum()
-    centred = np.empty((samples.values.shape[1], samples.values.shape[0]))
-    for row, column, center in zip(centred, samples.values.T, mean, strict=True):
-        np.subtract(column, center, out=row)
-    n_features, n_samples = len(centred), len(samples.weights)
-    keep = n_samples * (1 + n_features + n_features * (n_features + 1) // 2) <= KEPT_MONOMIALS
-    return Blocks(
-        origin=mean,
-        variances=scale_of(centred, samples.weights),
-        total_weight=float(samples.weights.sum()),
-        least_weight=float(samples.weights.min()),
-        centred=centred,
-        weights=samples.weights,
-        kept=tuple(monomials(centred[:, i : i + BLOCK]) for i in range(0, n_samples, BLOCK)) if keep else (),
-    )
-
-
-def binned(blocks: Blocks, n_bins: int) -> Blocks:
-    """Return far fewer samples that stand for all: the means of φ over the cells of a grid.
-
-    The cells keep the second moments within them, so an M-step on cells is exact; in an E-step the samples of a cell
-    share their responsibilities. The objective on cells is a lower bound of that on samples, since log Σ exp is convex.
-
-    Parameters
-    ----------
-    blocks : Blocks
-        Of few features: the grid has ``n_bins ** D`` cells.
-    n_bins : int
-        Cells an axis of the grid, across the range of the feature.
-    """
-    lowest = blocks.centred.min(axis=1)
-    steps = np.maximum(blocks.centred.max(axis=1) - lowest, np.finfo(np.float64).tiny) / n_bins
-    cells = np.zeros(len(blocks.weights), dtype=np.intp)
-    for row, low, step in zip(blocks.centred, lowest, steps, strict=True):
-        cells *= n_bins
-        cells += np.minimum((row - low) / step, n_bins - 1).astype(np.intp)
-    occupied = np.bincount(cells, minlength=n_bins ** len(lowest)) > 0
-    cell_of = (np.cumsum(occupied) - 1)[cells]
-    weights = np.bincount(cell_of, blocks.weights).astype(np.float64)
-    n_features = len(blocks.origin)
-    rows, columns = pairs(n_features)
-    centred = blocks.centred
-    quadratic = (centred[i] * centred[j] for i, j in zip(rows, columns, strict=True))
-    weighted = (monomial * blocks.weights for monomial in itertools.chain(centred, quadratic))
-    means = np.stack([weights, *(np.bincount(cell_of, monomial) for monomial in weighted)]) / weights
-    return Blocks(
-        origin=blocks.origin,
-        variances=blocks.variances,
-        total_weight=blocks.total_weight,
-        least_weight=blocks.least_weight,
-        centred=np.ascontiguousarray(means[1 : 1 + n_features]),
-        weights=weights,
-        kept=tuple(np.ascontiguousarray(means[:, i : i + BLOCK]) for i in range(0, len(weights), BLOCK)),
-    )
-
-
-def e_step(blocks: Blocks, coefficients: Floats) -> SufficientStatistics:
+def e_step(
+    data: Data,
+    mixture: Mixture,
+    *,
+    log_prior: Floats | None = None,
+    is_hard: bool = False,
+    responsibilities: Floats | None = None,
+) -> SufficientStatistics:
     """Return the sufficient statistics of the samples under a mixture (Bishop 2006, eq. 9.23 and 9.27).
 
     Parameters
     ----------
-    blocks : Blocks
-    coefficients : ndarray of shape (K, P), float64, nats
-        The mixture, from `log_joint_coefficients` about the origin of the blocks.
-
-    Returns
-    -------
-    SufficientStatistics
+    data : Data
+    mixture : Mixture
+    log_prior : ndarray of shape (K, N) or (K, 1), float64, nats, optional
+        Added to the log weights of each sample; ``-inf`` forbids a component. With noise, K + 1 rows.
+    is_hard : bool
+        Give each sample to its most probable component alone; the log-likelihood is then the classification
+        log-likelihood, Σ_n max_k log π_k N(x_n | μ_k, Σ_k) (Celeux and Govaert 1992).
+    responsibilities : ndarray of shape (K, N), float64, optional
+        Where to leave the responsibilities; with noise, K + 1 rows.
     """
+    total: SufficientStatistics | None = None
+    for part in data.parts:
+        statistics = _e_step_of_part(part, data, mixture, log_prior, is_hard, responsibilities)
+        total = statistics if total is None else total + statistics
+    assert total is not None  # data has at least one part
+    return total
+
+
+def _e_step_of_part(
+    part: Part,
+    data: Data,
+    mixture: Mixture,
+    log_prior: Floats | None,
+    is_hard: bool,
+    responsibilities: Floats | None,
+) -> SufficientStatistics:
+    observed_mixture = marginal(mixture, part.observed)
+    coefficients = log_joint_coefficients(observed_mixture, data.origin[part.observed])
     sums = np.zeros_like(coefficients)
     log_likelihood = 0.0
-    for phi, weights in blocks:
+    for place, phi, weights in part.blocks():
         joint = coefficients @ phi
-        log_density, inverse_total = exponentiate(joint)
+        rows = place if part.rows is None else part.rows[place]
+        if log_prior is not None:
+            joint += log_prior if log_prior.shape[1] == 1 else log_prior[:, rows]
+        if is_hard:
+            log_density, scale = harden(joint), np.ones(1)
+        else:
+            log_density, scale = exponentiate(joint)
+        if responsibilities is not None:
+            responsibilities[:, rows] = joint * scale
         log_likelihood += float(weights @ log_density)
-        joint *= np.multiply(weights, inverse_total, out=inverse_total)
+        joint *= weights * scale
         sums += joint @ phi.T
-    return SufficientStatistics(sums, log_likelihood, blocks.total_weight, blocks.origin)
+    n_components = mixture.n_components
+    noise_mass = float(sums[n_components:, 0].sum())
+    total_weight = float(part.weights.sum()) if len(data.parts) > 1 else data.total_weight
+    sums = completed_sums(sums[:n_components], mixture, part.observed, data.origin)
+    return SufficientStatistics(sums, noise_mass, log_likelihood, total_weight, data.origin)
 
 
 def exponentiate(joint: Floats) -> tuple[Floats, Floats]:
@@ -190,3 +143,17 @@ def exponentiate(joint: Floats) -> tuple[Floats, Floats]:
     np.exp(joint, out=joint)
     total = joint.sum(axis=0)
     return np.log(total) + peak, 1 / total
+
+
+def harden(joint: Floats) -> Floats:
+    """Turn log joint densities (K, n), in place, into 1 for the largest of each sample and 0 elsewhere; return it.
+
+    Of equals the first is taken.
+    """
+    peak = joint.max(axis=0)
+    taken = np.zeros(joint.shape[1], dtype=np.bool_)
+    for row in joint:
+        is_largest = (row == peak) & ~taken
+        taken |= is_largest
+        row[:] = is_largest
+    return np.asarray(peak)

@@ -17,7 +17,8 @@ from segmenter.features.distinct import DistinctColors, distinct_colors
 from segmenter.io.photo import Photo, photo_from_array, photo_from_image, read_photo
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.gaussian import Mixture, component_averages, predict
+from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.posterior import component_averages, predict
 from segmenter.pipeline.recipe import Recipe
 from segmenter.regions.labels import Segment, Segmentation
 

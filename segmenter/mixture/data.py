@@ -1,0 +1,217 @@
+"""Samples made ready for many passes: about their mean, slightly blurred, in blocks of monomials that stay in cache.
+
+Maximum likelihood is unbounded: a component may sit on one sample and shrink. Adding a constant to the covariances
+after an M-step stops that, but then no objective is known that the iteration climbs. Here every sample x counts as one
+that was measured with a Gaussian error ε of variances δ V, V the variances of the features and δ tiny; the objective is
+
+    1/N Σ_n log Σ_k π_k exp E_ε[log N(x_n + ε | μ_k, Σ_k)]    (nats per sample).
+
+E_ε[φ(x + ε)] is φ(x) with δ V_j added to x_j², so that E-step and M-step stay as they are, the objective never falls,
+and no covariance falls below δ V. As E_ε[log N] = log N − ½ δ tr(V Σ_k⁻¹), this is a prior exp(−½ δ N_k tr(V Σ_k⁻¹)) on
+each covariance, an inverse Wishart without its determinant that weighs as much as the samples of the component. δ has
+no unit: scaling or shifting the features, or counting every sample twice, changes no segment. And where the samples
+fill fewer than D dimensions, all components have the same floor in the others, so that these do not count.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.arrays import Bools, Floats, Samples
+from segmenter.mixture.gaussian import block_size, monomials, n_monomials, pairs, square_index
+
+KEPT_MONOMIALS = 4_000_000
+"""Monomials are kept between iterations up to this many numbers (32 MB); beyond, each pass computes them again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Samples of which the same features were observed."""
+
+    observed: NDArray[np.intp]  # (O,), ascending
+    rows: NDArray[np.intp] | None  # (n,), which samples they are; None = all, in order
+    centred: Floats  # (O, n), observed features minus the origin
+    weights: Floats  # (n,)
+    blur: Floats  # (O,), δ V of the observed features
+    kept: tuple[Floats, ...]  # the monomials (P_o, block) of every block, or empty
+
+    def blocks(self) -> Iterator[tuple[slice, Floats, Floats]]:
+        """Yield the place of each block in the part, its monomials (P_o, block) and weights; valid until the next."""
+        size = block_size(len(self.centred))
+        buffer = None
+        for i, first in enumerate(range(0, len(self.weights), size)):
+            place = slice(first, first + size)
+            if self.kept:
+                phi = self.kept[i]
+            else:
+                centred = self.centred[:, place]
+                if buffer is None or buffer.shape[1] != centred.shape[1]:
+                    buffer = np.empty((n_monomials(len(centred)), centred.shape[1]))
+                phi = monomials(centred, self.blur, out=buffer)
+            yield place, phi, self.weights[place]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Samples as the E-step takes them; most often one part, with missing values one for each pattern of them."""
+
+    origin: Floats  # (D,), mean of the values that were observed
+    variances: Floats  # (D,), V, of these values; see `scale_of`
+    covariance: Floats  # (D, D), of all samples, blurred; diagonal where values are missing
+    blur: float  # δ
+    total_weight: float
+    least_weight: float
+    n_samples: int
+    parts: tuple[Part, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no value is missing."""
+        return all(len(part.observed) == len(self.origin) for part in self.parts)
+
+
+def data_of(samples: Samples, blur: float) -> Data:
+    """Return samples as data; NaN marks a missing value, δ is the `blur`."""
+    values, weights = samples.values, samples.weights
+    seen = ~np.isnan(values)
+    is_complete = bool(seen.all())
+    if is_complete:
+        origin = weights @ values / weights.sum()
+    else:
+        mass = weights @ seen
+        origin = weights @ np.where(seen, values, 0) / np.where(mass > 0, mass, 1)
+    centred = np.empty((values.shape[1], len(values)))
+    for row, column, center in zip(centred, values.T, origin, strict=True):
+        np.subtract(column, center, out=row)
+    variances = scale_of(centred, weights)
+    covariance = centred * weights @ centred.T / weights.sum() if is_complete else np.diag(variances)
+    everything = np.arange(values.shape[1])
+    if is_complete:
+        parts: tuple[Part, ...] = (part_of(everything, None, centred, weights, blur * variances),)
+    else:
+        parts = tuple(
+            part_of(everything[pattern], rows, centred[pattern][:, rows], weights[rows], blur * variances[pattern])
+            for pattern, rows in patterns(seen)
+        )
+    return Data(
+        origin=np.asarray(origin),
+        variances=variances,
+        covariance=covariance + np.diag(blur * variances),
+        blur=blur,
+        total_weight=float(weights.sum()),
+        least_weight=float(weights.min()),
+        n_samples=len(values),
+        parts=parts,
+    )
+
+
+def patterns(seen: Bools) -> Iterator[tuple[Bools, NDArray[np.intp]]]:
+    """Yield each pattern of observed features, (D,), with the samples that have it, from a mask (N, D)."""
+    distinct, pattern_of = np.unique(seen, axis=0, return_inverse=True)
+    for i, pattern in enumerate(distinct):
+        yield pattern, np.flatnonzero(pattern_of == i)
+
+
+def part_of(
+    observed: NDArray[np.intp], rows: NDArray[np.intp] | None, centred: Floats, weights: Floats, blur: Floats
+) -> Part:
+    """Return a part whose monomials are kept if they are few."""
+    n_features, n_samples = len(centred), len(weights)
+    size = block_size(n_features)
+    keep = n_samples * n_monomials(n_features) <= KEPT_MONOMIALS
+    kept = tuple(monomials(centred[:, i : i + size], blur) for i in range(0, n_samples, size)) if keep else ()
+    return Part(observed, rows, centred, weights, blur, kept)
+
+
+def scale_of(centred: Floats, weights: Floats) -> Floats:
+    """Return the variance of each feature, shape (D,), always positive.
+
+    A constant feature tells no scale of its own: it takes the mean variance of the others, or 1 where all are constant.
+
+    Parameters
+    ----------
+    centred : ndarray of shape (D, N)
+        Features minus their means; NaN where missing.
+    weights : ndarray of shape (N,)
+    """
+    variances, varies = np.ones(len(centred)), np.zeros(len(centred), dtype=np.bool_)
+    for d, row in enumerate(centred):
+        seen = slice(None) if not np.isnan(row).any() else ~np.isnan(row)
+        values, mass = row[seen], weights[seen]
+        if len(values) and np.ptp(values) > 0:
+            variances[d] = float(np.vdot(values * values, mass)) / float(mass.sum())
+            varies[d] = variances[d] > 0
+    if not varies.all():
+        variances[~varies] = variances[varies].mean() if varies.any() else 1.0
+    return variances
+
+
+# ---- fewer samples that stand for all ------------------------------------------------------------------------------
+
+
+def binned(data: Data, n_bins: int) -> Data:
+    """Return the means of φ over the cells of a grid, weighted by what is in them.
+
+    The cells keep the second moments within them, so an M-step on cells is exact; in an E-step the samples of a cell
+    share their responsibilities. The objective on cells is a lower bound of that on samples, since log Σ exp is convex.
+
+    Parameters
+    ----------
+    data : Data
+        Complete, and of few features: the grid has ``n_bins ** D`` cells.
+    n_bins : int
+        Cells an axis of the grid, across the range of the feature.
+    """
+    (part,) = data.parts
+    centred = part.centred
+    lowest = centred.min(axis=1)
+    steps = np.maximum(centred.max(axis=1) - lowest, np.finfo(np.float64).tiny) / n_bins
+    cells = np.zeros(centred.shape[1], dtype=np.intp)
+    for row, low, step in zip(centred, lowest, steps, strict=True):
+        cells *= n_bins
+        cells += np.minimum((row - low) / step, n_bins - 1).astype(np.intp)
+    occupied = np.bincount(cells, minlength=n_bins ** len(lowest)) > 0
+    cell_of = (np.cumsum(occupied) - 1)[cells]
+    weights = np.bincount(cell_of, part.weights).astype(np.float64)
+    rows, columns = pairs(len(centred))
+    quadratic = (centred[i] * centred[j] for i, j in zip(rows, columns, strict=True))
+    weighted = (monomial * part.weights for monomial in itertools.chain(centred, quadratic))
+    means = np.stack([weights, *(np.bincount(cell_of, monomial) for monomial in weighted)]) / weights
+    means[square_index(len(centred)).diagonal()] += part.blur[:, None]
+    size = block_size(len(centred))
+    kept = tuple(np.ascontiguousarray(means[:, i : i + size]) for i in range(0, len(weights), size))
+    representative = np.ascontiguousarray(means[1 : 1 + len(centred)])
+    cell_part = replace(part, centred=representative, weights=weights, kept=kept)
+    return replace(data, n_samples=len(weights), parts=(cell_part,))
+
+
+def drawn(data: Data, n_samples: int, generator: np.random.Generator) -> Data:
+    """Return some of the samples, drawn without replacement; complete data only."""
+    (part,) = data.parts
+    chosen = np.sort(generator.choice(data.n_samples, n_samples, replace=False))
+    weights = part.weights[chosen]
+    return replace(
+        data,
+        total_weight=float(weights.sum()),
+        least_weight=float(weights.min()),
+        n_samples=n_samples,
+        parts=(part_of(part.observed, None, np.ascontiguousarray(part.centred[:, chosen]), weights, part.blur),),
+    )
+
+
+def points_of(data: Data) -> tuple[Floats, Floats]:
+    """Return all samples about the origin, (D, N), missing values at the mean, and their weights, (N,)."""
+    if data.is_complete:
+        (part,) = data.parts
+        return part.centred, part.weights
+    points, weights = np.zeros((len(data.origin), data.n_samples)), np.empty(data.n_samples)
+    for part in data.parts:
+        assert part.rows is not None  # only complete data has a part of all rows
+        points[np.ix_(part.observed, part.rows)] = part.centred
+        weights[part.rows] = part.weights
+    return points, weights

@@ -1,0 +1,99 @@
+"""What is known of the component of each sample before it is looked at: one seam for labels, soft labels and neighbors.
+
+A log prior adds nats to the log weights. The EM loop does not know where they come from; −∞ forbids a component.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.arrays import Floats, Labels
+from segmenter.errors import InvalidArgumentError
+
+
+class LogPrior(Protocol):
+    """Nats added to the log weights of each sample."""
+
+    @property
+    def uses_responsibilities(self) -> bool:
+        """Whether the prior depends on the responsibilities of the step before, as neighbors' do."""
+
+    def __call__(self, responsibilities: Floats | None) -> Floats:
+        """Return an array of shape (N, K), or (1, K) for all samples alike; K as in the starting mixture.
+
+        Parameters
+        ----------
+        responsibilities : ndarray of shape (N, K) or None
+            Of the step before; None at the first step, and where they are not used.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class FixedLogPrior:
+    """A log prior that stays as it is."""
+
+    values: Floats  # (N, K) or (1, K), nats
+    uses_responsibilities: bool = False
+
+    def __call__(self, responsibilities: Floats | None) -> Floats:
+        """Return the values."""
+        return self.values
+
+
+def clamp(labels: Labels, component_classes: NDArray[np.intp]) -> FixedLogPrior:
+    """Forbid labeled samples all components but those of their class.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (N,), int32
+        1…number of classes; 0 = unlabeled.
+    component_classes : ndarray of shape (K,)
+        The class of each component, 1…; a class may have several.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A label has no component.
+    """
+    stray = np.setdiff1d(labels[labels != 0], component_classes)
+    if len(stray):
+        raise InvalidArgumentError("labels", f"hold {stray[0]}, which no component stands for")
+    allowed = (labels[:, None] == 0) | (labels[:, None] == component_classes)
+    return FixedLogPrior(np.where(allowed, 0.0, -np.inf))
+
+
+def soft(probabilities: Floats) -> FixedLogPrior:
+    """Take probabilities of the components of each sample, shape (N, K), as they are known beforehand."""
+    if not (probabilities >= 0).all() or not probabilities.any(axis=1).all():
+        raise InvalidArgumentError("probabilities", "must be 0 or more, and not all 0 for any sample")
+    with np.errstate(divide="ignore"):
+        return FixedLogPrior(np.log(probabilities))
+
+
+@dataclass(frozen=True, eq=False)
+class SumOfLogPriors:
+    """Several log priors that hold at the same time."""
+
+    priors: Sequence[LogPrior]
+
+    @property
+    def uses_responsibilities(self) -> bool:
+        """Whether any of them does."""
+        return any(prior.uses_responsibilities for prior in self.priors)
+
+    def __call__(self, responsibilities: Floats | None) -> Floats:
+        """Return the sum."""
+        total = self.priors[0](responsibilities)
+        for prior in self.priors[1:]:
+            total = total + prior(responsibilities)
+        return total
+
+
+def combine(*priors: LogPrior) -> SumOfLogPriors:
+    """Return the sum of log priors."""
+    return SumOfLogPriors(priors)

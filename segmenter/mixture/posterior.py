@@ -1,0 +1,190 @@
+"""What a mixture says of samples: densities, responsibilities, labels, expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.arrays import Floats, Labels, Samples
+from segmenter.mixture.data import patterns
+from segmenter.mixture.gaussian import (
+    Mixture,
+    block_size,
+    has_noise,
+    log_joint_coefficients,
+    marginal,
+    monomials,
+)
+from segmenter.mixture.missing import regression
+
+
+def log_joint_blocks(mixture: Mixture, values: Floats) -> Iterator[tuple[Any, Floats]]:
+    """Yield the rows of a block of samples, and their log joint densities, shape (K, n), in nats.
+
+    With noise there are K + 1 rows. NaN marks missing values; they are integrated out. The array yielded is used again
+    for the next block; a caller may change it, but not keep it.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    values : ndarray of shape (N, D)
+    """
+    seen = ~np.isnan(values)
+    if seen.all():
+        yield from _log_joint_blocks(mixture, values)
+        return
+    for pattern, rows in patterns(seen):
+        observed = np.flatnonzero(pattern)
+        for place, joint in _log_joint_blocks(marginal(mixture, observed), values[np.ix_(rows, observed)]):
+            yield rows[place], joint
+
+
+def _log_joint_blocks(mixture: Mixture, values: Floats) -> Iterator[tuple[slice, Floats]]:
+    origin = mixture.weights @ mixture.means / mixture.weights.sum()
+    coefficients = log_joint_coefficients(mixture, origin)
+    n_rows, n_columns = coefficients.shape
+    size = block_size(mixture.n_features)
+    phi = np.empty(n_columns * size)
+    joint = np.empty(n_rows * size)
+    for first in range(0, len(values), size):
+        block = values[first : first + size]
+        n = len(block)
+        block_phi = monomials((block - origin).T, out=phi[: n_columns * n].reshape(n_columns, n))
+        yield slice(first, first + n), np.matmul(coefficients, block_phi, out=joint[: n_rows * n].reshape(n_rows, n))
+
+
+def predict(mixture: Mixture, values: Floats) -> Labels:
+    """Return the most probable component of each sample; the first of equals.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    values : ndarray of shape (N, D), float64
+        NaN where missing.
+
+    Returns
+    -------
+    ndarray of shape (N,), int32
+        1…K; 0 = noise.
+    """
+    labels = np.empty(len(values), dtype=np.int32)
+    for rows, joint in log_joint_blocks(mixture, values):
+        best = joint[0]
+        block_labels = np.ones(joint.shape[1], dtype=np.int32)
+        for k in range(1, len(joint)):
+            block_labels[joint[k] > best] = k + 1
+            np.maximum(best, joint[k], out=best)
+        labels[rows] = block_labels
+    if has_noise(mixture):
+        labels[labels > mixture.n_components] = 0
+    return labels
+
+
+def responsibilities(mixture: Mixture, values: Floats) -> Floats:
+    """Return the posterior probability of each component (Bishop 2006, eq. 9.23).
+
+    Parameters
+    ----------
+    mixture : Mixture
+    values : ndarray of shape (N, D), float64
+        NaN where missing.
+
+    Returns
+    -------
+    ndarray of shape (N, K), float64
+        Rows sum to 1, or to 1 less the probability of noise.
+    """
+    result = np.empty((len(values), mixture.n_components))
+    for rows, joint in log_joint_blocks(mixture, values):
+        normalize(joint)
+        result[rows] = joint[: mixture.n_components].T
+    return result
+
+
+def score_samples(mixture: Mixture, values: Floats) -> Floats:
+    """Return the log density of each sample, shape (N,), in nats; of what was observed where values are missing."""
+    result = np.empty(len(values))
+    for rows, joint in log_joint_blocks(mixture, values):
+        result[rows] = normalize(joint)
+    return result
+
+
+def normalize(joint: Floats) -> Floats:
+    """Turn log joint densities (K, n), in place, into responsibilities; return the log densities (n,), in nats."""
+    peak = joint.max(axis=0)
+    joint -= peak
+    np.exp(joint, out=joint)
+    total = joint.sum(axis=0)
+    joint /= total
+    return np.asarray(np.log(total) + peak)
+
+
+def component_averages(mixture: Mixture, samples: Samples, quantities: Floats) -> Floats:
+    """Return the mean of other quantities of the samples over each component, by responsibility × weight.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    samples : Samples
+    quantities : ndarray of shape (N, Q), float64
+
+    Returns
+    -------
+    ndarray of shape (K, Q), float64
+        NaN for a component without any responsibility.
+    """
+    mass = np.zeros((mixture.n_components, 1))
+    sums = np.zeros((mixture.n_components, quantities.shape[1]))
+    for rows, joint in log_joint_blocks(mixture, samples.values):
+        normalize(joint)
+        joint *= samples.weights[rows]
+        mass += joint[: mixture.n_components].sum(axis=1, keepdims=True)
+        sums += joint[: mixture.n_components] @ quantities[rows]
+    with np.errstate(invalid="ignore"):
+        return np.asarray(sums / mass)
+
+
+def impute(mixture: Mixture, values: Floats) -> Floats:
+    """Return the samples with each missing value at its expectation given those observed.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    values : ndarray of shape (N, D), float64
+        NaN where missing.
+
+    Returns
+    -------
+    ndarray of shape (N, D), float64
+        Without NaN; observed values are as they were.
+    """
+    filled = values.copy()
+    share = responsibilities(mixture, values)
+    for pattern, rows in patterns(~np.isnan(values)):
+        observed = np.flatnonzero(pattern)
+        missing, slopes, _ = regression(mixture, observed)
+        if len(missing) == 0:
+            continue
+        deviations = values[np.ix_(rows, observed)] - mixture.means[:, None, observed]  # (K, n, O)
+        expected = mixture.means[:, None, missing] + deviations @ slopes.transpose(0, 2, 1)  # (K, n, M)
+        mass = share[rows].T[:, :, None]
+        filled[np.ix_(rows, missing)] = (mass * expected).sum(axis=0) / mass.sum(axis=0)
+    return filled
+
+
+def sample(mixture: Mixture, n_samples: int, generator: np.random.Generator) -> tuple[Floats, Labels]:
+    """Return samples drawn from the Gaussians of a mixture, (n, D), and the component of each, (n,), 1…K."""
+    weights = mixture.weights / mixture.weights.sum()
+    labels = generator.choice(mixture.n_components, n_samples, p=weights)
+    standard = generator.standard_normal((n_samples, mixture.n_features))
+    factors = np.linalg.cholesky(mixture.covariances)
+    values = mixture.means[labels] + np.einsum("nij,nj->ni", factors[labels], standard)
+    return values, (labels + 1).astype(np.int32)
+
+
+def order_by(mixture: Mixture, feature: int = 0) -> NDArray[np.intp]:
+    """Return the components, from 0, in ascending order of the mean of one feature."""
+    return np.argsort(mixture.means[:, feature], kind="stable")
