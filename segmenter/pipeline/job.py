@@ -221,6 +221,7 @@ def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe) -> dict[s
         "fit": {
             "n_iterations": trace.n_iterations,
             "stop": trace.stop,
+            "verdict": trace.verdict,
             "log_likelihoods": trace.log_likelihoods.tolist(),
             "objectives": trace.objectives.tolist(),
             "restarts": trace.restarts.tolist(),

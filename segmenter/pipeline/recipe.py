@@ -38,11 +38,14 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise InvalidArgumentError for the first option outside its range."""
-        if not isinstance(self.n_segments, int) or not 1 <= self.n_segments <= MAX_SEGMENTS:
-            raise InvalidArgumentError("n_segments", f"is {self.n_segments!r}; give a whole number to {MAX_SEGMENTS}")
+        fit_config = self.fit_config()
+        if fit_config.n_components > MAX_SEGMENTS:
+            raise InvalidArgumentError("n_segments", f"is {self.n_segments}; give 1 to {MAX_SEGMENTS}")
+        for name in ("restarts", "tolerance", "max_iterations", "covariance_floor", "seed"):
+            object.__setattr__(self, name, getattr(fit_config, name))  # plain numbers, whatever they came as
+        object.__setattr__(self, "n_segments", fit_config.n_components)
         if self.color_space not in COLOR_SPACES:
             raise InvalidArgumentError("color_space", f"is {self.color_space!r}; give one of {', '.join(COLOR_SPACES)}")
-        self.fit_config()
 
     def fit_config(self) -> FitConfig:
         """Return the options of the fit."""

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Labels, Samples
-from segmenter.errors import TooFewColorsError
+from segmenter.errors import InvalidArgumentError, TooFewColorsError
 from segmenter.features.color import color_features, luminance, unit_range
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct import DistinctColors, distinct_colors
-from segmenter.io.photo import Photo, photo_from_array, photo_from_image, read_photo
+from segmenter.io.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.gaussian import Mixture
@@ -38,13 +38,15 @@ def segment(
     max_iterations: int = Recipe.max_iterations,
     covariance_floor: float = Recipe.covariance_floor,
     seed: int = Recipe.seed,
+    max_pixels: int = MAX_PIXELS,
 ) -> Segmentation:
     """Find the segments of an image: cluster the colors of its pixels with a Gaussian mixture fitted by EM.
 
     Parameters
     ----------
     image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
-        Arrays are uint8, uint16, or floats from 0 to 1. Fully transparent pixels take no part.
+        Also (H, W, 2), gray with alpha. Arrays are uint8, uint16, or floats; floats beyond 0 to 1 are scaled to it. Fully
+        transparent pixels take no part.
     n_segments : int
         K, from 1 to the number of distinct colors.
     color_space : {"rgb", "lab", "hsv"}
@@ -59,6 +61,8 @@ def segment(
         Strength of the prior that keeps covariances from collapsing, relative to the variance of the colors.
     seed : int
         The same seed gives the same segments.
+    max_pixels : int
+        Refuse a larger file before it is decoded.
 
     Returns
     -------
@@ -95,11 +99,13 @@ def segment(
         seed=seed,
     )
     if isinstance(image, str | Path):
-        photo = read_photo(Path(image))
+        photo = read_photo(Path(image), max_pixels=max_pixels)
     elif isinstance(image, np.ndarray):
         photo = photo_from_array(image)
-    else:
+    elif hasattr(image, "getexif"):  # a Pillow image; Pillow itself is imported in `io` only
         photo = photo_from_image(image)
+    else:
+        raise InvalidArgumentError("image", f"is a {type(image).__name__}; give a path, a Pillow image or an array")
     return segment_photo(photo, recipe)
 
 
