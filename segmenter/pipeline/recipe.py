@@ -38,7 +38,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise InvalidArgumentError for the first option outside its range."""
-        fit_config = self.fit_config()
+        try:
+            fit_config = self.fit_config()
+        except InvalidArgumentError as error:
+            renamed = "n_segments" if error.argument == "n_components" else error.argument
+            raise InvalidArgumentError(renamed, error.problem) from None
         if fit_config.n_components > MAX_SEGMENTS:
             raise InvalidArgumentError("n_segments", f"is {self.n_segments}; give 1 to {MAX_SEGMENTS}")
         for name in ("restarts", "tolerance", "max_iterations", "covariance_floor", "seed"):

@@ -45,8 +45,8 @@ def segment(
     Parameters
     ----------
     image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
-        Also (H, W, 2), gray with alpha. Arrays are uint8, uint16, or floats; floats beyond 0 to 1 are scaled to it. Fully
-        transparent pixels take no part.
+        Also (H, W, 2), gray with alpha. Arrays are uint8, uint16, or floats; floats beyond 0 to 1 are scaled to it.
+        Fully transparent pixels take no part.
     n_segments : int
         K, from 1 to the number of distinct colors.
     color_space : {"rgb", "lab", "hsv"}
