@@ -125,8 +125,9 @@ def segment_photo(photo: Photo, recipe: Recipe) -> Segmentation:
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
         found = sort_by_luminance(fit(samples, recipe.fit_config()), samples, distinct)
         color_labels = predict(found.mixture, features.values)
+    small = color_labels.astype(np.min_scalar_type(recipe.n_segments))  # a table of bytes stays in cache
     return Segmentation(
-        labels=distinct.spread(color_labels),
+        labels=distinct.spread(small).astype(np.int32),
         segments=describe_segments(found.mixture, samples, distinct, color_labels),
         fit=found,
         channels=features.channels,
