@@ -67,6 +67,12 @@ _RECIPE_OPTIONS = (
         help="Stop after so many steps.",
     ),
     click.option(
+        "--acceleration/--no-acceleration",
+        default=Recipe.acceleration,
+        show_default=True,
+        help="Leap ahead where EM is slow.",
+    ),
+    click.option(
         "--seed",
         type=click.IntRange(min=0),
         default=Recipe.seed,
@@ -90,6 +96,7 @@ def recipe_options(command: Command) -> Command:
         restarts: int,
         tolerance: float,
         max_iterations: int,
+        acceleration: bool,
         seed: int,
         **others: Any,
     ) -> Any:
@@ -102,6 +109,7 @@ def recipe_options(command: Command) -> Command:
                 restarts=restarts,
                 tolerance=tolerance,
                 max_iterations=max_iterations,
+                acceleration=acceleration,
                 seed=seed,
             )
         except InvalidArgumentError as error:

@@ -41,6 +41,8 @@ class FitConfig:
         Limit of M-steps of a run.
     covariance_floor : float, from 1e-12 to 1
         The least variance δ, relative to that of the data, see `segmenter.mixture.data`.
+    acceleration : bool
+        Leap ahead after every two steps, see `segmenter.mixture.acceleration`; not with a log prior.
     noise : bool
         Add a uniform component over the bounding box of the data, for outliers; its label is 0.
     seed : int, at least 0
@@ -55,6 +57,7 @@ class FitConfig:
     tolerance: float = 1e-4
     max_iterations: int = 200
     covariance_floor: float = 1e-9
+    acceleration: bool = False
     noise: bool = False
     seed: int = 0
 

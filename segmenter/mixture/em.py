@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Samples
+from segmenter.mixture.acceleration import leap
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import Data, binned, data_of, drawn
 from segmenter.mixture.gaussian import Mixture, inverse_factors, reorder
@@ -208,33 +209,36 @@ def climb(problem: Problem, start: Mixture) -> Fit:
     """Alternate E-steps and M-steps from a start until the objective rises by less than the tolerance."""
     data, config = problem.data, problem.config
     least_mass = max(DEAD * data.least_weight, 1e-12 * data.total_weight)
-    mixture, survivors, has_loss = start, np.arange(start.n_components), False
-    log_likelihoods: list[float] = []
-    objectives: list[float] = []
+    mixture, survivors = start, np.arange(start.n_components)
+    steps: list[Step] = []  # only the last holds its responsibilities
+    path: list[SufficientStatistics] = []
     stop: Stop = "iteration limit"
-    responsibilities = None
+    is_plain = False  # whether the last step was a plain one, whose gain tells of convergence
     while True:
-        step = evaluate(problem, mixture, survivors, responsibilities)
-        responsibilities = step.responsibilities
-        log_likelihoods.append(step.log_likelihood)
-        objectives.append(step.objective)
-        if stop == "converged" or len(objectives) > config.max_iterations:
+        step = evaluate(problem, mixture, survivors, steps[-1].responsibilities if steps else None)
+        gain = step.objective - steps[-1].objective if steps else np.inf
+        steps[-1:] = [replace(last, responsibilities=None) for last in steps[-1:]]
+        steps.append(step)
+        if stop == "converged" or len(steps) > config.max_iterations:
             break
-        if len(objectives) > 1 and objectives[-1] - objectives[-2] < config.tolerance and not has_loss:
+        if gain < config.tolerance and is_plain:
             stop = "converged"  # one more M-step, whose likelihood the next turn tells
         alive = step.statistics.mass >= least_mass
-        has_loss = not alive.all()
         survivors = survivors[alive]
-        mixture = m_step(
-            step.statistics.only(alive),
-            start.covariance_type,
-            prior=problem.prior,
-            noise_log_density=start.noise_log_density,
-            equal_weights=config.method == "k-means",
-        )
+        path = [*path, step.statistics] if alive.all() else []
+        is_plain = bool(alive.all())
+        if config.acceleration and problem.log_prior is None and len(path) == 3 and stop != "converged":
+            leapt = try_leap(problem, path, start)
+            if leapt is not None and (ahead := evaluate(problem, leapt, survivors)).objective > step.objective:
+                steps.append(ahead)
+                step, is_plain = ahead, False
+                alive = step.statistics.mass >= least_mass
+                survivors = survivors[alive]
+            path = [step.statistics] if alive.all() else []
+        mixture = maximize(problem, step.statistics.only(alive), start)
     trace = FitTrace(
-        log_likelihoods=np.array(log_likelihoods),
-        objectives=np.array(objectives),
+        log_likelihoods=np.array([step.log_likelihood for step in steps]),
+        objectives=np.array([step.objective for step in steps]),
         stop=stop,
         restarts=np.empty(0),
         screened=False,
@@ -244,6 +248,30 @@ def climb(problem: Problem, start: Mixture) -> Fit:
         single_gaussian=log_likelihood_of_one_gaussian(data),
     )
     return Fit(mixture, trace)
+
+
+def maximize(problem: Problem, statistics: SufficientStatistics, start: Mixture) -> Mixture:
+    """Return the mixture that an M-step makes of statistics."""
+    return m_step(
+        statistics,
+        start.covariance_type,
+        prior=problem.prior,
+        noise_log_density=start.noise_log_density,
+        equal_weights=problem.config.method == "k-means",
+    )
+
+
+def try_leap(problem: Problem, path: Sequence[SufficientStatistics], start: Mixture) -> Mixture | None:
+    """Return the mixture that a leap along the path leads to, or None where it leads to none."""
+    ahead = leap(path, problem.data.variances)
+    if ahead is None:
+        return None
+    mixture = maximize(problem, ahead, start)
+    try:
+        inverse_factors(mixture.covariances)
+    except np.linalg.LinAlgError:
+        return None
+    return mixture
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ class Recipe:
         K.
     color_space : {"rgb", "lab", "hsv"}
         What the colors are compared in, see `segmenter.features.color.color_features`.
-    covariance_type, init, restarts, tolerance, max_iterations, covariance_floor, seed
+    covariance_type, init, restarts, tolerance, max_iterations, acceleration, covariance_floor, seed
         See `segmenter.mixture.config.FitConfig`.
     """
 
@@ -33,6 +33,7 @@ class Recipe:
     restarts: int = FitConfig.restarts
     tolerance: float = FitConfig.tolerance
     max_iterations: int = FitConfig.max_iterations
+    acceleration: bool = True
     covariance_floor: float = FitConfig.covariance_floor
     seed: int = FitConfig.seed
 
@@ -60,6 +61,7 @@ class Recipe:
             restarts=self.restarts,
             tolerance=self.tolerance,
             max_iterations=self.max_iterations,
+            acceleration=self.acceleration,
             covariance_floor=self.covariance_floor,
             seed=self.seed,
         )

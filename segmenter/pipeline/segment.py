@@ -36,6 +36,7 @@ def segment(
     restarts: int = Recipe.restarts,
     tolerance: float = Recipe.tolerance,
     max_iterations: int = Recipe.max_iterations,
+    acceleration: bool = Recipe.acceleration,
     covariance_floor: float = Recipe.covariance_floor,
     seed: int = Recipe.seed,
     max_pixels: int = MAX_PIXELS,
@@ -57,6 +58,8 @@ def segment(
     tolerance : float, nats per pixel
         The fit ends when a step raises the average log-likelihood by less.
     max_iterations : int
+    acceleration : bool
+        Leap ahead after every two steps of EM where that raises the objective.
     covariance_floor : float
         Strength of the prior that keeps covariances from collapsing, relative to the variance of the colors.
     seed : int
@@ -95,6 +98,7 @@ def segment(
         restarts=restarts,
         tolerance=tolerance,
         max_iterations=max_iterations,
+        acceleration=acceleration,
         covariance_floor=covariance_floor,
         seed=seed,
     )

@@ -1,0 +1,42 @@
+"""SQUAREM: leaps along the path of EM (Varadhan and Roland 2008, "Simple and globally convergent methods").
+
+EM near its end moves along one slow direction. From three points in a row, s, s' and s'', with r = s' − s and
+v = (s'' − s') − r, the leap to s − 2 α r + α² v with α = −‖r‖ / ‖v‖ foresees many steps. Here the points are sufficient
+statistics, not parameters: their sums over all monomials, in units of the features. An M-step turns the leap into a
+mixture as it does any statistics, and where it cannot, because a mass or a variance came out negative, or where the
+objective did not rise, the leap is not taken: the objective stays monotone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from segmenter.arrays import Floats
+from segmenter.mixture.gaussian import pairs
+from segmenter.mixture.statistics import SufficientStatistics
+
+
+def leap(path: Sequence[SufficientStatistics], variances: Floats) -> SufficientStatistics | None:
+    """Return the statistics that three steps in a row lead to, or None where there is nothing to foresee.
+
+    Parameters
+    ----------
+    path : sequence of 3 SufficientStatistics
+    variances : ndarray of shape (D,)
+        The units that differences are measured in.
+    """
+    before, middle, after = (statistics.sums for statistics in path)
+    deviations = np.sqrt(variances)
+    rows, columns = pairs(len(deviations))
+    units = np.concatenate([[1.0], deviations, deviations[rows] * deviations[columns]])
+    first = middle - before
+    second = after - middle - first
+    curvature = float(np.linalg.norm(second / units))
+    if curvature == 0:
+        return None
+    alpha = -float(np.linalg.norm(first / units)) / curvature
+    sums = before - 2 * alpha * first + alpha * alpha * second
+    return replace(path[-1], sums=sums) if alpha < -1 and (sums[:, 0] > 0).all() else None
