@@ -129,13 +129,18 @@ def segment_photo(photo: Photo, recipe: Recipe) -> Segmentation:
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
         found = sort_by_luminance(fit(samples, recipe.fit_config()), samples, distinct)
         color_labels = predict(found.mixture, features.values)
-    small = color_labels.astype(np.min_scalar_type(recipe.n_segments))  # a table of bytes stays in cache
     return Segmentation(
-        labels=distinct.spread(small).astype(np.int32),
+        labels=label_image(distinct, color_labels),
         segments=describe_segments(found.mixture, samples, distinct, color_labels),
         fit=found,
         channels=features.channels,
     )
+
+
+def label_image(distinct: DistinctColors, color_labels: Labels) -> Labels:
+    """Return the label of its color for each pixel, (H, W), from the labels of the distinct colors, (M,)."""
+    small = color_labels.astype(np.min_scalar_type(int(color_labels.max())))  # a table of bytes stays in cache
+    return distinct.spread(small).astype(np.int32)
 
 
 def sort_by_luminance(found: Fit, samples: Samples, distinct: DistinctColors) -> Fit:

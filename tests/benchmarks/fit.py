@@ -14,11 +14,12 @@ from segmenter.arrays import Bytes, Floats, Labels, Samples
 from segmenter.features.color import color_features
 from segmenter.features.distinct import distinct_colors
 from segmenter.mixture.config import FitConfig
+from segmenter.mixture.data import data_of
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.gaussian import Mixture, predict
-from segmenter.mixture.prior import CovariancePrior
+from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.posterior import predict
 from segmenter.mixture.start import draw_start
-from segmenter.mixture.statistics import blocks_of
+from segmenter.pipeline.segment import label_image
 
 from .interleave import call, interleave, median_seconds
 from .photos import describe_photos, photo_paths, read_pixels
@@ -35,7 +36,7 @@ LEAST_VARIANCE = 1e-12
 """A component of the peer narrower than this, a 4,000th of an 8-bit level, has collapsed onto one plane of colors.
 
 Saturated channels do that. The likelihood has no maximum then: the peer (reg_covar=0) climbs until rounding stops it,
-ours until its prior does. Such a photo counts for the times; its differences are printed, but cannot be required."""
+ours until its blur does. Such a photo counts for the times; its differences are printed, but cannot be required."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def segment_colors(pixels: Bytes, config: FitConfig, start: Mixture | None) -> t
     distinct = distinct_colors(pixels)
     samples = Samples(color_features(distinct.colors, "rgb").values, distinct.counts)
     found = fit(samples, config, start)
-    return found, distinct.spread(predict(found.mixture, samples.values))
+    return found, label_image(distinct, predict(found.mixture, samples.values))
 
 
 def all_pixels(pixels: Bytes) -> Floats:
@@ -67,9 +68,7 @@ def all_pixels(pixels: Bytes) -> Floats:
 
 def drawn_start(samples: Samples) -> Mixture:
     """Return a start by k-means++."""
-    blocks = blocks_of(samples)
-    prior = CovariancePrior(CONFIG.covariance_floor, blocks.variances)
-    return draw_start(blocks, CONFIG, prior, np.random.default_rng(0))
+    return draw_start(data_of(samples, CONFIG.covariance_floor), CONFIG, np.random.default_rng(0))
 
 
 def compare(path: Path) -> Comparison:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import statistics
 import sys
-from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from .fit import CONFIG, N_REPEATS, all_pixels, segment_colors
+from segmenter.pipeline.recipe import Recipe
+
+from .fit import N_REPEATS, all_pixels, segment_colors
 from .interleave import call, interleave, median_seconds
 from .photos import describe_photos, photo_paths, read_pixels
 from .report import installed, spread, verdict
 
-RESTARTS = replace(CONFIG, restarts=10)
+RESTARTS = Recipe(n_segments=4, restarts=10).fit_config()
 N_ROUNDS = 3
 
 LEAST_RATIO = 20.0
