@@ -14,7 +14,6 @@ from segmenter.arrays import Bools, Bytes, Floats, Labels, Samples
 from segmenter.mixture.config import CovarianceType
 from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.m_step import covariances
-from segmenter.mixture.prior import CovariancePrior
 
 DARK, BRIGHT = (10, 20, 30), (200, 210, 220)
 
@@ -82,9 +81,14 @@ def some_mixture(
     weights = generator.dirichlet(np.full(n_components, 5.0))
     factors = generator.standard_normal((n_components, n_features, n_features))
     scatter = factors @ factors.transpose(0, 2, 1) + 0.5 * np.eye(n_features)
-    prior = CovariancePrior(1e-9, np.ones(n_features))
     means = 2 * generator.standard_normal((n_components, n_features))
-    return Mixture(weights, means, covariances(scatter, weights, prior, covariance_type), covariance_type)
+    return Mixture(weights, means, family_covariances(scatter, weights, covariance_type), covariance_type)
+
+
+def family_covariances(scatter: Floats, weights: Floats, covariance_type: CovarianceType) -> Floats:
+    """Return covariances of a family, from full ones (K, D, D) of components of these weights."""
+    summed = weights[:, None, None] * scatter
+    return covariances(summed, weights, covariance_type, is_shared=covariance_type == "tied")
 
 
 # ---- what SciPy says -----------------------------------------------------------------------------------------------

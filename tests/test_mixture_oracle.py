@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scenes import blobs, repeated
+from scenes import blobs, family_covariances, repeated
 from sklearn.mixture import GaussianMixture
 
 from segmenter.arrays import Floats, Samples
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType, FitConfig
 from segmenter.mixture.em import fit
-from segmenter.mixture.gaussian import Mixture, predict
-from segmenter.mixture.m_step import covariances
-from segmenter.mixture.prior import CovariancePrior
+from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.posterior import predict
 
 TOLERANCE = 1e-6
 every_family = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -30,7 +29,7 @@ def off_start(samples: Samples, n_components: int, covariance_type: CovarianceTy
     weights /= weights.sum()
     scatter = np.full((n_components, n_features, n_features), 0.5) + 3 * np.eye(n_features)
     scatter *= np.linspace(1, 2, n_components)[:, None, None]
-    shaped = covariances(scatter, weights, CovariancePrior(1e-12, np.ones(n_features)), covariance_type)
+    shaped = family_covariances(scatter, weights, covariance_type)
     return Mixture(weights, samples.values[order[places.astype(np.intp)]], shaped, covariance_type)
 
 

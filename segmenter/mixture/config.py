@@ -26,9 +26,6 @@ class FitConfig:
     ----------
     n_components : int, at least 1
         K, the number of Gaussians.
-    method : {"em", "hard-em", "k-means"}
-        EM; "classification" EM, which gives every sample to its most probable component alone (Celeux and Govaert
-        1992); Lloyd's k-means, which is hard EM with equal weights and one spherical covariance for all.
     covariance_type : {"full", "tied", "diag", "spherical"}
         One free covariance each; one shared by all; axis-parallel; a multiple of the identity. k-means ignores it.
     init : {"k-means++", "random"}
@@ -47,10 +44,12 @@ class FitConfig:
         Add a uniform component over the bounding box of the data, for outliers; its label is 0.
     seed : int, at least 0
         Seed of the only source of randomness, the starts.
+    method : {"em", "hard-em", "k-means"}
+        EM; "classification" EM, which gives every sample to its most probable component alone (Celeux and Govaert
+        1992); Lloyd's k-means, which is hard EM with equal weights and one spherical covariance for all.
     """
 
     n_components: int = 4
-    method: Method = "em"
     covariance_type: CovarianceType = "full"
     init: Init = "k-means++"
     restarts: int = 4
@@ -59,6 +58,7 @@ class FitConfig:
     covariance_floor: float = 1e-9
     acceleration: bool = False
     noise: bool = False
+    method: Method = "em"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -75,6 +75,9 @@ class FitConfig:
             if not lowest <= float(value) <= highest:
                 raise InvalidArgumentError(name, f"is {value!r}; give {lowest} to {highest}")
             object.__setattr__(self, name, float(value))
+        for name in ("acceleration", "noise"):
+            if not isinstance(getattr(self, name), bool):
+                raise InvalidArgumentError(name, f"is {getattr(self, name)!r}; give True or False")
         for name, choices in (("method", METHODS), ("covariance_type", COVARIANCE_TYPES), ("init", INITS)):
             if getattr(self, name) not in choices:
                 raise InvalidArgumentError(name, f"is {getattr(self, name)!r}; give one of {', '.join(choices)}")

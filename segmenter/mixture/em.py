@@ -209,6 +209,8 @@ def climb(problem: Problem, start: Mixture) -> Fit:
     """Alternate E-steps and M-steps from a start until the objective rises by less than the tolerance."""
     data, config = problem.data, problem.config
     least_mass = max(DEAD * data.least_weight, 1e-12 * data.total_weight)
+    if problem.prior is not None:  # which tells what a component without samples is like
+        least_mass = np.finfo(np.float64).tiny * data.total_weight
     mixture, survivors = start, np.arange(start.n_components)
     steps: list[Step] = []  # only the last holds its responsibilities
     path: list[SufficientStatistics] = []
@@ -331,9 +333,16 @@ def blur_cost(mixture: Mixture, statistics: SufficientStatistics, data: Data) ->
 
 
 def collapsed_components(mixture: Mixture, data: Data) -> tuple[int, ...]:
-    """Return the components, 1…K, that some direction leaves with no spread but the blur, though the data has one."""
-    whiten = inverse_factors(data.covariance)
-    least = np.linalg.eigvalsh(whiten @ mixture.covariances @ whiten.T)[:, 0]
+    """Return the components, 1…K, that have no spread but the blur in some direction that the data spreads in."""
+    blurs = data.variances
+    if mixture.covariance_type == "spherical":
+        blurs = np.full_like(blurs, blurs.mean())
+    unit = np.sqrt(np.outer(blurs, blurs))
+    spreads, directions = np.linalg.eigh(data.covariance / unit)
+    real = directions[:, spreads > 2 * COLLAPSED * data.blur]
+    if real.shape[1] == 0:
+        return ()
+    least = np.linalg.eigvalsh(real.T @ (mixture.covariances / unit) @ real)[:, 0]
     return tuple(int(k) + 1 for k in np.flatnonzero(least < COLLAPSED * data.blur))
 
 

@@ -1,0 +1,359 @@
+"""What a fit can do beside plain EM: hard assignments, k-means, missing values, noise, priors, leaps, verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scenes import any_samples, average_log_likelihood, blobs, log_joint, some_components, some_mixture
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+from sklearn.cluster import KMeans
+
+from segmenter.arrays import Floats, Samples
+from segmenter.errors import InvalidArgumentError
+from segmenter.mixture.config import COVARIANCE_TYPES, METHODS, CovarianceType, FitConfig, Method
+from segmenter.mixture.em import fit
+from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.log_prior import FixedLogPrior, clamp, combine, soft
+from segmenter.mixture.m_step import NormalInverseWishart
+from segmenter.mixture.posterior import impute, predict, responsibilities, sample, score_samples
+
+every_family = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+FAMILIES = st.sampled_from(COVARIANCE_TYPES)
+
+
+def slack(objectives: Floats) -> float:
+    """Return what rounding may cost an objective of collapsed components, in nats per sample."""
+    return 1e-5 + 1e-9 * float(np.abs(objectives).max())
+
+
+# ---- hard EM and k-means -------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_samples(), st.data(), FAMILIES, st.sampled_from(METHODS), st.booleans(), st.integers(0, 99))
+def test_no_method_ever_loses(
+    samples: Samples,
+    data: st.DataObject,
+    covariance_type: CovarianceType,
+    method: Method,
+    acceleration: bool,
+    seed: int,
+) -> None:
+    config = FitConfig(
+        data.draw(some_components(samples)),
+        covariance_type,
+        restarts=1,
+        tolerance=1e-7,
+        max_iterations=40,
+        seed=seed,
+        method=method,
+        acceleration=acceleration,
+    )
+    objectives = fit(samples, config).trace.objectives
+    assert np.isfinite(objectives).all()
+    assert np.diff(objectives).min(initial=0) >= -slack(objectives)
+
+
+def test_hard_em_climbs_the_classification_likelihood() -> None:
+    samples, _ = blobs(3, 2, distance=3.0)
+    found = fit(samples, FitConfig(3, method="hard-em"))
+    best = log_joint(found.mixture, samples.values).max(axis=1)
+    assert found.trace.log_likelihoods[-1] == pytest.approx(np.average(best, weights=samples.weights))
+
+
+def test_hard_em_ends_where_every_component_is_that_of_its_own_samples() -> None:
+    samples, _ = blobs(3, 2, distance=3.0)
+    mixture = fit(samples, FitConfig(3, method="hard-em", tolerance=1e-12)).mixture
+    labels = predict(mixture, samples.values)
+    for k in range(3):
+        own = labels == k + 1
+        mean = np.average(samples.values[own], axis=0, weights=samples.weights[own])
+        np.testing.assert_allclose(mixture.means[k], mean)
+        assert mixture.weights[k] == pytest.approx(samples.weights[own].sum() / samples.weights.sum())
+
+
+def test_k_means_is_that_of_scikit_learn_from_the_same_seeds() -> None:
+    samples, _ = blobs(4, 3, distance=2.0)
+    seeds = samples.values[:4]
+    start = Mixture(np.full(4, 0.25), seeds, np.broadcast_to(np.eye(3), (4, 3, 3)), "spherical")
+    found = fit(samples, FitConfig(4, "spherical", method="k-means", tolerance=1e-12), start).mixture
+    theirs = KMeans(4, init=seeds, n_init=1, tol=0, algorithm="lloyd").fit(
+        samples.values, sample_weight=samples.weights
+    )
+    np.testing.assert_allclose(found.means, theirs.cluster_centers_)
+    np.testing.assert_array_equal(predict(found, samples.values) - 1, theirs.labels_)
+
+
+def test_methods_differ_where_clusters_overlap() -> None:
+    samples, _ = blobs(2, 2, distance=1.5)
+    means = [fit(samples, FitConfig(2, method=method, tolerance=1e-8)).mixture.covariances for method in METHODS]
+    assert not np.allclose(means[0], means[1])
+    assert not np.allclose(means[1], means[2])
+
+
+# ---- acceleration --------------------------------------------------------------------------------------------------
+
+
+@every_family
+def test_leaps_come_to_the_same_end_in_fewer_steps(covariance_type: CovarianceType) -> None:
+    samples, _ = blobs(3, 2, distance=2.5)
+    start = some_mixture(3, 2, covariance_type)
+    start = replace(start, means=start.means + samples.values.mean(axis=0))
+    config = FitConfig(3, covariance_type, tolerance=1e-11, max_iterations=20_000)
+    plain, leaping = fit(samples, config, start), fit(samples, replace(config, acceleration=True), start)
+    assert leaping.trace.n_iterations < plain.trace.n_iterations
+    assert leaping.objective >= plain.objective - 1e-7
+
+
+# ---- missing values ------------------------------------------------------------------------------------------------
+
+
+def with_holes(samples: Samples, share: float, seed: int = 0) -> Samples:
+    values = samples.values.copy()
+    values[np.random.default_rng(seed).random(values.shape) < share] = np.nan
+    return Samples(values, samples.weights)
+
+
+def marginal_log_density(mixture: Mixture, row: Floats) -> float:
+    """Return the log density of what was observed of a sample, by SciPy."""
+    seen = ~np.isnan(row)
+    if not seen.any():
+        return 0.0
+    terms = [
+        np.log(weight) + multivariate_normal(mean[seen], covariance[np.ix_(seen, seen)]).logpdf(row[seen])
+        for weight, mean, covariance in zip(mixture.weights, mixture.means, mixture.covariances, strict=True)
+    ]
+    return float(logsumexp(terms))
+
+
+@every_family
+def test_missing_values_are_integrated_out(covariance_type: CovarianceType) -> None:
+    samples = with_holes(blobs(2, 3, distance=4.0)[0], 0.3)
+    found = fit(samples, FitConfig(2, covariance_type))
+    expected = [marginal_log_density(found.mixture, row) for row in samples.values]
+    np.testing.assert_allclose(score_samples(found.mixture, samples.values), expected, atol=1e-9)
+    assert found.trace.log_likelihoods[-1] == pytest.approx(np.average(expected, weights=samples.weights), abs=1e-7)
+
+
+@settings(max_examples=40, deadline=None)
+@given(any_samples(), st.data(), FAMILIES)
+def test_the_objective_never_falls_with_missing_values(
+    samples: Samples, data: st.DataObject, covariance_type: CovarianceType
+) -> None:
+    holes = data.draw(arrays(np.bool_, samples.values.shape))
+    values = np.where(holes, np.nan, samples.values)
+    config = FitConfig(2, covariance_type, tolerance=1e-7, max_iterations=30, restarts=1)
+    start = some_mixture(2, values.shape[1], covariance_type)
+    unit = float(np.ptp(samples.values)) or 1.0
+    start = replace(
+        start, means=samples.values.mean(axis=0) + unit * start.means, covariances=start.covariances * unit**2
+    )
+    objectives = fit(Samples(values, samples.weights), config, start).trace.objectives
+    assert np.diff(objectives).min(initial=0) >= -slack(objectives)
+
+
+def test_a_row_without_any_value_changes_nothing() -> None:
+    samples, _ = blobs(2, 2)
+    start = replace(some_mixture(2, 2), means=np.array([[10.0, 10.0], [26.0, 26.0]]))
+    padded = Samples(np.vstack([samples.values, [[np.nan, np.nan]]]), np.append(samples.weights, 1.0))
+    config = FitConfig(2, tolerance=1e-9)
+    plain, holed = fit(samples, config, start).mixture, fit(padded, config, start).mixture
+    np.testing.assert_allclose(holed.means, plain.means, rtol=1e-6)
+    np.testing.assert_allclose(holed.covariances, plain.covariances, rtol=1e-5)
+
+
+def test_impute_keeps_what_was_seen_and_expects_the_rest() -> None:
+    covariance = np.array([[2.0, 1.2], [1.2, 1.0]])
+    mixture = Mixture(np.ones(1), np.array([[1.0, -1.0]]), covariance[None])
+    values = np.array([[3.0, np.nan], [np.nan, 0.5], [4.0, 5.0], [np.nan, np.nan]])
+    filled = impute(mixture, values)
+    np.testing.assert_array_equal(filled[~np.isnan(values)], values[~np.isnan(values)])
+    assert filled[0, 1] == pytest.approx(-1 + 1.2 / 2.0 * 2.0)
+    assert filled[1, 0] == pytest.approx(1 + 1.2 / 1.0 * 1.5)
+    np.testing.assert_allclose(filled[3], [1.0, -1.0])
+
+
+def test_impute_beats_the_column_mean() -> None:
+    truth = blobs(3, 3, distance=6.0)[0]
+    holed = with_holes(truth, 0.2, seed=1)
+    filled = impute(fit(holed, FitConfig(3)).mixture, holed.values)
+    missing = np.isnan(holed.values)
+    column_means = np.broadcast_to(np.nanmean(holed.values, axis=0), missing.shape)
+    error, plain_error = (np.abs(guess - truth.values)[missing].mean() for guess in (filled, column_means))
+    assert error < 0.4 * plain_error
+
+
+# ---- noise ---------------------------------------------------------------------------------------------------------
+
+
+def test_far_samples_are_noise_and_leave_the_clusters_alone() -> None:
+    samples, labels = blobs(2, 2, n_each=300)
+    far = np.random.default_rng(5).uniform(-150, 190, (30, 2))
+    values = np.vstack([samples.values, far])
+    polluted = Samples(values, np.append(samples.weights, np.ones(30)))
+    found = fit(polluted, FitConfig(2, noise=True, restarts=8, tolerance=1e-8))
+    clean = fit(samples, FitConfig(2, tolerance=1e-8)).mixture
+    order = np.argsort(found.mixture.means[:, 0])
+    np.testing.assert_allclose(found.mixture.means[order], clean.means[np.argsort(clean.means[:, 0])], atol=0.1)
+    assert np.diff(found.trace.objectives).min() >= -1e-9
+    assert found.mixture.weights.sum() + found.mixture.noise_weight == pytest.approx(1)
+    predicted = predict(found.mixture, values)
+    assert (predicted[len(labels) :] == 0).mean() > 0.9
+    assert (predicted[: len(labels)] == 0).mean() < 0.02
+    shares = responsibilities(found.mixture, values)
+    assert (shares.sum(axis=1)[predicted == 0] < 0.5).all()
+
+
+# ---- a conjugate prior ---------------------------------------------------------------------------------------------
+
+
+def test_one_component_under_a_conjugate_prior_is_the_closed_form() -> None:
+    """Murphy 2012, eq. 4.215: the mode of the normal-inverse-Wishart posterior."""
+    samples, _ = blobs(1, 2)
+    prior = NormalInverseWishart(np.array([5.0, -5.0]), 30.0, 40 * np.eye(2), 12.0)
+    found = fit(samples, FitConfig(1, covariance_floor=1e-12), prior=prior).mixture
+    n = samples.weights.sum()
+    mean = np.average(samples.values, axis=0, weights=samples.weights)
+    deviations = samples.values - mean
+    gap = mean - prior.mean
+    scatter = (samples.weights * deviations.T) @ deviations
+    expected = prior.scale + scatter + n * 30 / (n + 30) * np.outer(gap, gap)
+    np.testing.assert_allclose(found.means[0], (n * mean + 30 * prior.mean) / (n + 30))
+    np.testing.assert_allclose(found.covariances[0], expected / (n + 12 + 2 + 2), rtol=1e-6)
+
+
+@every_family
+def test_the_objective_never_falls_under_a_conjugate_prior(covariance_type: CovarianceType) -> None:
+    samples, _ = blobs(3, 2, distance=2.0)
+    prior = NormalInverseWishart(np.array([4.0, 4.0]), 5.0, 2 * np.eye(2), 4.0)
+    for seed in range(10):
+        config = FitConfig(3, covariance_type, restarts=1, seed=seed, tolerance=1e-9, init="random")
+        assert np.diff(fit(samples, config, prior=prior).trace.objectives).min() >= -1e-9
+
+
+# ---- what is known beforehand --------------------------------------------------------------------------------------
+
+
+def test_clamped_samples_stay_in_their_class_and_pull_it_along() -> None:
+    samples, labels = blobs(2, 2, distance=1.0)
+    known = np.where(np.arange(len(labels)) % 3 == 0, labels, 0)
+    start = Mixture(np.full(2, 0.5), np.array([[0.0, 0.0], [3.0, 3.0]]), np.broadcast_to(np.eye(2), (2, 2, 2)))
+    free = fit(samples, FitConfig(2, tolerance=1e-7), start)
+    held = fit(samples, FitConfig(2, tolerance=1e-7), start, log_prior=clamp(known, np.array([1, 2])))
+    assert np.diff(held.trace.objectives).min() >= -1e-9
+    truth = np.array([samples.values[labels == k].mean(axis=0) for k in (1, 2)])
+    assert np.abs(held.mixture.means - truth).max() < np.abs(free.mixture.means - truth).max()
+
+
+def test_samples_that_are_all_clamped_give_the_estimate_of_each_class() -> None:
+    samples, labels = blobs(2, 2, distance=1.0)
+    start = some_mixture(2, 2)
+    found = fit(samples, FitConfig(2, covariance_floor=1e-12), start, log_prior=clamp(labels, np.array([1, 2]))).mixture
+    for k in (1, 2):
+        own = labels == k
+        np.testing.assert_allclose(
+            found.means[k - 1], np.average(samples.values[own], axis=0, weights=samples.weights[own])
+        )
+        expected = np.cov(samples.values[own].T, aweights=samples.weights[own], bias=True)
+        np.testing.assert_allclose(found.covariances[k - 1], expected, rtol=1e-6, atol=1e-9)
+
+
+def test_a_class_may_have_several_components() -> None:
+    samples, labels = blobs(3, 1)
+    classes = np.where(labels == 3, 2, 1).astype(np.int32)  # class 1 is two clusters
+    start = Mixture(np.full(3, 1 / 3), np.array([[7.0], [17.0], [30.0]]), np.ones((3, 1, 1)))
+    found = fit(samples, FitConfig(3), start, log_prior=clamp(classes, np.array([1, 1, 2]))).mixture
+    np.testing.assert_array_equal(predict(found, samples.values), labels)
+
+
+def test_a_label_without_a_component_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="3"):
+        clamp(np.array([1, 3, 0], dtype=np.int32), np.array([1, 2]))
+
+
+def test_soft_labels_shift_the_odds_and_priors_add_up() -> None:
+    samples, _ = blobs(2, 1, distance=1.0)
+    n = len(samples.weights)
+    start = Mixture(np.full(2, 0.5), np.array([[1.0], [2.0]]), np.ones((2, 1, 1)))
+    odds = soft(np.tile([0.9, 0.1], (n, 1)))
+    twice = combine(odds, FixedLogPrior(np.log([[0.5, 0.5]])))
+    config = FitConfig(2, max_iterations=1)
+    plain, tilted, both = (fit(samples, config, start, log_prior=p).mixture.weights for p in (None, odds, twice))
+    assert tilted[0] > plain[0]
+    np.testing.assert_allclose(both, tilted)
+    with pytest.raises(InvalidArgumentError):
+        soft(np.array([[0.0, 0.0]]))
+
+
+def test_a_prior_of_neighbors_is_given_the_responsibilities_of_the_step_before() -> None:
+    seen: list[Any] = []
+
+    class Neighbors:
+        @property
+        def uses_responsibilities(self) -> bool:
+            return True
+
+        def __call__(self, responsibilities: Floats | None) -> Floats:
+            seen.append(None if responsibilities is None else responsibilities.copy())
+            return np.zeros((1, 2))
+
+    samples, _ = blobs(2, 1, distance=3.0)
+    start = Mixture(np.full(2, 0.5), np.array([[3.0], [6.0]]), np.ones((2, 1, 1)))
+    same = fit(samples, FitConfig(2), start, log_prior=Neighbors())
+    assert same.trace.objectives.tolist() == fit(samples, FitConfig(2), start).trace.objectives.tolist()
+    assert seen[0] is None
+    np.testing.assert_allclose(seen[1], responsibilities(start, samples.values), atol=1e-9)
+
+
+# ---- verdicts and the rest -----------------------------------------------------------------------------------------
+
+
+def test_the_verdict_is_honest() -> None:
+    samples, _ = blobs(2, 2)
+    alike = Mixture(np.full(2, 0.5), np.full((2, 2), 12.0), np.broadcast_to(50 * np.eye(2), (2, 2, 2)))
+    assert fit(samples, FitConfig(2)).trace.verdict == "converged"
+    assert fit(samples, FitConfig(2, max_iterations=1, restarts=1, init="random")).trace.verdict == "iteration limit"
+    assert fit(samples, FitConfig(2), alike).trace.verdict == "suspicious"
+    two = Samples(np.array([[0.0], [1.0]]), np.array([5.0, 5.0]))
+    assert fit(two, FitConfig(2)).trace.verdict == "degenerate"
+
+
+def test_samples_drawn_from_a_mixture_have_its_moments() -> None:
+    mixture = some_mixture(3, 2)
+    values, labels = sample(mixture, 60_000, np.random.default_rng(0))
+    assert set(labels) == {1, 2, 3}
+    for k in range(3):
+        own = values[labels == k + 1]
+        assert len(own) / 60_000 == pytest.approx(mixture.weights[k], abs=0.01)
+        np.testing.assert_allclose(own.mean(axis=0), mixture.means[k], atol=0.1)
+        np.testing.assert_allclose(np.cov(own.T), mixture.covariances[k], atol=0.15)
+    assert average_log_likelihood(mixture, Samples(values, np.ones(60_000))) == pytest.approx(
+        float(score_samples(mixture, values).mean())
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+@pytest.mark.parametrize("offset", [0.0, 1e9])
+def test_scale_and_offset_leave_the_labels(scale: float, offset: float) -> None:
+    samples, labels = blobs(3, 2)
+    values = (samples.values + offset) * scale
+    found = fit(Samples(values, samples.weights), FitConfig(3, restarts=8)).mixture
+    rank = np.argsort(np.argsort(found.means[:, 0]))
+    np.testing.assert_array_equal(rank[predict(found, values) - 1] + 1, labels)
+
+
+@pytest.mark.parametrize(
+    "values", [np.eye(6), np.ones((4, 9)), np.arange(12.0).reshape(3, 4)], ids=["one-hot", "equal", "N < D"]
+)
+def test_hard_tables_give_finite_answers(values: Floats) -> None:
+    n_components = min(2, len(np.unique(values, axis=0)))
+    found = fit(Samples(values, np.ones(len(values))), FitConfig(n_components))
+    assert np.isfinite(found.trace.objectives).all()
+    assert np.linalg.eigvalsh(found.mixture.covariances).min() > 0
