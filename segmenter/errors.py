@@ -10,6 +10,11 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 
+def printable(text: str) -> str:
+    """Return the text without line breaks, control characters and bytes of a file name that are no text."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 @dataclass(eq=False)
 class SegmenterError(Exception):
     """Base of all errors that a user can cause and mend."""
