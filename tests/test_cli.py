@@ -174,6 +174,13 @@ def test_a_closed_pipe_ends_the_command_without_a_word(photo: Path, tmp_path: Pa
     assert result.stderr == b""
 
 
+def test_a_stream_without_end_is_refused_at_its_first_bytes(tmp_path: Path) -> None:
+    with Path("/dev/zero").open("rb") as zeros:
+        result = run("segment", "-", cwd=tmp_path, stdin=zeros)
+    assert result.returncode == 1
+    assert "not a picture" in one_line(result.stderr)
+
+
 def test_options_come_from_the_environment_too(photo: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "SEGMENTER_SEGMENT_SEGMENTS": "2"}
     result = run("segment", photo, "--no-figure", cwd=tmp_path, env=environment)
@@ -404,6 +411,16 @@ def test_help_fits_80_columns(arguments: list[str], tmp_path: Path) -> None:
     assert result.returncode == 0
     assert result.stderr == b""
     assert all(len(line) <= 80 for line in result.stdout.decode().splitlines())
+
+
+def test_a_plain_photo_needs_no_tiff_reader(photo: Path) -> None:
+    code = f"""if True:
+        import sys, segmenter
+        segmenter.segment({str(photo)!r})
+        late = {{"tiff", "deep"}} & {{name.split(".")[-1] for name in sys.modules}}
+        sys.exit(f"imported: {{late}}" if late else 0)
+    """
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
