@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 
 import segmenter
+from segmenter.errors import WriteError
+from segmenter.io.files import write_files
 
 ROOT = Path(__file__).parent.parent
 COFFEE = ROOT / "images" / "coffee.png"
@@ -38,6 +40,17 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "quarters.png"
     Image.fromarray(image).save(path)
     return path
+
+
+def sabotage(folder: Path, module: str, code: str) -> dict[str, str]:
+    """Return an environment in which Python finds this module before any other of the name."""
+    (folder / "sabotage").mkdir()
+    (folder / "sabotage" / f"{module}.py").write_text(code)
+    return {**os.environ, "PYTHONPATH": str(folder / "sabotage")}
+
+
+INTERRUPT = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+"""Code that sends the process what Ctrl-C does."""
 
 
 def one_line(stderr: bytes) -> str:
@@ -312,6 +325,29 @@ def test_photos_of_one_name_are_refused_before_any_work(photo: Path, tmp_path: P
     assert result.returncode == 1
     assert "quarters.bmp" in one_line(result.stderr)
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_set_of_files_is_not_begun_where_one_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(WriteError, match="is a folder"):
+        write_files({tmp_path / "first": b"1", tmp_path / "folder": b"2"}, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_an_interrupt_while_renaming_waits_for_the_last_file(photo: Path, tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+replace = Path.replace
+def interrupted(self, target):
+    exec({INTERRUPT!r})
+    return replace(self, target)
+Path.replace = interrupted
+"""
+    environment = sabotage(tmp_path, "sitecustomize", code)
+    result = run("segment", photo, photo.parent / "later.png", "--no-figure", cwd=tmp_path, env=environment)
+    assert result.returncode == 130
+    assert "interrupted" in one_line(result.stderr)
+    assert sorted(files_of(tmp_path / "outputs")) == ["quarters.json", "quarters.labels.png", "quarters.segments.png"]
 
 
 def test_an_output_never_replaces_an_input(photo: Path, tmp_path: Path) -> None:
