@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # type checkers take it for that of typing, which need not be imported for it
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from segmenter.errors import SegmenterError
     from segmenter.io.files import read_labels
     from segmenter.mixture.em import Fit, FitTrace

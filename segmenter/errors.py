@@ -10,6 +10,11 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 
+def printable(text: str) -> str:
+    """Return the text without line breaks, control characters and bytes of a file name that are no text."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 @dataclass(eq=False)
 class SegmenterError(Exception):
     """Base of all errors that a user can cause and mend."""
@@ -180,14 +185,16 @@ class OutputExistsError(WriteError):
     """An output is there already and may not be replaced."""
 
     reason: str = "it exists"
+    n_more: int = 0  # other outputs that are there, too
 
     def __str__(self) -> str:
-        return f"{self.path}: exists already; use --overwrite to replace it or -o to write elsewhere"
+        others = f" (and {self.n_more} more)" if self.n_more else ""
+        return f"{self.path}: exists already{others}; use --overwrite to replace it or -o to write elsewhere"
 
 
 @dataclass(eq=False)
 class OutputCollisionError(WriteError):
-    """Two inputs would write the same output, or an output would replace an input."""
+    """Two inputs would write the same output, or an output would replace an input; ``reason`` holds the remedy."""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}; choose another folder with -o"
+        return f"{self.path}: {self.reason}"

@@ -256,14 +256,14 @@ def test_large_photos_are_reduced_to_mean_colors_and_labels_to_nearest() -> None
     np.testing.assert_array_equal(np.unique(segments[..., :3].reshape(-1, 3), axis=0), np.unique(palette(2), axis=0))
 
 
-def test_pixels_without_a_label_show_a_light_checker() -> None:
+def test_pixels_without_a_label_show_a_light_checker_in_both_panels() -> None:
     labels = np.array([[1, 0]], dtype=np.int32)
     figure = segments_figure(np.zeros((1, 2, 3), np.uint8), labels, palette(1), [0.5], dpi=100)
-    _, segments = panels(figure)
-    left, right = np.array_split(segments, 2, axis=1)
-    np.testing.assert_array_equal(np.unique(left[:, :-2].reshape(-1, 3), axis=0), palette(1))
-    assert len(np.unique(right[:, 2:].reshape(-1, 3), axis=0)) == 2
-    assert right[:, 2:].min() > 200
+    for panel, color in zip(panels(figure), (np.zeros((1, 3)), palette(1)), strict=True):
+        left, right = np.array_split(panel, 2, axis=1)
+        np.testing.assert_array_equal(np.unique(left[:, :-2].reshape(-1, 3), axis=0), color)
+        assert len(np.unique(right[:, 2:].reshape(-1, 3), axis=0)) == 2
+        assert right[:, 2:].min() > 200
 
 
 # ---- files ---------------------------------------------------------------------------------------------------

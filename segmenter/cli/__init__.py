@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
+from typing import Any, NoReturn
 
 import click
 
 from segmenter import __version__
-from segmenter.errors import SegmenterError
+from segmenter.errors import SegmenterError, printable
 
 COMMANDS = {"completion": "segmenter.cli.completion", "segment": "segmenter.cli.segment"}
 
-EXIT_FAILED, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 130, 141
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for; a closed pipe ends them without a word."""
+    """A group whose commands are imported when they are asked for, and return their exit status."""
 
-    def invoke(self, ctx: click.Context) -> None:
-        """Run the command."""
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a closed pipe ends it without a word, an interrupt with one line."""
         try:
-            super().invoke(ctx)
+            return super().invoke(ctx)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush is quiet, too
-            ctx.exit(EXIT_BROKEN_PIPE)
+            return EXIT_BROKEN_PIPE
+        except KeyboardInterrupt:  # here, because click prints an empty line
+            complain("interrupted; what was finished is whole")
+            return EXIT_INTERRUPTED
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
@@ -55,21 +62,63 @@ def cli() -> None:
     """
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 something failed, 2 wrong usage, 130 interrupted, 141 pipe closed."""
+    open_closed_streams()
+    leave(run())
+
+
+def run() -> int:
+    """Run the command line and return the exit status; every failure is told in one line."""
     try:
-        sys.exit(cli.main(prog_name="segmenter", standalone_mode=False))
-    except click.ClickException as error:
+        return cli.main(prog_name="segmenter", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(error.exit_code)
+        return EXIT_USAGE
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "segmenter"
+        complain(f"{error.format_message().rstrip('.')}; see '{command} --help'")
+        return EXIT_USAGE
     except SegmenterError as error:
         complain(str(error))
-        sys.exit(EXIT_FAILED)
-    except (KeyboardInterrupt, click.Abort):
-        complain("interrupted; what was finished is whole")
-        sys.exit(EXIT_INTERRUPTED)
+    except OSError as error:  # no file is touched outside of a photo
+        complain(f"standard output: cannot be written ({(error.strerror or str(error)).lower()})")
+    return EXIT_FAILED
+
+
+def open_closed_streams() -> None:
+    """Lead closed standard streams to nowhere, or a file would be opened in their place and be written over."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+
+
+def leave(status: int) -> NoReturn:
+    """End the process without tearing the interpreter down, which takes longer than it seems."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:  # told already, where it was written
+            status = status or EXIT_FAILED
+    atexit._run_exitfuncs()
+    os._exit(status)
+
+
+def unwind_on_interrupt() -> None:
+    """Let Ctrl-C clean up from now on; call it when all is imported."""
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def complain(message: str) -> None:
-    """Print one line on standard error."""
-    click.echo(f"segmenter: {' '.join(message.split())}", err=True)
+    """Print one line that names the program, on standard error."""
+    say(f"segmenter: {' '.join(message.split())}")
+
+
+def say(line: str) -> None:
+    """Print one line for people, on standard error; nobody need be there to read it."""
+    with suppress(OSError):
+        click.echo(printable(line), err=True)

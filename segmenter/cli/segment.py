@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from segmenter.cli import EXIT_FAILED, complain
+from segmenter.cli import EXIT_FAILED, complain, say, unwind_on_interrupt
 from segmenter.cli.options import recipe_options
-from segmenter.errors import SegmenterError
+from segmenter.errors import SegmenterError, printable
 from segmenter.pipeline.recipe import Recipe
 
 if TYPE_CHECKING:
     from segmenter.pipeline.job import FigureFormat, Job, JobResult
 
 STREAM = Path("-")
+MAX_NUMBERS = 5
+"""Numbers of segments that a note lists."""
+
 MAX_SHARES = 6
 """Shares that fit the line of a photo; of more segments the largest and the smallest are told."""
 
@@ -37,12 +41,19 @@ MAX_SHARES = 6
 )
 @recipe_options
 @click.option("--figure/--no-figure", default=True, show_default=True, help="Draw photo and segments side by side.")
-@click.option("--figure-format", type=click.Choice(["png", "pdf", "svg"]), default="png", show_default=True)
+@click.option(
+    "--figure-format",
+    type=click.Choice(["png", "pdf", "svg"]),
+    default="png",
+    show_default=True,
+    help="File format of the figure.",
+)
 @click.option(
     "--dpi",
     type=click.IntRange(50, 1200),
     default=300,
     show_default=True,
+    metavar="N",
     help="Resolution of the figure, in pixels per inch.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
@@ -75,8 +86,8 @@ def command(
     as_json: bool,
     quiet: bool,
     verbose: bool,
-) -> None:
-    r"""Segment each PHOTO by the colors of its pixels.
+) -> int:
+    """Segment each PHOTO by the colors of its pixels.
 
     \b
     Writes to the output folder:
@@ -86,45 +97,70 @@ def command(
       NAME.json          options, mixture, log-likelihoods, segments
 
     A PHOTO of - is read from standard input.
-    """
+    """  # noqa: D301  # the backspace keeps click from filling the list
     check_streams(photos, output, as_json)
-    from segmenter.pipeline.job import FigureOptions, compute_job, encode_label_image, plan_jobs, run_job
+    from segmenter.pipeline import job as pipeline
 
-    options = FigureOptions(figure_format, dpi) if figure else None
-    jobs = plan_jobs(
-        [Path("stdin") if photo == STREAM else photo for photo in photos],
-        output,
-        recipe,
-        figure_options=options,
-        max_pixels=max_pixels,
-        overwrite=overwrite or output == STREAM,
-    )
-    n_failed = 0
+    unwind_on_interrupt()
+    options = pipeline.FigureOptions(figure_format, dpi) if figure else None
+    jobs = [
+        pipeline.plan_job(
+            Path("stdin") if photo == STREAM else photo,
+            output,
+            recipe,
+            figure_options=options,
+            max_pixels=max_pixels,
+            overwrite=overwrite,
+        )
+        for photo in photos
+    ]
+    if output != STREAM:
+        pipeline.check_outputs(jobs)
+    status = 0
     for photo, job in zip(photos, jobs, strict=True):
         stream: BinaryIO | None = sys.stdin.buffer if photo == STREAM else None
         started = time.perf_counter()
         try:
-            result = compute_job(job, stream) if output == STREAM else run_job(job, stream)
-        except SegmenterError as error:
-            n_failed += 1
-            complain(str(error))
+            result = pipeline.compute_job(job, stream) if output == STREAM else pipeline.run_job(job, stream)
+        except Exception as error:  # whatever happens to one photo, the others go on
+            status = EXIT_FAILED
+            problem = problem_of(error, job)
+            complain(problem)
+            if verbose and not isinstance(error, SegmenterError):
+                for line in "".join(traceback.format_exception(error)).splitlines():
+                    say(line)
             if as_json:
-                click.echo(json.dumps({"input": {"name": job.source.name}, "error": str(error)}))
+                failure = {"input": {"name": pipeline.text_of(Path(job.source.name))}, "error": printable(problem)}
+                click.echo(json.dumps({"schema": pipeline.SCHEMA, "source": pipeline.text_of(photo), **failure}))
             continue
         if output == STREAM:
-            sys.stdout.buffer.write(encode_label_image(result.segmentation))
+            sys.stdout.buffer.write(pipeline.encode_label_image(result.segmentation))
             sys.stdout.buffer.flush()
         if as_json:
-            click.echo(json.dumps({**result.record, "outputs": [str(path) for path in job.outputs]}))
+            places = {"source": pipeline.text_of(photo), "outputs": [pipeline.text_of(path) for path in job.outputs]}
+            click.echo(json.dumps({**result.record, **places}))
         if not quiet:
             tell(result, job, time.perf_counter() - started, to_stdout=output == STREAM, verbose=verbose)
-    sys.exit(EXIT_FAILED if n_failed else 0)
+    return status
+
+
+def problem_of(error: Exception, job: Job) -> str:
+    """Return why a photo failed, and what to do."""
+    if isinstance(error, SegmenterError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"{job.source}: does not fit into memory; scale it down or free some memory"
+    return f"{job.source}: internal error ({type(error).__name__}: {error}); please report it"
 
 
 def check_streams(photos: Sequence[Path], output: Path, as_json: bool) -> None:
-    """Raise UsageError where - cannot be meant."""
+    """Raise UsageError where - cannot be meant, or a stream that is needed is closed."""
     if photos.count(STREAM) > 1:
         raise click.UsageError("standard input (-) can be read once only")
+    if STREAM in photos and sys.stdin is None:
+        raise click.UsageError("standard input (-) is closed; give the path of a photo")
+    if (as_json or output == STREAM) and sys.stdout is None:
+        raise click.UsageError("standard output is closed; without --json, give a folder as output")
     if output != STREAM:
         return
     if len(photos) > 1:
@@ -154,10 +190,13 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
     record = result.record
     image = record["input"]
     say(f"  {image['width']}×{image['height']} pixels of {image['channels']}×{image['dtype']}")
-    say(f"  {trace.stop} after {trace.n_iterations} iterations, {trace.log_likelihoods[-1]:.4f} nats per pixel")
+    steps = "1 iteration" if trace.n_iterations == 1 else f"{trace.n_iterations} iterations"
+    say(f"  {trace.stop} after {steps}, {trace.log_likelihoods[-1]:.4f} nats per pixel")
     if len(trace.restarts) > 1:
         spread = trace.restarts.max() - trace.restarts.min()
         say(f"  best of {len(trace.restarts)} starts, which lie {spread:.4f} nats per pixel apart")
+    if trace.collapsed:
+        say(f"  no spread of color of their own in some direction: segments {numbers(trace.collapsed)}")
     for segment in segments:
         say(f"  {segment.label:5d}  {100 * segment.share:5.1f} %  {segment.hex_color}  {segment.n_pixels:,} pixels")
 
@@ -170,12 +209,14 @@ def notes_on(result: JobResult) -> list[str]:
         notes.append(f"not converged after {trace.n_iterations} iterations; raise --max-iterations")
     if trace.n_died:
         notes.append(f"{trace.n_died} of {trace.n_died + len(segments)} components died and were removed")
-    empty = [str(segment.label) for segment in segments if segment.n_pixels == 0]
+    empty = [segment.label for segment in segments if segment.n_pixels == 0]
     if empty:
-        notes.append(f"no pixel is most probably of segment {', '.join(empty)}")
+        notes.append(f"no pixel is most probably of segment {numbers(empty)}")
     return notes
 
 
-def say(line: str) -> None:
-    """Print one line for people, on standard error."""
-    click.echo(line, err=True)
+def numbers(labels: Sequence[int]) -> str:
+    """Return the first few numbers of segments, and how many more there are."""
+    told = ", ".join(str(label) for label in labels[:MAX_NUMBERS])
+    n_more = len(labels) - MAX_NUMBERS
+    return f"{told} and {n_more} more" if n_more > 0 else told

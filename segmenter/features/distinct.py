@@ -48,7 +48,7 @@ class DistinctColors:
         if self.inverse is not None:
             np.take(per_color, self.inverse, out=spread)
         else:
-            table = np.zeros(1 << key_bits(self.colors), dtype=per_color.dtype)
+            table = np.empty(1 << key_bits(self.colors), dtype=per_color.dtype)  # only keys that occur are looked up
             table[keys_of(self.colors)] = per_color
             for rows, keys in key_chunks(self.pixels):
                 np.take(table, keys, out=spread[rows])

@@ -16,7 +16,13 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from segmenter.arrays import Pixels
-from segmenter.errors import DamagedPhotoError, SegmenterError, TooManyPixelsError, UnsupportedPhotoError
+from segmenter.errors import (
+    DamagedPhotoError,
+    SegmenterError,
+    TooManyPixelsError,
+    UnsupportedPhotoError,
+    printable,
+)
 from segmenter.io.profile import to_srgb
 
 # Never open a file without this list: Pillow runs Ghostscript on an EPS. MPO is opened as JPEG.
@@ -86,7 +92,7 @@ def reason(error: Exception) -> str:
     if isinstance(error, AssertionError | AttributeError | IndexError | KeyError | TypeError):
         return f"the decoder failed with {type(error).__name__}"  # its text is about code, not about the file
     text = " ".join(re.sub(r"<[^<>]* at 0x[^<>]*>", "", str(error)).split())
-    text = "".join(character if character.isprintable() else "?" for character in text)
+    text = printable(text)
     return text if 0 < len(text) <= 100 else text[:99] + "…" if text else type(error).__name__
 
 

@@ -11,8 +11,24 @@ import numpy as np
 from PIL import Image
 
 from segmenter.arrays import Pixels
-from segmenter.io.decode import Picture, alpha_from_key, first_tile, load, open_image, orientation_of, rawmode
+from segmenter.io.decode import (
+    Picture,
+    alpha_from_key,
+    first_tile,
+    load,
+    open_image,
+    orientation_of,
+    picture_from_image,
+    rawmode,
+)
 from segmenter.io.profile import unconverted_notes
+
+
+def read_deep(image: Image.Image, file: BinaryIO) -> Picture:
+    """Read an opened PNG of 16-bit channels, PPM or PGM from ``file`` with all the bits that it holds."""
+    if image.format == "PNG":
+        return read_deep_png(image, file)
+    return read_deep_pnm(image, file) if is_deep_pnm(image) else picture_from_image(image)
 
 
 def read_deep_png(image: Image.Image, file: BinaryIO) -> Picture:

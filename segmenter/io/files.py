@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from io import BytesIO
@@ -106,8 +108,8 @@ def read_labels(path: str | Path) -> Labels:
 def write_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
     """Write a set of files, each whole or not at all; on an error or an interrupt none of them is there half.
 
-    All are written under temporary names in their folders first, so that a full disk changes nothing; then they are
-    renamed in the order given. Missing folders are made.
+    All are written under temporary names in their folders first, so that a full disk changes nothing; where nothing is
+    in their way they are renamed in the order given, and an interrupt waits for that. Missing folders are made.
 
     Parameters
     ----------
@@ -120,7 +122,7 @@ def write_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
     OutputExistsError
         A file exists and may not be replaced.
     WriteError
-        The system refuses: no permission, no space, a name too long.
+        The system refuses: no permission, no space, a name too long, a folder in the place of a file.
     """
     staged: dict[Path, Path] = {}
     try:
@@ -132,16 +134,40 @@ def write_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
                 descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
                 with open(descriptor, "wb") as file:  # noqa: PTH123  # Path cannot open a descriptor
                     file.write(content)
-        for path, temporary in list(staged.items()):
+        for path in staged:
             with _write_errors(path):
+                if path.is_dir():
+                    raise WriteError(str(path), "is a folder")
                 if not overwrite and os.path.lexists(path):
                     raise OutputExistsError(str(path))
-                temporary.replace(path)
-            del staged[path]
+        with _interrupts_held():
+            for path, temporary in list(staged.items()):
+                with _write_errors(path):
+                    temporary.replace(path)
+                del staged[path]
     finally:
         for temporary in staged.values():
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait until the block ends.
+
+    A signal mask would not do: any other thread, of BLAS for instance, would then receive the signal for this one.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only the main thread is ever interrupted
+        yield
+        return
+    received: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if received:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextlib.contextmanager

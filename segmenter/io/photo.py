@@ -31,12 +31,12 @@ from segmenter.io.decode import (
     picture_from_image,
     with_frame_note,
 )
-from segmenter.io.deep import is_deep_pnm, read_deep_png, read_deep_pnm
 from segmenter.io.opening import open_regular
-from segmenter.io.tiff import read_tiff
 
 READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, PPM and PGM"
 MAX_PIXELS = 500_000_000
+HEAD = 64
+"""Bytes that tell a picture from anything else."""
 
 # What the readable formats begin with: a file that does and cannot be decoded is damaged, any other no photo.
 _SIGNATURES = re.compile(
@@ -52,7 +52,7 @@ class Photo:
 
     pixels: Pixels  # (H, W, C), C = 1 gray or 3 sRGB; uint8, uint16, or float32 in [0, 1]; C-contiguous
     mask: Bools | None  # (H, W), True = takes part; None = all pixels do
-    name: str  # the file name without folders, for messages and output names
+    name: str  # what messages call it: the file name, or the path as it was given
     digest: str | None = None  # SHA-256 of the file, hexadecimal; None for images and arrays
     notes: tuple[str, ...] = ()  # what was done that a person may not expect, a short sentence each
 
@@ -66,7 +66,7 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
     Parameters
     ----------
     source : Path or binary stream
-        A regular file, or a stream that is read to its end into memory.
+        A regular file, or a buffered stream, of which a picture is read to its end into memory, anything else not.
     name : str, optional
         Name of the photo; by default the path's last part, "stream" for a stream.
     max_pixels : int, pixels, ≥ 1
@@ -95,7 +95,9 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
             return _read(file, str(path), name or path.name, max_pixels)
     label = name or "stream"
     try:
-        data = source.read()
+        head = source.read(HEAD)
+        _require_signature(head, label)  # before the rest is read, which may have no end
+        data = head + source.read()
     except OSError as error:
         raise UnreadableFileError(label, error.strerror or type(error).__name__) from error
     return _read(io.BytesIO(data), label, label, max_pixels)
@@ -181,29 +183,36 @@ def photo_from_array(array: Pixels, *, name: str = "array") -> Photo:
 def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
     """Read a photo from a seekable file that is called ``label`` in messages."""
     try:
-        head = file.read(64)
+        head = file.read(HEAD)
+        _require_signature(head, label)
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
     except OSError as error:
         raise UnreadableFileError(label, error.strerror or type(error).__name__) from error
-    if not head:
-        raise EmptyFileError(label)
-    if not _SIGNATURES.match(head):
-        raise NotAPhotoError(label, READABLE_FORMATS)
     if head.startswith((b"II", b"MM")):
+        from segmenter.io.tiff import read_tiff  # late, as below: most photos need neither
+
         return _photo(read_tiff(file, label, max_pixels), name, label, digest)
     with decoding(label):
         image = open_image(file)
         check_size(*image.size, max_pixels, label)
-        if image.format == "PPM" and is_deep_pnm(image):
-            picture = read_deep_pnm(image, file)
-        elif image.format == "PNG" and is_cut_to_8_bits(image):
-            picture = read_deep_png(image, file)
+        if image.format == "PPM" or (image.format == "PNG" and is_cut_to_8_bits(image)):
+            from segmenter.io.deep import read_deep
+
+            picture = read_deep(image, file)
         else:
             picture = picture_from_image(image)
         picture = with_frame_note(picture, image)
         image.close()  # frees its copy of the pixels before the next one is made
     return _photo(picture, name, label, digest)
+
+
+def _require_signature(head: bytes, label: str) -> None:
+    """Raise unless the first bytes of a file or stream are those of a picture."""
+    if not head:
+        raise EmptyFileError(label)
+    if not _SIGNATURES.match(head):
+        raise NotAPhotoError(label, READABLE_FORMATS)
 
 
 # ---- from what is stored to what is promised ---------------------------------------------------------------

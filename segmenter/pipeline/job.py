@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
 
 from segmenter import __version__
-from segmenter.errors import OutputCollisionError, OutputExistsError
+from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
 from segmenter.io.files import MAX_INDEX, encode_labels, encode_segments, write_files
 from segmenter.io.photo import Photo, read_photo
 from segmenter.pipeline.recipe import Recipe
@@ -18,6 +18,7 @@ from segmenter.pipeline.segment import segment_photo
 from segmenter.regions.labels import Segmentation
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import palette
+from segmenter.render.quiet import quiet_matplotlib
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""
@@ -63,58 +64,6 @@ class JobResult:
     photo: Photo
 
 
-def plan_jobs(
-    sources: Sequence[Path],
-    folder: Path,
-    recipe: Recipe,
-    *,
-    figure_options: FigureOptions | None,
-    max_pixels: int,
-    overwrite: bool,
-) -> tuple[Job, ...]:
-    """Name every output of every photo, before any work is done.
-
-    Parameters
-    ----------
-    sources : sequence of Path
-    folder : Path
-        Where the outputs go; made when the first is written.
-    recipe : Recipe
-    figure_options : FigureOptions or None
-        None draws no figure.
-    max_pixels : int
-    overwrite : bool
-        Whether files that exist may be replaced.
-
-    Raises
-    ------
-    OutputCollisionError
-        Two photos would write the same file, or an output would replace a photo.
-    OutputExistsError
-        An output exists and may not be replaced.
-    """
-    jobs = tuple(
-        plan_job(source, folder, recipe, figure_options=figure_options, max_pixels=max_pixels, overwrite=overwrite)
-        for source in sources
-    )
-    inputs = {os.path.realpath(source) for source in sources}
-    written: dict[str, Path] = {}
-    for job in jobs:
-        for path in job.outputs:
-            place = os.path.realpath(path)
-            if place in inputs:
-                raise OutputCollisionError(str(path), "would replace an input")
-            if place in written:
-                raise OutputCollisionError(str(path), f"would be written for both {written[place]} and {job.source}")
-            written[place] = job.source
-    if not overwrite:
-        for job in jobs:
-            for path in job.outputs:
-                if os.path.lexists(path):
-                    raise OutputExistsError(str(path))
-    return jobs
-
-
 def plan_job(
     source: Path,
     folder: Path,
@@ -124,7 +73,20 @@ def plan_job(
     max_pixels: int,
     overwrite: bool,
 ) -> Job:
-    """Name the outputs of one photo: NAME.labels.png and so on, NAME being the file name without its extension."""
+    """Name the outputs of one photo: NAME.labels.png and so on, NAME being the file name without its extension.
+
+    Parameters
+    ----------
+    source : Path
+    folder : Path
+        Where the outputs go; made when the first is written.
+    recipe : Recipe
+    figure_options : FigureOptions or None
+        None draws no figure.
+    max_pixels : int
+    overwrite : bool
+        Whether files that exist may be replaced.
+    """
     name = source.stem
     return Job(
         source=source,
@@ -137,6 +99,52 @@ def plan_job(
         max_pixels=max_pixels,
         overwrite=overwrite,
     )
+
+
+def check_outputs(jobs: Sequence[Job]) -> None:
+    """Refuse jobs whose outputs cannot all be written, before any work is done.
+
+    Raises
+    ------
+    OutputCollisionError
+        A photo is given twice, two would write the same file, or an output would replace a photo.
+    WriteError
+        A folder is in the place of an output, or a file in that of its folder.
+    OutputExistsError
+        An output exists and may not be replaced.
+    """
+    inputs: set[str] = set()
+    for job in jobs:
+        place = os.path.realpath(job.source)
+        if place in inputs:
+            raise OutputCollisionError(str(job.source), "is given twice; give it once")
+        inputs.add(place)
+    written: dict[str, Path] = {}
+    for job in jobs:
+        for path in job.outputs:
+            place = os.path.realpath(path)
+            if place in inputs:
+                raise OutputCollisionError(str(path), "would replace an input; choose another folder with -o")
+            if place in written:
+                raise OutputCollisionError(
+                    str(path),
+                    f"would be written for both {written[place]} and {job.source}; "
+                    "rename one, or segment them in two runs with different -o folders",
+                )
+            written[place] = job.source
+            check_place(path)
+    existing = [path for job in jobs if not job.overwrite for path in job.outputs if os.path.lexists(path)]
+    if existing:
+        raise OutputExistsError(str(existing[0]), n_more=len(existing) - 1)
+
+
+def check_place(path: Path) -> None:
+    """Raise WriteError if a folder is in the place of a file, or a file in that of its folder."""
+    if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where the name is too long
+        raise WriteError(str(path), "is a folder")
+    nearest = next((folder for folder in path.parents if os.path.lexists(folder)), Path())
+    if not os.path.isdir(nearest):  # noqa: PTH112
+        raise WriteError(str(nearest), "is a file, not a folder")
 
 
 def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
@@ -180,22 +188,28 @@ def encode_label_image(segmentation: Segmentation) -> bytes:
 
 def draw_figure(result: JobResult, job: Job) -> bytes:
     """Return the photo and its segments side by side, as the content of a file."""
-    from segmenter.render.figure import encode_figure, segments_figure  # matplotlib takes half a second to import
+    segmentation, record = result.segmentation, result.record
+    description = json.dumps({"recipe": record["recipe"], "input": record["input"]}, ensure_ascii=True)
+    with quiet_matplotlib():
+        from segmenter.render.figure import encode_figure, segments_figure  # matplotlib takes half a second to import
 
-    segmentation = result.segmentation
-    figure = segments_figure(
-        display_rgb(result.photo.pixels),
-        segmentation.labels,
-        mean_colors(segmentation.segments),
-        [segment.n_pixels / segmentation.labels.size for segment in segmentation.segments],
-        dpi=job.figure_options.dpi,
-    )
-    description = json.dumps({"recipe": result.record["recipe"], "input": result.record["input"]}, ensure_ascii=True)
-    return encode_figure(
-        figure,
-        job.figure_options.figure_format,
-        metadata={"Software": f"segmenter {__version__}", "Title": job.source.name, "Description": description},
-    )
+        figure = segments_figure(
+            display_rgb(result.photo.pixels),
+            segmentation.labels,
+            mean_colors(segmentation.segments),
+            [segment.n_pixels / segmentation.labels.size for segment in segmentation.segments],
+            dpi=job.figure_options.dpi,
+        )
+        return encode_figure(
+            figure,
+            job.figure_options.figure_format,
+            metadata={"Software": f"segmenter {__version__}", "Title": job.source.name, "Description": description},
+        )
+
+
+def text_of(path: Path) -> str:
+    r"""Return a path as text that any encoding of Unicode holds; a byte that is no UTF-8 becomes ``\xNN``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe) -> dict[str, Any]:
@@ -209,7 +223,7 @@ def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe) -> dict[s
         "schema": SCHEMA,
         "software": f"segmenter {__version__}",
         "input": {
-            "name": Path(photo.name).name,
+            "name": text_of(Path(Path(photo.name).name)),
             "sha256": photo.digest,
             "width": width,
             "height": height,

@@ -19,7 +19,7 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from segmenter.arrays import Bytes, Floats, Labels
-from segmenter.errors import InvalidArgumentError
+from segmenter.errors import InvalidArgumentError, printable
 from segmenter.render.legend import ROW_MM, legend, legend_grid, parts_of, share_bar
 from segmenter.render.page import (
     GUTTER_MM,
@@ -31,7 +31,6 @@ from segmenter.render.page import (
     nearest,
     opaque,
     picture_artists,
-    printable,
     resize_nearest,
     text_artist,
 )
@@ -81,7 +80,7 @@ def segments_figure(
     photo : ndarray of shape (H, W, 3), uint8
         sRGB.
     labels : ndarray of shape (H, W), int32
-        From 0 to K; 0 means "no label" and shows a light checker.
+        From 0 to K; 0 means "no label" and shows a light checker in both panels.
     colors : ndarray of shape (K, 3), uint8
         sRGB; row ``l - 1`` is the color of label ``l``, in the picture and in the legend.
     shares : sequence of length K
@@ -180,7 +179,10 @@ def _panel_pixels(photo: Bytes, labels: Labels, colors: Bytes, panel: Box, dpi: 
     width = min(photo.shape[1], max(1, round(panel.width / MM_PER_INCH * dpi)))
     table = np.zeros((len(colors) + 1, 4), dtype=np.uint8)
     table[1:] = opaque(colors)
-    return opaque(_reduce_photo(photo, height, width)), table[resize_nearest(labels, height, width)]
+    reduced_labels = resize_nearest(labels, height, width)
+    visible = opaque(_reduce_photo(photo, height, width))
+    visible[reduced_labels == 0] = 0
+    return visible, table[reduced_labels]
 
 
 def _reduce_photo(photo: Bytes, height: int, width: int) -> Bytes:

@@ -140,8 +140,3 @@ def nearest(n_pixels: int, n_places: int) -> NDArray[np.intp]:
 def opaque(colors: Bytes) -> Bytes:
     """Return colors (..., 3) with full opacity, shape (..., 4)."""
     return np.concatenate([colors, np.full_like(colors[..., :1], 255)], axis=-1)
-
-
-def printable(text: str) -> str:
-    """Return the text without line breaks, control characters and bytes of a file name that are no text."""
-    return "".join(character if character.isprintable() else "?" for character in text)
