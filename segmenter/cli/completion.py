@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-@click.command(name="completion")
+@click.command(name="completion", short_help="Print a completion script for a shell.")
 @click.argument("shell", type=click.Choice(["bash", "fish", "zsh"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
