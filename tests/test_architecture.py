@@ -21,15 +21,22 @@ LAYERS = (
     ("spatial",),
     ("regions",),
     ("render",),
-    ("pipeline",),
+    ("pipeline", "estimators"),
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-HOMES = {"click": {"cli"}, "PIL": {"io"}, "tifffile": {"io"}, "matplotlib": {"render"}, "dask": {"pipeline"}}
+HOMES = {
+    "click": {"cli"},
+    "PIL": {"io"},
+    "tifffile": {"io"},
+    "matplotlib": {"render"},
+    "dask": {"pipeline"},
+    "sklearn": {"estimators"},
+}
 EXEMPT = {"__init__", "__main__"}
 """Modules of the package itself: the public names and the entry point."""
 
-HEAVY = ("numpy", "scipy", "skimage", "PIL", "tifffile", "matplotlib", "dask", "threadpoolctl")
+HEAVY = ("numpy", "scipy", "skimage", "PIL", "tifffile", "matplotlib", "dask", "threadpoolctl", "sklearn")
 MAX_LINES = 400
 
 
@@ -142,6 +149,8 @@ every_module = pytest.mark.parametrize("module", MODULES)
         ("render.paint", "def late():\n    import tifffile"),
         ("pipeline.job", "from matplotlib.figure import Figure"),
         ("io.tiff", "import dask.array as da"),
+        ("pipeline.table", "from sklearn.base import BaseEstimator"),
+        ("mixture.em", "from segmenter.estimators import GaussianMixture"),
         ("mixture.em", "print('hello')"),
         ("mixture.em", "import sys\nsys.exit(1)"),
         ("mixture.em", "from importlib import import_module\nimport_module('segmenter.cli')"),
@@ -163,6 +172,7 @@ def test_an_offence_is_seen(module: str, source: str) -> None:
         ("io.tiff", "import tifffile\nfrom PIL import Image"),
         ("render.figure", "import matplotlib.figure"),
         ("cli.segment", "import click, sys\nfrom segmenter.pipeline import job\nprint(1)\nsys.exit(0)"),
+        ("estimators.gaussian_mixture", "from sklearn.base import BaseEstimator\nfrom segmenter.mixture.em import fit"),
         ("__init__", "from segmenter.cli import main"),
         ("mixture.em", "text = 'print(1); import segmenter.cli'"),
     ],

@@ -734,7 +734,7 @@ def test_a_fit_from_any_start_counts_its_dead(
 @given(st.permutations(range(4)))
 def test_reordered_moves_every_array_and_every_number_alike(order: list[int]) -> None:
     mixture = some_mixture(4, 2)
-    trace = FitTrace(np.zeros(2), np.zeros(2), "converged", np.zeros(1), False, 0, (1, 3), 4, -1.0)
+    trace = FitTrace(np.zeros(2), np.zeros(2), "converged", np.zeros(1), False, 0, (1, 3), (1, 2, 3, 4), -1.0)
     found = Fit(mixture, trace).reordered(np.array(order))
     for new, old in enumerate(order):
         assert found.mixture.weights[new] == mixture.weights[old]

@@ -64,13 +64,18 @@ class FitTrace:
     screened: bool  # whether the restarts ran on cells
     n_died: int  # components that lost all their mass and were removed
     collapsed: tuple[int, ...]  # 1…K, components whose spread in some direction is that of the blur alone
-    n_components: int  # K at the end
+    survivors: tuple[int, ...]  # 1…K of the start, which of its components those at the end were
     single_gaussian: float  # log-likelihood of one Gaussian for all; NaN with missing values
 
     @property
     def n_iterations(self) -> int:
         """Return the number of M-steps."""
         return len(self.objectives) - 1
+
+    @property
+    def n_components(self) -> int:
+        """Return K at the end."""
+        return len(self.survivors)
 
     @property
     def converged(self) -> bool:
@@ -105,7 +110,8 @@ class Fit:
         """Return the same fit with component ``order[0]`` (from 0) first, ``order[1]`` second, and so on."""
         rank = np.argsort(order)
         collapsed = tuple(sorted(int(rank[k - 1]) + 1 for k in self.trace.collapsed))
-        return Fit(reorder(self.mixture, order), replace(self.trace, collapsed=collapsed))
+        survivors = tuple(self.trace.survivors[k] for k in order)
+        return Fit(reorder(self.mixture, order), replace(self.trace, collapsed=collapsed, survivors=survivors))
 
 
 def fit(
@@ -246,7 +252,7 @@ def climb(problem: Problem, start: Mixture) -> Fit:
         screened=False,
         n_died=start.n_components - mixture.n_components,
         collapsed=collapsed_components(mixture, data),
-        n_components=mixture.n_components,
+        survivors=tuple(int(k) + 1 for k in survivors),
         single_gaussian=log_likelihood_of_one_gaussian(data),
     )
     return Fit(mixture, trace)

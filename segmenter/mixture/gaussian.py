@@ -60,6 +60,18 @@ def has_noise(mixture: Mixture) -> bool:
     return mixture.noise_weight > 0
 
 
+def n_parameters(mixture: Mixture) -> int:
+    """Return how many numbers of a mixture are free."""
+    n_components, n_features = mixture.n_components, mixture.n_features
+    n_free: dict[CovarianceType, int] = {
+        "full": n_components * n_features * (n_features + 1) // 2,
+        "tied": n_features * (n_features + 1) // 2,
+        "diag": n_components * n_features,
+        "spherical": n_components,
+    }
+    return n_free[mixture.covariance_type] + n_components * n_features + n_components - 1
+
+
 def marginal(mixture: Mixture, features: NDArray[np.intp]) -> Mixture:
     """Return the distribution of some of the features, given by their indices (O,) (Bishop 2006, eq. 2.98).
 

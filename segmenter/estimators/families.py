@@ -1,0 +1,43 @@
+"""Covariances in the shapes that scikit-learn has for each family; here they are (K, D, D) always."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segmenter.arrays import Floats
+from segmenter.mixture.config import CovarianceType
+from segmenter.mixture.gaussian import inverse_factors
+
+
+def shape_of(covariance_type: CovarianceType, n_components: int, n_features: int) -> tuple[int, ...]:
+    """Return the shape that covariances of a family have."""
+    shapes: dict[CovarianceType, tuple[int, ...]] = {
+        "full": (n_components, n_features, n_features),
+        "tied": (n_features, n_features),
+        "diag": (n_components, n_features),
+        "spherical": (n_components,),
+    }
+    return shapes[covariance_type]
+
+
+def from_matrices(matrices: Floats, covariance_type: CovarianceType) -> Floats:
+    """Return what a family keeps of matrices (K, D, D)."""
+    if covariance_type == "full":
+        return matrices
+    if covariance_type == "tied":
+        return np.asarray(matrices[0])
+    diagonals = matrices.diagonal(axis1=1, axis2=2)
+    return np.array(diagonals if covariance_type == "diag" else diagonals[:, 0])
+
+
+def to_matrices(kept: Floats, covariance_type: CovarianceType, n_components: int, n_features: int) -> Floats:
+    """Return the matrices (K, D, D) of which a family keeps these."""
+    if covariance_type in ("full", "tied"):
+        return np.broadcast_to(kept, (n_components, n_features, n_features))
+    return np.asarray(kept.reshape(n_components, -1)[:, :, None] * np.eye(n_features))
+
+
+def inverses(matrices: Floats) -> Floats:
+    """Return the inverse of each of some symmetric positive definite matrices, (K, D, D)."""
+    factors = inverse_factors(matrices)
+    return np.asarray(factors.transpose(0, 2, 1) @ factors)
