@@ -48,8 +48,10 @@ def encode_labels(labels: Labels, colors: Bytes) -> bytes:
     return _png(image, transparency=0 if labels.min(initial=1) == 0 else None)
 
 
-def encode_segments(labels: Labels, colors: Bytes) -> bytes:
+def encode_segments(labels: Labels, colors: Bytes, label_image: bytes) -> bytes:
     """Return the segments, each in its color, as PNG; label 0 is transparent.
+
+    An indexed label image holds the pixels already: only its palette is replaced.
 
     Parameters
     ----------
@@ -57,16 +59,22 @@ def encode_segments(labels: Labels, colors: Bytes) -> bytes:
         0…K.
     colors : ndarray of shape (K, 3), uint8
         sRGB; row ``l - 1`` paints label ``l``.
+    label_image : bytes
+        The same labels, from `encode_labels`.
 
     Returns
     -------
     bytes
     """
-    if len(colors) <= MAX_INDEX:
-        return encode_labels(labels, colors)
-    opaque = np.concatenate([np.zeros((1, 4), np.uint8), np.insert(colors, 3, 255, axis=1)])
-    n_channels = 4 if labels.min(initial=1) == 0 else 3
-    return _png(Image.fromarray(opaque[labels, :n_channels]))
+    if labels.max(initial=0) > MAX_INDEX:
+        opaque = np.concatenate([np.zeros((1, 4), np.uint8), np.insert(colors, 3, 255, axis=1)])
+        n_channels = 4 if labels.min(initial=1) == 0 else 3
+        return _png(Image.fromarray(opaque[labels, :n_channels]))
+    start = label_image.index(b"PLTE")
+    length = int.from_bytes(label_image[start - 4 : start])
+    palette = (bytes(3) + colors.tobytes())[:length].ljust(length, bytes(1))
+    checksum = zlib.crc32(b"PLTE" + palette).to_bytes(4)
+    return label_image[: start + 4] + palette + checksum + label_image[start + length + 8 :]
 
 
 def _png(image: Image.Image, *, transparency: int | None = None) -> bytes:

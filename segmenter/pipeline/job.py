@@ -163,9 +163,10 @@ def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
     """
     result = compute_job(job, stream)
     labels, colors = result.segmentation.labels, mean_colors(result.segmentation.segments)
+    label_image = encode_label_image(result.segmentation)
     files = {
-        job.labels: encode_label_image(result.segmentation),
-        job.segments: encode_segments(labels, colors),
+        job.labels: label_image,
+        job.segments: encode_segments(labels, colors, label_image),
     }
     if job.figure is not None:
         files[job.figure] = draw_figure(result, job)
