@@ -98,6 +98,21 @@ def test_methods_differ_where_clusters_overlap() -> None:
     assert not np.allclose(means[1], means[2])
 
 
+def test_k_means_with_noise_shares_evenly_what_the_noise_leaves() -> None:
+    samples, _ = blobs(2, 2, n_each=100)
+    far = np.random.default_rng(5).uniform(-150, 190, (30, 2))
+    polluted = Samples(np.vstack([samples.values, far]), np.append(samples.weights, np.ones(30)))
+    start = Mixture(
+        np.full(2, 0.45), np.array([[11.0, 11.0], [25.0, 25.0]]), np.array(2 * [4 * np.eye(2)]), "spherical"
+    )
+    start = replace(start, noise_weight=0.1, noise_log_density=-2 * np.log(340))
+    found = fit(polluted, FitConfig(2, method="k-means", tolerance=1e-12), start)
+    mixture, labels = found.mixture, predict(found.mixture, polluted.values)
+    assert np.diff(found.trace.objectives).min() >= -1e-9
+    assert mixture.noise_weight == pytest.approx(polluted.weights[labels == 0].sum() / polluted.weights.sum())
+    np.testing.assert_allclose(mixture.weights, [(1 - mixture.noise_weight) / 2] * 2)
+
+
 # ---- acceleration --------------------------------------------------------------------------------------------------
 
 
