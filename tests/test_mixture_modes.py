@@ -17,7 +17,7 @@ from sklearn.cluster import KMeans
 
 from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
-from segmenter.mixture.config import COVARIANCE_TYPES, METHODS, CovarianceType, FitConfig, Method
+from segmenter.mixture.config import COVARIANCE_TYPES, INITS, METHODS, CovarianceType, FitConfig, Init, Method
 from segmenter.mixture.em import fit
 from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.log_prior import FixedLogPrior, clamp, combine, soft
@@ -111,6 +111,26 @@ def test_k_means_with_noise_shares_evenly_what_the_noise_leaves() -> None:
     assert np.diff(found.trace.objectives).min() >= -1e-9
     assert mixture.noise_weight == pytest.approx(polluted.weights[labels == 0].sum() / polluted.weights.sum())
     np.testing.assert_allclose(mixture.weights, [(1 - mixture.noise_weight) / 2] * 2)
+
+
+@every_family
+@pytest.mark.parametrize("init", INITS)
+def test_k_means_is_that_of_lloyd_whatever_the_family_and_the_start(
+    covariance_type: CovarianceType, init: Init
+) -> None:
+    """On clusters drawn out along a line, where a shared full covariance would divide the samples otherwise."""
+    round_samples, _ = blobs(3, 2, distance=3.0)
+    samples = Samples(round_samples.values @ np.array([[6.0, 1.0], [1.0, 1.0]]), round_samples.weights)
+    config = FitConfig(3, covariance_type, method="k-means", tolerance=1e-12, init=init, restarts=1)
+    mixture = fit(samples, config).mixture
+    distances = np.linalg.norm(samples.values[:, None] - mixture.means, axis=2)
+    labels = predict(mixture, samples.values)
+    np.testing.assert_array_equal(labels, 1 + distances.argmin(axis=1))
+    for k in range(3):
+        own = labels == k + 1
+        np.testing.assert_allclose(
+            mixture.means[k], np.average(samples.values[own], axis=0, weights=samples.weights[own])
+        )
 
 
 # ---- acceleration --------------------------------------------------------------------------------------------------

@@ -254,12 +254,13 @@ def climb(problem: Problem, start: Mixture) -> Fit:
 
 def maximize(problem: Problem, statistics: SufficientStatistics, start: Mixture) -> Mixture:
     """Return the mixture that an M-step makes of statistics."""
+    is_k_means = problem.config.method == "k-means"
     return m_step(
         statistics,
-        start.covariance_type,
+        "spherical" if is_k_means else start.covariance_type,
         prior=problem.prior,
         noise_log_density=start.noise_log_density,
-        equal_weights=problem.config.method == "k-means",
+        equal_weights=is_k_means,
     )
 
 
