@@ -17,10 +17,10 @@ from sklearn.cluster import KMeans
 
 from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
-from segmenter.mixture.config import COVARIANCE_TYPES, METHODS, CovarianceType, FitConfig, Method
+from segmenter.mixture.config import COVARIANCE_TYPES, INITS, METHODS, CovarianceType, FitConfig, Init, Method
 from segmenter.mixture.em import fit
 from segmenter.mixture.gaussian import Mixture
-from segmenter.mixture.log_prior import FixedLogPrior, clamp, combine, soft
+from segmenter.mixture.log_prior import FixedLogPrior, LogPrior, clamp, combine, soft
 from segmenter.mixture.m_step import NormalInverseWishart
 from segmenter.mixture.posterior import impute, predict, responsibilities, sample, score_samples
 
@@ -96,6 +96,41 @@ def test_methods_differ_where_clusters_overlap() -> None:
     means = [fit(samples, FitConfig(2, method=method, tolerance=1e-8)).mixture.covariances for method in METHODS]
     assert not np.allclose(means[0], means[1])
     assert not np.allclose(means[1], means[2])
+
+
+def test_k_means_with_noise_shares_evenly_what_the_noise_leaves() -> None:
+    samples, _ = blobs(2, 2, n_each=100)
+    far = np.random.default_rng(5).uniform(-150, 190, (30, 2))
+    polluted = Samples(np.vstack([samples.values, far]), np.append(samples.weights, np.ones(30)))
+    start = Mixture(
+        np.full(2, 0.45), np.array([[11.0, 11.0], [25.0, 25.0]]), np.array(2 * [4 * np.eye(2)]), "spherical"
+    )
+    start = replace(start, noise_weight=0.1, noise_log_density=-2 * np.log(340))
+    found = fit(polluted, FitConfig(2, method="k-means", tolerance=1e-12), start)
+    mixture, labels = found.mixture, predict(found.mixture, polluted.values)
+    assert np.diff(found.trace.objectives).min() >= -1e-9
+    assert mixture.noise_weight == pytest.approx(polluted.weights[labels == 0].sum() / polluted.weights.sum())
+    np.testing.assert_allclose(mixture.weights, [(1 - mixture.noise_weight) / 2] * 2)
+
+
+@every_family
+@pytest.mark.parametrize("init", INITS)
+def test_k_means_is_that_of_lloyd_whatever_the_family_and_the_start(
+    covariance_type: CovarianceType, init: Init
+) -> None:
+    """On clusters drawn out along a line, where a shared full covariance would divide the samples otherwise."""
+    round_samples, _ = blobs(3, 2, distance=3.0)
+    samples = Samples(round_samples.values @ np.array([[6.0, 1.0], [1.0, 1.0]]), round_samples.weights)
+    config = FitConfig(3, covariance_type, method="k-means", tolerance=1e-12, init=init, restarts=1)
+    mixture = fit(samples, config).mixture
+    distances = np.linalg.norm(samples.values[:, None] - mixture.means, axis=2)
+    labels = predict(mixture, samples.values)
+    np.testing.assert_array_equal(labels, 1 + distances.argmin(axis=1))
+    for k in range(3):
+        own = labels == k + 1
+        np.testing.assert_allclose(
+            mixture.means[k], np.average(samples.values[own], axis=0, weights=samples.weights[own])
+        )
 
 
 # ---- acceleration --------------------------------------------------------------------------------------------------
@@ -310,6 +345,48 @@ def test_a_prior_of_neighbors_is_given_the_responsibilities_of_the_step_before()
     assert same.trace.objectives.tolist() == fit(samples, FitConfig(2), start).trace.objectives.tolist()
     assert seen[0] is None
     np.testing.assert_allclose(seen[1], responsibilities(start, samples.values), atol=1e-9)
+
+
+@pytest.mark.parametrize("is_combined", [False, True])
+def test_a_prior_of_neighbors_keeps_its_columns_when_components_die(is_combined: bool) -> None:
+    """Component 1 and 3 of 4 die at once; what the prior is given and gives goes on to mean 1…4."""
+    samples, _ = blobs(2, 2)
+    means = np.array([[1e4, 0.0], [12.0, 12.0], [-1e4, 0.0], [24.0, 24.0]])
+    start = Mixture(np.full(4, 0.25), means, np.broadcast_to(4 * np.eye(2), (4, 2, 2)))
+    given_to_prior: list[Floats] = []
+
+    class Neighbors:
+        @property
+        def uses_responsibilities(self) -> bool:
+            return True
+
+        def __call__(self, responsibilities: Floats | None) -> Floats:
+            if responsibilities is None:
+                return np.zeros((1, 4))
+            given_to_prior.append(responsibilities.copy())
+            return 0.5 * responsibilities
+
+    prior: LogPrior = Neighbors()
+    fixed = FixedLogPrior(np.log([[0.1, 0.2, 0.3, 0.4]]))
+    found = fit(samples, FitConfig(4), start, log_prior=combine(prior, fixed) if is_combined else prior)
+    assert found.trace.n_died == 2
+    np.testing.assert_allclose(found.mixture.means, means[[1, 3]], atol=0.5)
+    for shares in given_to_prior:
+        assert shares.shape == (len(samples.weights), 4)
+        np.testing.assert_allclose(shares.sum(axis=1), 1)
+        np.testing.assert_allclose(shares[:, [0, 2]], 0, atol=1e-12)
+
+
+def test_a_fixed_log_prior_keeps_its_columns_when_components_die() -> None:
+    """Clamped to components 2 and 4, the samples of class 2 go to the last, though another died before it."""
+    samples, labels = blobs(2, 2, distance=1.0)
+    start = Mixture(np.full(4, 0.25), np.zeros((4, 2)), np.broadcast_to(4 * np.eye(2), (4, 2, 2)))
+    found = fit(samples, FitConfig(4), start, log_prior=clamp(labels * 2, np.array([1, 2, 3, 4])))
+    assert found.trace.n_died == 2
+    for k in (1, 2):
+        own = labels == k
+        mean = np.average(samples.values[own], axis=0, weights=samples.weights[own])
+        np.testing.assert_allclose(found.mixture.means[k - 1], mean)
 
 
 # ---- verdicts and the rest -----------------------------------------------------------------------------------------

@@ -151,6 +151,31 @@ def test_a_gray_picture_has_the_same_labels_in_one_channel_and_in_three(color_sp
     assert len(found[0].channels) == 1
 
 
+IN_ONE_CHANNEL: dict[str, Callable[[Any], list[Any]]] = {
+    "(0, c, 0)": lambda c: [0 * c, c, 0 * c],
+    "(c, c, 0)": lambda c: [c, c, 0 * c],
+    "(c, 255 - c, 0)": lambda c: [c, 255 - c, 0 * c],
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("colors", IN_ONE_CHANNEL)
+def test_channels_that_tell_nothing_new_leave_the_segments_of_the_gray_picture(colors: str, seed: int) -> None:
+    """Such colors lie on a line: a floor that told components apart across it would kill or move some of them."""
+    generator = np.random.default_rng(seed)
+    levels = generator.choice([50, 100, 150, 210], (48, 48), p=[0.1, 0.2, 0.3, 0.4])
+    gray = np.rint(levels + 12 * generator.standard_normal((48, 48))).clip(0, 255).astype(np.uint8)
+    plain = segmenter.segment(gray, 4)
+    found = segmenter.segment(np.stack(IN_ONE_CHANNEL[colors](gray), axis=2), 4)
+    assert found.trace.n_died == plain.trace.n_died == 0
+    assert found.trace.collapsed == plain.trace.collapsed == ()
+    is_mirrored = colors == "(c, 255 - c, 0)"  # green, the brighter channel, falls where gray rises
+    labels = 5 - found.labels if is_mirrored else found.labels
+    shares, plain_shares = (np.bincount(image.ravel(), minlength=5) / image.size for image in (labels, plain.labels))
+    np.testing.assert_allclose(shares, plain_shares, atol=0.01)
+    assert (labels == plain.labels).mean() > 0.99
+
+
 CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "uint16": lambda image: image.astype(np.uint16) * 257,
     "float32": lambda image: (image / 255).astype(np.float32),

@@ -61,6 +61,16 @@ class FitConfig:
     method: Method = "em"
     seed: int = 0
 
+    @property
+    def family(self) -> CovarianceType:
+        """Return the covariance type, or that of k-means."""
+        return "spherical" if self.method == "k-means" else self.covariance_type
+
+    @property
+    def is_shared(self) -> bool:
+        """Return whether all components have one covariance."""
+        return self.method == "k-means" or self.covariance_type == "tied"
+
     def __post_init__(self) -> None:
         """Raise InvalidArgumentError for the first option outside its range."""
         for name, least in (("n_components", 1), ("restarts", 1), ("max_iterations", 1), ("seed", 0)):

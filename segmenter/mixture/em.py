@@ -260,12 +260,13 @@ def climb(problem: Problem, start: Mixture) -> Fit:
 
 def maximize(problem: Problem, statistics: SufficientStatistics, start: Mixture) -> Mixture:
     """Return the mixture that an M-step makes of statistics."""
+    is_k_means = problem.config.method == "k-means"
     return m_step(
         statistics,
-        start.covariance_type,
+        "spherical" if is_k_means else start.covariance_type,
         prior=problem.prior,
         noise_log_density=start.noise_log_density,
-        equal_weights=problem.config.method == "k-means",
+        equal_weights=is_k_means,
     )
 
 
@@ -289,7 +290,7 @@ class Step:
     statistics: SufficientStatistics
     log_likelihood: float  # nats per sample
     objective: float  # nats per sample
-    responsibilities: Floats | None  # (N, K), where the log prior asks for them
+    responsibilities: Floats | None  # (N, K of the start), 0 for the dead, where the log prior asks for them
 
 
 def evaluate(
@@ -307,12 +308,13 @@ def evaluate(
     survivors : ndarray of shape (K,), optional
         Which of the components of the start these are, for the log prior.
     responsibilities : ndarray of shape (N, K), optional
-        From the step before, for the log prior.
+        From the step before, for the log prior; K as in the start.
     """
     data, is_hard = problem.data, problem.config.method != "em"
-    log_prior, kept = None, None
+    log_prior, kept, given = None, None, None
     if problem.log_prior is not None:
         log_prior = np.ascontiguousarray(problem.log_prior(responsibilities).T)
+        n_at_start = len(log_prior)
         if survivors is not None and len(survivors) < len(log_prior):
             log_prior = log_prior[survivors]
         if mixture.noise_weight > 0:  # what is known of a sample is known whatever the noise
@@ -325,7 +327,10 @@ def evaluate(
     log_likelihood = objective + blur_cost(mixture, statistics, data)
     if problem.prior is not None:
         objective += problem.prior.log_density(mixture) / total
-    return Step(statistics, log_likelihood, objective, None if kept is None else kept[: mixture.n_components].T)
+    if kept is not None and survivors is not None:
+        given = np.zeros((data.n_samples, n_at_start))
+        given[:, survivors] = kept[: mixture.n_components].T
+    return Step(statistics, log_likelihood, objective, given)
 
 
 def blur_cost(mixture: Mixture, statistics: SufficientStatistics, data: Data) -> float:

@@ -57,7 +57,7 @@ def m_step(
     noise_log_density : float, nats
         Of the uniform component, if the statistics hold some noise.
     equal_weights : bool
-        Leave the weights at 1/K, and let all components share their covariance: k-means.
+        Make the weights equal, and let all components share their covariance: k-means.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def m_step(
     """
     mass = statistics.mass
     total = mass.sum() + statistics.noise_mass
-    weights = np.full(len(mass), 1 / len(mass)) if equal_weights else mass / total
+    weights = (np.full_like(mass, mass.mean()) if equal_weights else mass) / total
     averages = statistics.first / mass[:, None]
     squares = mass[:, None, None] * (averages[:, :, None] * averages[:, None, :])
     scatter = statistics.second - squares

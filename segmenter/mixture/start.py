@@ -34,8 +34,8 @@ def random_start(data: Data, config: FitConfig, generator: np.random.Generator) 
     return Mixture(
         np.full(n_components, 1 / n_components),
         data.origin + points[:, chosen].T,
-        covariances(scatter, np.ones(n_components), config.covariance_type, is_shared=config.covariance_type == "tied"),
-        config.covariance_type,
+        covariances(scatter, np.ones(n_components), config.family, is_shared=config.is_shared),
+        config.family,
     )
 
 
@@ -71,7 +71,7 @@ def mixture_of_clusters(data: Data, cluster: NDArray[np.intp], config: FitConfig
     assert sums is not None  # there is at least one sample
     statistics = SufficientStatistics(sums, 0.0, 0.0, data.total_weight, data.origin)
     is_k_means = config.method == "k-means"
-    return m_step(statistics.only(statistics.mass > 0), config.covariance_type, equal_weights=is_k_means)
+    return m_step(statistics.only(statistics.mass > 0), config.family, equal_weights=is_k_means)
 
 
 def k_means_plus_plus(
