@@ -246,6 +246,14 @@ def test_far_samples_are_noise_and_leave_the_clusters_alone() -> None:
     assert (shares.sum(axis=1)[predicted == 0] < 0.5).all()
 
 
+def test_a_feature_that_was_never_observed_does_not_keep_noise_from_being_told() -> None:
+    samples, _ = blobs(2, 2)
+    values = np.column_stack([samples.values, np.full(len(samples.weights), np.nan)])
+    found = fit(Samples(values, samples.weights), FitConfig(2, noise=True, restarts=8))
+    assert np.isfinite(found.trace.objectives).all()
+    assert found.mixture.weights.sum() + found.mixture.noise_weight == pytest.approx(1)
+
+
 # ---- a conjugate prior ---------------------------------------------------------------------------------------------
 
 

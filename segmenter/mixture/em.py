@@ -200,7 +200,7 @@ def with_noise(mixture: Mixture, problem: Problem) -> Mixture:
     log_volume = 0.0
     for d in range(len(problem.data.origin)):
         rows = [part.centred[part.observed == d] for part in problem.data.parts if d in part.observed]
-        low, high = min(row.min() for row in rows), max(row.max() for row in rows)
+        low, high = min((row.min() for row in rows), default=0), max((row.max() for row in rows), default=0)
         log_volume += float(np.log(high - low if high > low else np.sqrt(problem.data.variances[d])))
     return replace(mixture, weights=0.95 * mixture.weights, noise_weight=0.05, noise_log_density=-log_volume)
 
