@@ -147,6 +147,15 @@ def test_leaps_come_to_the_same_end_in_fewer_steps(covariance_type: CovarianceTy
     assert leaping.objective >= plain.objective - 1e-7
 
 
+@pytest.mark.parametrize("acceleration", [False, True])
+@pytest.mark.parametrize("max_iterations", range(1, 12))
+def test_no_run_goes_beyond_its_limit(max_iterations: int, acceleration: bool) -> None:
+    samples, _ = blobs(3, 2, distance=2.0)
+    config = FitConfig(3, tolerance=1e-12, max_iterations=max_iterations, acceleration=acceleration)
+    trace = fit(samples, config, replace(some_mixture(3, 2), means=samples.values[:3])).trace
+    assert (trace.n_iterations, trace.stop) == (max_iterations, "iteration limit")
+
+
 # ---- missing values ------------------------------------------------------------------------------------------------
 
 

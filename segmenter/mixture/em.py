@@ -229,7 +229,8 @@ def climb(problem: Problem, start: Mixture) -> Fit:
         survivors = survivors[alive]
         path = [*path, step.statistics] if alive.all() else []
         is_plain = bool(alive.all())
-        if config.acceleration and problem.log_prior is None and len(path) == 3 and stop != "converged":
+        may_leap = stop != "converged" and len(steps) < config.max_iterations  # a leap is a step more
+        if config.acceleration and problem.log_prior is None and len(path) == 3 and may_leap:
             leapt = try_leap(problem, path, start)
             if leapt is not None and (ahead := evaluate(problem, leapt, survivors)).objective > step.objective:
                 steps.append(ahead)
