@@ -18,11 +18,13 @@ from sklearn.cluster import KMeans
 from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, METHODS, CovarianceType, FitConfig, Init, Method
+from segmenter.mixture.data import data_of
 from segmenter.mixture.em import fit
 from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.log_prior import FixedLogPrior, LogPrior, clamp, combine, soft
 from segmenter.mixture.m_step import NormalInverseWishart
 from segmenter.mixture.posterior import impute, predict, responsibilities, sample, score_samples
+from segmenter.mixture.statistics import e_step
 
 every_family = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 FAMILIES = st.sampled_from(COVARIANCE_TYPES)
@@ -79,6 +81,29 @@ def test_hard_em_ends_where_every_component_is_that_of_its_own_samples() -> None
         assert mixture.weights[k] == pytest.approx(samples.weights[own].sum() / samples.weights.sum())
 
 
+def test_hard_responsibilities_are_one_for_the_most_probable_component_alone() -> None:
+    samples, _ = blobs(3, 2, distance=2.0)
+    mixture = replace(some_mixture(3, 2), means=samples.values[:3])
+    shares = np.empty((3, len(samples.weights)))
+    e_step(data_of(samples, 1e-12), mixture, is_hard=True, responsibilities=shares)
+    np.testing.assert_array_equal(np.unique(shares), [0, 1])
+    np.testing.assert_array_equal(shares.argmax(axis=0), log_joint(mixture, samples.values).argmax(axis=1))
+    np.testing.assert_array_equal(shares.sum(axis=0), 1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_inertia_of_k_means_is_that_of_scikit_learn(seed: int) -> None:
+    """Where the seeds are poor and K is not the number of clusters, so that there are many optima."""
+    samples, _ = blobs(4, 2, distance=2.5, seed=seed)
+    seeds = samples.values[np.random.default_rng(seed).choice(len(samples.values), 6, replace=False)]
+    start = Mixture(np.full(6, 1 / 6), seeds, np.broadcast_to(np.eye(2), (6, 2, 2)), "spherical")
+    config = FitConfig(6, method="k-means", tolerance=1e-12)
+    means = fit(samples, config, start).mixture.means
+    inertia = samples.weights @ np.square(samples.values[:, None] - means).sum(axis=2).min(axis=1)
+    theirs = KMeans(6, init=seeds, n_init=1, tol=0, algorithm="lloyd").fit(samples.values, None, samples.weights)
+    assert inertia == pytest.approx(theirs.inertia_, rel=1e-6)
+
+
 def test_k_means_is_that_of_scikit_learn_from_the_same_seeds() -> None:
     samples, _ = blobs(4, 3, distance=2.0)
     seeds = samples.values[:4]
@@ -133,6 +158,33 @@ def test_k_means_is_that_of_lloyd_whatever_the_family_and_the_start(
         )
 
 
+@settings(max_examples=60, deadline=None)
+@given(any_samples(), st.data(), FAMILIES, st.sampled_from(METHODS), st.booleans(), st.integers(0, 99))
+def test_no_method_ever_loses_with_noise(
+    samples: Samples,
+    data: st.DataObject,
+    covariance_type: CovarianceType,
+    method: Method,
+    acceleration: bool,
+    seed: int,
+) -> None:
+    n_components = data.draw(some_components(samples))
+    config = FitConfig(
+        n_components,
+        covariance_type,
+        restarts=1,
+        max_iterations=40,
+        seed=seed,
+        method=method,
+        acceleration=acceleration,
+        noise=True,
+    )
+    found = fit(samples, config)
+    objectives = found.trace.objectives
+    assert np.diff(objectives).min(initial=0) >= -slack(objectives)
+    assert found.mixture.weights.sum() + found.mixture.noise_weight == pytest.approx(1)
+
+
 # ---- acceleration --------------------------------------------------------------------------------------------------
 
 
@@ -145,6 +197,15 @@ def test_leaps_come_to_the_same_end_in_fewer_steps(covariance_type: CovarianceTy
     plain, leaping = fit(samples, config, start), fit(samples, replace(config, acceleration=True), start)
     assert leaping.trace.n_iterations < plain.trace.n_iterations
     assert leaping.objective >= plain.objective - 1e-7
+
+
+@pytest.mark.parametrize("acceleration", [False, True])
+@pytest.mark.parametrize("max_iterations", range(1, 12))
+def test_no_run_goes_beyond_its_limit(max_iterations: int, acceleration: bool) -> None:
+    samples, _ = blobs(3, 2, distance=2.0)
+    config = FitConfig(3, tolerance=1e-12, max_iterations=max_iterations, acceleration=acceleration)
+    trace = fit(samples, config, replace(some_mixture(3, 2), means=samples.values[:3])).trace
+    assert (trace.n_iterations, trace.stop) == (max_iterations, "iteration limit")
 
 
 # ---- missing values ------------------------------------------------------------------------------------------------
@@ -225,6 +286,32 @@ def test_impute_beats_the_column_mean() -> None:
     assert error < 0.4 * plain_error
 
 
+@every_family
+def test_impute_under_several_components_weighs_their_expectations(covariance_type: CovarianceType) -> None:
+    mixture = some_mixture(3, 2, covariance_type)
+    x = np.linspace(-4, 4, 9)
+    sigma, means = mixture.covariances, mixture.means
+    shares = np.exp(log_joint(replace(mixture, means=means[:, :1], covariances=sigma[:, :1, :1]), x[:, None]))
+    shares /= shares.sum(axis=1, keepdims=True)
+    expected = means[:, 1] + sigma[:, 0, 1] / sigma[:, 0, 0] * (x[:, None] - means[:, 0])
+    filled = impute(mixture, np.column_stack([x, np.full(9, np.nan)]))
+    np.testing.assert_allclose(filled[:, 1], (shares * expected).sum(axis=1))
+
+
+@every_family
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("acceleration", [False, True])
+def test_drawn_starts_with_missing_values_never_lose(
+    covariance_type: CovarianceType, method: Method, acceleration: bool
+) -> None:
+    samples = with_holes(blobs(3, 3, distance=3.0)[0], 0.4)
+    assert np.isnan(samples.values).all(axis=1).any()
+    for init in INITS:
+        config = FitConfig(3, covariance_type, init, restarts=1, method=method, acceleration=acceleration)
+        objectives = fit(samples, config).trace.objectives
+        assert np.diff(objectives).min() >= -1e-9
+
+
 # ---- noise ---------------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +331,14 @@ def test_far_samples_are_noise_and_leave_the_clusters_alone() -> None:
     assert (predicted[: len(labels)] == 0).mean() < 0.02
     shares = responsibilities(found.mixture, values)
     assert (shares.sum(axis=1)[predicted == 0] < 0.5).all()
+
+
+def test_a_feature_that_was_never_observed_does_not_keep_noise_from_being_told() -> None:
+    samples, _ = blobs(2, 2)
+    values = np.column_stack([samples.values, np.full(len(samples.weights), np.nan)])
+    found = fit(Samples(values, samples.weights), FitConfig(2, noise=True, restarts=8))
+    assert np.isfinite(found.trace.objectives).all()
+    assert found.mixture.weights.sum() + found.mixture.noise_weight == pytest.approx(1)
 
 
 # ---- a conjugate prior ---------------------------------------------------------------------------------------------
@@ -273,6 +368,37 @@ def test_the_objective_never_falls_under_a_conjugate_prior(covariance_type: Cova
         assert np.diff(fit(samples, config, prior=prior).trace.objectives).min() >= -1e-9
 
 
+@settings(max_examples=60, deadline=None)
+@given(any_samples(), st.data(), FAMILIES, st.booleans(), st.floats(0, 10), st.floats(0, 10))
+def test_no_samples_lose_under_a_conjugate_prior(
+    samples: Samples,
+    data: st.DataObject,
+    covariance_type: CovarianceType,
+    acceleration: bool,
+    mean_weight: float,
+    degrees: float,
+) -> None:
+    variances = data_of(samples, 1e-9).variances
+    prior = NormalInverseWishart(samples.values[0], mean_weight, np.diag(variances), degrees)
+    config = FitConfig(
+        data.draw(some_components(samples)), covariance_type, restarts=1, tolerance=1e-7, acceleration=acceleration
+    )
+    objectives = fit(samples, config, prior=prior).trace.objectives
+    assert np.isfinite(objectives).all()
+    assert np.diff(objectives).min(initial=0) >= -slack(objectives)
+
+
+def test_the_more_a_prior_on_the_mean_weighs_the_nearer_the_mean_comes() -> None:
+    samples, _ = blobs(1, 2)
+    target = np.array([100.0, -100.0])
+    distances = [
+        float(np.linalg.norm(fit(samples, FitConfig(1), prior=prior).mixture.means[0] - target))
+        for prior in (NormalInverseWishart(target, weight, np.eye(2), 4.0) for weight in (0.0, 1.0, 1e2, 1e4, 1e8))
+    ]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] < 1e-3
+
+
 # ---- what is known beforehand --------------------------------------------------------------------------------------
 
 
@@ -298,6 +424,36 @@ def test_samples_that_are_all_clamped_give_the_estimate_of_each_class() -> None:
         )
         expected = np.cov(samples.values[own].T, aweights=samples.weights[own], bias=True)
         np.testing.assert_allclose(found.covariances[k - 1], expected, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("is_hard", [False, True])
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e3])
+def test_a_clamped_sample_never_has_a_component_of_another_class(scale: float, is_hard: bool) -> None:
+    """However little the components of its own class explain it."""
+    samples, _ = blobs(3, 2)
+    means = samples.values[:3] + 100 * np.eye(3, 2)
+    mixture = Mixture(np.full(3, 1 / 3), means, np.broadcast_to(0.01 * np.eye(2), (3, 2, 2)))
+    known = np.random.default_rng(0).integers(0, 3, len(samples.weights)).astype(np.int32)
+    classes = np.array([1, 2, 2])
+    log_prior = np.log(scale) + clamp(known, classes)(None)
+    shares = np.empty((3, len(known)))
+    log_prior = np.ascontiguousarray(log_prior.T)
+    e_step(data_of(samples, 1e-9), mixture, log_prior=log_prior, is_hard=is_hard, responsibilities=shares)
+    np.testing.assert_allclose(shares.sum(axis=0), 1)
+    is_forbidden = (known > 0) & (known != classes[:, None])
+    assert shares[is_forbidden].max() < 1e-80
+
+
+def test_soft_labels_are_weights_of_each_sample() -> None:
+    """From Bayes' rule: with components that are alike, the responsibilities are the probabilities given."""
+    samples, _ = blobs(2, 2)
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(3), len(samples.weights))
+    alike = Mixture(np.full(3, 1 / 3), np.full((3, 2), 15.0), np.broadcast_to(9 * np.eye(2), (3, 2, 2)))
+    shares = np.empty((3, len(samples.weights)))
+    log_prior = np.ascontiguousarray(soft(probabilities)(None).T)
+    found = e_step(data_of(samples, 1e-9), alike, log_prior=log_prior, responsibilities=shares)
+    np.testing.assert_allclose(shares.T, probabilities)
+    np.testing.assert_allclose(found.mass, samples.weights @ probabilities)
 
 
 def test_a_class_may_have_several_components() -> None:
@@ -400,6 +556,29 @@ def test_the_verdict_is_honest() -> None:
     assert fit(samples, FitConfig(2), alike).trace.verdict == "suspicious"
     two = Samples(np.array([[0.0], [1.0]]), np.array([5.0, 5.0]))
     assert fit(two, FitConfig(2)).trace.verdict == "degenerate"
+
+
+def test_identical_components_are_suspicious_though_the_samples_are_clustered() -> None:
+    samples, _ = blobs(3, 2)
+    alike = Mixture(np.full(3, 1 / 3), np.full((3, 2), 20.0), np.broadcast_to(50 * np.eye(2), (3, 2, 2)))
+    trace = fit(samples, FitConfig(3), alike).trace
+    assert trace.verdict == "suspicious"
+    assert trace.log_likelihoods[-1] == pytest.approx(trace.single_gaussian)
+
+
+def test_one_gaussian_is_what_a_fit_of_one_component_finds() -> None:
+    samples, _ = blobs(3, 3)
+    trace = fit(samples, FitConfig(1, covariance_floor=1e-12)).trace
+    assert trace.single_gaussian == pytest.approx(trace.log_likelihoods[-1], abs=1e-9)
+    assert trace.verdict == "converged"  # one component need not beat itself
+    assert np.isnan(fit(with_holes(samples, 0.1), FitConfig(1)).trace.single_gaussian)
+
+
+@every_family
+def test_scores_of_samples_are_log_densities(covariance_type: CovarianceType) -> None:
+    mixture = some_mixture(4, 3, covariance_type)
+    values = 5 * np.random.default_rng(0).standard_normal((200, 3))
+    np.testing.assert_allclose(score_samples(mixture, values), logsumexp(log_joint(mixture, values), axis=1))
 
 
 def test_samples_drawn_from_a_mixture_have_its_moments() -> None:

@@ -206,7 +206,7 @@ def with_noise(mixture: Mixture, problem: Problem) -> Mixture:
     log_volume = 0.0
     for d in range(len(problem.data.origin)):
         rows = [part.centred[part.observed == d] for part in problem.data.parts if d in part.observed]
-        low, high = min(row.min() for row in rows), max(row.max() for row in rows)
+        low, high = min((row.min() for row in rows), default=0), max((row.max() for row in rows), default=0)
         log_volume += float(np.log(high - low if high > low else np.sqrt(problem.data.variances[d])))
     return replace(mixture, weights=0.95 * mixture.weights, noise_weight=0.05, noise_log_density=-log_volume)
 
@@ -235,7 +235,8 @@ def climb(problem: Problem, start: Mixture) -> Fit:
         survivors = survivors[alive]
         path = [*path, step.statistics] if alive.all() else []
         is_plain = bool(alive.all())
-        if config.acceleration and problem.log_prior is None and len(path) == 3 and stop != "converged":
+        may_leap = stop != "converged" and len(steps) < config.max_iterations  # a leap is a step more
+        if config.acceleration and problem.log_prior is None and len(path) == 3 and may_leap:
             leapt = try_leap(problem, path, start)
             if leapt is not None and (ahead := evaluate(problem, leapt, survivors)).objective > step.objective:
                 steps.append(ahead)
