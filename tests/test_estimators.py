@@ -333,6 +333,15 @@ def test_as_many_components_as_samples_are_fitted() -> None:
     assert model.trace_.verdict == "degenerate"
 
 
+def test_the_floor_keeps_covariances_apart_from_zero() -> None:
+    values, _ = blobs(2)
+    flat = np.column_stack([values, np.ones(len(values))])
+    for floor in (1e-9, 1e-3):
+        model = GaussianMixture(2, covariance_floor=floor, random_state=0).fit(flat)
+        scale = values.var(axis=0).mean()  # what a constant feature counts as
+        np.testing.assert_allclose(model.covariances_[:, 2, 2], floor * scale, rtol=1e-4)
+
+
 # ---- samples drawn -------------------------------------------------------------------------------------------------
 
 
