@@ -383,6 +383,19 @@ def test_a_weight_counts_as_that_many_rows(covariance_type: CovarianceType, init
     assert not np.allclose(np.sort(weighted.weights_), np.sort(clone(model).fit(values, y).weights_))
 
 
+def test_rows_that_share_a_feature_are_merged_where_they_share_all() -> None:
+    values, _ = blobs()
+    coarse = np.column_stack([np.round(values[:, 0] / 6), np.round(values[:, 1])])
+    coarse[::7, 1] = 99
+    distinct, counts = np.unique(coarse, axis=0, return_counts=True)
+    for array in (coarse, distinct):
+        array[array == 99] = np.nan
+    rows = GaussianMixture(3, random_state=0).fit(coarse)
+    merged = GaussianMixture(3, random_state=0).fit(distinct[::-1], sample_weight=counts[::-1])
+    np.testing.assert_array_equal(rows.means_, merged.means_)
+    np.testing.assert_array_equal(rows.lower_bounds_, merged.lower_bounds_)
+
+
 def test_with_a_given_start_a_weight_counts_as_that_many_rows() -> None:
     values, _ = blobs(distance=3.0)
     times = np.random.default_rng(1).integers(0, 4, len(values))
