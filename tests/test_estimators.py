@@ -333,6 +333,15 @@ def test_as_many_components_as_samples_are_fitted() -> None:
     assert model.trace_.verdict == "degenerate"
 
 
+def test_the_floor_keeps_covariances_apart_from_zero() -> None:
+    values, _ = blobs(2)
+    flat = np.column_stack([values, np.ones(len(values))])
+    for floor in (1e-9, 1e-3):
+        model = GaussianMixture(2, covariance_floor=floor, random_state=0).fit(flat)
+        scale = values.var(axis=0).mean()  # what a constant feature counts as
+        np.testing.assert_allclose(model.covariances_[:, 2, 2], floor * scale, rtol=1e-4)
+
+
 # ---- samples drawn -------------------------------------------------------------------------------------------------
 
 
@@ -372,6 +381,19 @@ def test_a_weight_counts_as_that_many_rows(covariance_type: CovarianceType, init
     for name in ("weights_", "means_", "covariances_", "lower_bounds_"):
         np.testing.assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-12, atol=1e-12)
     assert not np.allclose(np.sort(weighted.weights_), np.sort(clone(model).fit(values, y).weights_))
+
+
+def test_rows_that_share_a_feature_are_merged_where_they_share_all() -> None:
+    values, _ = blobs()
+    coarse = np.column_stack([np.round(values[:, 0] / 6), np.round(values[:, 1])])
+    coarse[::7, 1] = 99
+    distinct, counts = np.unique(coarse, axis=0, return_counts=True)
+    for array in (coarse, distinct):
+        array[array == 99] = np.nan
+    rows = GaussianMixture(3, random_state=0).fit(coarse)
+    merged = GaussianMixture(3, random_state=0).fit(distinct[::-1], sample_weight=counts[::-1])
+    np.testing.assert_array_equal(rows.means_, merged.means_)
+    np.testing.assert_array_equal(rows.lower_bounds_, merged.lower_bounds_)
 
 
 def test_with_a_given_start_a_weight_counts_as_that_many_rows() -> None:

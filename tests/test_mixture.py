@@ -265,6 +265,15 @@ def test_cells_keep_weight_mean_and_second_moments(samples: Samples, n_bins: int
     assert_statistics_close(e_step(cells, all_alike), e_step(data, all_alike))
 
 
+def test_cells_do_not_depend_on_how_many_samples_are_put_into_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = data_of(blobs(3, 2)[0], BLUR)
+    at_once = binned(data, 4).parts[0]
+    monkeypatch.setattr(mixture_data, "BINNED_AT_ONCE", 7)
+    in_turns = binned(data, 4).parts[0]
+    np.testing.assert_allclose(in_turns.kept[0], at_once.kept[0], rtol=1e-12)
+    np.testing.assert_array_equal(in_turns.weights, at_once.weights)
+
+
 def test_an_m_step_on_cells_is_exact_where_no_cell_mixes_components() -> None:
     samples, labels = blobs(3, 2, distance=40.0)
     data = data_of(samples, BLUR)

@@ -25,8 +25,11 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bools, Floats, Samples
 from segmenter.mixture.gaussian import block_size, monomials, n_monomials, pairs, square_index
 
-KEPT_MONOMIALS = 4_000_000
-"""Monomials are kept between iterations up to this many numbers (32 MB); beyond, each pass computes them again."""
+KEPT_MONOMIALS = 1_000_000
+"""Monomials are kept between iterations up to this many numbers (8 MB); beyond, each pass computes them again."""
+
+BINNED_AT_ONCE = 65_536
+"""Samples that are put into cells at once, so that what this takes on the way does not grow with the samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +46,15 @@ class Part:
     def blocks(self) -> Iterator[tuple[slice, Floats, Floats]]:
         """Yield the place of each block in the part, its monomials (P_o, block) and weights; valid until the next."""
         size = block_size(len(self.centred))
-        buffer = None
+        buffer = np.empty(0 if self.kept else n_monomials(len(self.centred)) * min(size, len(self.weights)))
         for i, first in enumerate(range(0, len(self.weights), size)):
             place = slice(first, first + size)
             if self.kept:
                 phi = self.kept[i]
             else:
                 centred = self.centred[:, place]
-                if buffer is None or buffer.shape[1] != centred.shape[1]:
-                    buffer = np.empty((n_monomials(len(centred)), centred.shape[1]))
-                phi = monomials(centred, self.blur, out=buffer)
+                shape = n_monomials(len(centred)), centred.shape[1]
+                phi = monomials(centred, self.blur, out=buffer[: shape[0] * shape[1]].reshape(shape))
             yield place, phi, self.weights[place]
 
 
@@ -78,18 +80,18 @@ class Data:
 def data_of(samples: Samples, blur: float) -> Data:
     """Return samples as data; NaN marks a missing value, δ is the `blur`."""
     values, weights = samples.values, samples.weights
-    seen = ~np.isnan(values)
-    is_complete = bool(seen.all())
+    is_complete = not any(np.isnan(column).any() for column in values.T)
     if is_complete:
         origin = weights @ values / weights.sum()
     else:
+        seen = ~np.isnan(values)
         mass = weights @ seen
         origin = weights @ np.where(seen, values, 0) / np.where(mass > 0, mass, 1)
     centred = np.empty((values.shape[1], len(values)))
     for row, column, center in zip(centred, values.T, origin, strict=True):
         np.subtract(column, center, out=row)
     variances = scale_of(centred, weights)
-    covariance = centred * weights @ centred.T / weights.sum() if is_complete else np.diag(variances)
+    covariance = scatter_of(centred, weights) / weights.sum() if is_complete else np.diag(variances)
     everything = np.arange(values.shape[1])
     if is_complete:
         parts: tuple[Part, ...] = (part_of(everything, None, centred, weights, blur * variances),)
@@ -126,6 +128,13 @@ def part_of(
     keep = n_samples * n_monomials(n_features) <= KEPT_MONOMIALS
     kept = tuple(monomials(centred[:, i : i + size], blur) for i in range(0, n_samples, size)) if keep else ()
     return Part(observed, rows, centred, weights, blur, kept)
+
+
+def scatter_of(centred: Floats, weights: Floats) -> Floats:
+    """Return the weighted sum of x xᵀ over samples (D, N), shape (D, D), without a copy of the samples."""
+    size = block_size(len(centred))
+    blocks = (slice(first, first + size) for first in range(0, len(weights), size))
+    return np.asarray(sum(centred[:, place] * weights[place] @ centred[:, place].T for place in blocks))
 
 
 def scale_of(centred: Floats, weights: Floats) -> Floats:
@@ -171,17 +180,20 @@ def binned(data: Data, n_bins: int) -> Data:
     centred = part.centred
     lowest = centred.min(axis=1)
     steps = np.maximum(centred.max(axis=1) - lowest, np.finfo(np.float64).tiny) / n_bins
-    cells = np.zeros(centred.shape[1], dtype=np.intp)
-    for row, low, step in zip(centred, lowest, steps, strict=True):
-        cells *= n_bins
-        cells += np.minimum((row - low) / step, n_bins - 1).astype(np.intp)
-    occupied = np.bincount(cells, minlength=n_bins ** len(lowest)) > 0
-    cell_of = (np.cumsum(occupied) - 1)[cells]
-    weights = np.bincount(cell_of, part.weights).astype(np.float64)
+    sums = np.zeros((n_monomials(len(centred)), n_bins ** len(lowest)))
     rows, columns = pairs(len(centred))
-    quadratic = (centred[i] * centred[j] for i, j in zip(rows, columns, strict=True))
-    weighted = (monomial * part.weights for monomial in itertools.chain(centred, quadratic))
-    means = np.stack([weights, *(np.bincount(cell_of, monomial) for monomial in weighted)]) / weights
+    for first in range(0, len(part.weights), BINNED_AT_ONCE):
+        block, block_weights = centred[:, first : first + BINNED_AT_ONCE], part.weights[first : first + BINNED_AT_ONCE]
+        cells = np.zeros(len(block_weights), dtype=np.intp)
+        for row, low, step in zip(block, lowest, steps, strict=True):
+            cells *= n_bins
+            cells += np.minimum((row - low) / step, n_bins - 1).astype(np.intp)
+        sums[0] += np.bincount(cells, block_weights, sums.shape[1])
+        quadratic = (block[i] * block[j] for i, j in zip(rows, columns, strict=True))
+        for total, monomial in zip(sums[1:], itertools.chain(block, quadratic), strict=True):
+            total += np.bincount(cells, monomial * block_weights, len(total))
+    sums = sums[:, sums[0] > 0]
+    weights, means = sums[0], sums / sums[0]
     means[square_index(len(centred)).diagonal()] += part.blur[:, None]
     size = block_size(len(centred))
     kept = tuple(np.ascontiguousarray(means[:, i : i + size]) for i in range(0, len(weights), size))
