@@ -804,7 +804,7 @@ every_error = pytest.mark.parametrize("kind", ERRORS)
 def _data(kind: type[SegmenterError]) -> dict[str, Any]:
     """Return a value for each field of an error."""
     hints = get_type_hints(kind)
-    examples = {str: "some text", int: 12345}
+    examples = {str: "some text", int: 12345, tuple[str, ...]: ("some text", "more text")}
     return {field.name: examples[hints[field.name]] for field in fields(kind)}
 
 

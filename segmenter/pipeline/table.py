@@ -1,0 +1,278 @@
+"""From a table to its clusters: one table from file to files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from segmenter import __version__
+from segmenter.arrays import Floats, Labels
+from segmenter.errors import (
+    NotATableError,
+    OutputCollisionError,
+    OutputExistsError,
+)
+from segmenter.io.files import write_files
+from segmenter.io.records import Layout, read_layout
+from segmenter.io.table import Table, lengthened, read_table, read_texts
+from segmenter.pipeline.cluster import Clusters, cluster, cluster_by_classes
+from segmenter.pipeline.job import text_of
+from segmenter.pipeline.table_recipe import TableRecipe
+
+SCHEMA = 1
+"""Version of the JSON model; raised when the meaning of a field changes."""
+
+FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
+
+
+@dataclass(frozen=True)
+class TableJob:
+    """What to do with one table."""
+
+    source: Path
+    labeled: Path | None
+    folder: Path
+    recipe: TableRecipe
+    figure_format: FigureFormat | None  # None = no figures
+    dpi: int
+    overwrite: bool
+
+    def output(self, kind: str) -> Path:
+        """Return the path of one output: NAME.KIND, NAME being the file name without its extension."""
+        return self.folder / f"{self.source.stem}.{kind}"
+
+    @property
+    def figures(self) -> tuple[Path, ...]:
+        """Likelihood and clusters."""
+        if self.figure_format is None:
+            return ()
+        return tuple(self.output(f"{kind}.{self.figure_format}") for kind in ("likelihood", "clusters"))
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Everything that is written, the model last."""
+        return (self.output("labels.csv"), *self.figures, self.output("model.json"))
+
+
+@dataclass(frozen=True, eq=False)
+class TableResult:
+    """What a job found."""
+
+    record: Mapping[str, Any]  # the content of NAME.model.json
+    clusters: Clusters
+    table: Table
+    notes: tuple[str, ...]
+
+
+def check_outputs(job: TableJob) -> None:
+    """Raise an error where an output would replace an input, or what may not be replaced."""
+    inputs = {os.path.realpath(path) for path in (job.source, job.labeled) if path is not None}
+    for path in job.outputs:
+        if os.path.realpath(path) in inputs:
+            raise OutputCollisionError(str(path), "would replace an input")
+        if not job.overwrite and os.path.lexists(path):
+            raise OutputExistsError(str(path))
+
+
+def run_table(job: TableJob) -> TableResult:
+    """Read, cluster, draw and write one table.
+
+    Raises
+    ------
+    SegmenterError
+        Nothing was written.
+    """
+    check_outputs(job)
+    layout = read_layout(job.source)
+    if job.labeled is None:
+        table = read_table(layout, job.recipe.columns)
+        labeled = None
+    else:
+        labeled_layout = read_layout(job.labeled)
+        label_column = find_label_column(layout, labeled_layout, job.recipe)
+        table = read_table(layout, job.recipe.columns, without=(label_column,))
+        labeled = read_table(labeled_layout, table.columns), *read_classes(labeled_layout, label_column)
+    with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
+        clusters = cluster(table, job.recipe) if labeled is None else cluster_by_classes(table, *labeled, job.recipe)
+        new_columns = free_names(layout, clusters.names, with_classes=labeled is not None)
+
+        def cells(rows: slice) -> list[list[str]]:
+            return cells_of(clusters, table.values[rows], clusters.labels[rows])
+
+        files = {job.output("labels.csv"): lengthened(layout, new_columns, len(table.values), cells)}
+    record = describe(job, table, clusters, None if labeled is None else (labeled[0], labeled[1]), new_columns)
+    files |= dict(zip(job.figures, draw(job, table, clusters, record), strict=True)) if job.figures else {}
+    files[job.output("model.json")] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+    write_files(files, overwrite=job.overwrite)
+    return TableResult(record, clusters, table, tuple(notes_on(table, clusters, new_columns, job.recipe)))
+
+
+# ---- labels --------------------------------------------------------------------------------------------------------
+
+
+def find_label_column(layout: Layout, labeled: Layout, recipe: TableRecipe) -> str:
+    """Return the column of labels: the one that was named, or the only one that the table to cluster lacks."""
+    if recipe.label_column is not None:
+        labeled.place(recipe.label_column)
+        return recipe.label_column
+    extra = [column for column in labeled.columns if column and column not in layout.columns]
+    if len(extra) != 1:
+        names = "no column" if not extra else f"{len(extra)} columns ({', '.join(map(repr, extra))})"
+        raise NotATableError(labeled.name, f"has {names} that {layout.name} lacks; name the labels with --label-column")
+    return extra[0]
+
+
+def read_classes(layout: Layout, column: str) -> tuple[tuple[str, ...], Labels]:
+    """Return the names of the classes, numbers in their order and before others, and the labels 1…C of the rows."""
+    texts, lines = read_texts(layout, column)
+    if "" in texts:
+        where = f"line {lines[texts.index('')]}, column {column!r}"
+        raise NotATableError(layout.name, f"{where}: is no label; fill it in, or take the row out")
+    names = sorted(set(texts), key=class_key)
+    index = {name: i for i, name in enumerate(names, start=1)}
+    return tuple(names), np.array([index[text] for text in texts], dtype=np.int32)
+
+
+def class_key(name: str) -> tuple[bool, float, str]:
+    """Return what class names are sorted by."""
+    try:
+        return False, float(name), name
+    except ValueError:
+        return True, 0.0, name
+
+
+# ---- what is written -----------------------------------------------------------------------------------------------
+
+
+def free_names(layout: Layout, names: Sequence[str], *, with_classes: bool) -> tuple[str, ...]:
+    """Return the names of the columns that are added, ``label`` and ``p1`` …, with ``segmenter_`` where they are taken.
+
+    With classes they are ``label`` and ``p_CLASS``.
+    """
+    wanted = ["label", *(f"p_{name}" if with_classes else f"p{name}" for name in names)]
+    while set(wanted) & set(layout.columns):
+        wanted = [f"segmenter_{name}" for name in wanted]
+    return tuple(wanted)
+
+
+def cells_of(clusters: Clusters, values: Floats, labels: Labels) -> list[list[str]]:
+    """Return the fields that are added to some rows: the label, and probabilities to six digits."""
+    form = ",".join(["%.6g"] * len(clusters.names))
+    names = ("", *clusters.names)
+    rows = clusters.posteriors(values).tolist()
+    return [[names[label], *(form % tuple(row)).split(",")] for label, row in zip(labels.tolist(), rows, strict=True)]
+
+
+def draw(job: TableJob, table: Table, clusters: Clusters, record: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Return the two figures as the contents of files."""
+    from segmenter.render.quiet import quiet_matplotlib
+
+    assert job.figure_format is not None  # asked for figures only
+    trace = clusters.fit.trace
+    description = json.dumps({"recipe": record["recipe"], "input": record["input"]}, ensure_ascii=True)
+    title = record["input"]["name"]
+    metadata = {"Software": f"segmenter {__version__}", "Title": title, "Description": description}
+    with quiet_matplotlib():
+        from segmenter.render.figure import encode_figure  # matplotlib takes half a second to import
+        from segmenter.render.plots import clusters_figure, likelihood_figure
+
+        likelihood = likelihood_figure(trace.log_likelihoods, converged=trace.converged, dpi=job.dpi)
+        shape = clusters_figure(
+            table.values,
+            clusters.labels,
+            clusters.fit.mixture,
+            clusters.component_clusters,
+            columns=table.columns,
+            names=clusters.names,
+            dpi=job.dpi,
+        )
+        return (
+            encode_figure(likelihood, job.figure_format, metadata=metadata),
+            encode_figure(shape, job.figure_format, metadata=metadata),
+        )
+
+
+def describe(
+    job: TableJob,
+    table: Table,
+    clusters: Clusters,
+    labeled: tuple[Table, Sequence[str]] | None,
+    new_columns: Sequence[str],
+) -> dict[str, Any]:
+    """Return the model and how it was found as plain values; without time and folder, so that bytes stay the same."""
+    mixture, trace = clusters.fit.mixture, clusters.fit.trace
+    counts = np.bincount(clusters.labels, minlength=len(clusters.names) + 1)[1:]
+    one_gaussian = trace.single_gaussian
+    return {
+        "schema": SCHEMA,
+        "software": f"segmenter {__version__}",
+        "input": describe_table(table),
+        "labeled": None if labeled is None else {**describe_table(labeled[0]), "classes": list(labeled[1])},
+        "recipe": asdict(job.recipe),
+        "choice": None
+        if not clusters.choice
+        else {"criterion": "bic", "table": [{"n_clusters": k, "bic": bic} for k, bic in clusters.choice]},
+        "fit": {
+            "n_iterations": trace.n_iterations,
+            "stop": trace.stop,
+            "verdict": trace.verdict,
+            "log_likelihoods": trace.log_likelihoods.tolist(),
+            "objectives": trace.objectives.tolist(),
+            "restarts": trace.restarts.tolist(),
+            "n_died": trace.n_died,
+            "collapsed": list(trace.collapsed),
+            "one_gaussian": None if np.isnan(one_gaussian) else one_gaussian,
+        },
+        "mixture": {
+            "covariance_type": mixture.covariance_type,
+            "columns": list(table.columns),
+            "weights": mixture.weights.tolist(),
+            "means": mixture.means.tolist(),
+            "covariances": mixture.covariances.tolist(),
+            "labels": [clusters.names[c - 1] for c in clusters.component_clusters],
+        },
+        "added_columns": list(new_columns),
+        "clusters": [
+            {"label": name, "rows": int(n), "share": float(n / counts.sum())}
+            for name, n in zip(clusters.names, counts, strict=True)
+        ],
+    }
+
+
+def describe_table(table: Table) -> dict[str, Any]:
+    """Return what is told of an input."""
+    n_missing = int(np.isnan(table.values).any(axis=1).sum())
+    return {
+        "name": text_of(Path(table.layout.path.name)),
+        "sha256": table.digest,
+        "rows": len(table.values),
+        "rows_with_missing_values": n_missing,
+        "columns": list(table.layout.columns),
+    }
+
+
+def notes_on(table: Table, clusters: Clusters, new_columns: Sequence[str], recipe: TableRecipe) -> list[str]:
+    """Return what a person should know before trusting the clusters."""
+    trace = clusters.fit.trace
+    notes = []
+    if recipe.columns is None and "" in table.layout.columns:
+        notes.append("columns without a name are left out")
+    if new_columns[0] != "label":
+        notes.append(f"the table has a column of that name already; the labels are in {new_columns[0]!r}")
+    if not trace.converged:
+        notes.append(f"not converged after {trace.n_iterations} iterations; raise --max-iterations")
+    if trace.n_died:
+        notes.append(f"{trace.n_died} components died and were removed")
+    if trace.collapsed:
+        which = ", ".join(map(str, trace.collapsed))
+        notes.append(f"component {which} has no spread in some direction; try fewer clusters or --covariance tied")
+    if trace.verdict == "suspicious":
+        notes.append("the clusters explain the rows no better than one would; try -k 1")
+    return notes
