@@ -11,7 +11,11 @@ import click
 from segmenter import __version__
 from segmenter.errors import SegmenterError
 
-COMMANDS = {"completion": "segmenter.cli.completion", "segment": "segmenter.cli.segment"}
+COMMANDS = {
+    "completion": "segmenter.cli.completion",
+    "segment": "segmenter.cli.segment",
+    "select": "segmenter.cli.select",
+}
 
 EXIT_FAILED, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 130, 141
 

@@ -118,7 +118,7 @@ def segments_figure(
     height_mm = bottom + key_height
 
     pixels = _panel_pixels(photo, labels, colors, panels[0], dpi)
-    with _fixed_settings():
+    with fixed_settings():
         artists = (legend if is_legend else share_bar)(parts, bottom + KEY_GAP_MM, width_mm)
         for letter, title, picture, box in zip("ab", titles, pixels, panels, strict=True):
             artists += [*_heading(letter, title, box), *picture_artists(picture, box)]
@@ -148,12 +148,12 @@ def encode_figure(figure: Figure, figure_format: FigureFormat, *, metadata: Mapp
     if figure_format == "png":
         options["pil_kwargs"] = {"compress_level": PNG_COMPRESS_LEVEL}
     content = BytesIO()
-    with _fixed_settings():
+    with fixed_settings():
         figure.savefig(content, format=figure_format, dpi=figure.dpi, **options)
     return content.getvalue()
 
 
-def _fixed_settings() -> AbstractContextManager[None]:
+def fixed_settings() -> AbstractContextManager[None]:
     """Return a context with matplotlib's own defaults, whatever a matplotlibrc says, and our few settings."""
     settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_SETTINGS}
     del settings["backend"]
