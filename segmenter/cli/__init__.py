@@ -19,6 +19,7 @@ COMMANDS = {
     "cluster": "segmenter.cli.cluster",
     "completion": "segmenter.cli.completion",
     "segment": "segmenter.cli.segment",
+    "select": "segmenter.cli.select",
 }
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -15,16 +15,32 @@ from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_RECIPE_OPTIONS = (
-    click.option(
-        "-k",
-        "--segments",
-        type=click.IntRange(1, MAX_SEGMENTS),
-        default=Recipe.n_segments,
-        show_default=True,
-        metavar="K",
-        help="Number of segments.",
-    ),
+
+class NumberOfSegments(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has none
+    """A whole number, or ``auto``."""
+
+    name = "number or auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | Literal["auto"]:
+        """Return what was typed, or fail with what could have been."""
+        if value == "auto":
+            return "auto"
+        try:
+            return int(click.IntRange(1, MAX_SEGMENTS).convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither a whole number from 1 to {MAX_SEGMENTS} nor auto.", param, ctx)
+
+
+_SEGMENTS_OPTION = click.option(
+    "-k",
+    "--segments",
+    type=NumberOfSegments(),
+    default=str(Recipe.n_segments),
+    show_default=True,
+    metavar="K",
+    help="Number of segments; auto lets the picture tell.",
+)
+_FIT_OPTIONS = (
     click.option(
         "--color-space",
         type=click.Choice(COLOR_SPACES),
@@ -85,11 +101,19 @@ _RECIPE_OPTIONS = (
 
 def recipe_options(command: Command) -> Command:
     """Add every option that the segments depend on; the command receives them as one ``recipe``."""
+    return _with_recipe(command, (_SEGMENTS_OPTION, *_FIT_OPTIONS))
 
+
+def fit_options(command: Command) -> Command:
+    """Add the same options but the number of segments."""
+    return _with_recipe(command, _FIT_OPTIONS)
+
+
+def _with_recipe(command: Command, options: Sequence[Callable[[Any], Any]]) -> Command:
     @wraps(command)
     def with_recipe(
         *arguments: Any,
-        segments: int,
+        segments: int | Literal["auto"] = Recipe.n_segments,
         color_space: Any,
         covariance: Any,
         init: Any,
@@ -117,6 +141,6 @@ def recipe_options(command: Command) -> Command:
         return command(*arguments, recipe=recipe, **others)
 
     decorated: Any = with_recipe
-    for option in reversed(_RECIPE_OPTIONS):
+    for option in reversed(options):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]

@@ -174,6 +174,7 @@ def check_streams(photos: Sequence[Path], output: Path, as_json: bool) -> None:
 def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
     """Tell a person what was found: one line, the notes, and on request the details."""
     segments, trace = result.segmentation.segments, result.segmentation.trace
+    selection = result.segmentation.selection
     shares = [100 * segment.share for segment in segments]
     if len(shares) == 1:
         found = "1 segment"
@@ -181,6 +182,8 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
         found = f"{len(shares)} segments ({', '.join(f'{share:.0f}' for share in shares)} %)"
     else:
         found = f"{len(shares)} segments ({max(shares):.0f} to {min(shares):.0f} %)"
+    if selection is not None:
+        found += f", chosen by {selection.rule},"
     place = "" if to_stdout else f" -> {job.record.with_suffix('')}.*"
     say(f"{job.source.name}: {found} in {seconds:.2f} s{place}")
     for note in notes_on(result):

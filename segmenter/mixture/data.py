@@ -227,3 +227,22 @@ def points_of(data: Data) -> tuple[Floats, Floats]:
         points[np.ix_(part.observed, part.rows)] = part.centred
         weights[part.rows] = part.weights
     return points, weights
+
+
+def dithered(data: Data, variances: Floats) -> Data:
+    """Return samples as if a Gaussian error of these variances, (D,), had been added to each, on top of the blur.
+
+    No error is drawn: its mean effect on φ is a constant added to the squares x_j².
+    """
+    parts = []
+    for part in data.parts:
+        errors = variances[part.observed]
+        shift = np.zeros((n_monomials(len(errors)), 1))
+        shift[square_index(len(errors)).diagonal(), 0] = errors
+        parts.append(replace(part, blur=part.blur + errors, kept=tuple(phi + shift for phi in part.kept)))
+    return replace(
+        data,
+        variances=data.variances + variances,
+        covariance=data.covariance + np.diag(variances),
+        parts=tuple(parts),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,6 +74,31 @@ def mixture_of_clusters(data: Data, cluster: NDArray[np.intp], config: FitConfig
     statistics = SufficientStatistics(sums, 0.0, 0.0, data.total_weight, data.origin)
     is_k_means = config.method == "k-means"
     return m_step(statistics.only(statistics.mass > 0), config.family, equal_weights=is_k_means)
+
+
+def splits(mixture: Mixture) -> list[Mixture]:
+    """Return K mixtures of K + 1 components: in each, one component is halved across its longest axis.
+
+    Weight, mean and covariance of the two together are those of the one: the means go 0.8 standard deviations to either
+    side, which leaves 1 − 0.8² of the variance along the axis.
+    """
+    return [_split(mixture, k) for k in range(mixture.n_components)]
+
+
+def _split(mixture: Mixture, k: int) -> Mixture:
+    """Return the mixture with component k, from 0, halved."""
+    variances, axes = np.linalg.eigh(mixture.covariances[k])
+    step = 0.8 * np.sqrt(variances[-1]) * axes[:, -1]
+    weights, means, covariances = mixture.weights.copy(), mixture.means.copy(), mixture.covariances.copy()
+    weights[k] /= 2
+    means[k] += step
+    covariances[k] -= np.outer(step, step)
+    return replace(
+        mixture,
+        weights=np.append(weights, weights[k]),
+        means=np.vstack([means, mixture.means[k] - step]),
+        covariances=np.concatenate([covariances, covariances[k : k + 1]]),
+    )
 
 
 def k_means_plus_plus(

@@ -13,6 +13,7 @@ from segmenter import __version__
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
 from segmenter.io.files import MAX_INDEX, encode_labels, encode_segments, write_files
 from segmenter.io.photo import Photo, read_photo
+from segmenter.mixture.selection import Selection
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.segment import segment_photo
 from segmenter.regions.labels import Segmentation
@@ -233,6 +234,7 @@ def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe) -> dict[s
             "notes": list(photo.notes),
         },
         "recipe": asdict(recipe),
+        "selection": describe_selection(segmentation.selection),
         "fit": {
             "n_iterations": trace.n_iterations,
             "stop": trace.stop,
@@ -262,4 +264,16 @@ def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe) -> dict[s
             }
             for segment in segmentation.segments
         ],
+    }
+
+
+def describe_selection(selection: Selection | None) -> dict[str, Any] | None:
+    """Return how the number of segments was chosen, as plain values; None where it was given."""
+    if selection is None:
+        return None
+    return {
+        "rule": selection.rule,
+        "n_segments": selection.n_components,
+        "log_likelihoods": selection.log_likelihoods.tolist(),
+        "criterion": selection.criterion.tolist(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES, ColorSpace
@@ -11,6 +12,9 @@ from segmenter.mixture.config import CovarianceType, FitConfig, Init
 MAX_SEGMENTS = 65_535
 """Labels have to fit 16 bits."""
 
+MAX_AUTO_SEGMENTS = 10
+"""Where the picture is to tell the number of segments, up to so many are tried."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -18,15 +22,15 @@ class Recipe:
 
     Attributes
     ----------
-    n_segments : int, from 1 to 65,535
-        K.
+    n_segments : int, from 1 to 65,535, or "auto"
+        K; "auto" lets the picture tell, see `segmenter.pipeline.auto_k`.
     color_space : {"rgb", "lab", "hsv"}
         What the colors are compared in, see `segmenter.features.color.color_features`.
     covariance_type, init, restarts, tolerance, max_iterations, acceleration, covariance_floor, seed
         See `segmenter.mixture.config.FitConfig`.
     """
 
-    n_segments: int = 4
+    n_segments: int | Literal["auto"] = 4
     color_space: ColorSpace = "rgb"
     covariance_type: CovarianceType = FitConfig.covariance_type
     init: Init = FitConfig.init
@@ -42,20 +46,22 @@ class Recipe:
         try:
             fit_config = self.fit_config()
         except InvalidArgumentError as error:
-            renamed = "n_segments" if error.argument == "n_components" else error.argument
-            raise InvalidArgumentError(renamed, error.problem) from None
+            if error.argument == "n_components":
+                raise InvalidArgumentError("n_segments", f"{error.problem}, or auto") from None
+            raise
         if fit_config.n_components > MAX_SEGMENTS:
-            raise InvalidArgumentError("n_segments", f"is {self.n_segments}; give 1 to {MAX_SEGMENTS}")
+            raise InvalidArgumentError("n_segments", f"is {self.n_segments}; give 1 to {MAX_SEGMENTS}, or auto")
         for name in ("restarts", "tolerance", "max_iterations", "covariance_floor", "seed"):
             object.__setattr__(self, name, getattr(fit_config, name))  # plain numbers, whatever they came as
-        object.__setattr__(self, "n_segments", fit_config.n_components)
+        if self.n_segments != "auto":
+            object.__setattr__(self, "n_segments", fit_config.n_components)
         if self.color_space not in COLOR_SPACES:
             raise InvalidArgumentError("color_space", f"is {self.color_space!r}; give one of {', '.join(COLOR_SPACES)}")
 
     def fit_config(self) -> FitConfig:
-        """Return the options of the fit."""
+        """Return the options of the fit; where the number of segments is not known yet, for one component."""
         return FitConfig(
-            n_components=self.n_segments,
+            n_components=1 if self.n_segments == "auto" else self.n_segments,
             covariance_type=self.covariance_type,
             init=self.init,
             restarts=self.restarts,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.posterior import component_averages, predict
+from segmenter.pipeline.auto_k import choose_n_segments
 from segmenter.pipeline.recipe import Recipe
 from segmenter.regions.labels import Segment, Segmentation
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 def segment(
     image: str | Path | Image | NDArray[Any],
-    n_segments: int = Recipe.n_segments,
+    n_segments: int | Literal["auto"] = Recipe.n_segments,
     *,
     color_space: ColorSpace = Recipe.color_space,
     covariance_type: CovarianceType = Recipe.covariance_type,
@@ -48,8 +50,8 @@ def segment(
     image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
         Also (H, W, 2), gray with alpha. Arrays are uint8, uint16, or floats; floats beyond 0 to 1 are scaled to it.
         Fully transparent pixels take no part.
-    n_segments : int
-        K, from 1 to the number of distinct colors.
+    n_segments : int or "auto"
+        K, from 1 to the number of distinct colors; "auto" chooses it by the picture, see `segmenter.pipeline.auto_k`.
     color_space : {"rgb", "lab", "hsv"}
     covariance_type : {"full", "tied", "diag", "spherical"}
     init : {"k-means++", "random"}
@@ -70,7 +72,8 @@ def segment(
     Returns
     -------
     Segmentation
-        ``labels`` (H, W) int32 with 1…K, dark segments first, 0 = took no part; ``segments``; ``mixture``; ``trace``.
+        ``labels`` (H, W) int32 with 1…K, dark segments first, 0 = took no part; ``segments``; ``mixture``; ``trace``;
+        ``selection``, which tells how K was chosen, or None.
 
     Raises
     ------
@@ -122,18 +125,26 @@ def segment_photo(photo: Photo, recipe: Recipe) -> Segmentation:
         The photo has fewer distinct colors than segments were asked for.
     """
     distinct = distinct_colors(photo.pixels, photo.mask)
-    if len(distinct.colors) < recipe.n_segments:
-        raise TooFewColorsError(photo.name, len(distinct.colors), recipe.n_segments)
+    selection = None
+    if recipe.n_segments == "auto":
+        selection = choose_n_segments(photo.pixels, photo.mask, seed=recipe.seed)
+        n_segments = selection.n_components
+    else:
+        n_segments = recipe.n_segments
+    if len(distinct.colors) < n_segments:
+        raise TooFewColorsError(photo.name, len(distinct.colors), n_segments)
     features = color_features(distinct.colors, recipe.color_space)
     samples = Samples(features.values, distinct.counts)
+    config = replace(recipe.fit_config(), n_components=n_segments)
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
-        found = sort_by_luminance(fit(samples, recipe.fit_config()), samples, distinct)
+        found = sort_by_luminance(fit(samples, config), samples, distinct)
         color_labels = predict(found.mixture, features.values)
     return Segmentation(
         labels=label_image(distinct, color_labels),
         segments=describe_segments(found.mixture, samples, distinct, color_labels),
         fit=found,
         channels=features.channels,
+        selection=selection,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from segmenter.arrays import Labels
 from segmenter.mixture.em import Fit, FitTrace
 from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Segmentation:
     segments: tuple[Segment, ...]  # K, in the order of their labels
     fit: Fit  # component k of the mixture is segment k
     channels: tuple[str, ...]  # names of the D features
+    selection: Selection | None = None  # how K was chosen; None = it was given
 
     @property
     def n_labels(self) -> int:

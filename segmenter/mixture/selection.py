@@ -1,0 +1,248 @@
+"""How many components: criteria that weigh the likelihood of a fit against its size, and rules that choose by them.
+
+BIC, AIC and ICL are in nats and on the scale of deviances, −2 log L + a penalty: **lower is better**. Log-likelihoods,
+held-out ones too, are in nats per sample: **higher is better**. All of them hold for independent samples, such as the
+rows of a table. Pixels are not independent; for pictures see `segmenter.pipeline.auto_k`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from segmenter.arrays import Floats, Samples
+from segmenter.errors import InvalidArgumentError
+from segmenter.mixture.config import FitConfig
+from segmenter.mixture.em import Fit, fit
+from segmenter.mixture.gaussian import Mixture, has_noise
+from segmenter.mixture.posterior import log_joint_blocks, normalize, score_samples
+from segmenter.mixture.start import splits
+
+Rule: TypeAlias = Literal["bic", "aic", "icl", "held-out"]
+
+RULES: tuple[Rule, ...] = get_args(Rule)
+
+N_FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """How a number of components was chosen."""
+
+    rule: str  # in words, as people are told
+    n_components: int  # the K chosen
+    log_likelihoods: Floats  # (Kmax,), L(K) for K = 1…Kmax, nats per sample
+    criterion: Floats  # (Kmax,), what the rule maximizes: the largest is at K, nats per sample
+
+
+@dataclass(frozen=True, eq=False)
+class SelectionTable:
+    """All criteria of the fits with 1…Kmax components; row K − 1 is that of K. NaN where nothing was measured."""
+
+    n_parameters: Floats  # (Kmax,)
+    log_likelihood: Floats  # (Kmax,), average, nats per sample; higher is better
+    bic: Floats  # (Kmax,), nats; lower is better
+    aic: Floats  # (Kmax,), nats; lower is better
+    icl: Floats  # (Kmax,), nats; lower is better
+    held_out: Floats  # (Kmax,), average over samples that the fit did not see, nats per sample; higher is better
+
+    @property
+    def n_components(self) -> tuple[int, ...]:
+        """1…Kmax."""
+        return tuple(range(1, len(self.bic) + 1))
+
+
+# ---- criteria of one fit -------------------------------------------------------------------------------------------
+
+
+def n_parameters(mixture: Mixture) -> int:
+    """Return the number of free parameters: weights, means, and covariances of the family.
+
+    K − 1 weights (one more with noise) + K D means + K D (D + 1) / 2, D (D + 1) / 2, K D or K covariances, for "full",
+    "tied", "diag" and "spherical".
+    """
+    k, d = mixture.n_components, mixture.n_features
+    covariances = {"full": k * d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": k * d, "spherical": k}
+    return k - 1 + has_noise(mixture) + k * d + covariances[mixture.covariance_type]
+
+
+def bic(found: Fit, total_weight: float) -> float:
+    """Return the Bayesian information criterion, −2 log L + p log N, in nats; lower is better (Schwarz 1978).
+
+    Parameters
+    ----------
+    found : Fit
+    total_weight : float
+        N, the sum of the weights of the samples, positive.
+    """
+    return _deviance(found, total_weight) + n_parameters(found.mixture) * float(np.log(total_weight))
+
+
+def aic(found: Fit, total_weight: float) -> float:
+    """Return Akaike's information criterion, −2 log L + 2 p, in nats; lower is better (Akaike 1974)."""
+    return _deviance(found, total_weight) + 2.0 * n_parameters(found.mixture)
+
+
+def icl(found: Fit, samples: Samples) -> float:
+    """Return the integrated completed likelihood, BIC + 2 × entropy, in nats; lower is better (Biernacki et al. 2000).
+
+    The entropy −Σ_n w_n Σ_k r_nk log r_nk of the responsibilities makes components that overlap dear.
+    """
+    return bic(found, float(samples.weights.sum())) + 2 * assignment_entropy(found.mixture, samples)
+
+
+def assignment_entropy(mixture: Mixture, samples: Samples) -> float:
+    """Return the entropy of the responsibilities, summed over the weighted samples, in nats; at least 0."""
+    total = 0.0
+    for rows, joint in log_joint_blocks(mixture, samples.values):
+        normalize(joint)
+        joint *= np.log(np.where(joint > 0, joint, 1.0))  # 0 log 0 = 0
+        total -= float(joint.sum(axis=0) @ samples.weights[rows])
+    return max(total, 0.0)
+
+
+def average_log_likelihood(mixture: Mixture, samples: Samples) -> float:
+    """Return the weighted mean of the log density of samples, in nats per sample."""
+    return float(samples.weights @ score_samples(mixture, samples.values)) / float(samples.weights.sum())
+
+
+def _deviance(found: Fit, total_weight: float) -> float:
+    return -2.0 * total_weight * float(found.trace.log_likelihoods[-1])
+
+
+# ---- likelihood of samples that the fit did not see ----------------------------------------------------------------
+
+
+def held_out_log_likelihood(samples: Samples, config: FitConfig, *, n_folds: int = N_FOLDS) -> float:
+    """Return the cross-validated average log-likelihood, in nats per sample; higher is better (Smyth 2000).
+
+    Parameters
+    ----------
+    samples : Samples
+        With whole weights each counts as so many rows, which are dealt to the folds one by one: weighting a sample and
+        repeating it are the same. Other weights stay whole, and samples are dealt.
+    config : FitConfig
+        Its seed also deals the samples: the same folds for every K.
+    n_folds : int, at least 2
+
+    Returns
+    -------
+    float
+        NaN where some fold leaves fewer distinct samples than components to fit.
+    """
+    if n_folds < 2:
+        raise InvalidArgumentError("n_folds", f"is {n_folds}; give a whole number from 2")
+    total = 0.0
+    for seen, unseen in _folds(samples, n_folds, np.random.default_rng(config.seed)):
+        if _n_distinct(seen, config.n_components) < config.n_components:
+            return float("nan")
+        mixture = fit(seen, config).mixture
+        total += average_log_likelihood(mixture, unseen) * float(unseen.weights.sum())
+    return total / float(samples.weights.sum())
+
+
+def _folds(samples: Samples, n_folds: int, generator: np.random.Generator) -> Iterator[tuple[Samples, Samples]]:
+    """Yield what is seen and what is not of each fold; folds that would hold nothing are left out."""
+    weights = samples.weights
+    if (weights == np.rint(weights)).all():
+        dealt = generator.multinomial(weights.astype(np.int64), np.full(n_folds, 1 / n_folds)).astype(np.float64)
+    else:
+        fold = generator.permutation(len(weights)) % n_folds
+        dealt = weights[:, None] * (fold[:, None] == np.arange(n_folds))
+    for unseen in dealt.T:
+        seen = weights - unseen
+        if unseen.any() and seen.any():
+            yield _weighted(samples, seen), _weighted(samples, unseen)
+
+
+def _weighted(samples: Samples, weights: Floats) -> Samples:
+    """Return the samples of positive weight."""
+    chosen = weights > 0
+    return Samples(samples.values[chosen], weights[chosen])
+
+
+def _n_distinct(samples: Samples, most: int) -> int:
+    """Return the number of distinct samples, or `most` if there are more; a look at the first few is often enough."""
+    if len(np.unique(samples.values[: 4 * most], axis=0)) >= most:
+        return most
+    return min(most, len(np.unique(samples.values, axis=0)))
+
+
+# ---- tables and rules ----------------------------------------------------------------------------------------------
+
+
+def selection_table(
+    samples: Samples, config: FitConfig, max_components: int, *, n_folds: int | None = N_FOLDS
+) -> SelectionTable:
+    """Fit 1…Kmax components and return every criterion of each.
+
+    Parameters
+    ----------
+    samples : Samples
+    config : FitConfig
+        Its number of components is not looked at.
+    max_components : int, at least 1
+        Kmax; no more than there are distinct samples are tried.
+    n_folds : int, optional
+        Of the held-out log-likelihood; None leaves it out, and takes a sixth of the time.
+
+    Returns
+    -------
+    SelectionTable
+
+    Raises
+    ------
+    InvalidArgumentError
+        `max_components` is below 1, or the method of the configuration has no likelihood to compare.
+    """
+    if max_components < 1:
+        raise InvalidArgumentError("max_components", f"is {max_components}; give a whole number from 1")
+    if config.method != "em":
+        raise InvalidArgumentError("method", f"is {config.method!r}, which maximizes no likelihood; give em")
+    total_weight = float(samples.weights.sum())
+    rows = []
+    previous: Fit | None = None
+    for k in range(1, _n_distinct(samples, max_components) + 1):
+        config_k = replace(config, n_components=k)
+        found = fit(samples, config_k)
+        if previous is not None:  # K components should not explain less than K − 1 for want of a good start
+            start = max(splits(previous.mixture), key=lambda start: average_log_likelihood(start, samples))
+            found = max(found, fit(samples, config_k, start), key=lambda found: found.objective)
+        previous = found
+        held_out = np.nan if n_folds is None else held_out_log_likelihood(samples, config_k, n_folds=n_folds)
+        rows.append(
+            (
+                n_parameters(found.mixture),
+                float(found.trace.log_likelihoods[-1]),
+                bic(found, total_weight),
+                aic(found, total_weight),
+                icl(found, samples),
+                held_out,
+            )
+        )
+    return SelectionTable(*np.array(rows, dtype=np.float64).T)
+
+
+def choose(table: SelectionTable, rule: Rule) -> int:
+    """Return the number of components that a rule chooses; of equals the smallest.
+
+    Parameters
+    ----------
+    table : SelectionTable
+    rule : {"bic", "aic", "icl", "held-out"}
+        The least BIC, AIC or ICL, or the largest held-out log-likelihood.
+
+    Raises
+    ------
+    InvalidArgumentError
+        There is no such rule, or what it goes by was not measured.
+    """
+    if rule not in RULES:
+        raise InvalidArgumentError("rule", f"is {rule!r}; give one of {', '.join(RULES)}")
+    costs = {"bic": table.bic, "aic": table.aic, "icl": table.icl, "held-out": -table.held_out}[rule]
+    if np.isnan(costs).all():
+        raise InvalidArgumentError("rule", f"is {rule!r}, but the table was made without it; give n_folds")
+    return int(np.nanargmin(costs)) + 1

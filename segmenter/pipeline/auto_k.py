@@ -1,0 +1,120 @@
+"""How many segments a picture has: the dithered interior BIC.
+
+BIC holds for independent samples that mixtures of a few Gaussians can describe. Pixels are neither: neighbors repeat
+each other, edges mix the colors of two segments, and flat or 8-bit areas make densities as sharp as one likes, so that
+BIC takes the largest K offered. Here the edges are left out (`segmenter.features.interior`), every pixel counts as one
+with a Gaussian error of σ₀ = 6 levels of 255 (added to the squares, not drawn), and K maximizes
+
+    L(K) − δ K    (nats per pixel)
+
+with L(K) the average log-likelihood of the best fit found of at most K components. δ is what BIC takes for one more
+component, p ln N / (2 N) for p parameters, at an effective number of pixels N: 0.05 for the 10 of a color.
+
+The rule looks at sRGB and fits full covariances, whatever the segments are then made in: the number is one of the
+picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from segmenter.arrays import Bools, Pixels, Samples
+from segmenter.features.color import color_features
+from segmenter.features.distinct import distinct_colors
+from segmenter.features.interior import interior
+from segmenter.mixture.config import FitConfig
+from segmenter.mixture.data import Data, binned, data_of, dithered
+from segmenter.mixture.em import Problem, climb, evaluate
+from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.selection import Selection
+from segmenter.mixture.start import draw_start, splits
+from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS
+
+RULE = "dithered interior BIC"
+
+DITHER, GRAY_DITHER = 6 / 255, 3 / 255
+"""σ₀, standard deviation of the error that every pixel counts as measured with; 1 = white.
+
+Levels of gray lie closer together than colors. On the 100 validation photos of BSDS500 turned gray, 6 levels of 255
+cover 0.443 of what people drew, 4 levels 0.444, 3 levels 0.450, 2 levels 0.448; the best fixed K, 3, covers 0.438.
+"""
+
+PENALTY = 0.05
+"""δ for colors, nats per pixel."""
+
+BINS = 32
+"""Cells a channel of the histogram that fits run on; they keep their moments."""
+
+GRAY_BINS = 256
+
+N_STARTS, N_SPLITS = 2, 2
+"""Starts for each K: drawn by k-means++, and made of the fit before by splitting the component that gains most."""
+
+TOLERANCE, MAX_ITERATIONS = 1e-3, 100
+"""Of each fit, in nats per pixel; a fiftieth of δ is near enough."""
+
+
+def choose_n_segments(
+    pixels: Pixels, mask: Bools | None = None, *, max_segments: int = MAX_AUTO_SEGMENTS, seed: int = 0
+) -> Selection:
+    """Return the number of segments of a picture by the dithered interior BIC, and the likelihoods that it rests on.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (H, W, C), uint8, uint16 or float32 from 0 to 1
+    mask : ndarray of shape (H, W), bool, optional
+        True = takes part; at least one does.
+    max_segments : int, at least 1
+        Kmax; no more are tried than there are colors to tell apart.
+    seed : int, at least 0
+        Of the starts.
+
+    Returns
+    -------
+    Selection
+    """
+    with threadpool_limits(1, user_api="blas"):
+        data = interior_cells(pixels, mask)
+        likelihoods = list(rising_log_likelihoods(data, min(max_segments, data.n_samples), seed))
+    log_likelihoods = np.array(likelihoods)
+    criterion = log_likelihoods - penalty(len(data.origin)) * np.arange(1, len(likelihoods) + 1)
+    return Selection(RULE, int(np.argmax(criterion)) + 1, log_likelihoods, criterion)
+
+
+def penalty(n_features: int) -> float:
+    """Return δ, in nats per pixel: in proportion to the parameters of a component."""
+    return PENALTY * (1 + n_features + n_features * (n_features + 1) // 2) / 10
+
+
+def interior_cells(pixels: Pixels, mask: Bools | None) -> Data:
+    """Return the colors of the interior, dithered, as cells of a histogram with the means of their monomials."""
+    distinct = distinct_colors(pixels, interior(pixels, mask))
+    features = color_features(distinct.colors, "rgb").values
+    n_features = features.shape[1]
+    data = data_of(Samples(features, distinct.counts), FitConfig.covariance_floor)
+    cells = binned(data, BINS if n_features > 1 else GRAY_BINS)
+    return dithered(cells, np.full(n_features, (DITHER if n_features > 1 else GRAY_DITHER) ** 2))
+
+
+def rising_log_likelihoods(data: Data, max_components: int, seed: int) -> Iterator[float]:
+    """Yield the average log-likelihood of the best fit found of at most K components, for K = 1…Kmax."""
+    generator = np.random.default_rng(seed)
+    best = None
+    for k in range(1, max_components + 1):
+        config = FitConfig(k, tolerance=TOLERANCE, max_iterations=MAX_ITERATIONS, acceleration=True)
+        problem = Problem(data, config)
+        starts = [draw_start(data, config, generator) for _ in range(N_STARTS if k > 1 else 1)]
+        if best is not None:
+            starts += best_splits(problem, best.mixture)
+        found = max((climb(problem, start) for start in starts), key=lambda found: found.objective)
+        if best is None or found.objective > best.objective:
+            best = found
+        yield best.objective
+
+
+def best_splits(problem: Problem, mixture: Mixture) -> list[Mixture]:
+    """Return the mixtures with one component split in two that explain the samples best as they are."""
+    return sorted(splits(mixture), key=lambda start: -evaluate(problem, start).objective)[:N_SPLITS]

@@ -1,0 +1,158 @@
+"""What is told of a choice: curves, tables and records."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+from PIL import Image
+
+from segmenter.arrays import Bytes, Samples
+from segmenter.mixture.config import FitConfig
+from segmenter.mixture.selection import (
+    RULES,
+)
+from segmenter.pipeline.select import compare
+from segmenter.render.curves import Curve, Panel, curves_figure, round_numbers, spread, tick_texts
+from segmenter.render.figure import encode_figure
+
+CENTERS = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0], [8.0, 8.0], [16.0, 0.0]])
+
+
+def clusters(k: int, seed: int, n_each: int = 80) -> Samples:
+    """Return round clusters of unit variance, 8 or more apart."""
+    generator = np.random.default_rng(seed)
+    values = CENTERS[np.repeat(np.arange(k), n_each)] + generator.standard_normal((k * n_each, 2))
+    return Samples(values, np.ones(len(values)))
+
+
+def mosaic(colors: Any, size: int = 20) -> Bytes:
+    """Return flat squares of colors beside each other."""
+    return np.repeat(np.repeat(np.asarray(colors, np.uint8)[None], size, axis=0), size, axis=1)
+
+
+COLORS = np.array(
+    [[20, 20, 30], [220, 40, 40], [40, 190, 60], [60, 70, 220], [235, 225, 70], [240, 240, 240], [130, 130, 130]]
+)
+
+
+# ---- curves --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-3.2, 4.1), (1e-6, 2e-6), (-5e6, 3), (2, 2), (0.95, 1.04)])
+def test_ticks_are_few_round_and_told_apart(low: float, high: float) -> None:
+    ticks = round_numbers(low, high)
+    assert 2 <= len(ticks) <= 7
+    assert len(set(tick_texts(ticks))) == len(ticks)
+    np.testing.assert_allclose(np.diff(ticks), ticks[1] - ticks[0])
+
+
+def test_names_keep_their_distance() -> None:
+    places = [10.0, 10.1, 10.2, 30.0, 49.9]
+    result = np.array(spread(places, 3, 0, 50))
+    assert (np.diff(result) >= 3 - 1e-9).all()
+    assert (result >= 0).all()
+    assert (result <= 50).all()
+    assert result[3] == 30
+
+
+def test_curves_are_drawn_on_a_page_and_the_same_each_time() -> None:
+    values = np.array([1.0, 2.0, np.nan, 2.5])
+    names = ("log-likelihood", "held-out", "AIC", "BIC", "ICL")
+    curves = [Curve(name, values - 0.001 * i, 4 if i else None) for i, name in enumerate(names)]
+    panels = [Panel("Left", tuple(curves)), Panel("Right", tuple(curves[:1]))]
+    figure = curves_figure(panels)
+    extent = figure.bbox
+    for text in figure.findobj(Text):
+        assert float(text.get_fontsize()) >= 6
+        box = text.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= extent.x1
+        assert box.y0 >= 0
+        assert box.y1 <= extent.y1
+    assert encode_figure(figure, "png", metadata={}) == encode_figure(curves_figure(panels), "png", metadata={})
+
+
+def test_samples_of_a_table_are_compared_without_the_rule_for_pictures() -> None:
+    choices = compare(clusters(3, 0), FitConfig(), 5, head={"input": {"name": "table.csv"}})
+    assert choices.record["chosen"]["bic"] == 3
+    assert set(choices.record["chosen"]) == set(RULES)
+    assert [row["n_segments"] for row in choices.record["table"]] == [1, 2, 3, 4, 5]
+    assert choices.figure.startswith(b"\x89PNG")
+
+
+# ---- the command ---------------------------------------------------------------------------------------------------
+
+
+def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the installed command."""
+    command = Path(sys.executable).with_name("segmenter")
+    return subprocess.run([command, *map(str, arguments)], cwd=cwd, capture_output=True, timeout=60, text=True)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "tiles.png"
+    Image.fromarray(mosaic(COLORS[:4])).save(path)
+    return path
+
+
+def test_segment_chooses_and_tells(photo: Path, tmp_path: Path) -> None:
+    result = run("segment", photo, "-k", "auto", "--no-figure", cwd=tmp_path)
+    assert result.returncode == 0
+    assert "tiles.png: 4 segments" in result.stderr
+    assert "chosen by dithered interior BIC" in result.stderr
+    record = json.loads((tmp_path / "outputs" / "tiles.json").read_text())
+    assert record["recipe"]["n_segments"] == "auto"
+    assert record["selection"]["rule"] == "dithered interior BIC"
+    assert record["selection"]["n_segments"] == len(record["segments"]) == 4
+    assert len(record["selection"]["log_likelihoods"]) == 4
+
+
+@pytest.mark.parametrize("k", ["0", "many", "1.5", "65536", "AUTO"])
+def test_a_number_of_segments_that_is_none_is_wrong_usage(k: str, photo: Path, tmp_path: Path) -> None:
+    result = run("segment", photo, "-k", k, cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].endswith("is neither a whole number from 1 to 65535 nor auto.")
+
+
+def test_select_prints_a_table_and_draws_it(photo: Path, tmp_path: Path) -> None:
+    result = run("select", photo, "--max-segments", "6", "-o", "curves", cwd=tmp_path)
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert [line.split()[0] for line in lines[1:-1]] == ["1", "2", "3", "4"]  # there are no more colors
+    assert lines[4].endswith("*")
+    assert result.stderr == "tiles.png: 4 segments by dithered interior BIC -> curves/tiles.selection.png\n"
+    assert [path.name for path in (tmp_path / "curves").iterdir()] == ["tiles.selection.png"]
+    first = (tmp_path / "curves" / "tiles.selection.png").read_bytes()
+    assert run("select", photo, "--max-segments", "6", "-o", "curves", "--overwrite", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "curves" / "tiles.selection.png").read_bytes() == first
+
+
+def test_select_tells_programs(photo: Path, tmp_path: Path) -> None:
+    result = run("select", photo, "--json", cwd=tmp_path)
+    record = json.loads(result.stdout)
+    assert record["chosen"]["dithered interior BIC"] == 4
+    assert record["table"][3]["n_parameters"] == 39
+    assert result.stderr == ""
+
+
+def test_select_says_in_one_line_what_is_wrong(photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "tiles.selection.png").write_bytes(b"mine")
+    for path in ("nowhere.png", "text.png", photo):
+        result = run("select", path, cwd=tmp_path)
+        assert result.returncode == 1
+        assert len(result.stderr.splitlines()) == 1
+        assert result.stderr.startswith("segmenter: ")
+        assert result.stdout == ""
+    assert (tmp_path / "outputs" / "tiles.selection.png").read_bytes() == b"mine"
+    assert run("select", photo, "--max-segments", "0", cwd=tmp_path).returncode == 2
