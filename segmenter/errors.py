@@ -166,6 +166,14 @@ class TooFewColorsError(FitError):
         return f"{self.name}: has {colors}, fewer than the {self.n_segments} segments asked for; try -k {self.n_colors}"
 
 
+@dataclass(eq=False)
+class NotFittedError(FitError):
+    """The trace of a fit is asked for where a saved model was applied."""
+
+    def __str__(self) -> str:
+        return "no mixture was fitted here: a saved model was applied, so that there is no trace"
+
+
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
