@@ -15,7 +15,11 @@ import click
 from segmenter import __version__
 from segmenter.errors import SegmenterError, printable
 
-COMMANDS = {"completion": "segmenter.cli.completion", "segment": "segmenter.cli.segment"}
+COMMANDS = {
+    "apply": "segmenter.cli.apply",
+    "completion": "segmenter.cli.completion",
+    "segment": "segmenter.cli.segment",
+}
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
 
