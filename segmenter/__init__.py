@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from segmenter.io.files import read_labels
     from segmenter.mixture.em import Fit, FitTrace
     from segmenter.mixture.gaussian import Mixture
+    from segmenter.pipeline.model import Model, apply
+    from segmenter.pipeline.model_file import load_model, save_model
     from segmenter.pipeline.recipe import Recipe
     from segmenter.pipeline.segment import segment
     from segmenter.regions.labels import Segment, Segmentation
@@ -21,11 +23,15 @@ _HOMES = {
     "Fit": "segmenter.mixture.em",
     "FitTrace": "segmenter.mixture.em",
     "Mixture": "segmenter.mixture.gaussian",
+    "Model": "segmenter.pipeline.model",
     "Recipe": "segmenter.pipeline.recipe",
     "Segment": "segmenter.regions.labels",
     "Segmentation": "segmenter.regions.labels",
     "SegmenterError": "segmenter.errors",
+    "apply": "segmenter.pipeline.model",
+    "load_model": "segmenter.pipeline.model_file",
     "read_labels": "segmenter.io.files",
+    "save_model": "segmenter.pipeline.model_file",
     "segment": "segmenter.pipeline.segment",
 }
 
@@ -33,12 +39,16 @@ __all__ = [
     "Fit",
     "FitTrace",
     "Mixture",
+    "Model",
     "Recipe",
     "Segment",
     "Segmentation",
     "SegmenterError",
     "__version__",
+    "apply",
+    "load_model",
     "read_labels",
+    "save_model",
     "segment",
 ]
 

@@ -413,7 +413,14 @@ def test_no_command_shows_the_help(tmp_path: Path) -> None:
         ["segment", "a.png", "--init", "best"],
         ["segment", "a.png", "b.png", "-o", "-"],
         ["segment", "a.png", "-o", "-", "--json"],
+        ["segment", "a.png", "-o", "-", "--save-model"],
+        ["segment", "a.png", "-o", "-", "--save", "confidence"],
+        ["segment", "a.png", "--save", "everything"],
         ["segment", "-", "-"],
+        ["apply", "a.model.json"],
+        ["apply", "a.model.json", "a.png", "-k", "3"],
+        ["apply", "a.model.json", "a.png", "-o", "-", "--save", "posteriors"],
+        ["apply", "a.model.json", "a.png", "b.png", "-o", "-"],
         ["segments", "a.png"],
     ],
     ids=" ".join,
@@ -421,7 +428,8 @@ def test_no_command_shows_the_help(tmp_path: Path) -> None:
 def test_wrong_usage_is_status_2_and_one_line(arguments: Sequence[str], tmp_path: Path) -> None:
     result = run(*arguments, cwd=tmp_path)
     assert result.returncode == 2
-    assert one_line(result.stderr).endswith(f"; see 'segmenter{' segment' * (arguments[0] == 'segment')} --help'")
+    command = f" {arguments[0]}" if arguments[0] in ("apply", "segment") else ""
+    assert one_line(result.stderr).endswith(f"; see 'segmenter{command} --help'")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -584,7 +592,9 @@ def test_plain_pictures_work(pixels: np.ndarray[Any, Any], n_segments: int, colo
 # ---- help ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["completion", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["apply", "--help"], ["segment", "--help"], ["completion", "--help"], ["--version"]]
+)
 def test_help_fits_80_columns(arguments: list[str], tmp_path: Path) -> None:
     result = run(*arguments, cwd=tmp_path, env={**os.environ, "COLUMNS": "80"})
     assert result.returncode == 0
@@ -599,6 +609,9 @@ def test_help_lists_one_output_a_line(tmp_path: Path) -> None:
         "NAME.segments.png",
         "NAME.figure.png",
         "NAME.json",
+        "NAME.posteriors.npz",
+        "NAME.confidence.png",
+        "NAME.model.json",
     ]
     assert any(line.startswith("  --dpi N ") for line in lines)
     assert any("File format of the figure" in line for line in lines)

@@ -16,6 +16,7 @@ from segmenter import __version__
 from segmenter.errors import SegmenterError, printable
 
 COMMANDS = {
+    "apply": "segmenter.cli.apply",
     "cluster": "segmenter.cli.cluster",
     "completion": "segmenter.cli.completion",
     "segment": "segmenter.cli.segment",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from functools import wraps
-from typing import Any, Literal, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -13,7 +15,12 @@ from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
 from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
 
+if TYPE_CHECKING:
+    from segmenter.pipeline.job import Extra, FigureFormat
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+SAVES = ("posteriors", "confidence")
 
 
 class NumberOfSegments(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has none
@@ -97,6 +104,86 @@ _FIT_OPTIONS = (
         help="Same seed, same segments.",
     ),
 )
+
+_OUTPUT_OPTIONS = (
+    click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        default=Path("outputs"),
+        show_default=True,
+        metavar="FOLDER",
+        help="Where results go; - writes the label image of one photo to standard output.",
+    ),
+    click.option("--figure/--no-figure", default=True, show_default=True, help="Draw photo and segments side by side."),
+    click.option(
+        "--figure-format",
+        type=click.Choice(["png", "pdf", "svg"]),
+        default="png",
+        show_default=True,
+        help="File format of the figure.",
+    ),
+    click.option(
+        "--dpi",
+        type=click.IntRange(50, 1200),
+        default=300,
+        show_default=True,
+        metavar="N",
+        help="Resolution of the figure, in pixels per inch.",
+    ),
+    click.option(
+        "--save",
+        type=click.Choice(SAVES),
+        multiple=True,
+        help="Write the probabilities of the segments too; may be repeated.",
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace results that exist."),
+    click.option(
+        "--max-pixels",
+        type=click.IntRange(min=1),
+        default=500_000_000,
+        show_default=True,
+        metavar="N",
+        help="Refuse larger pictures before they are decoded.",
+    ),
+    click.option(
+        "--json",
+        is_flag=True,
+        help="Print the results as JSON, one line a photo.",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Tell more: of the fit, and of each segment."),
+)
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where results go, which of them, and what is told."""
+
+    output: Path
+    figure: bool
+    figure_format: FigureFormat
+    dpi: int
+    save: tuple[Extra, ...]
+    overwrite: bool
+    max_pixels: int
+    json: bool
+    quiet: bool
+    verbose: bool
+
+
+def output_options(command: Command) -> Command:
+    """Add what every command that segments photos takes; the command receives it as one ``options``."""
+
+    @wraps(command)
+    def with_output(*arguments: Any, **values: Any) -> Any:
+        chosen = {field.name: values.pop(field.name) for field in fields(OutputOptions)}
+        return command(*arguments, options=OutputOptions(**chosen), **values)
+
+    decorated: Any = with_output
+    for option in reversed(_OUTPUT_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
 
 
 def recipe_options(command: Command) -> Command:

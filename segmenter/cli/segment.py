@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from segmenter.cli import EXIT_FAILED, complain, say, unwind_on_interrupt
-from segmenter.cli.options import recipe_options
+from segmenter.cli.options import OutputOptions, output_options, recipe_options
 from segmenter.errors import SegmenterError, printable
 from segmenter.pipeline.recipe import Recipe
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.job import FigureFormat, Job, JobResult
+    from segmenter.mixture.em import FitTrace
+    from segmenter.pipeline.job import Job, JobResult
+    from segmenter.pipeline.model import Model
 
 STREAM = Path("-")
 MAX_NUMBERS = 5
@@ -30,63 +32,10 @@ MAX_SHARES = 6
 
 @click.command(name="segment")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("outputs"),
-    show_default=True,
-    metavar="FOLDER",
-    help="Where results go; - writes the label image of one photo to standard output.",
-)
 @recipe_options
-@click.option("--figure/--no-figure", default=True, show_default=True, help="Draw photo and segments side by side.")
-@click.option(
-    "--figure-format",
-    type=click.Choice(["png", "pdf", "svg"]),
-    default="png",
-    show_default=True,
-    help="File format of the figure.",
-)
-@click.option(
-    "--dpi",
-    type=click.IntRange(50, 1200),
-    default=300,
-    show_default=True,
-    metavar="N",
-    help="Resolution of the figure, in pixels per inch.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace results that exist.")
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(min=1),
-    default=500_000_000,
-    show_default=True,
-    metavar="N",
-    help="Refuse larger pictures before they are decoded.",
-)
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    envvar="SEGMENTER_SEGMENT_JSON",
-    help="Print the results as JSON, one line a photo.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Tell how the fit went, and of each segment.")
-def command(
-    photos: tuple[Path, ...],
-    output: Path,
-    recipe: Recipe,
-    figure: bool,
-    figure_format: FigureFormat,
-    dpi: int,
-    overwrite: bool,
-    max_pixels: int,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-) -> int:
+@click.option("--save-model", is_flag=True, help="Write the model too, for segmenter apply.")
+@output_options
+def command(photos: tuple[Path, ...], recipe: Recipe, save_model: bool, options: OutputOptions) -> int:
     """Segment each PHOTO by the colors of its pixels.
 
     \b
@@ -95,27 +44,58 @@ def command(
       NAME.segments.png  each segment in its mean color
       NAME.figure.png    photo and segments side by side
       NAME.json          options, mixture, log-likelihoods, segments
+    and on request (--save, --save-model):
+      NAME.posteriors.npz  the probability of each segment at each pixel
+      NAME.confidence.png  that of the label, 255 = certain
+      NAME.model.json      what was fitted, for segmenter apply
 
     A PHOTO of - is read from standard input.
     """  # noqa: D301  # the backspace keeps click from filling the list
-    check_streams(photos, output, as_json)
+    check_streams(photos, options, extras=bool(options.save or save_model))
+    return segment_photos(photos, recipe, options, save_model=save_model)
+
+
+def segment_photos(
+    photos: Sequence[Path],
+    recipe: Recipe,
+    options: OutputOptions,
+    *,
+    save_model: bool = False,
+    model: Model | None = None,
+) -> int:
+    """Segment photos one by one, tell of each, and return the exit status.
+
+    Parameters
+    ----------
+    photos : sequence of Path
+        ``-`` is standard input.
+    recipe : Recipe
+    options : OutputOptions
+    save_model : bool
+        Write what was fitted to each photo, too.
+    model : Model, optional
+        Apply it, and fit nothing.
+    """
+    output, as_json = options.output, options.json
     from segmenter.pipeline import job as pipeline
 
     unwind_on_interrupt()
-    options = pipeline.FigureOptions(figure_format, dpi) if figure else None
+    figure_options = pipeline.FigureOptions(options.figure_format, options.dpi) if options.figure else None
     jobs = [
         pipeline.plan_job(
             Path("stdin") if photo == STREAM else photo,
             output,
             recipe,
-            figure_options=options,
-            max_pixels=max_pixels,
-            overwrite=overwrite,
+            figure_options=figure_options,
+            max_pixels=options.max_pixels,
+            overwrite=options.overwrite,
+            extras=(*options.save, "model") if save_model else options.save,
+            model=model,
         )
         for photo in photos
     ]
     if output != STREAM:
-        pipeline.check_outputs(jobs)
+        pipeline.check_outputs(jobs, kept=[] if model is None else [Path(model.name)])
     status = 0
     for photo, job in zip(photos, jobs, strict=True):
         stream: BinaryIO | None = sys.stdin.buffer if photo == STREAM else None
@@ -126,7 +106,7 @@ def command(
             status = EXIT_FAILED
             problem = problem_of(error, job)
             complain(problem)
-            if verbose and not isinstance(error, SegmenterError):
+            if options.verbose and not isinstance(error, SegmenterError):
                 for line in "".join(traceback.format_exception(error)).splitlines():
                     say(line)
             if as_json:
@@ -139,8 +119,8 @@ def command(
         if as_json:
             places = {"source": pipeline.text_of(photo), "outputs": [pipeline.text_of(path) for path in job.outputs]}
             click.echo(json.dumps({**result.record, **places}))
-        if not quiet:
-            tell(result, job, time.perf_counter() - started, to_stdout=output == STREAM, verbose=verbose)
+        if not options.quiet:
+            tell(result, job, time.perf_counter() - started, to_stdout=output == STREAM, verbose=options.verbose)
     return status
 
 
@@ -153,8 +133,17 @@ def problem_of(error: Exception, job: Job) -> str:
     return f"{job.source}: internal error ({type(error).__name__}: {error}); please report it"
 
 
-def check_streams(photos: Sequence[Path], output: Path, as_json: bool) -> None:
-    """Raise UsageError where - cannot be meant, or a stream that is needed is closed."""
+def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: bool) -> None:
+    """Raise UsageError where - cannot be meant, or a stream that is needed is closed.
+
+    Parameters
+    ----------
+    photos : sequence of Path
+    options : OutputOptions
+    extras : bool
+        Whether more is to be written than the usual files.
+    """
+    output, as_json = options.output, options.json
     if photos.count(STREAM) > 1:
         raise click.UsageError("standard input (-) can be read once only")
     if STREAM in photos and sys.stdin is None:
@@ -167,13 +156,15 @@ def check_streams(photos: Sequence[Path], output: Path, as_json: bool) -> None:
         raise click.UsageError("-o - writes one label image; give one photo, or a folder as output")
     if as_json:
         raise click.UsageError("-o - and --json both want standard output; give a folder as output")
+    if extras:
+        raise click.UsageError("-o - writes the label image alone; to save more, give a folder as output")
     if sys.stdout.isatty():
         raise click.UsageError("-o - writes a PNG; send it to a file or a program, not to the terminal")
 
 
 def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
     """Tell a person what was found: one line, the notes, and on request the details."""
-    segments, trace = result.segmentation.segments, result.segmentation.trace
+    segments, trace = result.segmentation.segments, result.segmentation.fit_trace
     selection = result.segmentation.selection
     shares = [100 * segment.share for segment in segments]
     if len(shares) == 1:
@@ -193,6 +184,14 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
     record = result.record
     image = record["input"]
     say(f"  {image['width']}×{image['height']} pixels of {image['channels']}×{image['dtype']}")
+    if trace is not None:
+        tell_fit(trace)
+    for segment in segments:
+        say(f"  {segment.label:5d}  {100 * segment.share:5.1f} %  {segment.hex_color}  {segment.n_pixels:,} pixels")
+
+
+def tell_fit(trace: FitTrace) -> None:
+    """Tell how a fit went."""
     steps = "1 iteration" if trace.n_iterations == 1 else f"{trace.n_iterations} iterations"
     say(f"  {trace.stop} after {steps}, {trace.log_likelihoods[-1]:.4f} nats per pixel")
     if len(trace.restarts) > 1:
@@ -200,17 +199,15 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
         say(f"  best of {len(trace.restarts)} starts, which lie {spread:.4f} nats per pixel apart")
     if trace.collapsed:
         say(f"  no spread of color of their own in some direction: segments {numbers(trace.collapsed)}")
-    for segment in segments:
-        say(f"  {segment.label:5d}  {100 * segment.share:5.1f} %  {segment.hex_color}  {segment.n_pixels:,} pixels")
 
 
 def notes_on(result: JobResult) -> list[str]:
     """Return what a person should know before trusting the segments."""
-    segments, trace = result.segmentation.segments, result.segmentation.trace
+    segments, trace = result.segmentation.segments, result.segmentation.fit_trace
     notes = list(result.photo.notes)
-    if not trace.converged:
+    if trace is not None and not trace.converged:
         notes.append(f"not converged after {trace.n_iterations} iterations; raise --max-iterations")
-    if trace.n_died:
+    if trace is not None and trace.n_died:
         notes.append(f"{trace.n_died} of {trace.n_died + len(segments)} components died and were removed")
     empty = [segment.label for segment in segments if segment.n_pixels == 0]
     if empty:

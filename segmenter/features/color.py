@@ -36,7 +36,7 @@ def unit_range(colors: Pixels) -> Floats:
     return colors.astype(np.float64)
 
 
-def color_features(colors: Pixels, color_space: ColorSpace) -> ColorFeatures:
+def color_features(colors: Pixels, color_space: ColorSpace, *, keep_color: bool = False) -> ColorFeatures:
     """Return the features of colors.
 
     ``rgb``: sRGB from 0 to 1. ``lab``: CIELAB (D65), L* to 100. ``hsv``: the cone of hue, saturation and value;
@@ -48,6 +48,8 @@ def color_features(colors: Pixels, color_space: ColorSpace) -> ColorFeatures:
     colors : ndarray of shape (M, C), uint8, uint16 or float32 from 0 to 1
         C = 1 gray or 3 sRGB.
     color_space : {"rgb", "lab", "hsv"}
+    keep_color : bool
+        Give grays the three features of colors, too: a mixture fitted to colors expects them.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def color_features(colors: Pixels, color_space: ColorSpace) -> ColorFeatures:
         values = rgb_to_lab(rgb)
     else:
         values = rgb_to_hsv_cone(rgb)
-    if (colors == colors[:, :1]).all():
+    if not keep_color and (colors == colors[:, :1]).all():
         gray, name = GRAY_CHANNEL[color_space]
         return ColorFeatures(np.ascontiguousarray(values[:, gray : gray + 1]), (name,))
     return ColorFeatures(values, CHANNELS[color_space])

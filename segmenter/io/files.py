@@ -77,8 +77,13 @@ def encode_segments(labels: Labels, colors: Bytes, label_image: bytes) -> bytes:
     return label_image[: start + 4] + palette + checksum + label_image[start + length + 8 :]
 
 
+def encode_gray(levels: Bytes) -> bytes:
+    """Return a gray image (H, W), 0 = black, as PNG of 8 bits."""
+    return _png(Image.fromarray(levels))
+
+
 def _png(image: Image.Image, *, transparency: int | None = None) -> bytes:
-    """Return an image as PNG; runs of one label make run-length coding the smallest here, and much the fastest."""
+    """Return an image as PNG; run-length coding is the smallest for labels, and much the fastest."""
     content = BytesIO()
     if transparency is not None:
         image.info["transparency"] = transparency

@@ -55,3 +55,18 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 def _require_regular(mode: int, label: str) -> None:
     if not stat.S_ISREG(mode):
         raise NotAFileError(label, _KINDS.get(stat.S_IFMT(mode), "special file"))
+
+
+def read_start(path: Path, n_bytes: int) -> bytes:
+    """Return up to so many bytes from the beginning of a regular file.
+
+    Raises
+    ------
+    MissingFileError, NotAFileError, UnreadableFileError
+        As in `open_regular`.
+    """
+    with open_regular(path) as file:
+        try:
+            return file.read(n_bytes)
+        except OSError as error:
+            raise UnreadableFileError(str(path), error.strerror or type(error).__name__) from error

@@ -104,6 +104,18 @@ def responsibilities(mixture: Mixture, values: Floats) -> Floats:
     return result
 
 
+def confidence(mixture: Mixture, values: Floats) -> Floats:
+    """Return the largest posterior probability of each sample, that of a Gaussian, shape (N,), 0 to 1.
+
+    As ``responsibilities(mixture, values).max(axis=1)``, without an array of N×K.
+    """
+    result = np.empty(len(values))
+    for rows, joint in log_joint_blocks(mixture, values):
+        normalize(joint)
+        result[rows] = joint[: mixture.n_components].max(axis=0)
+    return result
+
+
 def score_samples(mixture: Mixture, values: Floats) -> Floats:
     """Return the log density of each sample, shape (N,), in nats; of what was observed where values are missing."""
     result = np.empty(len(values))

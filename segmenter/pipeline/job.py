@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
 
 from segmenter import __version__
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
-from segmenter.io.files import MAX_INDEX, encode_labels, encode_segments, write_files
+from segmenter.io.files import MAX_INDEX, encode_gray, encode_labels, encode_segments, write_files
 from segmenter.io.photo import Photo, read_photo
+from segmenter.mixture.em import FitTrace
 from segmenter.mixture.selection import Selection
+from segmenter.pipeline.model import Model, apply_model, model_of
+from segmenter.pipeline.model_file import encode_model
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.segment import segment_photo
 from segmenter.regions.labels import Segmentation
@@ -25,6 +28,15 @@ SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""
 
 FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
+Extra: TypeAlias = Literal["posteriors", "confidence", "model"]
+"""What is written on request only."""
+
+
+EXTRA_ENDINGS: dict[Extra, str] = {
+    "posteriors": "posteriors.npz",
+    "confidence": "confidence.png",
+    "model": "model.json",
+}
 
 
 @dataclass(frozen=True)
@@ -48,12 +60,16 @@ class Job:
     figure_options: FigureOptions
     max_pixels: int
     overwrite: bool
+    posteriors: Path | None = None  # None, as for the next two = is not computed
+    confidence: Path | None = None
+    saved_model: Path | None = None
+    model: Model | None = None  # to be applied; None = a mixture is fitted
 
     @property
     def outputs(self) -> tuple[Path, ...]:
         """Everything that is written, the record last."""
-        figure = () if self.figure is None else (self.figure,)
-        return (self.labels, self.segments, *figure, self.record)
+        optional = (self.figure, self.posteriors, self.confidence, self.saved_model)
+        return (self.labels, self.segments, *(path for path in optional if path is not None), self.record)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +89,8 @@ def plan_job(
     figure_options: FigureOptions | None,
     max_pixels: int,
     overwrite: bool,
+    extras: Collection[Extra] = (),
+    model: Model | None = None,
 ) -> Job:
     """Name the outputs of one photo: NAME.labels.png and so on, NAME being the file name without its extension.
 
@@ -87,8 +105,13 @@ def plan_job(
     max_pixels : int
     overwrite : bool
         Whether files that exist may be replaced.
+    extras : collection of {"posteriors", "confidence", "model"}
+        What else to write.
+    model : Model, optional
+        Apply it, and fit nothing.
     """
     name = source.stem
+    chosen = {extra: folder / f"{name}.{ending}" for extra, ending in EXTRA_ENDINGS.items() if extra in extras}
     return Job(
         source=source,
         labels=folder / f"{name}.labels.png",
@@ -99,11 +122,21 @@ def plan_job(
         figure_options=figure_options or FigureOptions(),
         max_pixels=max_pixels,
         overwrite=overwrite,
+        posteriors=chosen.get("posteriors"),
+        confidence=chosen.get("confidence"),
+        saved_model=chosen.get("model"),
+        model=model,
     )
 
 
-def check_outputs(jobs: Sequence[Job]) -> None:
+def check_outputs(jobs: Sequence[Job], *, kept: Sequence[Path] = ()) -> None:
     """Refuse jobs whose outputs cannot all be written, before any work is done.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    kept : sequence of Path
+        Other files that no output may replace.
 
     Raises
     ------
@@ -120,6 +153,7 @@ def check_outputs(jobs: Sequence[Job]) -> None:
         if place in inputs:
             raise OutputCollisionError(str(job.source), "is given twice; give it once")
         inputs.add(place)
+    inputs.update(os.path.realpath(path) for path in kept)
     written: dict[str, Path] = {}
     for job in jobs:
         for path in job.outputs:
@@ -171,6 +205,7 @@ def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
     }
     if job.figure is not None:
         files[job.figure] = draw_figure(result, job)
+    files |= encode_extras(result, job)
     files[job.record] = (json.dumps(result.record, indent=1, ensure_ascii=False) + "\n").encode()
     write_files(files, overwrite=job.overwrite)
     return result
@@ -179,8 +214,8 @@ def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
 def compute_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
     """Read and segment one photo, and write nothing."""
     photo = read_photo(stream or job.source, name=str(job.source), max_pixels=job.max_pixels)
-    segmentation = segment_photo(photo, job.recipe)
-    return JobResult(describe(photo, segmentation, job.recipe), segmentation, photo)
+    segmentation = segment_photo(photo, job.recipe) if job.model is None else apply_model(photo, job.model)
+    return JobResult(describe(photo, segmentation, job.recipe, job.model), segmentation, photo)
 
 
 def encode_label_image(segmentation: Segmentation) -> bytes:
@@ -188,10 +223,30 @@ def encode_label_image(segmentation: Segmentation) -> bytes:
     return encode_labels(segmentation.labels, palette(min(segmentation.n_labels, MAX_INDEX)))
 
 
+def encode_extras(result: JobResult, job: Job) -> dict[Path, bytes]:
+    """Return what is written on request only."""
+    photo, segmentation = result.photo, result.segmentation
+    files = {}
+    if job.posteriors is not None:
+        from segmenter.io.npz import encode_arrays
+        from segmenter.pipeline.posterior_maps import posterior_map
+
+        arrays = {"posteriors": posterior_map(photo, segmentation), "labels": segmentation.labels}
+        files[job.posteriors] = encode_arrays(arrays)
+    if job.confidence is not None:
+        from segmenter.pipeline.posterior_maps import confidence_map
+
+        files[job.confidence] = encode_gray(confidence_map(photo, segmentation))
+    if job.saved_model is not None:
+        files[job.saved_model] = encode_model(model_of(segmentation))
+    return files
+
+
 def draw_figure(result: JobResult, job: Job) -> bytes:
     """Return the photo and its segments side by side, as the content of a file."""
     segmentation, record = result.segmentation, result.record
-    description = json.dumps({"recipe": record["recipe"], "input": record["input"]}, ensure_ascii=True)
+    origin = {key: record[key] for key in ("recipe", "input", "model") if key in record}
+    description = json.dumps(origin, ensure_ascii=True)
     with quiet_matplotlib():
         from segmenter.render.figure import encode_figure, segments_figure  # matplotlib takes half a second to import
 
@@ -214,12 +269,14 @@ def text_of(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe) -> dict[str, Any]:
+def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe, model: Model | None = None) -> dict[str, Any]:
     """Return the record of a run as plain values: enough to repeat it, and all that was found.
+
+    Where a model was applied, it says which one instead of how the fit went, and the names of the segments.
 
     It holds no time and no folder, so that the same photo and recipe give the same bytes anywhere.
     """
-    mixture, trace = segmentation.mixture, segmentation.trace
+    mixture = segmentation.mixture
     height, width = segmentation.labels.shape
     return {
         "schema": SCHEMA,
@@ -235,17 +292,7 @@ def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe) -> dict[s
         },
         "recipe": asdict(recipe),
         "selection": describe_selection(segmentation.selection),
-        "fit": {
-            "n_iterations": trace.n_iterations,
-            "stop": trace.stop,
-            "verdict": trace.verdict,
-            "log_likelihoods": trace.log_likelihoods.tolist(),
-            "objectives": trace.objectives.tolist(),
-            "restarts": trace.restarts.tolist(),
-            "restarts_on_cells": trace.screened,
-            "n_died": trace.n_died,
-            "collapsed": list(trace.collapsed),
-        },
+        **({"fit": describe_fit(segmentation.trace)} if model is None else {"model": describe_model(model)}),
         "mixture": {
             "covariance_type": mixture.covariance_type,
             "features": list(segmentation.channels),
@@ -257,6 +304,7 @@ def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe) -> dict[s
         "segments": [
             {
                 "label": segment.label,
+                **({} if model is None else {"name": model.label_names[segment.label - 1]}),
                 "pixels": segment.n_pixels,
                 "share": segment.share,
                 "color": segment.hex_color,
@@ -277,3 +325,23 @@ def describe_selection(selection: Selection | None) -> dict[str, Any] | None:
         "log_likelihoods": selection.log_likelihoods.tolist(),
         "criterion": selection.criterion.tolist(),
     }
+
+
+def describe_fit(trace: FitTrace) -> dict[str, Any]:
+    """Return how a fit went, as plain values."""
+    return {
+        "n_iterations": trace.n_iterations,
+        "stop": trace.stop,
+        "verdict": trace.verdict,
+        "log_likelihoods": trace.log_likelihoods.tolist(),
+        "objectives": trace.objectives.tolist(),
+        "restarts": trace.restarts.tolist(),
+        "restarts_on_cells": trace.screened,
+        "n_died": trace.n_died,
+        "collapsed": list(trace.collapsed),
+    }
+
+
+def describe_model(model: Model) -> dict[str, Any]:
+    """Return which file a model is from, as plain values."""
+    return {"name": text_of(Path(Path(model.name).name)), "sha256": model.digest}

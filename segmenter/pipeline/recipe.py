@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES, ColorSpace
@@ -71,3 +72,23 @@ class Recipe:
             covariance_floor=self.covariance_floor,
             seed=self.seed,
         )
+
+
+def recipe_from(options: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that ``dataclasses.asdict`` made these options of.
+
+    Raises
+    ------
+    InvalidArgumentError
+        An option is missing, unknown, of another type or outside its range.
+    """
+    known = {field.name: field.default for field in fields(Recipe)}
+    for name in known:
+        if name not in options:
+            raise InvalidArgumentError(name, "is missing")
+    for name, value in options.items():
+        if name not in known:
+            raise InvalidArgumentError(name, "is no option")
+        if isinstance(value, bool) and not isinstance(known[name], bool):  # to Python, True is the number 1
+            raise InvalidArgumentError(name, f"is {value}; give no truth value")
+    return Recipe(**options)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from segmenter.arrays import Labels, Samples
+from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewColorsError
 from segmenter.features.color import color_features, luminance, unit_range
 from segmenter.features.config import ColorSpace
@@ -18,7 +19,6 @@ from segmenter.features.distinct import DistinctColors, distinct_colors
 from segmenter.io.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.posterior import component_averages, predict
 from segmenter.pipeline.auto_k import choose_n_segments
 from segmenter.pipeline.recipe import Recipe
@@ -105,15 +105,18 @@ def segment(
         covariance_floor=covariance_floor,
         seed=seed,
     )
+    return segment_photo(photo_of(image, max_pixels), recipe)
+
+
+def photo_of(image: str | Path | Image | NDArray[Any], max_pixels: int) -> Photo:
+    """Return as a photo whatever a caller gives as an image."""
     if isinstance(image, str | Path):
-        photo = read_photo(Path(image), max_pixels=max_pixels)
-    elif isinstance(image, np.ndarray):
-        photo = photo_from_array(image)
-    elif hasattr(image, "getexif"):  # a Pillow image; Pillow itself is imported in `io` only
-        photo = photo_from_image(image)
-    else:
-        raise InvalidArgumentError("image", f"is a {type(image).__name__}; give a path, a Pillow image or an array")
-    return segment_photo(photo, recipe)
+        return read_photo(Path(image), max_pixels=max_pixels)
+    if isinstance(image, np.ndarray):
+        return photo_from_array(image)
+    if hasattr(image, "getexif"):  # a Pillow image; Pillow itself is imported in `io` only
+        return photo_from_image(image)
+    raise InvalidArgumentError("image", f"is a {type(image).__name__}; give a path, a Pillow image or an array")
 
 
 def segment_photo(photo: Photo, recipe: Recipe) -> Segmentation:
@@ -141,10 +144,17 @@ def segment_photo(photo: Photo, recipe: Recipe) -> Segmentation:
         color_labels = predict(found.mixture, features.values)
     return Segmentation(
         labels=label_image(distinct, color_labels),
-        segments=describe_segments(found.mixture, samples, distinct, color_labels),
-        fit=found,
+        segments=describe_segments(
+            distinct,
+            color_labels,
+            found.mixture.n_components,
+            empty_colors=lambda: component_averages(found.mixture, samples, rgb_of(distinct)),
+        ),
+        mixture=found.mixture,
         channels=features.channels,
         selection=selection,
+        fit_trace=found.trace,
+        options=asdict(recipe),
     )
 
 
@@ -160,20 +170,35 @@ def sort_by_luminance(found: Fit, samples: Samples, distinct: DistinctColors) ->
     return found.reordered(np.argsort(brightness, kind="stable"))
 
 
+def rgb_of(distinct: DistinctColors) -> Floats:
+    """Return the distinct colors as sRGB from 0 to 1, shape (M, 3)."""
+    return np.broadcast_to(unit_range(distinct.colors), (len(distinct.colors), 3))
+
+
 def describe_segments(
-    mixture: Mixture, samples: Samples, distinct: DistinctColors, color_labels: Labels
+    distinct: DistinctColors, color_labels: Labels, n_segments: int, empty_colors: Callable[[], Floats]
 ) -> tuple[Segment, ...]:
-    """Return what is told of each segment; one that won no pixel gets the mean color of its component."""
-    unit = np.broadcast_to(unit_range(distinct.colors), (len(color_labels), 3))
-    n_bins = mixture.n_components + 1
+    """Return what is told of each segment.
+
+    Parameters
+    ----------
+    distinct : DistinctColors
+    color_labels : ndarray of shape (M,), int32
+        0…K.
+    n_segments : int
+        K.
+    empty_colors : function without arguments
+        Returns the sRGB colors (K, 3), from 0 to 1, that segments have where they win no pixel; called if one does.
+    """
+    unit = rgb_of(distinct)
+    n_bins = n_segments + 1
     n_pixels = np.bincount(color_labels, distinct.counts, n_bins)[1:]
     sums = np.stack([np.bincount(color_labels, distinct.counts * channel, n_bins)[1:] for channel in unit.T], axis=1)
     if n_pixels.all():
         means = sums / n_pixels[:, None]
     else:
-        averages = component_averages(mixture, samples, unit)
-        means = np.where(n_pixels[:, None] > 0, sums / np.maximum(n_pixels, 1)[:, None], averages)
+        means = np.where(n_pixels[:, None] > 0, sums / np.maximum(n_pixels, 1)[:, None], empty_colors())
     return tuple(
-        Segment(k, int(n), float(n / n_pixels.sum()), (float(mean[0]), float(mean[1]), float(mean[2])))
+        Segment(k, int(n), float(n / max(n_pixels.sum(), 1)), (float(mean[0]), float(mean[1]), float(mean[2])))
         for k, (n, mean) in enumerate(zip(n_pixels, means, strict=True), start=1)
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from segmenter.arrays import Labels
+from segmenter.errors import NotFittedError
 from segmenter.mixture.em import Fit, FitTrace
 from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.selection import Selection
@@ -37,9 +40,11 @@ class Segmentation:
 
     labels: Labels  # (H, W), 1…K, dark segments first; 0 = no label
     segments: tuple[Segment, ...]  # K, in the order of their labels
-    fit: Fit  # component k of the mixture is segment k
+    mixture: Mixture  # its component k is segment k
     channels: tuple[str, ...]  # names of the D features
     selection: Selection | None = None  # how K was chosen; None = it was given
+    fit_trace: FitTrace | None = None  # None where a saved model was applied
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the recipe, by name, as plain values
 
     @property
     def n_labels(self) -> int:
@@ -47,11 +52,13 @@ class Segmentation:
         return len(self.segments)
 
     @property
-    def mixture(self) -> Mixture:
-        """The fitted mixture."""
-        return self.fit.mixture
+    def fit(self) -> Fit:
+        """The mixture and how its fit went; NotFittedError where a saved model was applied."""
+        return Fit(self.mixture, self.trace)
 
     @property
     def trace(self) -> FitTrace:
-        """How the fit went."""
-        return self.fit.trace
+        """How the fit went; NotFittedError where a saved model was applied."""
+        if self.fit_trace is None:
+            raise NotFittedError
+        return self.fit_trace

@@ -1,0 +1,40 @@
+"""``segmenter apply``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from segmenter.cli.options import OutputOptions, output_options
+from segmenter.cli.segment import check_streams, segment_photos
+
+
+@click.command(name="apply")
+@click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@output_options
+def command(model: Path, photos: tuple[Path, ...], options: OutputOptions) -> int:
+    """Segment each PHOTO by a MODEL that was fitted before.
+
+    MODEL is a NAME.model.json, as segmenter segment --save-model writes it.
+    Nothing is fitted, so that a label means the same in every photo. The
+    photo of the model gets the labels that it had.
+
+    \b
+    Writes to the output folder:
+      NAME.labels.png    the label of each pixel, 1 to K; 0 = transparent
+      NAME.segments.png  each segment in its mean color
+      NAME.figure.png    photo and segments side by side
+      NAME.json          options, mixture, model, segments
+    and on request (--save):
+      NAME.posteriors.npz  the probability of each segment at each pixel
+      NAME.confidence.png  that of the label, 255 = certain
+
+    A PHOTO of - is read from standard input.
+    """  # noqa: D301  # the backspace keeps click from filling the list
+    check_streams(photos, options, extras=bool(options.save))  # wrong usage is told before any file is opened
+    from segmenter.pipeline.model_file import load_model
+
+    loaded = load_model(model)
+    return segment_photos(photos, loaded.recipe, options, model=loaded)

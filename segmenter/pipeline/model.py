@@ -1,0 +1,236 @@
+"""Models: what a fit found, kept so that other photos can be given the same labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from segmenter.arrays import Floats
+from segmenter.errors import GrayModelError, InvalidArgumentError
+from segmenter.features.color import CHANNELS, GRAY_CHANNEL, color_features
+from segmenter.features.distinct import distinct_colors
+from segmenter.io.photo import MAX_PIXELS, Photo
+from segmenter.mixture.config import COVARIANCE_TYPES
+from segmenter.mixture.gaussian import Mixture, log_joint_coefficients
+from segmenter.mixture.posterior import predict
+from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe, recipe_from
+from segmenter.pipeline.segment import describe_segments, label_image, photo_of
+from segmenter.regions.labels import Segmentation
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SUM_TOLERANCE = 1e-9
+"""How far from 1 the sum of the weights may be, by rounding."""
+
+ASYMMETRY = 1e-9
+"""How far from symmetric a covariance may be, by rounding, relative to its variances."""
+
+LARGEST_COEFFICIENT = 1e100
+"""Of a log density, in nats; beyond, arithmetic on features could overflow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A fitted mixture of colors, and all that is needed to give a photo its labels. Its making checks it.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        The options of the fit.
+    mixture : Mixture
+        Component k makes label k; noise, where there is any, makes label 0.
+    channels : tuple of str
+        Names of the D features: those that the color space of the recipe has, for colors or for grays.
+    label_names : tuple of K str
+        What people call the segments.
+    colors : tuple of K tuples of 3 floats, 0 to 1
+        Mean sRGB color of each segment in the photo of the fit; of a segment that wins no pixel of another photo.
+    name : str
+        What messages call the model: the path it was read from.
+    digest : str or None
+        SHA-256 of the file it was read from, hexadecimal.
+    """
+
+    recipe: Recipe
+    mixture: Mixture
+    channels: tuple[str, ...]
+    label_names: tuple[str, ...]
+    colors: tuple[tuple[float, float, float], ...]
+    name: str = "the model"
+    digest: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InvalidArgumentError for the first part that is not legal or does not fit the others."""
+        space = self.recipe.color_space
+        known = (CHANNELS[space], (GRAY_CHANNEL[space][1],))
+        if self.channels not in known:
+            told = " or ".join(", ".join(names) for names in known)
+            raise InvalidArgumentError("features", f"are not those of {space}, which are {told}")
+        check_mixture(self.mixture, len(self.channels))
+        n_components = self.mixture.n_components
+        for part, values in (("label names", self.label_names), ("colors", self.colors)):
+            if len(values) != n_components:
+                raise InvalidArgumentError(part, f"are {len(values)}, for {n_components} segments")
+        for name in self.label_names:
+            if not name or not name.isprintable():
+                raise InvalidArgumentError("label name", f"{name!r} is empty or cannot be printed")
+        if not all(0 <= value <= 1 for color in self.colors for value in color):
+            raise InvalidArgumentError("colors", "are not all from 0 to 1")
+
+    @property
+    def n_labels(self) -> int:
+        """K."""
+        return self.mixture.n_components
+
+    @property
+    def is_gray(self) -> bool:
+        """Whether it knows grays alone."""
+        return len(self.channels) == 1
+
+
+def check_mixture(mixture: Mixture, n_features: int) -> None:
+    """Raise InvalidArgumentError unless the parts of a mixture are legal, fit together and can be computed with."""
+    n = len(mixture.weights)
+    if not 1 <= n <= MAX_SEGMENTS:
+        raise InvalidArgumentError("weights", f"are {n}; a model has 1 to {MAX_SEGMENTS} segments")
+    parts: list[tuple[str, Any, tuple[int, ...]]] = [
+        ("weights", mixture.weights, (n,)),
+        ("means", mixture.means, (n, n_features)),
+        ("covariances", mixture.covariances, (n, n_features, n_features)),
+        ("noise_weight", np.array(mixture.noise_weight), ()),
+        ("noise_log_density", np.array(mixture.noise_log_density), ()),
+    ]
+    for part, array, shape in parts:
+        if array.shape != shape:
+            raise InvalidArgumentError(part, f"have the shape {array.shape}, which should be {shape}")
+        if not np.isfinite(array).all():
+            raise InvalidArgumentError(part, "holds NaN or infinity")
+    if mixture.covariance_type not in COVARIANCE_TYPES:
+        told = ", ".join(COVARIANCE_TYPES)
+        raise InvalidArgumentError("covariance_type", f"is {mixture.covariance_type!r}, which is none of {told}")
+    total = float(mixture.weights.sum()) + mixture.noise_weight
+    if not (mixture.weights > 0).all() or mixture.noise_weight < 0 or abs(total - 1) > SUM_TOLERANCE:
+        raise InvalidArgumentError("weights", f"are not all positive, or sum to {total:.9g} instead of 1")
+    if not are_positive_definite(mixture.covariances):
+        raise InvalidArgumentError("covariances", "are not all symmetric and positive definite")
+    with np.errstate(all="ignore"):
+        coefficients = np.abs(log_joint_coefficients(mixture, mixture.weights @ mixture.means))
+    if not (coefficients < LARGEST_COEFFICIENT).all():
+        raise InvalidArgumentError("means and covariances", "are too far from 1 to compute with")
+
+
+def are_positive_definite(covariances: Floats) -> bool:
+    """Return whether all covariances (K, D, D) are symmetric, up to rounding, and positive definite."""
+    variances = covariances.diagonal(axis1=1, axis2=2)
+    if not (variances > 0).all():
+        return False
+    deviations = np.sqrt(variances)
+    with np.errstate(over="ignore", under="ignore"):
+        bound = ASYMMETRY * deviations[:, :, None] * deviations[:, None, :]
+        if not (np.abs(covariances - covariances.transpose(0, 2, 1)) <= bound).all():
+            return False
+        try:
+            np.linalg.cholesky(covariances)
+        except np.linalg.LinAlgError:
+            return False
+    return True
+
+
+def model_of(found: Segmentation, label_names: Sequence[str] | None = None) -> Model:
+    """Return the model of a segmented photo.
+
+    Parameters
+    ----------
+    found : Segmentation
+    label_names : sequence of K str, optional
+        By default "segment 1" and so on.
+    """
+    names = [f"segment {segment.label}" for segment in found.segments] if label_names is None else label_names
+    colors = [tuple(min(max(value, 0.0), 1.0) for value in segment.mean_rgb) for segment in found.segments]
+    return Model(
+        recipe=recipe_from(found.options),
+        mixture=found.mixture,
+        channels=found.channels,
+        label_names=tuple(names),
+        colors=tuple((red, green, blue) for red, green, blue in colors),
+    )
+
+
+def apply(
+    model: Model | str | Path, image: str | Path | Image | NDArray[Any], *, max_pixels: int = MAX_PIXELS
+) -> Segmentation:
+    """Find the segments of an image by a model that was fitted before, to another or to the same one.
+
+    Nothing is fitted: every pixel gets the label that is most probable under the model. The image that the model was
+    fitted to gets the labels that it had.
+
+    Parameters
+    ----------
+    model : Model, or path of a model file
+    image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
+        As for `segmenter.segment`. A model of colors takes grays, too, as colors of three equal channels.
+    max_pixels : int
+        Refuse a larger file before it is decoded.
+
+    Returns
+    -------
+    Segmentation
+        As from `segmenter.segment`, but without a trace. The mean colors of the segments are those of this image.
+
+    Raises
+    ------
+    GrayModelError
+        The model was fitted to grays, and the image has colors.
+    ModelError
+        The file is no model that can be read.
+    ReadError
+        The file or array is no usable picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import segmenter
+    >>> image = np.zeros((4, 6, 3), np.uint8)
+    >>> image[:, 3:] = 200
+    >>> segmenter.save_model(segmenter.segment(image, 2), "two.model.json", overwrite=True)
+    >>> segmenter.apply("two.model.json", image[:, ::-1]).labels[0]
+    array([2, 2, 2, 1, 1, 1], dtype=int32)
+    """
+    if isinstance(model, str | Path):
+        from segmenter.pipeline.model_file import load_model
+
+        model = load_model(model)
+    return apply_model(photo_of(image, max_pixels), model)
+
+
+def apply_model(photo: Photo, model: Model) -> Segmentation:
+    """Return the segments of a photo by a model: distinct colors → features → a label for each color → label image.
+
+    Raises
+    ------
+    GrayModelError
+        The model was fitted to grays, and the photo has colors.
+    """
+    distinct = distinct_colors(photo.pixels, photo.mask)
+    features = color_features(distinct.colors, model.recipe.color_space, keep_color=not model.is_gray)
+    if features.channels != model.channels:
+        raise GrayModelError(photo.name, model.name)
+    with threadpool_limits(1, user_api="blas"):  # as in the fit: the bytes must not depend on the number of cores
+        color_labels = predict(model.mixture, features.values)
+    return Segmentation(
+        labels=label_image(distinct, color_labels),
+        segments=describe_segments(
+            distinct, color_labels, model.n_labels, empty_colors=lambda: np.array(model.colors, dtype=np.float64)
+        ),
+        mixture=model.mixture,
+        channels=model.channels,
+        options=dataclasses.asdict(model.recipe),
+    )

@@ -1,0 +1,74 @@
+"""How sure the labels are: the posterior probability of every segment, and of the most probable one, as images."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from segmenter.arrays import Bytes
+from segmenter.features.color import color_features
+from segmenter.features.distinct import distinct_colors
+from segmenter.io.photo import Photo
+from segmenter.mixture.posterior import confidence, predict, responsibilities
+from segmenter.regions.labels import Segmentation
+
+
+def posterior_map(photo: Photo, found: Segmentation) -> NDArray[np.float32]:
+    """Return the posterior probability of each segment at each pixel (Bishop 2006, eq. 9.23).
+
+    Parameters
+    ----------
+    photo : Photo
+    found : Segmentation
+        Of this photo.
+
+    Returns
+    -------
+    ndarray of shape (H, W, K), float32
+        Sums to 1 over the segments, of which the one of the label is the largest; 0 for pixels that take no part.
+    """
+    distinct = distinct_colors(photo.pixels, photo.mask)
+    features = color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
+    posteriors = np.zeros((len(distinct.colors) + 1, found.n_labels), dtype=np.float32)
+    with threadpool_limits(1, user_api="blas"):
+        posteriors[1:] = responsibilities(found.mixture, features.values)
+        labels = predict(found.mixture, features.values)
+    break_ties(posteriors[1:], labels)
+    colors = np.arange(1, len(posteriors), dtype=np.uint32)
+    return np.asarray(posteriors[distinct.spread(colors)])
+
+
+def break_ties(posteriors: NDArray[np.float32], labels: NDArray[np.int32]) -> None:
+    """Let, in place, the posterior of the label win where rounding to float32 made another one equal to it.
+
+    Parameters
+    ----------
+    posteriors : ndarray of shape (M, K), float32
+    labels : ndarray of shape (M,), int32
+        1…K; 0 = noise.
+    """
+    rows = np.flatnonzero((labels > 0) & (posteriors.argmax(axis=1) != labels - 1))
+    winners = labels[rows] - 1
+    posteriors[rows, winners] = np.nextafter(posteriors[rows].max(axis=1), np.float32(2))
+
+
+def confidence_map(photo: Photo, found: Segmentation) -> Bytes:
+    """Return the posterior probability of the label of each pixel, in 255ths.
+
+    Parameters
+    ----------
+    photo : Photo
+    found : Segmentation
+        Of this photo.
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+        1 to 255; 0 where there is no label.
+    """
+    distinct = distinct_colors(photo.pixels, photo.mask)
+    features = color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
+    with threadpool_limits(1, user_api="blas"):
+        levels = np.maximum(np.rint(255 * confidence(found.mixture, features.values)), 1).astype(np.uint8)
+    return np.where(found.labels > 0, distinct.spread(levels), np.uint8(0))
