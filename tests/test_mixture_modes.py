@@ -341,6 +341,17 @@ def test_a_feature_that_was_never_observed_does_not_keep_noise_from_being_told()
     assert found.mixture.weights.sum() + found.mixture.noise_weight == pytest.approx(1)
 
 
+@pytest.mark.parametrize("method", ["hard-em", "k-means"])
+def test_where_noise_explains_every_sample_the_components_stay_as_they_were(method: Method) -> None:
+    """A flat box that no round component fits."""
+    values = np.random.default_rng(0).uniform(0, [1000, 1], (60, 2))
+    found = fit(Samples(values, np.ones(60)), FitConfig(1, "spherical", method=method, noise=True))
+    assert found.mixture.n_components == 1
+    assert found.mixture.weights.sum() + found.mixture.noise_weight == pytest.approx(1)
+    assert not found.trace.converged
+    np.testing.assert_array_equal(predict(found.mixture, values), 0)
+
+
 # ---- a conjugate prior ---------------------------------------------------------------------------------------------
 
 

@@ -232,13 +232,16 @@ def climb(problem: Problem, start: Mixture) -> Fit:
         if gain < config.tolerance and is_plain:
             stop = "converged"  # one more M-step, whose likelihood the next turn tells
         alive = step.statistics.mass >= least_mass
+        if not alive.any():  # noise explains every sample: there is nothing to estimate a component from
+            break
         survivors = survivors[alive]
         path = [*path, step.statistics] if alive.all() else []
         is_plain = bool(alive.all())
         may_leap = stop != "converged" and len(steps) < config.max_iterations  # a leap is a step more
         if config.acceleration and problem.log_prior is None and len(path) == 3 and may_leap:
             leapt = try_leap(problem, path, start)
-            if leapt is not None and (ahead := evaluate(problem, leapt, survivors)).objective > step.objective:
+            ahead = None if leapt is None else evaluate(problem, leapt, survivors)
+            if ahead and ahead.objective > step.objective and ahead.statistics.mass.max() >= least_mass:
                 steps.append(ahead)
                 step, is_plain = ahead, False
                 alive = step.statistics.mass >= least_mass
