@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmenter.arrays import Floats
@@ -85,6 +85,7 @@ def test_names_and_texts_in_any_language(tmp_path: Path) -> None:
     assert table.columns == ("länge", "高さ")
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.floats(allow_infinity=False), min_size=3, max_size=3), min_size=1, max_size=20),
     st.sampled_from([",", ";", "\t"]),

@@ -11,8 +11,8 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewRowsError
 from segmenter.io.table import Table
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.posterior import order_by, predict, responsibilities
+from segmenter.mixture.selection import bic
 from segmenter.mixture.semi_supervised import fit_clamped, fit_learned
 from segmenter.pipeline.table_recipe import MAX_AUTO_CLUSTERS, TableRecipe
 
@@ -79,19 +79,11 @@ def choose_n_clusters(samples: Samples, recipe: TableRecipe) -> tuple[tuple[int,
     for k in range(1, 1 + count_distinct(samples.values, MAX_AUTO_CLUSTERS)):
         found = fit(samples, recipe.fit_config(k))
         if k == 1 or not (found.trace.n_died or found.trace.collapsed):
-            log_likelihood = n * float(found.trace.log_likelihoods[-1])
-            table.append((k, -2 * log_likelihood + n_parameters(found.mixture) * float(np.log(n))))
+            table.append((k, bic(found, float(n))))
             best = min(table, key=lambda pair: pair[1])[0]
         if k == best + PATIENCE:
             break
     return tuple(table)
-
-
-def n_parameters(mixture: Mixture) -> int:
-    """Return how many free parameters a mixture has."""
-    k, d = mixture.n_components, mixture.n_features
-    of_covariances = {"full": k * d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": k * d, "spherical": k}
-    return k - 1 + k * d + of_covariances[mixture.covariance_type]
 
 
 def count_distinct(values: Floats, most: int) -> int:

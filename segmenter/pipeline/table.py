@@ -272,7 +272,7 @@ def notes_on(table: Table, clusters: Clusters, new_columns: Sequence[str], recip
         notes.append(f"{trace.n_died} components died and were removed")
     if trace.collapsed:
         which = ", ".join(map(str, trace.collapsed))
-        notes.append(f"component {which} has no spread in some direction; try fewer clusters or --covariance tied")
+        notes.append(f"no spread in some direction: component {which}; try fewer clusters or --covariance tied")
     if trace.verdict == "suspicious":
         notes.append("the clusters explain the rows no better than one would; try -k 1")
     return notes
