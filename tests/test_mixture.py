@@ -561,8 +561,10 @@ def test_samples_and_start_are_left_as_they_were() -> None:
     start = some_mixture(3, 2)
     for array in (samples.values, samples.weights, start.weights, start.means, start.covariances):
         array.flags.writeable = False
-    fit(samples, FitConfig(3))
+    before = samples.values.copy()
+    fit(samples, FitConfig(3))  # writing to any of them would raise
     predict(fit(samples, FitConfig(3), start).mixture, samples.values)
+    np.testing.assert_array_equal(samples.values, before)
 
 
 # ---- restarts and the end of a fit ---------------------------------------------------------------------------------
