@@ -53,7 +53,12 @@ def models(draw: st.DrawFn) -> Model:
     return Model(
         recipe=Recipe(n_segments=n, color_space=space, covariance_type=family, tolerance=draw(st.floats(1e-12, 1))),
         mixture=Mixture(
-            mixture.weights * (1 - noise), mixture.means * scale, mixture.covariances * scale**2, family, noise, -noise
+            mixture.weights * (1 - noise),
+            mixture.means * scale,
+            mixture.covariances * scale**2,
+            family,
+            noise,
+            np.full(mixture.n_features, scale) if noise else None,
         ),
         channels=(GRAY_CHANNEL[space][1],) if is_gray else CHANNELS[space],
         label_names=tuple(draw(st.lists(st.sampled_from(["sky", "Käse", '"', "雪"]), min_size=n, max_size=n))),
@@ -65,7 +70,7 @@ def bits(model: Model) -> object:
     """Return all that a model is, with every float as its bits."""
     mixture = model.mixture
     numbers = [mixture.weights, mixture.means, mixture.covariances, np.array(model.colors)]
-    numbers += [np.array([mixture.noise_weight, mixture.noise_log_density])]
+    numbers += [np.array(mixture.noise_weight), np.array(mixture.noise_sides, dtype=np.float64)]
     arrays = [(array.shape, str(array.dtype), array.tobytes()) for array in numbers]
     return model.recipe, mixture.covariance_type, model.channels, model.label_names, arrays
 
@@ -193,7 +198,7 @@ def test_transparent_pixels_keep_out() -> None:
 
 def test_outliers_of_a_model_with_noise_have_no_label() -> None:
     model = model_of(segmenter.segment(two_colors(), 2))
-    mixture = replace(model.mixture, weights=0.9 * model.mixture.weights, noise_weight=0.1)
+    mixture = replace(model.mixture, weights=0.9 * model.mixture.weights, noise_weight=0.1, noise_sides=np.ones(3))
     image = np.full((2, 2, 3), 128, np.uint8)
     found = segmenter.apply(replace(model, mixture=mixture), image)
     assert (found.labels == 0).all()
@@ -307,6 +312,8 @@ DAMAGE: dict[str, tuple[Callable[[Any], None], str]] = {
     "a weight of 0": (change("mixture", "weights", to=[1.0, 0.0]), "not all positive"),
     "a negative weight": (change("mixture", "weights", to=[1.5, -0.5]), "not all positive"),
     "negative noise": (change("mixture", "noise_weight", to=-0.1), "weights are not all positive"),
+    "noise without a box": (change("mixture", "noise_weight", to=1e-12), "noise_sides are missing"),
+    "flat box": (change("mixture", "noise_sides", to=[1.0, 0.0, 1.0]), "noise_sides are not all positive"),
     "noise beyond 1": (change("mixture", "noise_weight", to=0.1), "sum to 1.1"),
     "NaN": (change("mixture", "means", 0, 0, to=NAN), "NaN is no number"),
     "infinite": (change("mixture", "means", 0, 0, to=INFINITY), "Infinity is no number"),
@@ -358,12 +365,12 @@ def test_every_damage_is_refused_by_name(damage: Callable[[Any], None], told: st
     assert told in str(error)
 
 
-@pytest.mark.parametrize("version", [0, 2, -1, 10**30])
+@pytest.mark.parametrize("version", [0, 1, 3, -1, 10**30])
 def test_another_version_is_refused_whatever_else_is_in_it(version: int, tmp_path: Path) -> None:
     content = json.dumps({"schema": "segmenter-model", "version": version}).encode()
     error = refused(content, tmp_path / "a.model.json")
     assert isinstance(error, ModelVersionError)
-    assert f"version {version}, and version 1 is read" in str(error)
+    assert f"version {version}, and version 2 is read" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import COVARIANCE_TYPES, FitConfig
 from segmenter.mixture.em import fit
-from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.gaussian import Mixture, n_parameters
 from segmenter.mixture.selection import (
     RULES,
     Rule,
@@ -23,7 +23,6 @@ from segmenter.mixture.selection import (
     choose,
     held_out_log_likelihood,
     icl,
-    n_parameters,
     selection_table,
 )
 from segmenter.mixture.start import splits
@@ -48,7 +47,8 @@ def clusters(k: int, seed: int, n_each: int = 80) -> Samples:
 def test_parameters_are_counted_by_hand(covariance_type: Any, count: int) -> None:
     mixture = Mixture(np.full(2, 0.5), np.zeros((2, 2)), np.stack([np.eye(2)] * 2), covariance_type)
     assert n_parameters(mixture) == count
-    assert n_parameters(replace(mixture, weights=np.full(2, 0.45), noise_weight=0.1)) == count + 1
+    noisy = replace(mixture, weights=np.full(2, 0.45), noise_weight=0.1, noise_sides=np.ones(2))
+    assert n_parameters(noisy) == count + 1
 
 
 def test_criteria_are_the_textbook_formulas() -> None:

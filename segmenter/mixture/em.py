@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Samples
 from segmenter.mixture.acceleration import leap
-from segmenter.mixture.config import FitConfig
+from segmenter.mixture.config import CovarianceType, FitConfig
 from segmenter.mixture.data import Data, binned, data_of, drawn
-from segmenter.mixture.gaussian import Mixture, inverse_factors, reorder
-from segmenter.mixture.log_prior import LogPrior
-from segmenter.mixture.m_step import NormalInverseWishart, m_step
+from segmenter.mixture.gaussian import Mixture, has_noise, inverse_factors, reorder
+from segmenter.mixture.log_prior import LogPrior, checked
+from segmenter.mixture.m_step import NormalInverseWishart, covariances, m_step
 from segmenter.mixture.start import draw_start
 from segmenter.mixture.statistics import SufficientStatistics, e_step
 
-Stop: TypeAlias = Literal["converged", "iteration limit"]
-Verdict: TypeAlias = Literal["converged", "iteration limit", "degenerate", "suspicious"]
+Stop: TypeAlias = Literal["converged", "iteration limit", "all noise"]
+Verdict: TypeAlias = Literal["converged", "iteration limit", "all noise", "degenerate", "suspicious"]
 
 MANY_SAMPLES = 1000
 """With fewer samples every start runs on all of them."""
@@ -49,6 +49,12 @@ SUSPICIOUS_GAIN = 1e-3
 DEAD = 1e-6
 """A component has died when its mass is below this part of the lightest sample."""
 
+FIRST_NOISE = 0.05
+"""Weight of the noise in a drawn start."""
+
+ALL_NOISE = 0.99
+"""Where noise takes this part of the samples, it has left nothing that components could be told from."""
+
 COLLAPSED = 4.0
 """A component has collapsed where some variance is below this multiple of the blur of the data."""
 
@@ -65,7 +71,8 @@ class FitTrace:
     n_died: int  # components that lost all their mass and were removed
     collapsed: tuple[int, ...]  # 1…K, components whose spread in some direction is that of the blur alone
     survivors: tuple[int, ...]  # 1…K of the start, which of its components those at the end were
-    single_gaussian: float  # log-likelihood of one Gaussian for all; NaN with missing values
+    single_gaussian: float  # log-likelihood of one Gaussian of the same family for all; NaN with missing values
+    noise_share: float = 0.0  # part of the samples that are noise, 0 to 1
 
     @property
     def n_iterations(self) -> int:
@@ -86,9 +93,12 @@ class FitTrace:
     def verdict(self) -> Verdict:
         """Return whether the fit can be trusted.
 
-        "suspicious": several components explain the samples no better than one Gaussian does; "degenerate": some died
-        or collapsed; otherwise why the fit stopped.
+        "all noise": the noise took 99 % of the samples or more; "suspicious": several components explain the samples no
+        better than one Gaussian of the same family does; "degenerate": some died or collapsed; otherwise why the fit
+        stopped.
         """
+        if self.noise_share >= ALL_NOISE:
+            return "all noise"
         if self.n_components > 1 and self.log_likelihoods[-1] - self.single_gaussian < SUSPICIOUS_GAIN:
             return "suspicious"
         return "degenerate" if self.n_died or self.collapsed else self.stop
@@ -174,6 +184,7 @@ class Problem:
     config: FitConfig
     log_prior: LogPrior | None = None
     prior: NormalInverseWishart | None = None
+    n_components: int = 0  # K of the start, for the log prior
 
 
 def stand_in(data: Data, config: FitConfig) -> Data | None:
@@ -202,17 +213,19 @@ def finalists(problem: Problem, mixtures: Sequence[Mixture]) -> list[Mixture]:
 
 
 def with_noise(mixture: Mixture, problem: Problem) -> Mixture:
-    """Return the mixture with a uniform component of weight 0.05 over the bounding box of the data."""
-    log_volume = 0.0
-    for d in range(len(problem.data.origin)):
+    """Return the mixture with a uniform component over the bounding box of the data."""
+    sides = np.sqrt(problem.data.variances)  # of a feature that does not vary, or that was never observed
+    for d in range(len(sides)):
         rows = [part.centred[part.observed == d] for part in problem.data.parts if d in part.observed]
         low, high = min((row.min() for row in rows), default=0), max((row.max() for row in rows), default=0)
-        log_volume += float(np.log(high - low if high > low else np.sqrt(problem.data.variances[d])))
-    return replace(mixture, weights=0.95 * mixture.weights, noise_weight=0.05, noise_log_density=-log_volume)
+        sides[d] = high - low if high > low else sides[d]
+    noise_weight = FIRST_NOISE
+    return replace(mixture, weights=(1 - noise_weight) * mixture.weights, noise_weight=noise_weight, noise_sides=sides)
 
 
 def climb(problem: Problem, start: Mixture) -> Fit:
     """Alternate E-steps and M-steps from a start until the objective rises by less than the tolerance."""
+    problem = replace(problem, n_components=start.n_components)
     data, config = problem.data, problem.config
     least_mass = max(DEAD * data.least_weight, 1e-12 * data.total_weight)
     if problem.prior is not None:  # which tells what a component without samples is like
@@ -233,6 +246,7 @@ def climb(problem: Problem, start: Mixture) -> Fit:
             stop = "converged"  # one more M-step, whose likelihood the next turn tells
         alive = step.statistics.mass >= least_mass
         if not alive.any():  # noise explains every sample: there is nothing to estimate a component from
+            stop = "all noise"
             break
         survivors = survivors[alive]
         path = [*path, step.statistics] if alive.all() else []
@@ -257,7 +271,8 @@ def climb(problem: Problem, start: Mixture) -> Fit:
         n_died=start.n_components - mixture.n_components,
         collapsed=collapsed_components(mixture, data),
         survivors=tuple(int(k) + 1 for k in survivors),
-        single_gaussian=log_likelihood_of_one_gaussian(data),
+        single_gaussian=log_likelihood_of_one_gaussian(data, mixture.covariance_type),
+        noise_share=steps[-1].statistics.noise_mass / data.total_weight,
     )
     return Fit(mixture, trace)
 
@@ -269,7 +284,7 @@ def maximize(problem: Problem, statistics: SufficientStatistics, start: Mixture)
         statistics,
         "spherical" if is_k_means else start.covariance_type,
         prior=problem.prior,
-        noise_log_density=start.noise_log_density,
+        noise_sides=start.noise_sides,
         equal_weights=is_k_means,
     )
 
@@ -317,11 +332,12 @@ def evaluate(
     data, is_hard = problem.data, problem.config.method != "em"
     log_prior, kept, given = None, None, None
     if problem.log_prior is not None:
-        log_prior = np.ascontiguousarray(problem.log_prior(responsibilities).T)
-        n_at_start = len(log_prior)
+        n_at_start = problem.n_components
+        log_prior = checked(problem.log_prior(responsibilities), data.n_samples, n_at_start)
+        log_prior = np.ascontiguousarray(log_prior.T)
         if survivors is not None and len(survivors) < len(log_prior):
             log_prior = log_prior[survivors]
-        if mixture.noise_weight > 0:  # what is known of a sample is known whatever the noise
+        if has_noise(mixture):  # what is known of a sample is known whatever the noise
             log_prior = np.vstack([log_prior, np.where(np.isneginf(log_prior).any(axis=0), -np.inf, 0.0)])
         if problem.log_prior.uses_responsibilities:
             kept = np.empty((len(log_prior), data.n_samples))
@@ -361,8 +377,9 @@ def collapsed_components(mixture: Mixture, data: Data) -> tuple[int, ...]:
     return tuple(int(k) + 1 for k in np.flatnonzero(least < COLLAPSED * data.blur))
 
 
-def log_likelihood_of_one_gaussian(data: Data) -> float:
-    """Return the average log-likelihood of the Gaussian with the moments of all data; NaN with missing values."""
+def log_likelihood_of_one_gaussian(data: Data, covariance_type: CovarianceType) -> float:
+    """Return the average log-likelihood of the Gaussian of a family that fits best; NaN with missing values."""
     if not data.is_complete:
         return float("nan")
-    return -0.5 * float(np.linalg.slogdet(2 * np.pi * np.e * data.covariance)[1])
+    covariance = covariances(data.covariance[None], np.ones(1), covariance_type, is_shared=False)[0]
+    return -0.5 * float(np.linalg.slogdet(2 * np.pi * np.e * covariance)[1])

@@ -32,7 +32,7 @@ class Mixture:
     covariances: Floats  # (K, D, D), positive definite, whatever the family
     covariance_type: CovarianceType = "full"
     noise_weight: float = 0.0  # of a uniform component for outliers, label 0; 0 = there is none
-    noise_log_density: float = 0.0  # nats, the same everywhere
+    noise_sides: Floats | None = None  # (D,), of the box that it fills evenly, units of the features; None without it
 
     @property
     def n_components(self) -> int:
@@ -57,11 +57,15 @@ def reorder(mixture: Mixture, order: NDArray[np.intp]) -> Mixture:
 
 def has_noise(mixture: Mixture) -> bool:
     """Return whether outliers have a component of their own."""
-    return mixture.noise_weight > 0
+    return mixture.noise_weight > 0 and mixture.noise_sides is not None
 
 
 def n_parameters(mixture: Mixture) -> int:
-    """Return how many numbers of a mixture are free."""
+    """Return the number of free parameters: weights, means, and covariances of the family.
+
+    K − 1 weights (one more with noise) + K D means + K D (D + 1) / 2, D (D + 1) / 2, K D or K covariances, for "full",
+    "tied", "diag" and "spherical".
+    """
     n_components, n_features = mixture.n_components, mixture.n_features
     n_free: dict[CovarianceType, int] = {
         "full": n_components * n_features * (n_features + 1) // 2,
@@ -69,20 +73,19 @@ def n_parameters(mixture: Mixture) -> int:
         "diag": n_components * n_features,
         "spherical": n_components,
     }
-    return n_free[mixture.covariance_type] + n_components * n_features + n_components - 1
+    n_weights = n_components - 1 + has_noise(mixture)
+    return n_weights + n_components * n_features + n_free[mixture.covariance_type]
 
 
 def marginal(mixture: Mixture, features: NDArray[np.intp]) -> Mixture:
-    """Return the distribution of some of the features, given by their indices (O,) (Bishop 2006, eq. 2.98).
-
-    The density of the noise stays as it is: it is one for all patterns of missing values.
-    """
+    """Return the distribution of some of the features, given by their indices (O,) (Bishop 2006, eq. 2.98)."""
     if len(features) == mixture.n_features:
         return mixture
     return replace(
         mixture,
         means=mixture.means[:, features],
         covariances=mixture.covariances[:, features[:, None], features],
+        noise_sides=None if mixture.noise_sides is None else mixture.noise_sides[features],
     )
 
 
@@ -185,6 +188,6 @@ def log_joint_coefficients(mixture: Mixture, origin: Floats) -> Floats:
     )
     gaussians[:, 1 : 1 + n_features] = linear
     gaussians[:, 1 + n_features :] = precisions[:, rows, columns] * np.where(rows == columns, -0.5, -1.0)
-    if has_noise(mixture):
-        coefficients[-1, 0] = np.log(mixture.noise_weight) + mixture.noise_log_density
+    if has_noise(mixture) and mixture.noise_sides is not None:
+        coefficients[-1, 0] = np.log(mixture.noise_weight) - np.log(mixture.noise_sides).sum()
     return coefficients

@@ -45,6 +45,29 @@ class FixedLogPrior:
         return self.values
 
 
+def checked(values: Floats, n_samples: int, n_components: int) -> Floats:
+    """Return the nats that a log prior gave, (N, K) or (1, K), as they are.
+
+    Raises
+    ------
+    InvalidArgumentError
+        They are of another shape, hold NaN or +∞, or forbid a sample every component.
+    """
+    if values.shape not in ((1, n_components), (n_samples, n_components)):
+        problem = (
+            f"has the shape {values.shape}; give {(n_samples, n_components)}, or {(1, n_components)} for all alike"
+        )
+        raise InvalidArgumentError("log_prior", problem)
+    best = values.max(axis=1)
+    if not (best < np.inf).all():  # NaN is not
+        raise InvalidArgumentError("log_prior", "holds NaN or infinity; give nats, -inf where a component is forbidden")
+    if np.isneginf(best).any():
+        row = int(np.isneginf(best).argmax())
+        which = "every sample all components" if len(values) < n_samples else f"sample {row} (from 0) all components"
+        raise InvalidArgumentError("log_prior", f"forbids {which}; allow at least one, or drop one of the priors")
+    return values
+
+
 def clamp(labels: Labels, component_classes: NDArray[np.intp]) -> FixedLogPrior:
     """Forbid labeled samples all components but those of their class.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segmenter.arrays import Floats
+from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import CovarianceType
 from segmenter.mixture.gaussian import Mixture, inverse_factors
 from segmenter.mixture.statistics import SufficientStatistics
@@ -20,22 +21,55 @@ class NormalInverseWishart:
     """The conjugate prior on the mean and the covariance of every component (Murphy 2012, section 4.6.3).
 
     p(μ, Σ) ∝ |Σ|^−(ν+D+2)/2 exp(−½ tr(Ψ Σ⁻¹) − ½ κ (μ − m)ᵀ Σ⁻¹ (μ − m))
+
+    Its mode is μ = m, Σ = Ψ / (ν + D + 2): that is what a component without samples is best like.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A part is outside its range or of another shape, named as ``prior.scale``.
     """
 
     mean: Floats  # (D,), m
     mean_weight: float  # κ, in samples, at least 0; 0 leaves the means free
-    scale: Floats  # (D, D), Ψ, positive semi-definite; sum of squares, so units of the features squared × samples
+    scale: Floats  # (D, D), Ψ, positive definite; sum of squares, so units of the features squared × samples
     degrees: float  # ν, in samples; above −D − 2
 
+    def __post_init__(self) -> None:
+        """Raise InvalidArgumentError for the first part outside its range."""
+        mean, scale = np.asarray(self.mean, dtype=np.float64), np.asarray(self.scale, dtype=np.float64)
+        if mean.ndim != 1 or not np.isfinite(mean).all():
+            raise InvalidArgumentError("prior.mean", "must be D finite numbers")
+        if not 0 <= self.mean_weight < np.inf:
+            raise InvalidArgumentError("prior.mean_weight", f"is {self.mean_weight}; give a number from 0")
+        if scale.shape != 2 * mean.shape or not np.isfinite(scale).all() or not np.allclose(scale, scale.T):
+            raise InvalidArgumentError("prior.scale", f"must be a symmetric matrix of {len(mean)}×{len(mean)} numbers")
+        if not -len(mean) - 2 < self.degrees < np.inf:
+            raise InvalidArgumentError("prior.degrees", f"is {self.degrees}; give a number above {-len(mean) - 2}")
+        try:
+            inverse_factors(scale[None])
+        except np.linalg.LinAlgError:
+            raise InvalidArgumentError("prior.scale", "must be positive definite") from None
+
     def log_density(self, mixture: Mixture) -> float:
-        """Return the log density of the components of a mixture, up to a constant, in nats, summed over components."""
+        """Return the log density of the components of a mixture, summed over them, less that of the mode; in nats.
+
+        No component counts more than 0. So one that dies, and counts nothing any more, counts as it does at the mode,
+        where its weight of 0 leaves it free to be: the objective does not fall.
+        """
+        count = self.degrees + mixture.n_features + 2
+        mode = inverse_factors(self.scale[None] / count)
         inverse = inverse_factors(mixture.covariances)
-        log_precisions = 2 * np.log(inverse.diagonal(axis1=1, axis2=2)).sum(axis=1)
         deviations = (inverse @ (mixture.means - self.mean)[:, :, None])[:, :, 0]
         trace = np.einsum("kij,jl,kil->k", inverse, self.scale, inverse)
-        count = self.degrees + mixture.n_features + 2
-        terms = count * log_precisions - trace - self.mean_weight * np.square(deviations).sum(axis=1)
-        return 0.5 * float(terms.sum())
+        log_precisions = 2 * (_log_diagonal(inverse) - _log_diagonal(mode))
+        terms = count * (log_precisions + mixture.n_features) - trace
+        return 0.5 * float((terms - self.mean_weight * np.square(deviations).sum(axis=1)).sum())
+
+
+def _log_diagonal(factors: Floats) -> Floats:
+    """Return the log determinant of each of some triangular matrices, (K,)."""
+    return np.asarray(np.log(factors.diagonal(axis1=1, axis2=2)).sum(axis=1))
 
 
 def m_step(
@@ -43,7 +77,7 @@ def m_step(
     covariance_type: CovarianceType,
     *,
     prior: NormalInverseWishart | None = None,
-    noise_log_density: float = 0.0,
+    noise_sides: Floats | None = None,
     equal_weights: bool = False,
 ) -> Mixture:
     """Return the mixture of highest expected log posterior (Bishop 2006, eq. 9.24–9.26; Murphy 2012, section 11.4.2.8).
@@ -54,8 +88,8 @@ def m_step(
         Every component has mass.
     covariance_type : {"full", "tied", "diag", "spherical"}
     prior : NormalInverseWishart, optional
-    noise_log_density : float, nats
-        Of the uniform component, if the statistics hold some noise.
+    noise_sides : ndarray of shape (D,), optional
+        Of the box of the uniform component, if the statistics hold some noise.
     equal_weights : bool
         Make the weights equal, and let all components share their covariance: k-means.
 
@@ -85,7 +119,7 @@ def m_step(
         covariances(scatter, counts, covariance_type, is_shared=equal_weights or covariance_type == "tied"),
         covariance_type,
         noise_weight=statistics.noise_mass / total,
-        noise_log_density=noise_log_density,
+        noise_sides=noise_sides,
     )
 
 

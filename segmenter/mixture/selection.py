@@ -17,7 +17,7 @@ from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.gaussian import Mixture, has_noise
+from segmenter.mixture.gaussian import Mixture, n_parameters
 from segmenter.mixture.posterior import log_joint_blocks, normalize, score_samples
 from segmenter.mixture.start import splits
 
@@ -56,17 +56,6 @@ class SelectionTable:
 
 
 # ---- criteria of one fit -------------------------------------------------------------------------------------------
-
-
-def n_parameters(mixture: Mixture) -> int:
-    """Return the number of free parameters: weights, means, and covariances of the family.
-
-    K − 1 weights (one more with noise) + K D means + K D (D + 1) / 2, D (D + 1) / 2, K D or K covariances, for "full",
-    "tied", "diag" and "spherical".
-    """
-    k, d = mixture.n_components, mixture.n_features
-    covariances = {"full": k * d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": k * d, "spherical": k}
-    return k - 1 + has_noise(mixture) + k * d + covariances[mixture.covariance_type]
 
 
 def bic(found: Fit, total_weight: float) -> float:

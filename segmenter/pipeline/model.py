@@ -106,8 +106,9 @@ def check_mixture(mixture: Mixture, n_features: int) -> None:
         ("means", mixture.means, (n, n_features)),
         ("covariances", mixture.covariances, (n, n_features, n_features)),
         ("noise_weight", np.array(mixture.noise_weight), ()),
-        ("noise_log_density", np.array(mixture.noise_log_density), ()),
     ]
+    if mixture.noise_sides is not None:
+        parts.append(("noise_sides", mixture.noise_sides, (n_features,)))
     for part, array, shape in parts:
         if array.shape != shape:
             raise InvalidArgumentError(part, f"have the shape {array.shape}, which should be {shape}")
@@ -119,6 +120,10 @@ def check_mixture(mixture: Mixture, n_features: int) -> None:
     total = float(mixture.weights.sum()) + mixture.noise_weight
     if not (mixture.weights > 0).all() or mixture.noise_weight < 0 or abs(total - 1) > SUM_TOLERANCE:
         raise InvalidArgumentError("weights", f"are not all positive, or sum to {total:.9g} instead of 1")
+    if mixture.noise_weight > 0 and mixture.noise_sides is None:
+        raise InvalidArgumentError("noise_sides", "are missing, but noise has a weight")
+    if mixture.noise_sides is not None and not (mixture.noise_sides > 0).all():
+        raise InvalidArgumentError("noise_sides", "are not all positive")
     if not are_positive_definite(mixture.covariances):
         raise InvalidArgumentError("covariances", "are not all symmetric and positive definite")
     with np.errstate(all="ignore"):

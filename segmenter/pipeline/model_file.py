@@ -2,11 +2,11 @@
 
 ::
 
-    {"schema": "segmenter-model", "version": 1, "software": "segmenter …",
+    {"schema": "segmenter-model", "version": 2, "software": "segmenter …",
      "recipe": {"n_segments": 4, …},
      "features": ["red", "green", "blue"],
      "mixture": {"covariance_type": "full", "weights": […], "means": [[…], …], "covariances": [[[…], …], …],
-                 "noise_weight": 0.0, "noise_log_density": 0.0},
+                 "noise_weight": 0.0, "noise_sides": null},
      "segments": [{"label": 1, "name": "segment 1", "rgb": [0.1, 0.2, 0.3]}, …]}
 
 Whoever reads one can trust it: a key too few or too many, a value of another type or outside its range is an error.
@@ -40,7 +40,7 @@ from segmenter.pipeline.recipe import recipe_from
 from segmenter.regions.labels import Segmentation
 
 SCHEMA = "segmenter-model"
-VERSION = 1
+VERSION = 2
 """Raised when a key is added or means something else."""
 
 MAX_BYTES = 64_000_000
@@ -133,7 +133,7 @@ def encode_model(model: Model) -> bytes:
             "means": mixture.means.tolist(),
             "covariances": mixture.covariances.tolist(),
             "noise_weight": float(mixture.noise_weight),
-            "noise_log_density": float(mixture.noise_log_density),
+            "noise_sides": None if mixture.noise_sides is None else mixture.noise_sides.tolist(),
         },
         "segments": [
             {"label": label, "name": name, "rgb": list(color)}
@@ -215,8 +215,8 @@ def _model(document: Mapping[str, Any], name: str, digest: str) -> Model:
 
 
 def _mixture(value: Any, n_features: int) -> Mixture:
-    keys = ("covariance_type", "weights", "means", "covariances", "noise_weight", "noise_log_density")
-    covariance_type, weights, means, covariances, noise_weight, noise_log_density = _values(value, "mixture", keys)
+    keys = ("covariance_type", "weights", "means", "covariances", "noise_weight", "noise_sides")
+    covariance_type, weights, means, covariances, noise_weight, noise_sides = _values(value, "mixture", keys)
     n = len(_list(weights, "weights"))
     return Mixture(
         weights=_numbers(weights, (n,), "weights"),
@@ -224,7 +224,7 @@ def _mixture(value: Any, n_features: int) -> Mixture:
         covariances=_numbers(covariances, (n, n_features, n_features), "covariances"),
         covariance_type=_text(covariance_type, "covariance_type"),  # type: ignore[arg-type]  # the model checks it
         noise_weight=_number(noise_weight, "noise_weight"),
-        noise_log_density=_number(noise_log_density, "noise_log_density"),
+        noise_sides=None if noise_sides is None else _numbers(noise_sides, (n_features,), "noise_sides"),
     )
 
 
