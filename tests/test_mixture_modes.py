@@ -24,6 +24,7 @@ from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.log_prior import FixedLogPrior, LogPrior, clamp, combine, soft
 from segmenter.mixture.m_step import NormalInverseWishart
 from segmenter.mixture.posterior import impute, predict, responsibilities, sample, score_samples
+from segmenter.mixture.start import k_means_plus_plus
 from segmenter.mixture.statistics import e_step
 
 every_family = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -339,6 +340,29 @@ def test_a_feature_that_was_never_observed_does_not_keep_noise_from_being_told()
     found = fit(Samples(values, samples.weights), FitConfig(2, noise=True, restarts=8))
     assert np.isfinite(found.trace.objectives).all()
     assert found.mixture.weights.sum() + found.mixture.noise_weight == pytest.approx(1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n_each", [100, 1000])
+def test_outliers_draw_no_seeds_where_there_is_noise(method: Method, n_each: int) -> None:
+    """Seeded by the squared distance alone, every one of these fits had a component on outliers, or between them."""
+    for seed in range(6):
+        samples, _ = blobs(3, 2, n_each=n_each, distance=6.0, seed=seed)
+        far = np.random.default_rng(seed).uniform(-150, 190, (n_each // 10, 2))
+        polluted = Samples(np.vstack([samples.values, far]), np.append(samples.weights, np.ones(len(far))))
+        found = fit(polluted, FitConfig(3, "spherical", method=method, noise=True, seed=seed)).mixture
+        means = found.means[np.argsort(found.means[:, 0])]
+        np.testing.assert_allclose(means, np.outer([6, 12, 18], [1, 1]), atol=0.5)
+
+
+def test_seeds_leave_out_the_part_that_may_be_outliers_but_not_ties() -> None:
+    points = np.append(np.linspace(0, 1, 19), 1e6)[None]
+    cluster = k_means_plus_plus(points, np.ones(20), 2, np.random.default_rng(0), outlying=0.1)
+    assert cluster[-1] == -1
+    assert {0, 1} <= set(cluster.tolist())
+    mostly_alike = np.append(np.zeros(19), 1.0)[None]
+    cluster = k_means_plus_plus(mostly_alike, np.ones(20), 2, np.random.default_rng(0), outlying=0.1)
+    assert sorted(set(cluster.tolist())) == [0, 1]
 
 
 @pytest.mark.parametrize("method", ["hard-em", "k-means"])

@@ -191,7 +191,7 @@ def stand_in(data: Data, config: FitConfig) -> Data | None:
     """Return fewer samples to compare starts on, or None where they would save nothing or hide a component."""
     if not data.is_complete or data.n_samples < MANY_SAMPLES:
         return None
-    if len(data.origin) <= MAX_GRID_FEATURES:
+    if len(data.origin) <= MAX_GRID_FEATURES and not config.noise:  # outliers make a grid coarse
         few = binned(data, SCREENING_BINS)
     else:
         n_drawn = max(DRAWN_SAMPLES, DRAWN_SAMPLES_EACH * config.n_components)

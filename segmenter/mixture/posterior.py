@@ -43,6 +43,11 @@ def log_joint_blocks(mixture: Mixture, values: Floats) -> Iterator[tuple[Any, Fl
 
 
 def _log_joint_blocks(mixture: Mixture, values: Floats) -> Iterator[tuple[slice, Floats]]:
+    """Yield the same for samples without missing values.
+
+    A fit walks over `segmenter.mixture.data.Part` instead: it passes many times, over monomials that are blurred and
+    kept about one origin; here there is one pass, about the mean of the mixture, and nothing to keep.
+    """
     origin = mixture.weights @ mixture.means / mixture.weights.sum()
     coefficients = log_joint_coefficients(mixture, origin)
     n_rows, n_columns = coefficients.shape

@@ -14,6 +14,9 @@ from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.m_step import covariances, m_step
 from segmenter.mixture.statistics import SufficientStatistics
 
+OUTLYING = 0.1
+"""With noise, up to this part of the samples may be outliers, on which no seed should fall."""
+
 
 def draw_start(data: Data, config: FitConfig, generator: np.random.Generator) -> Mixture:
     """Return a starting mixture of the kind that the configuration names."""
@@ -45,7 +48,8 @@ def k_means_plus_plus_start(data: Data, config: FitConfig, generator: np.random.
     """Return the mixture of the clusters around K seeds, each sample in the cluster of its nearest seed."""
     points, weights = points_of(data)
     scaled = points / np.sqrt(data.variances)[:, None]
-    cluster = k_means_plus_plus(scaled, weights, config.n_components, generator)
+    outlying = OUTLYING if config.noise else 0.0
+    cluster = k_means_plus_plus(scaled, weights, config.n_components, generator, outlying=outlying)
     return mixture_of_clusters(data, cluster, config)
 
 
@@ -57,7 +61,7 @@ def mixture_of_clusters(data: Data, cluster: NDArray[np.intp], config: FitConfig
     data : Data
         A missing value counts as the mean of its feature.
     cluster : ndarray of shape (N,), intp
-        0…K−1.
+        0…K−1; −1 = in none.
     config : FitConfig
     """
     if data.is_complete:
@@ -102,7 +106,7 @@ def _split(mixture: Mixture, k: int) -> Mixture:
 
 
 def k_means_plus_plus(
-    points: Floats, weights: Floats, n_clusters: int, generator: np.random.Generator
+    points: Floats, weights: Floats, n_clusters: int, generator: np.random.Generator, *, outlying: float = 0.0
 ) -> NDArray[np.intp]:
     """Return the cluster of each point around seeds drawn by k-means++ (Arthur and Vassilvitskii 2007).
 
@@ -116,27 +120,44 @@ def k_means_plus_plus(
     weights : ndarray of shape (N,), float64
     n_clusters : int
     generator : numpy.random.Generator
+    outlying : float, from 0 to less than 1
+        Samples beyond the squared distance that leaves out this part of the mass count as if they were at it, so that
+        few seeds are drawn among outliers, and no candidate among them wins; in the end they are in no cluster.
 
     Returns
     -------
     ndarray of shape (N,), intp
-        0…K−1; every cluster holds at least its seed, unless fewer points than K can be told apart in float64.
+        0…K−1, −1 for what is outlying; every cluster holds at least its seed, unless fewer points than K can be told apart in float64.
     """
     n_candidates = 2 + int(np.log(n_clusters))
     cluster = np.zeros(points.shape[1], dtype=np.intp)
     seed = draw(weights, generator, 1)[0]
     distances = squared_distances(points, seed)
+    limit = outlying_distance(distances, weights, outlying)
     for k in range(1, n_clusters):
-        mass = weights * distances
+        mass = weights * np.minimum(distances, limit)
         if not mass.any():  # all other points are too near to tell apart
             break
         candidates = [
             np.minimum(squared_distances(points, seed), distances) for seed in draw(mass, generator, n_candidates)
         ]
-        nearest = min(candidates, key=lambda distances: float(weights @ distances))
+        costs = [float(weights @ np.minimum(candidate, limit)) for candidate in candidates]
+        nearest = candidates[int(np.argmin(costs))]
         cluster[nearest < distances] = k
         distances = nearest
+        limit = outlying_distance(distances, weights, outlying)
+    cluster[distances > limit] = -1
     return cluster
+
+
+def outlying_distance(distances: Floats, weights: Floats, outlying: float) -> float:
+    """Return the distance beyond which lies a part of the mass, infinite where there is no such part or it is 0."""
+    if outlying == 0:
+        return float("inf")
+    order = np.argsort(distances)
+    cumulative = np.cumsum(weights[order])
+    limit = float(distances[order[np.searchsorted(cumulative, (1 - outlying) * cumulative[-1])]])
+    return limit if limit > 0 else float("inf")
 
 
 def squared_distances(points: Floats, i: int) -> Floats:
