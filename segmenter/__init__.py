@@ -7,12 +7,20 @@ TYPE_CHECKING = False  # type checkers take it for that of typing, which need no
 if TYPE_CHECKING:
     from typing import Any
 
+    from segmenter.arrays import Samples
     from segmenter.errors import SegmenterError
     from segmenter.io.files import read_labels
-    from segmenter.mixture.em import Fit, FitTrace
+    from segmenter.mixture.config import FitConfig
+    from segmenter.mixture.em import Fit, FitTrace, fit
     from segmenter.mixture.gaussian import Mixture
+    from segmenter.mixture.log_prior import clamp, combine, soft
+    from segmenter.mixture.m_step import NormalInverseWishart
+    from segmenter.mixture.posterior import confidence, impute, predict, responsibilities, sample, score_samples
+    from segmenter.mixture.selection import SelectionTable, aic, bic, choose, icl, selection_table
+    from segmenter.mixture.semi_supervised import ClassFit, fit_clamped, fit_learned, learned_start
     from segmenter.pipeline.model import Model, apply
     from segmenter.pipeline.model_file import load_model, save_model
+    from segmenter.pipeline.posterior_maps import confidence_map, posterior_map
     from segmenter.pipeline.recipe import Recipe
     from segmenter.pipeline.segment import segment
     from segmenter.regions.labels import Segment, Segmentation
@@ -20,36 +28,86 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ClassFit": "segmenter.mixture.semi_supervised",
     "Fit": "segmenter.mixture.em",
+    "FitConfig": "segmenter.mixture.config",
     "FitTrace": "segmenter.mixture.em",
     "Mixture": "segmenter.mixture.gaussian",
     "Model": "segmenter.pipeline.model",
+    "NormalInverseWishart": "segmenter.mixture.m_step",
     "Recipe": "segmenter.pipeline.recipe",
+    "Samples": "segmenter.arrays",
     "Segment": "segmenter.regions.labels",
     "Segmentation": "segmenter.regions.labels",
     "SegmenterError": "segmenter.errors",
+    "SelectionTable": "segmenter.mixture.selection",
+    "aic": "segmenter.mixture.selection",
     "apply": "segmenter.pipeline.model",
+    "bic": "segmenter.mixture.selection",
+    "choose": "segmenter.mixture.selection",
+    "clamp": "segmenter.mixture.log_prior",
+    "combine": "segmenter.mixture.log_prior",
+    "confidence": "segmenter.mixture.posterior",
+    "confidence_map": "segmenter.pipeline.posterior_maps",
+    "fit": "segmenter.mixture.em",
+    "fit_clamped": "segmenter.mixture.semi_supervised",
+    "fit_learned": "segmenter.mixture.semi_supervised",
+    "icl": "segmenter.mixture.selection",
+    "impute": "segmenter.mixture.posterior",
+    "learned_start": "segmenter.mixture.semi_supervised",
     "load_model": "segmenter.pipeline.model_file",
+    "posterior_map": "segmenter.pipeline.posterior_maps",
+    "predict": "segmenter.mixture.posterior",
     "read_labels": "segmenter.io.files",
+    "responsibilities": "segmenter.mixture.posterior",
+    "sample": "segmenter.mixture.posterior",
     "save_model": "segmenter.pipeline.model_file",
+    "score_samples": "segmenter.mixture.posterior",
     "segment": "segmenter.pipeline.segment",
+    "selection_table": "segmenter.mixture.selection",
+    "soft": "segmenter.mixture.log_prior",
 }
 
 __all__ = [
+    "ClassFit",
     "Fit",
+    "FitConfig",
     "FitTrace",
     "Mixture",
     "Model",
+    "NormalInverseWishart",
     "Recipe",
+    "Samples",
     "Segment",
     "Segmentation",
     "SegmenterError",
+    "SelectionTable",
     "__version__",
+    "aic",
     "apply",
+    "bic",
+    "choose",
+    "clamp",
+    "combine",
+    "confidence",
+    "confidence_map",
+    "fit",
+    "fit_clamped",
+    "fit_learned",
+    "icl",
+    "impute",
+    "learned_start",
     "load_model",
+    "posterior_map",
+    "predict",
     "read_labels",
+    "responsibilities",
+    "sample",
     "save_model",
+    "score_samples",
     "segment",
+    "selection_table",
+    "soft",
 ]
 
 

@@ -5,11 +5,13 @@ Shape letters: H×W pixels (row 0 is the top), N samples, K components or segmen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from segmenter.errors import InvalidArgumentError
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -23,7 +25,38 @@ class Samples:
     """Weighted points, the only thing that the mixture layer sees.
 
     A sample of weight w counts as w samples of weight 1 at the same place: pixels of one color are one sample.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The values are no table of finite numbers, NaN where missing, or the weights are not positive, one a sample.
     """
 
-    values: Floats  # (N, D)
-    weights: Floats  # (N,), in pixels (or rows of a table); positive
+    values: Floats  # (N, D), NaN where missing
+    weights: Floats = field(default_factory=lambda: np.ones(1))  # (N,), in pixels or rows, positive; or (1,) for all
+
+    def __post_init__(self) -> None:
+        """Check what enters, once."""
+        values = numbers("values", self.values)
+        if values.ndim != 2 or 0 in values.shape:
+            raise InvalidArgumentError("values", f"have the shape {values.shape}; give (N, D), a row for each sample")
+        if np.isinf(values).any():
+            raise InvalidArgumentError("values", "hold infinity; leave these samples out, or give NaN for missing")
+        weights = numbers("weights", self.weights)
+        if weights.shape not in ((1,), values.shape[:1]):
+            raise InvalidArgumentError("weights", f"have the shape {weights.shape}; give one for each of {len(values)}")
+        if not ((weights > 0) & (weights < np.inf)).all():
+            raise InvalidArgumentError("weights", "are not all positive and finite; leave out samples of no weight")
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "weights", np.repeat(weights, len(values) // len(weights)))
+
+
+def numbers(argument: str, value: ArrayLike) -> Floats:
+    """Return an array of float64; InvalidArgumentError by the name of the argument where it holds anything else."""
+    try:
+        given = np.asarray(value)
+        if given.dtype.kind in "biuf":
+            return np.asarray(given, dtype=np.float64)
+    except ValueError:  # rows of unequal length
+        pass
+    raise InvalidArgumentError(argument, "hold what is no number; give an array of numbers")

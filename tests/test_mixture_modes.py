@@ -117,6 +117,18 @@ def test_k_means_is_that_of_scikit_learn_from_the_same_seeds() -> None:
     np.testing.assert_array_equal(predict(found, samples.values) - 1, theirs.labels_)
 
 
+def test_k_means_takes_from_a_given_start_its_means_alone() -> None:
+    """Also where weights and covariances are unlike: they are no part of its model, and the objective never falls."""
+    samples, _ = blobs(3, 2, distance=2.0)
+    start = some_mixture(3, 2)
+    start = replace(start, means=samples.values[:3])
+    plain = replace(start, weights=np.full(3, 1 / 3), covariances=np.tile(np.eye(2), (3, 1, 1)))
+    config = FitConfig(3, method="k-means", tolerance=1e-9)
+    found = fit(samples, config, start)
+    assert np.diff(found.trace.objectives).min() >= -1e-9
+    np.testing.assert_allclose(found.mixture.means, fit(samples, config, plain).mixture.means)
+
+
 def test_methods_differ_where_clusters_overlap() -> None:
     samples, _ = blobs(2, 2, distance=1.5)
     means = [fit(samples, FitConfig(2, method=method, tolerance=1e-8)).mixture.covariances for method in METHODS]

@@ -48,23 +48,20 @@ def numbered_classes(y: ArrayLike, values: Floats, n_components: int) -> tuple[N
     return classes, labels
 
 
-def present(samples: Samples, labels: Labels | None) -> tuple[Samples, Labels | None]:
+def present(values: Floats, weights: Floats, labels: Labels | None) -> tuple[Samples, Labels | None]:
     """Return the samples that weigh something, and their labels."""
-    is_present = samples.weights > 0
+    is_present = weights > 0
     if is_present.all():
-        return samples, labels
-    return (
-        Samples(samples.values[is_present], samples.weights[is_present]),
-        None if labels is None else labels[is_present],
-    )
+        return Samples(values, weights), labels
+    return Samples(values[is_present], weights[is_present]), None if labels is None else labels[is_present]
 
 
-def distinct(samples: Samples, labels: Labels | None) -> tuple[Samples, Labels | None]:
+def distinct(values: Floats, weights: Floats, labels: Labels | None) -> tuple[Samples, Labels | None]:
     """Return the distinct samples that weigh something, ascending, with their summed weights, and their labels.
 
     So a start that is drawn does not depend on the order of the rows, nor on whether they are repeated or weighted.
     """
-    samples, labels = present(samples, labels)
+    samples, labels = present(values, weights, labels)
     columns = [samples.values[:, d] for d in range(samples.values.shape[1])] + ([] if labels is None else [labels])
     order = np.argsort(columns[0], kind="stable")
     if has_ties(columns[0][order]):
@@ -74,9 +71,9 @@ def distinct(samples: Samples, labels: Labels | None) -> tuple[Samples, Labels |
     for column in columns:
         before, after = column[order[:-1]], column[order[1:]]
         is_first[1:] |= (before != after) & ~(np.isnan(before) & np.isnan(after))
-    weights = np.add.reduceat(samples.weights[order], np.flatnonzero(is_first))
+    summed = np.add.reduceat(samples.weights[order], np.flatnonzero(is_first))
     chosen = order[is_first]
-    return Samples(samples.values[chosen], weights), None if labels is None else labels[chosen]
+    return Samples(samples.values[chosen], summed), None if labels is None else labels[chosen]
 
 
 def has_ties(ascending: NDArray[Any]) -> bool:

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from threadpoolctl import threadpool_limits
 
-from segmenter.arrays import Floats, Samples
+from segmenter.arrays import Floats
 from segmenter.errors import InvalidArgumentError
 from segmenter.estimators.checks import checked_start, checked_weights, distinct, numbered_classes, present
 from segmenter.estimators.families import from_matrices, inverses, shape_of, to_matrices
@@ -174,7 +174,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         stands_for = None if classes is None else self._numbered_component_classes(classes)
         given = self._given(values.shape[1])
         is_warm = self.warm_start and hasattr(self, "mixture_")
-        samples, labels = (present if is_warm or given.is_complete else distinct)(Samples(values, weights), labels)
+        samples, labels = (present if is_warm or given.is_complete else distinct)(values, weights, labels)
         with threadpool_limits(1, user_api="blas"):  # small products; and the bits must not depend on the cores
             if is_warm:
                 self._check_fits_to_previous(config, values.shape[1])

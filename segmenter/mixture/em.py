@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Samples
+from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.acceleration import leap
-from segmenter.mixture.config import CovarianceType, FitConfig
+from segmenter.mixture.checks import check_start
+from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import Data, binned, data_of, drawn
 from segmenter.mixture.gaussian import Mixture, has_noise, inverse_factors, reorder
 from segmenter.mixture.log_prior import LogPrior, checked
-from segmenter.mixture.m_step import NormalInverseWishart, covariances, m_step
-from segmenter.mixture.start import draw_start
+from segmenter.mixture.m_step import NormalInverseWishart, m_step
+from segmenter.mixture.start import as_k_means, draw_start
 from segmenter.mixture.statistics import SufficientStatistics, e_step
+from segmenter.mixture.verdict import collapsed_components, log_likelihood_of_one_gaussian
 
 Stop: TypeAlias = Literal["converged", "iteration limit", "all noise"]
 Verdict: TypeAlias = Literal["converged", "iteration limit", "all noise", "degenerate", "suspicious"]
@@ -54,9 +57,6 @@ FIRST_NOISE = 0.05
 
 ALL_NOISE = 0.99
 """Where noise takes this part of the samples, it has left nothing that components could be told from."""
-
-COLLAPSED = 4.0
-"""A component has collapsed where some variance is below this multiple of the blur of the data."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,11 +156,24 @@ def fit(
     Returns
     -------
     Fit
+
+    Raises
+    ------
+    InvalidArgumentError
+        There are fewer samples than components to draw, or a start or a prior of other features, or a log prior that is
+        none.
     """
+    n_samples, n_features = samples.values.shape
+    if prior is not None and len(prior.mean) != n_features:
+        raise InvalidArgumentError("prior", f"is of {len(prior.mean)} features, but the samples have {n_features}")
+    if start is not None:
+        check_start(start, n_features)
+    elif n_samples < config.n_components:
+        raise InvalidArgumentError("n_components", f"is {config.n_components}, but there are {n_samples} samples")
     data = data_of(samples, config.covariance_floor)
     problem = Problem(data, config, log_prior, prior)
     if start is not None:
-        return climb(problem, start)
+        return climb(problem, as_k_means(start) if config.method == "k-means" else start)
     screen = None if log_prior is not None else stand_in(data, config)
     ground = problem if screen is None else replace(problem, data=screen)
     runs = []
@@ -361,25 +374,3 @@ def blur_cost(mixture: Mixture, statistics: SufficientStatistics, data: Data) ->
     inverse = inverse_factors(mixture.covariances)
     traces = np.einsum("kij,j->k", inverse * inverse, data.variances)
     return 0.5 * data.blur * float(statistics.mass @ traces) / statistics.total_weight
-
-
-def collapsed_components(mixture: Mixture, data: Data) -> tuple[int, ...]:
-    """Return the components, 1…K, that have no spread but the blur in some direction that the data spreads in."""
-    blurs = data.variances
-    if mixture.covariance_type == "spherical":
-        blurs = np.full_like(blurs, blurs.mean())
-    unit = np.sqrt(np.outer(blurs, blurs))
-    spreads, directions = np.linalg.eigh(data.covariance / unit)
-    real = directions[:, spreads > 2 * COLLAPSED * data.blur]
-    if real.shape[1] == 0:
-        return ()
-    least = np.linalg.eigvalsh(real.T @ (mixture.covariances / unit) @ real)[:, 0]
-    return tuple(int(k) + 1 for k in np.flatnonzero(least < COLLAPSED * data.blur))
-
-
-def log_likelihood_of_one_gaussian(data: Data, covariance_type: CovarianceType) -> float:
-    """Return the average log-likelihood of the Gaussian of a family that fits best; NaN with missing values."""
-    if not data.is_complete:
-        return float("nan")
-    covariance = covariances(data.covariance[None], np.ones(1), covariance_type, is_shared=False)[0]
-    return -0.5 * float(np.linalg.slogdet(2 * np.pi * np.e * covariance)[1])

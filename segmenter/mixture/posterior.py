@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Labels, Samples
+from segmenter.mixture.checks import checked_values
 from segmenter.mixture.data import patterns
 from segmenter.mixture.gaussian import (
     Mixture,
@@ -31,7 +32,13 @@ def log_joint_blocks(mixture: Mixture, values: Floats) -> Iterator[tuple[Any, Fl
     ----------
     mixture : Mixture
     values : ndarray of shape (N, D)
+
+    Raises
+    ------
+    InvalidArgumentError
+        The values are of other features than the mixture, hold infinity, or are no numbers.
     """
+    values = checked_values(mixture, values)
     seen = ~np.isnan(values)
     if seen.all():
         yield from _log_joint_blocks(mixture, values)
@@ -178,6 +185,7 @@ def impute(mixture: Mixture, values: Floats) -> Floats:
     ndarray of shape (N, D), float64
         Without NaN; observed values are as they were.
     """
+    values = checked_values(mixture, values)
     filled = values.copy()
     share = responsibilities(mixture, values)
     for pattern, rows in patterns(~np.isnan(values)):

@@ -80,6 +80,18 @@ def mixture_of_clusters(data: Data, cluster: NDArray[np.intp], config: FitConfig
     return m_step(statistics.only(statistics.mass > 0), config.family, equal_weights=is_k_means)
 
 
+def as_k_means(mixture: Mixture) -> Mixture:
+    """Return the mixture that k-means takes another one for: equal weights, and one spherical covariance for all."""
+    n_components, n_features = mixture.n_components, mixture.n_features
+    variance = mixture.covariances.diagonal(axis1=1, axis2=2).mean()
+    return replace(
+        mixture,
+        weights=np.full(n_components, mixture.weights.mean()),
+        covariances=np.tile(variance * np.eye(n_features), (n_components, 1, 1)),
+        covariance_type="spherical",
+    )
+
+
 def splits(mixture: Mixture) -> list[Mixture]:
     """Return K mixtures of K + 1 components: in each, one component is halved across its longest axis.
 
@@ -127,7 +139,8 @@ def k_means_plus_plus(
     Returns
     -------
     ndarray of shape (N,), intp
-        0…K−1, −1 for what is outlying; every cluster holds at least its seed, unless fewer points than K can be told apart in float64.
+        0…K−1, −1 for what is outlying; every cluster holds at least its seed, unless fewer points than K can be told
+        apart in float64.
     """
     n_candidates = 2 + int(np.log(n_clusters))
     cluster = np.zeros(points.shape[1], dtype=np.intp)

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from segmenter.arrays import Floats
 from segmenter.errors import GrayModelError, InvalidArgumentError
 from segmenter.features.color import CHANNELS, GRAY_CHANNEL, color_features
 from segmenter.features.distinct import distinct_colors
 from segmenter.io.photo import MAX_PIXELS, Photo
-from segmenter.mixture.config import COVARIANCE_TYPES
+from segmenter.mixture.checks import check_parts
 from segmenter.mixture.gaussian import Mixture, log_joint_coefficients
 from segmenter.mixture.posterior import predict
 from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe, recipe_from
@@ -26,12 +25,6 @@ from segmenter.regions.labels import Segmentation
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-SUM_TOLERANCE = 1e-9
-"""How far from 1 the sum of the weights may be, by rounding."""
-
-ASYMMETRY = 1e-9
-"""How far from symmetric a covariance may be, by rounding, relative to its variances."""
 
 LARGEST_COEFFICIENT = 1e100
 """Of a log density, in nats; beyond, arithmetic on features could overflow."""
@@ -97,56 +90,14 @@ class Model:
 
 
 def check_mixture(mixture: Mixture, n_features: int) -> None:
-    """Raise InvalidArgumentError unless the parts of a mixture are legal, fit together and can be computed with."""
-    n = len(mixture.weights)
-    if not 1 <= n <= MAX_SEGMENTS:
-        raise InvalidArgumentError("weights", f"are {n}; a model has 1 to {MAX_SEGMENTS} segments")
-    parts: list[tuple[str, Any, tuple[int, ...]]] = [
-        ("weights", mixture.weights, (n,)),
-        ("means", mixture.means, (n, n_features)),
-        ("covariances", mixture.covariances, (n, n_features, n_features)),
-        ("noise_weight", np.array(mixture.noise_weight), ()),
-    ]
-    if mixture.noise_sides is not None:
-        parts.append(("noise_sides", mixture.noise_sides, (n_features,)))
-    for part, array, shape in parts:
-        if array.shape != shape:
-            raise InvalidArgumentError(part, f"have the shape {array.shape}, which should be {shape}")
-        if not np.isfinite(array).all():
-            raise InvalidArgumentError(part, "holds NaN or infinity")
-    if mixture.covariance_type not in COVARIANCE_TYPES:
-        told = ", ".join(COVARIANCE_TYPES)
-        raise InvalidArgumentError("covariance_type", f"is {mixture.covariance_type!r}, which is none of {told}")
-    total = float(mixture.weights.sum()) + mixture.noise_weight
-    if not (mixture.weights > 0).all() or mixture.noise_weight < 0 or abs(total - 1) > SUM_TOLERANCE:
-        raise InvalidArgumentError("weights", f"are not all positive, or sum to {total:.9g} instead of 1")
-    if mixture.noise_weight > 0 and mixture.noise_sides is None:
-        raise InvalidArgumentError("noise_sides", "are missing, but noise has a weight")
-    if mixture.noise_sides is not None and not (mixture.noise_sides > 0).all():
-        raise InvalidArgumentError("noise_sides", "are not all positive")
-    if not are_positive_definite(mixture.covariances):
-        raise InvalidArgumentError("covariances", "are not all symmetric and positive definite")
+    """Raise InvalidArgumentError unless a mixture is legal, of at most 65,535 segments, and can be computed with."""
+    check_parts(mixture, n_features)
+    if mixture.n_components > MAX_SEGMENTS:
+        raise InvalidArgumentError("weights", f"are {mixture.n_components}; a model has 1 to {MAX_SEGMENTS} segments")
     with np.errstate(all="ignore"):
         coefficients = np.abs(log_joint_coefficients(mixture, mixture.weights @ mixture.means))
     if not (coefficients < LARGEST_COEFFICIENT).all():
         raise InvalidArgumentError("means and covariances", "are too far from 1 to compute with")
-
-
-def are_positive_definite(covariances: Floats) -> bool:
-    """Return whether all covariances (K, D, D) are symmetric, up to rounding, and positive definite."""
-    variances = covariances.diagonal(axis1=1, axis2=2)
-    if not (variances > 0).all():
-        return False
-    deviations = np.sqrt(variances)
-    with np.errstate(over="ignore", under="ignore"):
-        bound = ASYMMETRY * deviations[:, :, None] * deviations[:, None, :]
-        if not (np.abs(covariances - covariances.transpose(0, 2, 1)) <= bound).all():
-            return False
-        try:
-            np.linalg.cholesky(covariances)
-        except np.linalg.LinAlgError:
-            return False
-    return True
 
 
 def model_of(found: Segmentation, label_names: Sequence[str] | None = None) -> Model:

@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bytes
+from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import color_features
 from segmenter.features.distinct import distinct_colors
-from segmenter.io.photo import Photo
+from segmenter.io.photo import MAX_PIXELS, Photo
 from segmenter.mixture.posterior import confidence, predict, responsibilities
+from segmenter.pipeline.segment import photo_of
 from segmenter.regions.labels import Segmentation
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
-def posterior_map(photo: Photo, found: Segmentation) -> NDArray[np.float32]:
+
+def posterior_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segmentation) -> NDArray[np.float32]:
     """Return the posterior probability of each segment at each pixel (Bishop 2006, eq. 9.23).
 
     Parameters
     ----------
-    photo : Photo
+    image : path, Pillow image, ndarray or Photo
+        As for `segmenter.segment`.
     found : Segmentation
-        Of this photo.
+        Of this image, by `segmenter.segment` or `segmenter.apply`.
 
     Returns
     -------
     ndarray of shape (H, W, K), float32
         Sums to 1 over the segments, of which the one of the label is the largest; 0 for pixels that take no part.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The image is of another size than the segmentation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import segmenter
+    >>> image = np.zeros((4, 6, 3), np.uint8)
+    >>> image[:, 3:] = 200
+    >>> segmenter.posterior_map(image, segmenter.segment(image, 2))[0, :, 1]
+    array([0., 0., 0., 1., 1., 1.], dtype=float32)
     """
+    photo = photo_for(image, found)
     distinct = distinct_colors(photo.pixels, photo.mask)
     features = color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
     posteriors = np.zeros((len(distinct.colors) + 1, found.n_labels), dtype=np.float32)
@@ -37,6 +61,16 @@ def posterior_map(photo: Photo, found: Segmentation) -> NDArray[np.float32]:
     break_ties(posteriors[1:], labels)
     colors = np.arange(1, len(posteriors), dtype=np.uint32)
     return np.asarray(posteriors[distinct.spread(colors)])
+
+
+def photo_for(image: str | Path | Image | NDArray[Any] | Photo, found: Segmentation) -> Photo:
+    """Return an image as the photo that was segmented; InvalidArgumentError if it is of another size."""
+    photo = photo_of(image, MAX_PIXELS)
+    if photo.pixels.shape[:2] != found.labels.shape:
+        (height, width), (rows, columns) = photo.pixels.shape[:2], found.labels.shape
+        problem = f"has {width}×{height} pixels, but the segmentation {columns}×{rows}; give the image that it is of"
+        raise InvalidArgumentError("image", problem)
+    return photo
 
 
 def break_ties(posteriors: NDArray[np.float32], labels: NDArray[np.int32]) -> None:
@@ -53,20 +87,27 @@ def break_ties(posteriors: NDArray[np.float32], labels: NDArray[np.int32]) -> No
     posteriors[rows, winners] = np.nextafter(posteriors[rows].max(axis=1), np.float32(2))
 
 
-def confidence_map(photo: Photo, found: Segmentation) -> Bytes:
+def confidence_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segmentation) -> Bytes:
     """Return the posterior probability of the label of each pixel, in 255ths.
 
     Parameters
     ----------
-    photo : Photo
+    image : path, Pillow image, ndarray or Photo
+        As for `segmenter.segment`.
     found : Segmentation
-        Of this photo.
+        Of this image, by `segmenter.segment` or `segmenter.apply`.
 
     Returns
     -------
     ndarray of shape (H, W), uint8
         1 to 255; 0 where there is no label.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The image is of another size than the segmentation.
     """
+    photo = photo_for(image, found)
     distinct = distinct_colors(photo.pixels, photo.mask)
     features = color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
     with threadpool_limits(1, user_api="blas"):

@@ -108,8 +108,10 @@ def segment(
     return segment_photo(photo_of(image, max_pixels), recipe)
 
 
-def photo_of(image: str | Path | Image | NDArray[Any], max_pixels: int) -> Photo:
+def photo_of(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int) -> Photo:
     """Return as a photo whatever a caller gives as an image."""
+    if isinstance(image, Photo):
+        return image
     if isinstance(image, str | Path):
         return read_photo(Path(image), max_pixels=max_pixels)
     if isinstance(image, np.ndarray):
