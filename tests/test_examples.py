@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from sklearn.mixture import GaussianMixture
 
 from segmenter.arrays import Floats, Samples
+from segmenter.features.distinct import distinct_colors
+from segmenter.io.photo import read_photo
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import fit
 from segmenter.mixture.gaussian import Mixture, reorder
 from segmenter.mixture.posterior import order_by, predict, sample
+from segmenter.mixture.semi_supervised import fit_learned, learned_start
 from segmenter.mixture.statistics import exponentiate
+
+COFFEE = Path(__file__).parent.parent / "images" / "coffee.png"
 
 N_SAMPLES, N_SEEDS = 600, 100
 
@@ -50,6 +58,52 @@ def test_em_recovers_the_truth_over_a_hundred_seeds(truth: Mixture) -> None:
     assert (np.max(mean_errors, axis=(1, 2)) < 4).sum() >= 0.97 * N_SEEDS
     assert (np.max(weight_errors, axis=1) < 4).sum() >= 0.97 * N_SEEDS
     assert np.mean(agreements) > 0.97
+
+
+def test_from_the_start_that_labels_give_em_comes_where_scikit_learn_does() -> None:
+    """Two kinds of customers, two features in standard units, of which one in eleven is labeled."""
+    kinds = Mixture(np.array([0.4, 0.6]), np.array([[-1.0, -1.0], [1.0, 1.0]]), np.tile(0.35 * np.eye(2), (2, 1, 1)))
+    values, truth = sample(kinds, 1100, np.random.default_rng(0))
+    labels = np.where(np.arange(1100) < 100, truth, 0).astype(np.int32)
+    config = FitConfig(2, tolerance=1e-2, covariance_floor=1e-12)
+    start, _ = learned_start(values, labels, config)
+    unlabeled = values[labels == 0]
+    ours = fit_learned(values, labels, config).fit
+    theirs = GaussianMixture(
+        2,
+        tol=1e-2,
+        reg_covar=0,
+        weights_init=start.weights,
+        means_init=start.means,
+        precisions_init=np.linalg.inv(start.covariances),
+    ).fit(unlabeled)
+    assert ours.trace.n_iterations == theirs.n_iter_
+    np.testing.assert_allclose(ours.mixture.means, theirs.means_, rtol=1e-6)
+    np.testing.assert_array_equal(predict(ours.mixture, unlabeled), theirs.predict(unlabeled) + 1)
+    assert (predict(ours.mixture, unlabeled) == truth[labels == 0]).mean() > 0.98
+
+
+def test_the_fit_of_a_photo_is_that_of_scikit_learn_on_all_its_pixels() -> None:
+    """Ours on distinct colors with counts, theirs on every pixel."""
+    pixels = read_photo(COFFEE).pixels[::6, ::6]
+    distinct = distinct_colors(np.ascontiguousarray(pixels), None)
+    samples = Samples(distinct.colors / 255.0, distinct.counts)
+    start = fit(samples, FitConfig(3, restarts=1, max_iterations=2)).mixture
+    ours = fit(samples, FitConfig(3, tolerance=1e-5, covariance_floor=1e-12), start)
+    everything = pixels.reshape(-1, 3) / 255.0
+    theirs = GaussianMixture(
+        3,
+        tol=1e-5,
+        reg_covar=0,
+        max_iter=500,
+        weights_init=start.weights,
+        means_init=start.means,
+        precisions_init=np.linalg.inv(start.covariances),
+    ).fit(everything)
+    assert len(distinct.colors) < len(everything)
+    assert ours.trace.n_iterations == theirs.n_iter_ > 5
+    assert ours.trace.log_likelihoods[-1] == pytest.approx(theirs.score(everything), abs=1e-8)
+    np.testing.assert_array_equal(predict(ours.mixture, everything), theirs.predict(everything) + 1)
 
 
 def test_two_coins_of_unknown_bias() -> None:

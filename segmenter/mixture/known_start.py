@@ -1,4 +1,11 @@
-"""Starting mixtures of which something is known: some of the parameters, or the classes of some samples."""
+"""Starting mixtures of which something is known: some of the parameters, or the classes of some samples.
+
+Labels give means here, by k-means++ within each class, and nothing else. `segmenter.mixture.semi_supervised` has
+another start of labels, which is one mixture fitted to each class: the published closed form, of weights, means and
+covariances. It needs as many labeled samples as a covariance takes, and is one start, however often it is made. This
+one does with a single sample for a class of several components, borrows unlabeled ones, and is drawn anew at each
+restart, beside weights, means or covariances that are given: what scikit-learn's callers expect of ``y`` and `n_init`.
+"""
 
 from __future__ import annotations
 

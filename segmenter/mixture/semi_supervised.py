@@ -3,7 +3,8 @@
 Two ways, and one start for both. *Learned start*: weights, means and covariances of the labeled samples in closed form,
 then EM on the unlabeled ones, which are free to move away from it. *Clamped*: labeled and unlabeled samples together;
 the labeled ones weigh λ each, and only the components of their class may answer for them. The loop of EM knows of
-neither: the first is a starting mixture, the second a log prior and weights.
+neither: the first is a starting mixture, the second a log prior and weights. Where labels are too few for that, see
+`segmenter.mixture.known_start`.
 """
 
 from __future__ import annotations
