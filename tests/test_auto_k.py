@@ -105,7 +105,7 @@ def test_local_means_are_those_of_a_plain_computation(dtype: Any, mask: bool, mo
             for c in np.clip(np.arange(j - 2, j + 3), 0, 9)
         ]
         inside = [level for level, is_seen in window if is_seen]
-        assert abs(int(found[i, j, 0]) - (257 * np.mean(inside) if inside else 0)) <= 1
+        assert abs(int(found[i, j, 0]) - (257 * float(np.mean(inside)) if inside else 0)) <= 1
 
 
 @pytest.mark.parametrize("k", [2, 4, 6])
