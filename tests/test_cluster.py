@@ -72,10 +72,11 @@ def one_line(result: subprocess.CompletedProcess[str]) -> str:
 # ---- what is found -------------------------------------------------------------------------------------------------
 
 
-def test_a_table_gives_four_files_and_one_line(table: Path, tmp_path: Path) -> None:
+def test_a_table_gives_four_files_and_says_why(table: Path, tmp_path: Path) -> None:
     result = run(table, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (0, "")
-    (line,) = result.stderr.splitlines()
+    line, why = result.stderr.splitlines()
+    assert why == "  why: rows count as independent samples, for which BIC was right most often"
     assert "t.csv: 3 clusters" in line
     assert "by BIC of 1,500 rows" in line
     assert sorted(path.name for path in (tmp_path / "outputs").iterdir()) == [f"t.{kind}" for kind in OUTPUTS]
@@ -365,3 +366,45 @@ def test_a_hundred_thousand_rows_of_five_columns(tmp_path: Path) -> None:
     assert run("t.csv", "-k", "3", "--dpi", "80", cwd=tmp_path).returncode == 0
     labels = np.array([int(row["label"]) for row in rows_of(tmp_path)])
     assert (labels == part + 1).all()
+
+
+# ---- standard input ------------------------------------------------------------------------------------------------
+
+
+def piped(content: bytes, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command on what comes from a pipe."""
+    words = [str(Path(sys.executable).with_name("segmenter")), "cluster", "-", *options]
+    result = subprocess.run(words, cwd=cwd, capture_output=True, timeout=60, input=content)
+    return subprocess.CompletedProcess(words, result.returncode, result.stdout.decode(), result.stderr.decode())
+
+
+def test_a_table_from_standard_input_is_as_from_a_file(table: Path, tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + table.read_bytes().replace(b"\n", b"\r\n")
+    (tmp_path / "stdin.csv").write_bytes(content)
+    assert piped(content, "-k", "3", "-o", "piped", cwd=tmp_path).returncode == 0
+    assert run("stdin.csv", "-k", "3", "-o", "read", cwd=tmp_path).returncode == 0
+    names = sorted(path.name for path in (tmp_path / "piped").iterdir())
+    assert names == ["stdin.clusters.png", "stdin.labels.csv", "stdin.likelihood.png", "stdin.model.json"]
+    labels = "stdin.labels.csv"
+    assert (tmp_path / "piped" / labels).read_bytes() == (tmp_path / "read" / labels).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "stdin: is empty"),
+        (b"\0" * 200, "stdin: is no text in UTF-8"),
+        (b"x\n1\n\xff\n", "stdin: is no text in UTF-8"),
+        (b"x\n1\nno\n2\n3\n", "stdin: line 3, column 'x'"),
+    ],
+)
+def test_bad_standard_input_costs_one_line(content: bytes, words: str, tmp_path: Path) -> None:
+    result = piped(content, cwd=tmp_path)
+    assert result.returncode == 1
+    assert words in one_line(result)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_folder_in_the_place_of_an_output_is_told_before_any_work(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "outputs" / "t.model.json").mkdir(parents=True)
+    assert "t.model.json: cannot be written (is a folder)" in one_line(run(table, "--overwrite", cwd=tmp_path))

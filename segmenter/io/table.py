@@ -18,6 +18,7 @@ import numpy as np
 
 from segmenter.arrays import Floats
 from segmenter.errors import DuplicateColumnError, NotANumberError, NotATableError, TextColumnError
+from segmenter.io.opening import open_regular
 from segmenter.io.records import MISSING, Chunk, Layout, chunks, is_number, number, open_text
 
 MAX_SHOWN: Final = 40
@@ -65,7 +66,7 @@ def read_table(layout: Layout, columns: Sequence[str] | None = None, *, without:
             raise DuplicateColumnError("--columns", column)
     places = [layout.place(column) for column in columns]
     parts: list[Floats] = []
-    with open_text(layout.path) as file:
+    with open_text(layout.path, layout.content) as file:
         for chunk in islice(chunks(file, layout), 1, None):
             values = numbers(chunk, layout, places)
             if values is None or np.isinf(values).any():
@@ -81,9 +82,15 @@ def read_table(layout: Layout, columns: Sequence[str] | None = None, *, without:
         full = ",".join(column for column, is_empty in zip(columns, empty, strict=True) if not is_empty)
         advice = f"leave it out: --columns {full}" if full else "give a table with at least one numeric column"
         raise NotATableError(layout.name, f"column {first!r} holds no value; {advice}")
-    with layout.path.open("rb") as binary:
-        digest = hashlib.file_digest(binary, "sha256").hexdigest()
-    return Table(layout, tuple(columns), table, digest)
+    return Table(layout, tuple(columns), table, digest_of(layout))
+
+
+def digest_of(layout: Layout) -> str:
+    """Return the SHA-256 of a table, hexadecimal."""
+    if layout.content is not None:
+        return hashlib.sha256(layout.content).hexdigest()
+    with open_regular(layout.path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
 
 
 def numbers(chunk: Chunk, layout: Layout, places: Sequence[int]) -> Floats | None:
@@ -172,7 +179,7 @@ def read_texts(layout: Layout, column: str) -> tuple[list[str], list[int]]:
     place = layout.place(column)
     texts: list[str] = []
     ends: list[int] = []
-    with open_text(layout.path) as file:
+    with open_text(layout.path, layout.content) as file:
         for chunk in islice(chunks(file, layout), 1, None):
             texts += [row[place].strip() for row in chunk.rows(layout.delimiter)]
             ends += chunk.ends
@@ -204,7 +211,7 @@ def lengthened(
     """
     parts = []
     n_done = -1  # the header comes first
-    with open_text(layout.path) as file:
+    with open_text(layout.path, layout.content) as file:
         bom = b"\xef\xbb\xbf" if file.buffer.tell() == 3 else b""
         for chunk in chunks(file, layout):
             added: Sequence[Sequence[str]] = (
