@@ -11,11 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
-from segmenter.arrays import Floats
+from segmenter.arrays import Floats, Samples
+from segmenter.mixture.config import FitConfig
+from segmenter.mixture.em import fit
 from segmenter.mixture.gaussian import Mixture
-from segmenter.mixture.posterior import responsibilities
+from segmenter.mixture.posterior import predict, responsibilities
+from segmenter.render.plots import clusters_figure, likelihood_figure
 
 OUTPUTS = ("clusters.png", "labels.csv", "likelihood.png", "model.json")
 MEANS = np.array([[0.0, 0.0], [6.0, 1.0], [2.0, 7.0]])
@@ -226,6 +231,56 @@ def test_figures_in_other_formats(figure_format: str, table: Path, tmp_path: Pat
     for kind in ("likelihood", "clusters"):
         content = (tmp_path / "outputs" / f"t.{kind}.{figure_format}").read_bytes()
         assert content.startswith(b"%PDF" if figure_format == "pdf" else b"<?xml")
+
+
+@pytest.mark.parametrize("n_columns", [1, 2, 3])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e7])
+def test_powers_of_ten_and_names_of_clusters_stand_in_the_figure(n_columns: int, scale: float) -> None:
+    generator = np.random.default_rng(0)
+    values = scale * np.concatenate([generator.standard_normal((60, n_columns)) + shift for shift in (0, 8)])
+    found = fit(Samples(values, np.ones(120)), FitConfig(2))
+    columns = ["$a", "b", "c"][:n_columns]
+    labels = predict(found.mixture, values)
+    figure = clusters_figure(values, labels, found.mixture, np.arange(1, 3), columns=columns, names=("one", "two"))
+    figure.draw_without_rendering()
+    shown = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
+    (axis,) = (axes.xaxis for axes in figure.axes if axes.get_xlabel().startswith("$a"))
+    _, has_power, exponent = axis.get_label_text().rstrip(")").partition(" (×10")
+    assert bool(has_power) == (scale != 1)
+    power = 10.0 ** int(exponent.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or "0")
+    for place, text in zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True):
+        assert power * float(text.get_text().replace("−", "-")) == pytest.approx(place, abs=1e-9 * scale)
+    assert shown.count("one") == 1 + (1 if n_columns < 3 else 3)  # in the key, and in each panel with ellipses
+    assert_nothing_is_cut_off(figure)
+
+
+def assert_nothing_is_cut_off(figure: Figure) -> None:
+    """Check that all that is drawn lies on the page; both are in inches."""
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert min(drawn.x0, drawn.y0) >= 0
+    assert drawn.x1 <= width
+    assert drawn.y1 <= height
+
+
+def test_likelihoods_that_hardly_differ_are_written_out() -> None:
+    figure = likelihood_figure(np.array([-16.0801, -16.0752, -16.0746]), converged=True)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    ticks = [text.get_text() for text in axes.get_yticklabels()]
+    assert all(text.startswith("−16.0") for text in ticks)
+    assert axes.yaxis.get_offset_text().get_text() == ""
+    assert_nothing_is_cut_off(figure)
+
+
+def test_figures_of_an_earlier_run_are_told(table: Path, tmp_path: Path) -> None:
+    assert run(table, "-k", "2", cwd=tmp_path).returncode == 0
+    result = run(table, "-k", "3", "--figure-format", "svg", "--overwrite", cwd=tmp_path)
+    notes = [line for line in result.stderr.splitlines() if "earlier run" in line]
+    assert notes == [
+        f"  note: outputs/t.{kind}.png is of an earlier run; remove it, or draw it again"
+        for kind in ("likelihood", "clusters")
+    ]
+    assert (tmp_path / "outputs" / "t.clusters.png").exists()
 
 
 # ---- with labels ---------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -170,6 +171,14 @@ def fail(error: Exception, source: str, *, verbose: bool) -> str:
 def complain(message: str) -> None:
     """Print one line that names the program, on standard error."""
     say(f"segmenter: {' '.join(message.split())}")
+
+
+def tell_earlier(stems: Sequence[Path], written: Collection[Path]) -> None:
+    """Tell of figures in other formats that an earlier run left beside what was written now."""
+    from segmenter.pipeline.job import earlier_figures
+
+    for path in earlier_figures(stems, written):
+        say(f"  note: {path} is of an earlier run; remove it, or draw it again")
 
 
 def say(line: str) -> None:

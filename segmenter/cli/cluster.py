@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt
+from segmenter.cli import STREAM, FileCommand, say, tell_earlier, unwind_on_interrupt
 from segmenter.cli.options import (
     OVERWRITE,
     CountOrAuto,
@@ -164,6 +164,7 @@ def tell(result: TableResult, job: TableJob, seconds: float, *, verbose: bool) -
         say(f"  why: {record['choice']['why']}")
     for note in result.notes:
         say(f"  note: {note}")
+    tell_earlier([job.output("likelihood"), job.output("clusters")], job.outputs)
     if not verbose:
         return
     say(f"  columns: {', '.join(result.table.columns)}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, unwind_on_interrupt
+from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
 from segmenter.cli.options import OutputOptions, output_options, recipe_options
 from segmenter.errors import printable
 from segmenter.pipeline.recipe import Recipe
@@ -165,6 +165,8 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
     say(f"{job.source.name}: {found} in {seconds:.2f} s{place}")
     for note in notes_on(result):
         say(f"  note: {note}")
+    if not to_stdout:
+        tell_earlier([job.record.with_suffix(".figure")], job.outputs)
     if not verbose:
         return
     record = result.record
