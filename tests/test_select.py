@@ -227,6 +227,14 @@ def test_components_without_spread_have_no_say(tmp_path: Path) -> None:
     assert "2, 3 not compared" in record["notes"][0]
 
 
+def test_numbers_too_long_for_their_column_are_rounded(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n1,\n2,3\n,4\n5,6\n,\n")  # of so few rows, those held out are far away
+    result = run("select", "t.csv", cwd=tmp_path)
+    lines = result.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert all(len(line.split()) == 6 for line in lines[:-1])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "options", "words"),
     [

@@ -158,7 +158,8 @@ def tell(result: TableResult, job: TableJob, seconds: float, *, verbose: bool) -
         found = f"{len(shares)} clusters ({max(shares):.0f} to {min(shares):.0f} %)"
     chosen = " by BIC" if record["choice"] else ""
     missing = f", {n_missing:,} with missing values" if n_missing else ""
-    rows, place = f"{record['input']['rows']:,} rows{missing}", job.output("*")
+    n_rows = record["input"]["rows"]
+    rows, place = f"{n_rows:,} row{'s' * (n_rows != 1)}{missing}", job.output("*")
     say(f"{job.source.name}: {found}{chosen} of {rows} in {seconds:.2f} s -> {place}")
     if record["choice"]:
         say(f"  why: {record['choice']['why']}")

@@ -133,6 +133,7 @@ def table_lines(choices: Choices) -> list[str]:
         for (_, name, rule), width in zip(columns, widths, strict=True):
             value = row[name]
             text = "-" if value is None else f"{value:.1f}" if name in NATS else f"{value:.4f}"
+            text = text if len(text) < width - 1 else f"{value:.3g}"
             mark = "*" if rule is not None and chosen.get(rule) == row[counted] else " "
             cells.append(f"{text:>{width - 1}}{mark}")
         lines.append(f"{row[counted]:2d}" + "".join(cells))

@@ -21,6 +21,9 @@ from segmenter.errors import DuplicateColumnError, NotANumberError, NotATableErr
 from segmenter.io.opening import open_regular
 from segmenter.io.records import MISSING, Chunk, Layout, chunks, is_number, number, open_text
 
+LARGEST: Final = 1e100
+"""Larger numbers are refused: their squares, summed, would overflow."""
+
 MAX_SHOWN: Final = 40
 """Characters of a field that an error shows."""
 
@@ -69,7 +72,7 @@ def read_table(layout: Layout, columns: Sequence[str] | None = None, *, without:
     with open_text(layout.path, layout.content) as file:
         for chunk in islice(chunks(file, layout), 1, None):
             values = numbers(chunk, layout, places)
-            if values is None or np.isinf(values).any():
+            if values is None or (np.abs(values) > LARGEST).any():  # NaN is not
                 refuse(chunk, layout, places, is_first=not parts)
             parts.append(values)
     if not parts:
@@ -112,8 +115,8 @@ def numbers(chunk: Chunk, layout: Layout, places: Sequence[int]) -> Floats | Non
 
 
 def is_wrong(field: str) -> bool:
-    """Return whether a field is neither a finite number nor missing."""
-    return not is_number(field) and field.strip() not in MISSING
+    """Return whether a field is neither a number that can be squared nor missing."""
+    return field.strip() not in MISSING and (not is_number(field) or abs(number(field)) > LARGEST)
 
 
 def refuse(chunk: Chunk, layout: Layout, places: Sequence[int], *, is_first: bool) -> NoReturn:
@@ -144,6 +147,8 @@ def refuse(chunk: Chunk, layout: Layout, places: Sequence[int], *, is_first: boo
         reason = "has a decimal comma; write a decimal point"
     elif near_number(field) == "infinite":
         reason = "is infinite"
+    elif near_number(field) == "too large":
+        reason = f"is beyond ±{LARGEST:.0e}; divide the column by a power of ten"
     raise NotANumberError(layout.name, layout.columns[place], chunk.ends[row], shown(field), reason)
 
 
@@ -163,10 +168,15 @@ def with_nan(text: str, delimiter: str) -> str:
 
 
 def near_number(field: str) -> str:
-    """Return what keeps a field from being a number: "decimal comma", "infinite", or "" where it is text."""
-    if is_number(field.replace(",", ".")):
+    """Return what keeps a field from being a number that serves, or "" where it is text."""
+    if "," in field and is_number(field.replace(",", ".")):
         return "decimal comma"
-    return "infinite" if field.strip().lower().lstrip("+-") in ("inf", "infinity") else ""
+    if field.strip().lower().lstrip("+-") in ("inf", "infinity"):
+        return "infinite"
+    try:
+        return "too large" if abs(number(field)) > LARGEST else ""
+    except ValueError:
+        return ""
 
 
 def shown(field: str) -> str:

@@ -278,7 +278,8 @@ def notes_on(table: Table, clusters: Clusters, new_columns: Sequence[str], recip
     if not trace.converged:
         notes.append(f"not converged after {trace.n_iterations} iterations; raise --max-iterations")
     if trace.n_died:
-        notes.append(f"{trace.n_died} components died and were removed")
+        died = "1 component" if trace.n_died == 1 else f"{trace.n_died} components"
+        notes.append(f"{died} died and {'was' if trace.n_died == 1 else 'were'} removed")
     if trace.collapsed:
         which = ", ".join(map(str, trace.collapsed))
         notes.append(f"no spread in some direction: component {which}; try fewer clusters or --covariance tied")
