@@ -84,6 +84,19 @@ class EmptyFileError(ReadError):
 
 
 @dataclass(eq=False)
+class StreamTooLongError(ReadError):
+    """A stream did not end; a file would not have to fit into memory."""
+
+    max_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: has not ended after {self.max_bytes / 2**20:,.0f} MiB; "
+            f"save it as a file, which may be longer, and give its path"
+        )
+
+
+@dataclass(eq=False)
 class NotAPhotoError(ReadError):
     """The content is of no format that is read."""
 

@@ -95,6 +95,15 @@ def test_the_record_says_which_model_it_was(model: Path, photo: Path, tmp_path: 
     assert record["mixture"]["means"] == json.loads(model.read_text())["mixture"]["means"]
 
 
+def test_the_names_of_segments_stand_in_the_figure(model: Path, photo: Path, tmp_path: Path) -> None:
+    assert run("apply", model, photo, "--figure-format", "svg", cwd=tmp_path).returncode == 0
+    drawn = (tmp_path / "outputs" / "two.figure.svg").read_text()
+    assert "1 night" in drawn
+    assert "2 day" in drawn
+    again = run("apply", model, photo, "--overwrite", cwd=tmp_path)
+    assert b"note: outputs/two.figure.svg is of an earlier run" in again.stderr
+
+
 def test_a_photo_from_stdin_to_stdout(model: Path, photo: Path, tmp_path: Path) -> None:
     result = run("apply", model, "-", "-o", "-", cwd=tmp_path, input=photo.read_bytes())
     assert result.returncode == 0

@@ -12,7 +12,7 @@ import pytest
 import segmenter
 from segmenter.arrays import Bytes
 from segmenter.errors import InvalidArgumentError
-from segmenter.features.interior import interior
+from segmenter.features.interior import interior, local_means
 from segmenter.pipeline.auto_k import choose_n_segments
 from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
 
@@ -87,6 +87,42 @@ def test_flat_grays_are_counted(k: int) -> None:
 def test_grain_does_not_count(k: int) -> None:
     picture = mosaic(COLORS[:k], 40) + np.random.default_rng(0).normal(0, 6, (40, 40 * k, 3))
     assert choose_n_segments(np.clip(np.rint(picture), 0, 255).astype(np.uint8)).n_components == k
+
+
+@pytest.mark.parametrize("mask", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_local_means_are_those_of_a_plain_computation(dtype: Any, mask: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segmenter.features.interior.STRIP_PIXELS", 40)  # four rows
+    generator = np.random.default_rng(0)
+    levels = generator.integers(0, 256, (13, 10, 1)).astype(np.uint8)
+    seen = generator.random((13, 10)) < 0.6 if mask else np.ones((13, 10), np.bool_)
+    pixels: Any = {np.uint8: levels, np.uint16: levels * np.uint16(257), np.float32: levels / np.float32(255)}[dtype]
+    found = local_means(pixels, seen if mask else None)
+    for i, j in np.ndindex(13, 10):
+        window = [
+            (float(levels[r, c, 0]), bool(seen[r, c]))
+            for r in np.clip(np.arange(i - 2, i + 3), 0, 12)
+            for c in np.clip(np.arange(j - 2, j + 3), 0, 9)
+        ]
+        inside = [level for level, is_seen in window if is_seen]
+        assert abs(int(found[i, j, 0]) - (257 * float(np.mean(inside)) if inside else 0)) <= 1
+
+
+@pytest.mark.parametrize("k", [2, 4, 6])
+def test_grain_of_gray_does_not_hide_levels(k: int) -> None:
+    levels = np.linspace(60, 60 + 25 * (k - 1), k)[:, None]
+    picture = mosaic(levels, 60) + np.random.default_rng(0).normal(0, 9, (60, 60 * k, 1))
+    pixels = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    assert choose_n_segments(pixels).n_components == k
+    assert choose_n_segments(np.repeat(pixels, 3, axis=2)).n_components == k  # gray, too
+    assert choose_n_segments(pixels.astype(np.uint16) * 257).n_components == k
+
+
+def test_16_bits_choose_as_8_do() -> None:
+    picture = mosaic(COLORS[:5], 40) + np.random.default_rng(0).normal(0, 12, (40, 200, 3))
+    deep = np.clip(np.rint(257 * picture), 0, 65535).astype(np.uint16)
+    chosen = {choose_n_segments(pixels).n_components for pixels in (deep, np.rint(deep / 257).astype(np.uint8))}
+    assert chosen == {choose_n_segments((deep / 65535).astype(np.float32)).n_components} == {5}
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 2), (3, 3)])

@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from PIL import Image
 
 import segmenter
+from segmenter.cli import COMMANDS, FileCommand, cli
 from segmenter.cli.segment import numbers
 from segmenter.errors import WriteError
 from segmenter.io.files import write_files
@@ -394,6 +396,34 @@ job.segment_photo = break_down
     assert told in bad["error"]
     assert good["input"]["name"] == "quarters.png"
     assert b"break_down" in run("segment", "unlucky.png", "-v", cwd=tmp_path, env=environment).stderr
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"completion"}))
+def test_every_command_that_reads_files_tells_what_goes_wrong_in_one_line(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert isinstance(command, FileCommand)
+
+
+@pytest.mark.parametrize(
+    ("line", "broken"),
+    [
+        ('"$0" cluster t.csv', "segmenter.pipeline.table.read_layout"),
+        ('"$0" select quarters.png', "segmenter.pipeline.select.distinct_colors"),
+        ('"$0" segment quarters.png -o - | cat', "segmenter.pipeline.job.encode_label_image"),
+        ('"$0" apply m.json quarters.png', "segmenter.pipeline.model_file.load_model"),
+    ],
+)
+def test_a_fault_of_ours_is_one_line_in_every_command(line: str, broken: str, photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x\n1\n2\n")
+    module, name = broken.rsplit(".", 1)
+    code = f"import {module} as module\ndef broken(*_, **__):\n    raise RuntimeError('who?')\nmodule.{name} = broken\n"
+    environment = sabotage(tmp_path, "sitecustomize", code)
+    told = one_line(shell(line, cwd=tmp_path, env=environment).stderr)
+    assert told.endswith(": internal error (RuntimeError: who?); please report it")
+    assert line.split()[2].strip('"') in told
+    verbose = shell(line.replace(" |", " -v |") if "|" in line else f"{line} -v", cwd=tmp_path, env=environment)
+    assert b"in broken" in verbose.stderr
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_no_command_shows_the_help(tmp_path: Path) -> None:

@@ -11,11 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
-from segmenter.arrays import Floats
+from segmenter.arrays import Floats, Samples
+from segmenter.mixture.config import FitConfig
+from segmenter.mixture.em import fit
 from segmenter.mixture.gaussian import Mixture
-from segmenter.mixture.posterior import responsibilities
+from segmenter.mixture.posterior import predict, responsibilities
+from segmenter.render.plots import clusters_figure, likelihood_figure
 
 OUTPUTS = ("clusters.png", "labels.csv", "likelihood.png", "model.json")
 MEANS = np.array([[0.0, 0.0], [6.0, 1.0], [2.0, 7.0]])
@@ -72,10 +77,11 @@ def one_line(result: subprocess.CompletedProcess[str]) -> str:
 # ---- what is found -------------------------------------------------------------------------------------------------
 
 
-def test_a_table_gives_four_files_and_one_line(table: Path, tmp_path: Path) -> None:
+def test_a_table_gives_four_files_and_says_why(table: Path, tmp_path: Path) -> None:
     result = run(table, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (0, "")
-    (line,) = result.stderr.splitlines()
+    line, why = result.stderr.splitlines()
+    assert why == "  why: rows count as independent samples, for which BIC was right most often"
     assert "t.csv: 3 clusters" in line
     assert "by BIC of 1,500 rows" in line
     assert sorted(path.name for path in (tmp_path / "outputs").iterdir()) == [f"t.{kind}" for kind in OUTPUTS]
@@ -227,6 +233,56 @@ def test_figures_in_other_formats(figure_format: str, table: Path, tmp_path: Pat
         assert content.startswith(b"%PDF" if figure_format == "pdf" else b"<?xml")
 
 
+@pytest.mark.parametrize("n_columns", [1, 2, 3])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e7])
+def test_powers_of_ten_and_names_of_clusters_stand_in_the_figure(n_columns: int, scale: float) -> None:
+    generator = np.random.default_rng(0)
+    values = scale * np.concatenate([generator.standard_normal((60, n_columns)) + shift for shift in (0, 8)])
+    found = fit(Samples(values, np.ones(120)), FitConfig(2))
+    columns = ["$a", "b", "c"][:n_columns]
+    labels = predict(found.mixture, values)
+    figure = clusters_figure(values, labels, found.mixture, np.arange(1, 3), columns=columns, names=("one", "two"))
+    figure.draw_without_rendering()
+    shown = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
+    (axis,) = (axes.xaxis for axes in figure.axes if axes.get_xlabel().startswith("$a"))
+    _, has_power, exponent = axis.get_label_text().rstrip(")").partition(" (×10")
+    assert bool(has_power) == (scale != 1)
+    power = 10.0 ** int(exponent.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or "0")
+    for place, text in zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True):
+        assert power * float(text.get_text().replace("−", "-")) == pytest.approx(place, abs=1e-9 * scale)
+    assert shown.count("one") == 1 + (1 if n_columns < 3 else 3)  # in the key, and in each panel with ellipses
+    assert_nothing_is_cut_off(figure)
+
+
+def assert_nothing_is_cut_off(figure: Figure) -> None:
+    """Check that all that is drawn lies on the page; both are in inches."""
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert min(drawn.x0, drawn.y0) >= 0
+    assert drawn.x1 <= width
+    assert drawn.y1 <= height
+
+
+def test_likelihoods_that_hardly_differ_are_written_out() -> None:
+    figure = likelihood_figure(np.array([-16.0801, -16.0752, -16.0746]), converged=True)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    ticks = [text.get_text() for text in axes.get_yticklabels()]
+    assert all(text.startswith("−16.0") for text in ticks)
+    assert axes.yaxis.get_offset_text().get_text() == ""
+    assert_nothing_is_cut_off(figure)
+
+
+def test_figures_of_an_earlier_run_are_told(table: Path, tmp_path: Path) -> None:
+    assert run(table, "-k", "2", cwd=tmp_path).returncode == 0
+    result = run(table, "-k", "3", "--figure-format", "svg", "--overwrite", cwd=tmp_path)
+    notes = [line for line in result.stderr.splitlines() if "earlier run" in line]
+    assert notes == [
+        f"  note: outputs/t.{kind}.png is of an earlier run; remove it, or draw it again"
+        for kind in ("likelihood", "clusters")
+    ]
+    assert (tmp_path / "outputs" / "t.clusters.png").exists()
+
+
 # ---- with labels ---------------------------------------------------------------------------------------------------
 
 
@@ -287,6 +343,10 @@ def test_classes_that_are_numbers_stay_as_written(tmp_path: Path) -> None:
         ("x,s\n1,a\n2,b\n", [], "--columns x"),
         ("s\na\n", [], "no column holds numbers"),
         ("x\n", [], "no rows"),
+        ("x\n1\n2\ninf\n", [], "line 4, column 'x': 'inf' is infinite"),
+        ("x\n1\n1e400\n2\n", [], "line 3, column 'x': '1e400' is beyond ±1e+100; divide the column by a power of ten"),
+        ("x\n1e308\n-1e308\n3\n", [], "line 2, column 'x': '1e308' is beyond ±1e+100"),
+        ("x;y\n1,5;2\n2,5;3\n", [], "'1,5' has a decimal comma"),
         ("x\n1\n2\n", ["--columns", "z"], "no column 'z'"),
         ("x,y\n1,2\n1\n", [], "line 3 has 1 fields"),
         ("x\n1\n2\n", ["--labeled", "none.csv"], "none.csv: no such file"),
@@ -365,3 +425,45 @@ def test_a_hundred_thousand_rows_of_five_columns(tmp_path: Path) -> None:
     assert run("t.csv", "-k", "3", "--dpi", "80", cwd=tmp_path).returncode == 0
     labels = np.array([int(row["label"]) for row in rows_of(tmp_path)])
     assert (labels == part + 1).all()
+
+
+# ---- standard input ------------------------------------------------------------------------------------------------
+
+
+def piped(content: bytes, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command on what comes from a pipe."""
+    words = [str(Path(sys.executable).with_name("segmenter")), "cluster", "-", *options]
+    result = subprocess.run(words, cwd=cwd, capture_output=True, timeout=60, input=content)
+    return subprocess.CompletedProcess(words, result.returncode, result.stdout.decode(), result.stderr.decode())
+
+
+def test_a_table_from_standard_input_is_as_from_a_file(table: Path, tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + table.read_bytes().replace(b"\n", b"\r\n")
+    (tmp_path / "stdin.csv").write_bytes(content)
+    assert piped(content, "-k", "3", "-o", "piped", cwd=tmp_path).returncode == 0
+    assert run("stdin.csv", "-k", "3", "-o", "read", cwd=tmp_path).returncode == 0
+    names = sorted(path.name for path in (tmp_path / "piped").iterdir())
+    assert names == ["stdin.clusters.png", "stdin.labels.csv", "stdin.likelihood.png", "stdin.model.json"]
+    labels = "stdin.labels.csv"
+    assert (tmp_path / "piped" / labels).read_bytes() == (tmp_path / "read" / labels).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "stdin: is empty"),
+        (b"\0" * 200, "stdin: is no text in UTF-8"),
+        (b"x\n1\n\xff\n", "stdin: is no text in UTF-8"),
+        (b"x\n1\nno\n2\n3\n", "stdin: line 3, column 'x'"),
+    ],
+)
+def test_bad_standard_input_costs_one_line(content: bytes, words: str, tmp_path: Path) -> None:
+    result = piped(content, cwd=tmp_path)
+    assert result.returncode == 1
+    assert words in one_line(result)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_folder_in_the_place_of_an_output_is_told_before_any_work(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "outputs" / "t.model.json").mkdir(parents=True)
+    assert "t.model.json: cannot be written (is a folder)" in one_line(run(table, "--overwrite", cwd=tmp_path))

@@ -57,7 +57,7 @@ def figure_of(
     width: int,
     n_segments: int,
     lowest: int = 1,
-    width_mm: float = DOUBLE_COLUMN_MM,
+    width_mm: float | None = DOUBLE_COLUMN_MM,
     dpi: int = 60,
 ) -> Figure:
     photo, labels, shares = scene(height, width, n_segments, lowest)
@@ -134,6 +134,31 @@ def test_any_shape_of_photo_fits_the_page(shape: tuple[int, int]) -> None:
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 30), st.integers(0, 1), st.floats(60, 250))
 def test_every_page_is_whole(height: int, width: int, n_segments: int, lowest: int, width_mm: float) -> None:
     figure = figure_of(height, width, n_segments, lowest, width_mm)
+    assert_nothing_is_cut_off(figure)
+    assert_no_texts_touch(figure)
+
+
+@pytest.mark.parametrize(("shape", "width_mm"), [((30, 40), 183), ((60, 40), 183), ((90, 20), 120), ((2000, 40), 89)])
+def test_a_page_is_no_wider_than_tall_panels_need(shape: tuple[int, int], width_mm: float) -> None:
+    figure, widest = figure_of(*shape, 3, width_mm=None), figure_of(*shape, 3)
+    assert figure.get_size_inches()[0] * 25.4 == pytest.approx(width_mm)
+    assert figure.get_size_inches()[1] == pytest.approx(widest.get_size_inches()[1])
+    assert_nothing_is_cut_off(figure)
+    assert_no_texts_touch(figure)
+
+
+@pytest.mark.parametrize("width_mm", [89.0, 183.0])
+def test_names_of_segments_stand_in_the_legend(width_mm: float) -> None:
+    photo, labels, shares = scene(40, 60, 4)
+    names = ["segment 1", "sky", "a name that is longer than the room there is", "4"]
+    figure = segments_figure(photo, labels, palette(4), shares, names=names, width_mm=width_mm)
+    shown = texts(figure)
+    assert [text for text in shown if text in ("1", "2 sky", "3 a name that is longer t…", "4")] == [
+        "1",
+        "2 sky",
+        "3 a name that is longer t…",
+        "4",
+    ]
     assert_nothing_is_cut_off(figure)
     assert_no_texts_touch(figure)
 

@@ -37,6 +37,7 @@ from segmenter.errors import (
     NotAPhotoError,
     NotFiniteError,
     SegmenterError,
+    StreamTooLongError,
     TooManyPixelsError,
     UnreadableFileError,
     UnsupportedPhotoError,
@@ -905,3 +906,33 @@ def test_a_plain_photo_imports_neither_tifffile_nor_the_color_management(tmp_pat
 def test_eight_bit_tiffs_do_without_tifffile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tifffile", None)  # an import of it fails
     assert read(SAMPLES["TIFF"]).pixels.shape == (12, 16, 3)
+
+
+class Endless(io.RawIOBase):
+    """A picture that never ends."""
+
+    def __init__(self, head: bytes) -> None:
+        self.head = head
+        self.n_read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self.head[: len(buffer)].ljust(len(buffer), b"\0")
+        self.head = self.head[len(buffer) :]
+        buffer[:] = content
+        self.n_read += len(buffer)
+        return len(buffer)
+
+
+@pytest.mark.parametrize("head", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"])
+def test_a_stream_without_end_is_read_up_to_a_limit(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segmenter.io.opening.MAX_STREAM_BYTES", 3 << 20)
+    stream = Endless(head)
+    error = StreamTooLongError if head != b"BM" else NotAPhotoError
+    with pytest.raises(error) as raised:
+        read_photo(io.BufferedReader(stream), name="stdin")
+    assert stream.n_read <= 4 << 20
+    if error is StreamTooLongError:
+        assert str(raised.value).startswith("stdin: has not ended after 3 MiB; save it as a file")

@@ -134,7 +134,8 @@ def test_no_more_components_than_distinct_samples_are_tried() -> None:
 
 def table_of(**columns: list[float]) -> SelectionTable:
     names = ("n_parameters", "log_likelihood", "bic", "aic", "icl", "held_out")
-    return SelectionTable(**{name: np.array(columns.get(name, [0.0, 0.0, 0.0])) for name in names})
+    values = {name: np.array(columns.get(name, [0.0, 0.0, 0.0])) for name in names}
+    return SelectionTable(**values, is_sound=np.ones(3, np.bool_))
 
 
 def test_of_equals_the_smallest_is_chosen() -> None:

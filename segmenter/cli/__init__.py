@@ -6,8 +6,11 @@ import atexit
 import os
 import signal
 import sys
+import traceback
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -23,7 +26,29 @@ COMMANDS = {
     "select": "segmenter.cli.select",
 }
 
+STREAM = Path("-")
+"""Standard input or output, as a path."""
+
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
+
+
+class FileCommand(click.Command):
+    """A command whose first argument names files, and of which whatever goes wrong is one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; with ``--verbose``, what nobody foresaw comes with its traceback."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, SegmenterError, BrokenPipeError):
+            raise
+        except OSError:  # the reading and writing of files has errors of its own: this is a standard stream
+            raise
+        except Exception as error:
+            given = ctx.params[self.params[0].name or ""]
+            sources = given if isinstance(given, tuple) else (given,)
+            source = str(sources[0]) if len(sources) == 1 else ""
+            fail(error, "stdin" if source == "-" else source, verbose=bool(ctx.params.get("verbose")))
+            return EXIT_FAILED
 
 
 class LazyGroup(click.Group):
@@ -87,7 +112,7 @@ def run() -> int:
         return EXIT_USAGE
     except SegmenterError as error:
         complain(str(error))
-    except OSError as error:  # no file is touched outside of a photo
+    except OSError as error:  # those of files are errors of ours
         complain(f"standard output: cannot be written ({(error.strerror or str(error)).lower()})")
     return EXIT_FAILED
 
@@ -119,9 +144,41 @@ def unwind_on_interrupt() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def fail(error: Exception, source: str, *, verbose: bool) -> str:
+    """Tell in one line why something failed, and of a fault of ours on request where; return the line.
+
+    Parameters
+    ----------
+    error : Exception
+    source : str
+        What was worked on; "" = unknown.
+    verbose : bool
+    """
+    name = f"{source}: " if source else ""
+    if isinstance(error, SegmenterError):
+        problem = str(error)
+    elif isinstance(error, MemoryError):
+        problem = f"{name}does not fit into memory; scale it down or free some memory"
+    else:
+        problem = f"{name}internal error ({type(error).__name__}: {error}); please report it"
+    complain(problem)
+    if verbose and not isinstance(error, SegmenterError):
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            say(line)
+    return problem
+
+
 def complain(message: str) -> None:
     """Print one line that names the program, on standard error."""
     say(f"segmenter: {' '.join(message.split())}")
+
+
+def tell_earlier(stems: Sequence[Path], written: Collection[Path]) -> None:
+    """Tell of figures in other formats that an earlier run left beside what was written now."""
+    from segmenter.pipeline.job import earlier_figures
+
+    for path in earlier_figures(stems, written):
+        say(f"  note: {path} is of an earlier run; remove it, or draw it again")
 
 
 def say(line: str) -> None:

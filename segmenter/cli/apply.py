@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from segmenter.cli import FileCommand
 from segmenter.cli.options import OutputOptions, output_options
 from segmenter.cli.segment import check_streams, segment_photos
 
 
-@click.command(name="apply")
+@click.command(name="apply", cls=FileCommand)
 @click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @output_options

@@ -6,42 +6,187 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import click
 
+from segmenter.cli import STREAM
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
 from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
+from segmenter.pipeline.table_recipe import TableRecipe
 
 if TYPE_CHECKING:
     from segmenter.pipeline.job import Extra, FigureFormat
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Option: TypeAlias = Callable[[Any], Any]
 
 SAVES = ("posteriors", "confidence")
 
 
-class NumberOfSegments(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has none
-    """A whole number, or ``auto``."""
+class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has none
+    """A whole number from 1, or ``auto``."""
 
     name = "number or auto"
+
+    def __init__(self, most: int) -> None:
+        self.most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | Literal["auto"]:
         """Return what was typed, or fail with what could have been."""
         if value == "auto":
             return "auto"
         try:
-            return int(click.IntRange(1, MAX_SEGMENTS).convert(value, param, ctx))
+            return int(click.IntRange(1, self.most).convert(value, param, ctx))
         except click.BadParameter:
-            self.fail(f"{value!r} is neither a whole number from 1 to {MAX_SEGMENTS} nor auto.", param, ctx)
+            self.fail(f"{value!r} is neither a whole number from 1 to {self.most} nor auto.", param, ctx)
+
+
+def with_options(*options: Option) -> Callable[[Command], Command]:
+    """Return a decorator that adds options in their order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+# ---- single ones ---------------------------------------------------------------------------------------------------
+
+
+def refuse_stream(ctx: click.Context, param: click.Parameter, folder: Path) -> Path:
+    """Return the folder, or fail where it is -."""
+    if folder == STREAM:
+        raise click.BadParameter("- is for label images of segment and apply; give a folder.", ctx, param)
+    return folder
+
+
+def folder_option(what: str, *, or_stream: bool = False) -> Option:
+    """Return the option that tells where something goes."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        default=Path("outputs"),
+        show_default=True,
+        metavar="FOLDER",
+        callback=None if or_stream else refuse_stream,
+        help=what,
+    )
+
+
+def columns_option(what: str) -> Option:
+    """Return the option that names columns; `columns_of` reads it."""
+    return click.option("--columns", metavar="A,B,…", help=what)
+
+
+def columns_of(columns: str | None) -> tuple[str, ...] | None:
+    """Return the names of columns that were typed, or None for all."""
+    return None if columns is None else tuple(name.strip() for name in columns.split(","))
+
+
+def figure_options(draw: str, figures: str) -> tuple[Option, ...]:
+    """Return the options of figures: what they draw, and what they are called."""
+    return (
+        click.option("--figure/--no-figure", default=True, show_default=True, help=draw),
+        click.option(
+            "--figure-format",
+            type=click.Choice(["png", "pdf", "svg"]),
+            default="png",
+            show_default=True,
+            help=f"File format of the {figures}.",
+        ),
+        click.option(
+            "--dpi",
+            type=click.IntRange(50, 1200),
+            default=300,
+            show_default=True,
+            metavar="N",
+            help=f"Resolution of the {figures}, in pixels per inch.",
+        ),
+    )
+
+
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+
+MAX_PIXELS = click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=500_000_000,
+    show_default=True,
+    metavar="N",
+    help="Refuse larger pictures before they are decoded.",
+)
+
+
+def talk_options(as_json: str, more: str) -> tuple[Option, ...]:
+    """Return --json, --quiet and --verbose: what is printed as JSON, and what there is more to tell."""
+    return (
+        click.option("--json", is_flag=True, help=as_json),
+        click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+        click.option("-v", "--verbose", is_flag=True, help=more),
+    )
+
+
+def em_options(defaults: type[Recipe] | type[TableRecipe], found: str, sample: str) -> tuple[Option, ...]:
+    """Return the options of the fit, in the words of those who look for segments of pixels or clusters of rows."""
+    return (
+        click.option(
+            "--covariance",
+            type=click.Choice(COVARIANCE_TYPES),
+            default=defaults.covariance_type,
+            show_default=True,
+            help=f"Shape of the {found}.",
+        ),
+        click.option(
+            "--init", type=click.Choice(INITS), default=defaults.init, show_default=True, help="How starts are drawn."
+        ),
+        click.option(
+            "--restarts",
+            type=click.IntRange(min=1),
+            default=defaults.restarts,
+            show_default=True,
+            metavar="N",
+            help="Starts that are tried; the best is kept.",
+        ),
+        click.option(
+            "--tolerance",
+            type=click.FloatRange(min=0, min_open=True),
+            default=defaults.tolerance,
+            show_default=True,
+            metavar="NATS",
+            help=f"Stop when a step gains less log-likelihood per {sample}.",
+        ),
+        click.option(
+            "--max-iterations",
+            type=click.IntRange(min=1),
+            default=defaults.max_iterations,
+            show_default=True,
+            metavar="N",
+            help="Stop after so many steps.",
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=defaults.seed,
+            show_default=True,
+            metavar="N",
+            help="Same seed, same results.",
+        ),
+    )
+
+
+# ---- those of photos -----------------------------------------------------------------------------------------------
 
 
 _SEGMENTS_OPTION = click.option(
     "-k",
     "--segments",
-    type=NumberOfSegments(),
+    type=CountOrAuto(MAX_SEGMENTS),
     default=str(Recipe.n_segments),
     show_default=True,
     metavar="K",
@@ -55,104 +200,26 @@ _FIT_OPTIONS = (
         show_default=True,
         help="What colors are compared in.",
     ),
-    click.option(
-        "--covariance",
-        type=click.Choice(COVARIANCE_TYPES),
-        default=Recipe.covariance_type,
-        show_default=True,
-        help="Shape of the color clusters.",
-    ),
-    click.option(
-        "--init", type=click.Choice(INITS), default=Recipe.init, show_default=True, help="How starts are drawn."
-    ),
-    click.option(
-        "--restarts",
-        type=click.IntRange(min=1),
-        default=Recipe.restarts,
-        show_default=True,
-        metavar="N",
-        help="Starts that are tried; the best is kept.",
-    ),
-    click.option(
-        "--tolerance",
-        type=click.FloatRange(min=0, min_open=True),
-        default=Recipe.tolerance,
-        show_default=True,
-        metavar="NATS",
-        help="Stop when a step gains less log-likelihood per pixel.",
-    ),
-    click.option(
-        "--max-iterations",
-        type=click.IntRange(min=1),
-        default=Recipe.max_iterations,
-        show_default=True,
-        metavar="N",
-        help="Stop after so many steps.",
-    ),
+    *em_options(Recipe, "color clusters", "pixel"),
     click.option(
         "--acceleration/--no-acceleration",
         default=Recipe.acceleration,
         show_default=True,
         help="Leap ahead where EM is slow.",
     ),
-    click.option(
-        "--seed",
-        type=click.IntRange(min=0),
-        default=Recipe.seed,
-        show_default=True,
-        metavar="N",
-        help="Same seed, same segments.",
-    ),
 )
-
 _OUTPUT_OPTIONS = (
-    click.option(
-        "-o",
-        "--output",
-        type=click.Path(path_type=Path),
-        default=Path("outputs"),
-        show_default=True,
-        metavar="FOLDER",
-        help="Where results go; - writes the label image of one photo to standard output.",
-    ),
-    click.option("--figure/--no-figure", default=True, show_default=True, help="Draw photo and segments side by side."),
-    click.option(
-        "--figure-format",
-        type=click.Choice(["png", "pdf", "svg"]),
-        default="png",
-        show_default=True,
-        help="File format of the figure.",
-    ),
-    click.option(
-        "--dpi",
-        type=click.IntRange(50, 1200),
-        default=300,
-        show_default=True,
-        metavar="N",
-        help="Resolution of the figure, in pixels per inch.",
-    ),
+    folder_option("Where results go; - writes the label image of one photo to standard output.", or_stream=True),
+    *figure_options("Draw photo and segments side by side.", "figure"),
     click.option(
         "--save",
         type=click.Choice(SAVES),
         multiple=True,
         help="Write the probabilities of the segments too; may be repeated.",
     ),
-    click.option("--overwrite", is_flag=True, help="Replace results that exist."),
-    click.option(
-        "--max-pixels",
-        type=click.IntRange(min=1),
-        default=500_000_000,
-        show_default=True,
-        metavar="N",
-        help="Refuse larger pictures before they are decoded.",
-    ),
-    click.option(
-        "--json",
-        is_flag=True,
-        help="Print the results as JSON, one line a photo.",
-    ),
-    click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
-    click.option("-v", "--verbose", is_flag=True, help="Tell more: of the fit, and of each segment."),
+    OVERWRITE,
+    MAX_PIXELS,
+    *talk_options("Print the results as JSON, one line a photo.", "Tell more: of the fit, and of each segment."),
 )
 
 
@@ -180,9 +247,7 @@ def output_options(command: Command) -> Command:
         chosen = {field.name: values.pop(field.name) for field in fields(OutputOptions)}
         return command(*arguments, options=OutputOptions(**chosen), **values)
 
-    decorated: Any = with_output
-    for option in reversed(_OUTPUT_OPTIONS):
-        decorated = option(decorated)
+    decorated: Any = with_options(*_OUTPUT_OPTIONS)(with_output)
     return decorated  # type: ignore[no-any-return]
 
 
@@ -196,7 +261,7 @@ def fit_options(command: Command) -> Command:
     return _with_recipe(command, _FIT_OPTIONS)
 
 
-def _with_recipe(command: Command, options: Sequence[Callable[[Any], Any]]) -> Command:
+def _with_recipe(command: Command, options: Sequence[Option]) -> Command:
     @wraps(command)
     def with_recipe(
         *arguments: Any,
@@ -227,7 +292,5 @@ def _with_recipe(command: Command, options: Sequence[Callable[[Any], Any]]) -> C
             raise click.UsageError(str(error)) from error
         return command(*arguments, recipe=recipe, **others)
 
-    decorated: Any = with_recipe
-    for option in reversed(options):
-        decorated = option(decorated)
+    decorated: Any = with_options(*options)(with_recipe)
     return decorated  # type: ignore[no-any-return]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from segmenter.cli import EXIT_FAILED, complain, say, unwind_on_interrupt
+from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
 from segmenter.cli.options import OutputOptions, output_options, recipe_options
-from segmenter.errors import SegmenterError, printable
+from segmenter.errors import printable
 from segmenter.pipeline.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from segmenter.pipeline.job import Job, JobResult
     from segmenter.pipeline.model import Model
 
-STREAM = Path("-")
 MAX_NUMBERS = 5
 """Numbers of segments that a note lists."""
 
@@ -30,7 +28,7 @@ MAX_SHARES = 6
 """Shares that fit the line of a photo; of more segments the largest and the smallest are told."""
 
 
-@click.command(name="segment")
+@click.command(name="segment", cls=FileCommand)
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @recipe_options
 @click.option("--save-model", is_flag=True, help="Write the model too, for segmenter apply.")
@@ -102,19 +100,16 @@ def segment_photos(
         started = time.perf_counter()
         try:
             result = pipeline.compute_job(job, stream) if output == STREAM else pipeline.run_job(job, stream)
+            label_image = pipeline.encode_label_image(result.segmentation) if output == STREAM else b""
         except Exception as error:  # whatever happens to one photo, the others go on
             status = EXIT_FAILED
-            problem = problem_of(error, job)
-            complain(problem)
-            if options.verbose and not isinstance(error, SegmenterError):
-                for line in "".join(traceback.format_exception(error)).splitlines():
-                    say(line)
+            problem = fail(error, str(job.source), verbose=options.verbose)
             if as_json:
                 failure = {"input": {"name": pipeline.text_of(Path(job.source.name))}, "error": printable(problem)}
                 click.echo(json.dumps({"schema": pipeline.SCHEMA, "source": pipeline.text_of(photo), **failure}))
             continue
         if output == STREAM:
-            sys.stdout.buffer.write(pipeline.encode_label_image(result.segmentation))
+            sys.stdout.buffer.write(label_image)
             sys.stdout.buffer.flush()
         if as_json:
             places = {"source": pipeline.text_of(photo), "outputs": [pipeline.text_of(path) for path in job.outputs]}
@@ -122,15 +117,6 @@ def segment_photos(
         if not options.quiet:
             tell(result, job, time.perf_counter() - started, to_stdout=output == STREAM, verbose=options.verbose)
     return status
-
-
-def problem_of(error: Exception, job: Job) -> str:
-    """Return why a photo failed, and what to do."""
-    if isinstance(error, SegmenterError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return f"{job.source}: does not fit into memory; scale it down or free some memory"
-    return f"{job.source}: internal error ({type(error).__name__}: {error}); please report it"
 
 
 def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: bool) -> None:
@@ -179,6 +165,8 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
     say(f"{job.source.name}: {found} in {seconds:.2f} s{place}")
     for note in notes_on(result):
         say(f"  note: {note}")
+    if not to_stdout:
+        tell_earlier([job.record.with_suffix(".figure")], job.outputs)
     if not verbose:
         return
     record = result.record

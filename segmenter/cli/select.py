@@ -2,83 +2,108 @@
 
 from __future__ import annotations
 
-import json
 import sys
+import time
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from segmenter.cli.options import fit_options
+from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt
+from segmenter.cli.options import (
+    MAX_PIXELS,
+    OVERWRITE,
+    columns_of,
+    columns_option,
+    fit_options,
+    folder_option,
+    talk_options,
+    with_options,
+)
 from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS, Recipe
 
 if TYPE_CHECKING:
     from segmenter.pipeline.select import Choices
 
-STREAM = Path("-")
 
-
-@click.command(name="select")
-@click.argument("photo", type=click.Path(path_type=Path))
-@click.option(
-    "--max-segments",
-    type=click.IntRange(1, 50),
-    default=MAX_AUTO_SEGMENTS,
-    show_default=True,
-    metavar="K",
-    help="Largest number of segments that is tried.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("outputs"),
-    show_default=True,
-    metavar="FOLDER",
-    help="Where the curves go.",
+@click.command(name="select", cls=FileCommand)
+@click.argument("source", metavar="PHOTO|TABLE", type=click.Path(path_type=Path))
+@with_options(
+    click.option(
+        "--max-segments",
+        type=click.IntRange(1, 50),
+        default=MAX_AUTO_SEGMENTS,
+        show_default=True,
+        metavar="K",
+        help="Largest number of segments or clusters that is tried.",
+    ),
+    folder_option("Where the curves go."),
+    columns_option("What rows of a table are compared by; default: all columns."),
 )
 @fit_options
-@click.option("--overwrite", is_flag=True, help="Replace curves that exist.")
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(min=1),
-    default=500_000_000,
-    show_default=True,
-    metavar="N",
-    help="Refuse larger pictures before they are decoded.",
+@with_options(
+    OVERWRITE,
+    MAX_PIXELS,
+    *talk_options("Print the table as JSON, in one line.", "Tell what each rule chooses, and how long it took."),
 )
-@click.option("--json", "as_json", is_flag=True, envvar="SEGMENTER_SELECT_JSON", help="Print the table as JSON.")
 def command(
-    photo: Path, max_segments: int, output: Path, recipe: Recipe, overwrite: bool, max_pixels: int, as_json: bool
+    source: Path,
+    max_segments: int,
+    output: Path,
+    columns: str | None,
+    recipe: Recipe,
+    overwrite: bool,
+    max_pixels: int,
+    json: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
-    """Tell how many segments a PHOTO has, and by which criterion.
+    """Tell how many segments a PHOTO has, or clusters a TABLE, and by which criterion.
 
     \b
-    Prints each criterion for 1 to K segments, its choice marked with *, and writes to the output folder:
+    Prints each criterion for 1 to K, its choice marked with *, and writes to the output folder:
       NAME.selection.png  the same as curves
 
-    The last column is what -k auto goes by, up to 10 segments. The other criteria hold for independent samples, which
-    pixels are not: on photos they tend to take the largest K.
-    """  # noqa: D301  # click looks for the character itself
-    from segmenter.pipeline.select import select_photo
+    What is named .csv or .tsv is a table, and so is what does not begin like a picture; - is read from standard input.
 
-    source = Path("stdin") if photo == STREAM else photo
-    figure = output / f"{source.stem}.selection.png"
-    choices = select_photo(
-        source,
+    Of a photo, the last column is what -k auto goes by, up to 10 segments. The other criteria hold for independent
+    samples, which pixels are not: on photos they tend to take the largest K. Of a table, -k auto goes by BIC.
+    """  # noqa: D301  # click looks for the character itself
+    if source == STREAM and sys.stdin is None:
+        raise click.UsageError("standard input (-) is closed; give the path of a photo or a table")
+    if sys.stdout is None and not quiet:
+        raise click.UsageError("standard output is closed; leave it open for the table, or give -q")
+    from segmenter.pipeline.job import text_of
+    from segmenter.pipeline.select import select_source
+
+    unwind_on_interrupt()
+    path = Path("stdin") if source == STREAM else source
+    figure = output / f"{path.stem}.selection.png"
+    started = time.perf_counter()
+    choices = select_source(
+        path,
         figure,
         recipe,
-        max_segments=max_segments,
+        columns=columns_of(columns),
+        max_components=max_segments,
         max_pixels=max_pixels,
         overwrite=overwrite,
-        stream=sys.stdin.buffer if photo == STREAM else None,
+        stream=sys.stdin.buffer if source == STREAM else None,
     )
-    if as_json:
-        click.echo(json.dumps({**choices.record, "outputs": [str(figure)]}))
+    if json:
+        click.echo(dumps({**choices.record, "source": text_of(source), "outputs": [text_of(figure)]}))
+    elif not quiet:
+        click.echo("\n".join(table_lines(choices)))
+    if quiet:
         return
-    for line in table_lines(choices):
-        click.echo(line)
-    click.echo(f"{source.name}: {sentence(choices)} -> {figure}", err=True)
+    say(f"{path.name}: {sentence(choices)} -> {figure}")
+    say(f"  why: {choices.why}")
+    for note in choices.notes:
+        say(f"  note: {note}")
+    if verbose:
+        say("  " + ", ".join(f"{rule}: {k}" for rule, k in choices.record["chosen"].items()))
+        say(f"  {time.perf_counter() - started:.2f} s")
 
 
 COLUMNS = (
@@ -96,9 +121,10 @@ NATS = ("bic", "aic", "icl")
 
 def table_lines(choices: Choices) -> list[str]:
     """Return the table in at most 80 columns, the choice of each column marked."""
-    columns = list(COLUMNS)
-    if choices.selection is not None:
-        columns.append(("interior", "criterion", choices.selection.rule))
+    columns, counted, sample = list(COLUMNS), "n_clusters", "row"
+    if choices.kind == "photo":
+        columns.append(("interior", "criterion", choices.rule))
+        counted, sample = "n_segments", "pixel"
     chosen, rows = choices.record["chosen"], choices.record["table"]
     widths = [13 if name in NATS else 11 for _, name, _ in columns]
     lines = [" K" + "".join(f"{head:>{width - 1}} " for (head, _, _), width in zip(columns, widths, strict=True))]
@@ -107,15 +133,16 @@ def table_lines(choices: Choices) -> list[str]:
         for (_, name, rule), width in zip(columns, widths, strict=True):
             value = row[name]
             text = "-" if value is None else f"{value:.1f}" if name in NATS else f"{value:.4f}"
-            mark = "*" if rule is not None and chosen.get(rule) == row["n_segments"] else " "
+            text = text if len(text) < width - 1 else f"{value:.3g}"
+            mark = "*" if rule is not None and chosen.get(rule) == row[counted] else " "
             cells.append(f"{text:>{width - 1}}{mark}")
-        lines.append(f"{row['n_segments']:2d}" + "".join(cells))
+        lines.append(f"{row[counted]:2d}" + "".join(cells))
     lines = [line.rstrip() for line in lines]
-    return [*lines, "Nats; of BIC, AIC and ICL the least is best, of the others (per pixel) the most."]
+    return [*lines, f"Nats; of BIC, AIC and ICL the least is best, of the others (per {sample}) the most."]
 
 
 def sentence(choices: Choices) -> str:
     """Return the choice in words."""
-    assert choices.selection is not None  # a photo has one
-    k = choices.selection.n_components
-    return f"{k} segment{'s' if k > 1 else ''} by {choices.selection.rule}"
+    k = choices.n_components
+    thing, rule = ("segment", choices.rule) if choices.kind == "photo" else ("cluster", "BIC")
+    return f"{k} {thing}{'s' if k > 1 else ''} by {rule}"

@@ -1,4 +1,7 @@
-"""The interior of a picture: its pixels away from edges, which are of one segment and not a mixture of two."""
+"""The interior of a picture: its pixels away from edges, which are of one segment and not a mixture of two.
+
+There the mean of a pixel and its neighbors is one of the same segment, with less grain.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,62 @@ def interior(pixels: Pixels, mask: Bools | None = None, quantile: float = 0.7) -
     n_kept = max(1, int(np.ceil(quantile * len(taking_part))))
     limit = np.partition(taking_part, n_kept - 1)[n_kept - 1]
     return np.asarray((changes <= limit) & everything)
+
+
+def local_means(levels: Pixels, mask: Bools | None = None, size: int = 5) -> Pixels:
+    """Return the mean level of the square around each pixel; at the border of the picture its outermost pixels go on.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (H, W, 1), uint8, uint16 or float32 from 0 to 1
+    mask : ndarray of shape (H, W), bool, optional
+        True = takes part; the others have no say in the means.
+    size : int, pixels, odd
+        Side of the square.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 1), uint16
+        65,535 = white; 0 where no pixel of the square takes part.
+    """
+    height, width, _ = levels.shape
+    margin = size // 2
+    means = np.empty(levels.shape, np.uint16)
+    n_rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, n_rows):
+        bottom = min(top + n_rows, height)
+        rows = np.clip(np.arange(top - margin, bottom + margin), 0, height - 1)
+        strip = np.pad(as_16_bits(levels[rows, :, 0]).astype(np.float64), ((0, 0), (margin, margin)), mode="edge")
+        if mask is None:
+            mean = _square_sums(strip, size) / size**2
+        else:
+            seen = np.pad(mask[rows], ((0, 0), (margin, margin)), mode="edge").astype(np.float64)
+            mean = _square_sums(strip * seen, size) / np.maximum(_square_sums(seen, size), 1)
+        means[top:bottom, :, 0] = np.rint(mean)
+    return means
+
+
+def as_16_bits(pixels: Pixels) -> Pixels:
+    """Return pixels as uint16, 65,535 = white."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint16) * np.uint16(257)
+    return pixels if pixels.dtype == np.uint16 else np.rint(pixels * np.float32(65535)).astype(np.uint16)
+
+
+def as_8_bits(pixels: Pixels) -> Pixels:
+    """Return pixels as uint8, 255 = white."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.uint16:
+        return ((pixels + np.uint32(128)) // np.uint32(257)).astype(np.uint8)
+    return np.rint(pixels * np.float32(255)).astype(np.uint8)
+
+
+def _square_sums(plane: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return the sums over squares, without those that reach beyond the border."""
+    height, width = plane.shape[0] - size + 1, plane.shape[1] - size + 1
+    sums = np.asarray(sum(plane[i : i + height] for i in range(size)))
+    return np.asarray(sum(sums[:, i : i + width] for i in range(size)))
 
 
 def _changes(pixels: Pixels, mask: Bools | None, top: int, bottom: int) -> NDArray[Any]:

@@ -1,15 +1,24 @@
-"""Open regular files, and nothing else that a path may lead to."""
+"""Open regular files, and nothing else that a path may lead to; read streams, but not for ever."""
 
 from __future__ import annotations
 
+import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from segmenter.errors import MissingFileError, NotAFileError, UnreadableFileError
+from segmenter.errors import MissingFileError, NotAFileError, StreamTooLongError, UnreadableFileError
+
+HEAD = 64
+"""Bytes that tell a picture from anything else."""
+
+MAX_STREAM_BYTES = 1 << 30
+"""A stream is read into memory, and need not end; a photo of 100 megapixels takes a tenth. Files may be of any size."""
+
+_STREAM_CHUNK = 1 << 20
 
 _KINDS = {
     stat.S_IFDIR: "folder",
@@ -55,6 +64,44 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 def _require_regular(mode: int, label: str) -> None:
     if not stat.S_ISREG(mode):
         raise NotAFileError(label, _KINDS.get(stat.S_IFMT(mode), "special file"))
+
+
+def read_stream(stream: BinaryIO, name: str, check_head: Callable[[bytes], object]) -> BinaryIO:
+    """Read a stream to its end.
+
+    Parameters
+    ----------
+    stream : binary file
+    name : str
+        What errors call it.
+    check_head : callable
+        Given the first `HEAD` bytes, or fewer where there are no more, raises what is wrong with them: before the rest
+        is read, which may have no end.
+
+    Returns
+    -------
+    binary file
+        The same in memory, at its beginning.
+
+    Raises
+    ------
+    StreamTooLongError
+        It holds more than `MAX_STREAM_BYTES`.
+    UnreadableFileError
+        The system refuses.
+    """
+    content = io.BytesIO()
+    try:
+        check_head(head := stream.read(HEAD))
+        content.write(head)
+        while chunk := stream.read(_STREAM_CHUNK):
+            if content.tell() + len(chunk) > MAX_STREAM_BYTES:
+                raise StreamTooLongError(name, MAX_STREAM_BYTES)
+            content.write(chunk)
+    except OSError as error:
+        raise UnreadableFileError(name, error.strerror or type(error).__name__) from error
+    content.seek(0)
+    return content
 
 
 def read_start(path: Path, n_bytes: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 from dataclasses import dataclass
@@ -31,12 +30,10 @@ from segmenter.io.decode import (
     picture_from_image,
     with_frame_note,
 )
-from segmenter.io.opening import open_regular
+from segmenter.io.opening import HEAD, open_regular, read_stream
 
 READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, PPM and PGM"
 MAX_PIXELS = 500_000_000
-HEAD = 64
-"""Bytes that tell a picture from anything else."""
 
 # What the readable formats begin with: a file that does and cannot be decoded is damaged, any other no photo.
 _SIGNATURES = re.compile(
@@ -66,7 +63,8 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
     Parameters
     ----------
     source : Path or binary stream
-        A regular file, or a buffered stream, of which a picture is read to its end into memory, anything else not.
+        A regular file, or a buffered stream, of which a picture is read to its end into memory, anything else not;
+        no stream of more than 1 GiB is read.
     name : str, optional
         Name of the photo; by default the path's last part, "stream" for a stream.
     max_pixels : int, pixels, ≥ 1
@@ -80,7 +78,7 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
     ------
     MissingFileError, NotAFileError, UnreadableFileError, EmptyFileError
         The path is none of a regular file that can be read and holds something.
-    NotAPhotoError, UnsupportedPhotoError, DamagedPhotoError, TooManyPixelsError
+    StreamTooLongError, NotAPhotoError, UnsupportedPhotoError, DamagedPhotoError, TooManyPixelsError
         The content is no picture, or none that can be decoded.
     NoPixelsError, NotFiniteError
         All pixels are transparent, or some values are NaN or infinite.
@@ -94,13 +92,8 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
         with open_regular(path) as file:
             return _read(file, str(path), name or path.name, max_pixels)
     label = name or "stream"
-    try:
-        head = source.read(HEAD)
-        _require_signature(head, label)  # before the rest is read, which may have no end
-        data = head + source.read()
-    except OSError as error:
-        raise UnreadableFileError(label, error.strerror or type(error).__name__) from error
-    return _read(io.BytesIO(data), label, label, max_pixels)
+    content = read_stream(source, label, lambda head: _require_signature(head, label))
+    return _read(content, label, label, max_pixels)
 
 
 def photo_from_image(image: Image.Image, *, name: str = "image", max_pixels: int = MAX_PIXELS) -> Photo:
@@ -207,11 +200,16 @@ def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
     return _photo(picture, name, label, digest)
 
 
+def is_picture(head: bytes) -> bool:
+    """Return whether something begins like a picture of a readable format."""
+    return _SIGNATURES.match(head) is not None
+
+
 def _require_signature(head: bytes, label: str) -> None:
     """Raise unless the first bytes of a file or stream are those of a picture."""
     if not head:
         raise EmptyFileError(label)
-    if not _SIGNATURES.match(head):
+    if not is_picture(head):
         raise NotAPhotoError(label, READABLE_FORMATS)
 
 

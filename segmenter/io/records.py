@@ -8,10 +8,10 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final, TextIO
+from typing import BinaryIO, Final, TextIO
 
 from segmenter.errors import (
     DuplicateColumnError,
@@ -20,11 +20,15 @@ from segmenter.errors import (
     NotAFileError,
     NotATableError,
     RaggedRowError,
+    UnreadableFileError,
 )
-from segmenter.io.opening import open_regular
+from segmenter.io.opening import open_regular, read_stream
 
 DELIMITERS: Final = ",;\t"
 MISSING: Final = frozenset({"", "NA", "nan", "NaN", "NAN"})
+UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+"""What a table in UTF-16 begins with."""
+
 CHUNK_LINES: Final = 16_384
 HEAD_LINES: Final = 100
 """Lines that the delimiter is told from."""
@@ -38,6 +42,7 @@ class Layout:
     delimiter: str
     columns: tuple[str, ...]  # names of all columns; "" where there is none
     line_end: str
+    content: bytes | None = field(default=None, repr=False)  # of a stream, which `path` only names; None = a file
 
     @property
     def name(self) -> str:
@@ -67,11 +72,17 @@ class Chunk:
 # ---- the layout ----------------------------------------------------------------------------------------------------
 
 
-def read_layout(path: Path) -> Layout:
+def read_layout(path: Path, content: bytes | None = None) -> Layout:
     """Read the header of a table, and tell its delimiter.
 
     It is the one of ``,`` ``;`` and tab under which the most of the first hundred records have as many fields as the
     first one; of equals, that which gives more fields.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes, optional
+        What to read instead of the file, for a table from a stream.
 
     Raises
     ------
@@ -79,7 +90,7 @@ def read_layout(path: Path) -> Layout:
         There is no such file, or it is no table: not UTF-8, no header, or two columns of one name.
     """
     name = str(path)
-    with open_text(path) as file:
+    with open_text(path, content) as file:
         head = list(islice(file, HEAD_LINES))
     if not head:
         raise EmptyFileError(name)
@@ -93,7 +104,7 @@ def read_layout(path: Path) -> Layout:
         if column and columns.count(column) > 1:
             raise DuplicateColumnError(name, column)
     end = re.search(r"\r?\n|\r", head[0])
-    return Layout(path, delimiter, columns, end[0] if end else "\n")
+    return Layout(path, delimiter, columns, end[0] if end else "\n", content)
 
 
 def head_rows(head: Sequence[str], delimiter: str) -> list[list[str]]:
@@ -115,11 +126,21 @@ def fitness(candidate: tuple[list[list[str]], str]) -> tuple[bool, float, int]:
     return n_fields[0] > 1, n_fields.count(n_fields[0]) / len(n_fields), n_fields[0]
 
 
+def read_table_stream(stream: BinaryIO, name: str) -> bytes:
+    """Return the content of a table from a stream; raise ReadError where it is no text, at once, or has no end."""
+
+    def check_head(head: bytes) -> None:
+        if b"\0" in head and not head.startswith(UTF_16):
+            raise NotATableError(name, "is no text in UTF-8; give a table as CSV in UTF-8")
+
+    return read_stream(stream, name, check_head).read()
+
+
 # ---- records -------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
+def open_text(path: Path, content: bytes | None = None) -> Iterator[TextIO]:
     """Open a table as text; the file stands after a byte order mark, if there is one.
 
     Raises
@@ -128,9 +149,9 @@ def open_text(path: Path) -> Iterator[TextIO]:
         There is no such file, or what is read from it is not UTF-8.
     """
     try:
-        with open_regular(path) as binary:
+        with open_regular(path) if content is None else io.BytesIO(content) as binary:
             start = binary.read(3)
-            if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            if start.startswith(UTF_16):
                 raise NotATableError(str(path), "is UTF-16; save it as CSV in UTF-8")
             binary.seek(3 if start == b"\xef\xbb\xbf" else 0)
             with io.TextIOWrapper(binary, encoding="utf-8", newline="") as file:
@@ -139,6 +160,8 @@ def open_text(path: Path) -> Iterator[TextIO]:
         raise NotATableError(str(path), f"is a {error.kind}, not a file; give the path of a table") from error
     except UnicodeDecodeError as error:
         raise NotATableError(str(path), "is no text in UTF-8; save it as CSV in UTF-8") from error
+    except OSError as error:
+        raise UnreadableFileError(str(path), error.strerror or type(error).__name__) from error
 
 
 def records(lines: Iterator[str], layout: Layout, n_before: int) -> Iterator[tuple[str, int, list[str]]]:

@@ -18,7 +18,11 @@ import numpy as np
 
 from segmenter.arrays import Floats
 from segmenter.errors import DuplicateColumnError, NotANumberError, NotATableError, TextColumnError
+from segmenter.io.opening import open_regular
 from segmenter.io.records import MISSING, Chunk, Layout, chunks, is_number, number, open_text
+
+LARGEST: Final = 1e100
+"""Larger numbers are refused: their squares, summed, would overflow."""
 
 MAX_SHOWN: Final = 40
 """Characters of a field that an error shows."""
@@ -65,10 +69,10 @@ def read_table(layout: Layout, columns: Sequence[str] | None = None, *, without:
             raise DuplicateColumnError("--columns", column)
     places = [layout.place(column) for column in columns]
     parts: list[Floats] = []
-    with open_text(layout.path) as file:
+    with open_text(layout.path, layout.content) as file:
         for chunk in islice(chunks(file, layout), 1, None):
             values = numbers(chunk, layout, places)
-            if values is None or np.isinf(values).any():
+            if values is None or (np.abs(values) > LARGEST).any():  # NaN is not
                 refuse(chunk, layout, places, is_first=not parts)
             parts.append(values)
     if not parts:
@@ -81,9 +85,15 @@ def read_table(layout: Layout, columns: Sequence[str] | None = None, *, without:
         full = ",".join(column for column, is_empty in zip(columns, empty, strict=True) if not is_empty)
         advice = f"leave it out: --columns {full}" if full else "give a table with at least one numeric column"
         raise NotATableError(layout.name, f"column {first!r} holds no value; {advice}")
-    with layout.path.open("rb") as binary:
-        digest = hashlib.file_digest(binary, "sha256").hexdigest()
-    return Table(layout, tuple(columns), table, digest)
+    return Table(layout, tuple(columns), table, digest_of(layout))
+
+
+def digest_of(layout: Layout) -> str:
+    """Return the SHA-256 of a table, hexadecimal."""
+    if layout.content is not None:
+        return hashlib.sha256(layout.content).hexdigest()
+    with open_regular(layout.path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
 
 
 def numbers(chunk: Chunk, layout: Layout, places: Sequence[int]) -> Floats | None:
@@ -105,8 +115,8 @@ def numbers(chunk: Chunk, layout: Layout, places: Sequence[int]) -> Floats | Non
 
 
 def is_wrong(field: str) -> bool:
-    """Return whether a field is neither a finite number nor missing."""
-    return not is_number(field) and field.strip() not in MISSING
+    """Return whether a field is neither a number that can be squared nor missing."""
+    return field.strip() not in MISSING and (not is_number(field) or abs(number(field)) > LARGEST)
 
 
 def refuse(chunk: Chunk, layout: Layout, places: Sequence[int], *, is_first: bool) -> NoReturn:
@@ -137,6 +147,8 @@ def refuse(chunk: Chunk, layout: Layout, places: Sequence[int], *, is_first: boo
         reason = "has a decimal comma; write a decimal point"
     elif near_number(field) == "infinite":
         reason = "is infinite"
+    elif near_number(field) == "too large":
+        reason = f"is beyond ±{LARGEST:.0e}; divide the column by a power of ten"
     raise NotANumberError(layout.name, layout.columns[place], chunk.ends[row], shown(field), reason)
 
 
@@ -156,10 +168,15 @@ def with_nan(text: str, delimiter: str) -> str:
 
 
 def near_number(field: str) -> str:
-    """Return what keeps a field from being a number: "decimal comma", "infinite", or "" where it is text."""
-    if is_number(field.replace(",", ".")):
+    """Return what keeps a field from being a number that serves, or "" where it is text."""
+    if "," in field and is_number(field.replace(",", ".")):
         return "decimal comma"
-    return "infinite" if field.strip().lower().lstrip("+-") in ("inf", "infinity") else ""
+    if field.strip().lower().lstrip("+-") in ("inf", "infinity"):
+        return "infinite"
+    try:
+        return "too large" if abs(number(field)) > LARGEST else ""
+    except ValueError:
+        return ""
 
 
 def shown(field: str) -> str:
@@ -172,7 +189,7 @@ def read_texts(layout: Layout, column: str) -> tuple[list[str], list[int]]:
     place = layout.place(column)
     texts: list[str] = []
     ends: list[int] = []
-    with open_text(layout.path) as file:
+    with open_text(layout.path, layout.content) as file:
         for chunk in islice(chunks(file, layout), 1, None):
             texts += [row[place].strip() for row in chunk.rows(layout.delimiter)]
             ends += chunk.ends
@@ -204,7 +221,7 @@ def lengthened(
     """
     parts = []
     n_done = -1  # the header comes first
-    with open_text(layout.path) as file:
+    with open_text(layout.path, layout.content) as file:
         bom = b"\xef\xbb\xbf" if file.buffer.tell() == 3 else b""
         for chunk in chunks(file, layout):
             added: Sequence[Sequence[str]] = (

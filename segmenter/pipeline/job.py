@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import Any, BinaryIO, Literal, TypeAlias, get_args
 
 from segmenter import __version__
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
@@ -173,6 +173,22 @@ def check_outputs(jobs: Sequence[Job], *, kept: Sequence[Path] = ()) -> None:
         raise OutputExistsError(str(existing[0]), n_more=len(existing) - 1)
 
 
+def earlier_figures(stems: Sequence[Path], written: Collection[Path]) -> list[Path]:
+    """Return figures in other formats, which show what an earlier run found.
+
+    They are not removed, as nobody asked for that; but beside the new results they would be taken for theirs.
+
+    Parameters
+    ----------
+    stems : sequence of Path
+        Of figures, without the ending of the format.
+    written : collection of Path
+        What was written now.
+    """
+    places = [stem.with_name(f"{stem.name}.{ending}") for stem in stems for ending in get_args(FigureFormat)]
+    return [path for path in places if path not in written and os.path.lexists(path)]
+
+
 def check_place(path: Path) -> None:
     """Raise WriteError if a folder is in the place of a file, or a file in that of its folder."""
     if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where the name is too long
@@ -255,6 +271,7 @@ def draw_figure(result: JobResult, job: Job) -> bytes:
             segmentation.labels,
             mean_colors(segmentation.segments),
             [segment.n_pixels / segmentation.labels.size for segment in segmentation.segments],
+            names=None if job.model is None else job.model.label_names,
             dpi=job.figure_options.dpi,
         )
         return encode_figure(

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, BinaryIO
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -20,16 +20,14 @@ from segmenter.errors import (
     OutputExistsError,
 )
 from segmenter.io.files import write_files
-from segmenter.io.records import Layout, read_layout
+from segmenter.io.records import Layout, read_layout, read_table_stream
 from segmenter.io.table import Table, lengthened, read_table, read_texts
-from segmenter.pipeline.cluster import Clusters, cluster, cluster_by_classes
-from segmenter.pipeline.job import text_of
+from segmenter.pipeline.cluster import WHY_BIC, Clusters, cluster, cluster_by_classes
+from segmenter.pipeline.job import FigureFormat, check_place, text_of
 from segmenter.pipeline.table_recipe import TableRecipe
 
 SCHEMA = 1
 """Version of the JSON model; raised when the meaning of a field changes."""
-
-FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
 
 
 @dataclass(frozen=True)
@@ -76,13 +74,20 @@ def check_outputs(job: TableJob) -> None:
     inputs = {os.path.realpath(path) for path in (job.source, job.labeled) if path is not None}
     for path in job.outputs:
         if os.path.realpath(path) in inputs:
-            raise OutputCollisionError(str(path), "would replace an input")
+            raise OutputCollisionError(str(path), "would replace an input; choose another folder with -o")
+        check_place(path)
         if not job.overwrite and os.path.lexists(path):
             raise OutputExistsError(str(path))
 
 
-def run_table(job: TableJob) -> TableResult:
+def run_table(job: TableJob, stream: BinaryIO | None = None) -> TableResult:
     """Read, cluster, draw and write one table.
+
+    Parameters
+    ----------
+    job : TableJob
+    stream : binary file, optional
+        Where to read the table from, instead of the path of the job.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def run_table(job: TableJob) -> TableResult:
         Nothing was written.
     """
     check_outputs(job)
-    layout = read_layout(job.source)
+    layout = read_layout(job.source, None if stream is None else read_table_stream(stream, str(job.source)))
     if job.labeled is None:
         table = read_table(layout, job.recipe.columns)
         labeled = None
@@ -218,7 +223,11 @@ def describe(
         "recipe": asdict(job.recipe),
         "choice": None
         if not clusters.choice
-        else {"criterion": "bic", "table": [{"n_clusters": k, "bic": bic} for k, bic in clusters.choice]},
+        else {
+            "criterion": "bic",
+            "why": WHY_BIC,
+            "table": [{"n_clusters": k, "bic": bic} for k, bic in clusters.choice],
+        },
         "fit": {
             "n_iterations": trace.n_iterations,
             "stop": trace.stop,
@@ -269,7 +278,8 @@ def notes_on(table: Table, clusters: Clusters, new_columns: Sequence[str], recip
     if not trace.converged:
         notes.append(f"not converged after {trace.n_iterations} iterations; raise --max-iterations")
     if trace.n_died:
-        notes.append(f"{trace.n_died} components died and were removed")
+        died = "1 component" if trace.n_died == 1 else f"{trace.n_died} components"
+        notes.append(f"{died} died and {'was' if trace.n_died == 1 else 'were'} removed")
     if trace.collapsed:
         which = ", ".join(map(str, trace.collapsed))
         notes.append(f"no spread in some direction: component {which}; try fewer clusters or --covariance tied")

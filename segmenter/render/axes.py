@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
-from matplotlib.patheffects import withStroke
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
@@ -33,7 +34,9 @@ MAX_NAME: Final = 24
 GRAY: Final = "#8a8a8a"
 PALE: Final = "#ececec"
 BAR: Final = "#dedede"
+SUPERSCRIPT: Final = str.maketrans("-\N{MINUS SIGN}0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SIGMAS: Final = (1.0, 2.0)
+HALO: Final[list[AbstractPathEffect]] = [withStroke(linewidth=2.2, foreground="white")]
 DARKER: Final = 0.72
 """Factor of the colors of lines, which are thinner than areas: the same hue, as dark as is legible on white."""
 
@@ -50,8 +53,15 @@ def panel(figure: Figure, box: Box) -> Axes:
     return figure.add_axes((box.left / width, bottom / height, box.width / width, box.height / height))
 
 
+def figure_of(axes: Axes) -> Figure:
+    """Return the figure that axes are in."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # `panel` has put them there
+    return figure
+
+
 def finish(axes: Axes, *, n_ticks: int = 6, integer: bool = False) -> None:
-    """Set type, ticks and spines."""
+    """Set type, ticks and spines; limits and names of the axes are set before."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -63,17 +73,33 @@ def finish(axes: Axes, *, n_ticks: int = 6, integer: bool = False) -> None:
         axis.label.set_color(INK)
         axis.label.set_parse_math(False)
         axis.set_major_locator(MaxNLocator(n_ticks, integer=integer and axis is axes.xaxis, min_n_ticks=2))
-        formatter = ScalarFormatter(useMathText=True)
+        formatter = ScalarFormatter(useOffset=False)
         formatter.set_powerlimits((-3, 5))
         axis.set_major_formatter(formatter)
-        axis.get_offset_text().set_fontsize(SMALL_PT)
+        name_power(axis, formatter)
     axes.set_axisbelow(True)
 
 
+def name_power(axis: Axis, formatter: ScalarFormatter) -> None:
+    """Tell the power of ten of the ticks in the name of the axis: a text of its own would run into other panels."""
+    formatter.set_locs(list(axis.get_majorticklocs()))
+    axis.get_offset_text().set_visible(False)
+    _, power, exponent = formatter.get_offset().partition("1e")
+    if power and axis.get_label_text():
+        axis.set_label_text(f"{axis.get_label_text()} (×10{exponent.translate(SUPERSCRIPT)})")
+
+
 def density(
-    axes: Axes, values: Floats, mixture: Mixture, cluster_of: NDArray[np.intp], feature: int, n_clusters: int
+    axes: Axes,
+    values: Floats,
+    mixture: Mixture,
+    cluster_of: NDArray[np.intp],
+    feature: int,
+    n_clusters: int,
+    *,
+    names: Sequence[str] = (),
 ) -> None:
-    """Draw the histogram of a column, the density of each component over it, and their sum."""
+    """Draw the histogram of a column, the density of each component over it, and their sum; names at the peaks."""
     seen = values[~np.isnan(values)]
     low, high = limits_of(values)
     axes.hist(seen, bins=bin_edges(seen).tolist(), density=True, color=BAR, linewidth=0)
@@ -87,6 +113,8 @@ def density(
         total += y
         axes.fill_between(x, y, color=fills[cluster], alpha=0.35, linewidth=0)
         axes.plot(x, y, color=lines[cluster], linewidth=1.0)
+        if names:
+            write_name(axes, names[cluster], float(x[y.argmax()]), float(y.max()), lift=3)
     if len(cluster_of) > 1:
         axes.plot(x, total, color=INK, linewidth=0.8)
     axes.set_xlim(low, high)
@@ -133,8 +161,9 @@ def ellipses(
     n_clusters: int,
     *,
     width: float,
+    names: Sequence[str] = (),
 ) -> None:
-    """Draw one and two standard deviations of each component, and a cross at its mean."""
+    """Draw one and two standard deviations of each component, and at its mean its name, or a cross."""
     colors = line_colors(n_clusters)
     pair = [first, second]
     for k, cluster in enumerate(cluster_of):
@@ -147,8 +176,17 @@ def ellipses(
             shape.set(edgecolor=0.75 * colors[cluster], linewidth=width if sigma == 1 else 0.7 * width)
             shape.set_path_effects([withStroke(linewidth=2.4 * width, foreground="white", alpha=0.85)])
             axes.add_patch(shape)
-        halo = [withStroke(linewidth=2.2, foreground="white")]
-        axes.plot(*center, "+", color=INK, markersize=4, markeredgewidth=0.8, zorder=5, path_effects=halo)
+        if names:
+            write_name(axes, names[cluster], *center)
+        else:
+            axes.plot(*center, "+", color=INK, markersize=4, markeredgewidth=0.8, zorder=5, path_effects=HALO)
+
+
+def write_name(axes: Axes, name: str, x: float, y: float, *, lift: float = 0.0) -> None:
+    """Write the name of a cluster where it lies, so that clusters are told apart without colors, too."""
+    text = axes.annotate(short(name, 8), (x, y), (0, lift), textcoords="offset points", ha="center", zorder=6)
+    text.set(fontsize=SMALL_PT, weight="bold", color=INK, va="bottom" if lift else "center", parse_math=False)
+    text.set_path_effects(HALO)
 
 
 def key(figure: Figure, box: Box, labels: Labels, names: Sequence[str], *, note: str) -> None:

@@ -67,7 +67,8 @@ def segments_figure(
     shares: Sequence[float] | Floats,
     *,
     titles: tuple[str, str] = ("Photo", "Segments"),
-    width_mm: float = DOUBLE_COLUMN_MM,
+    names: Sequence[str] | None = None,
+    width_mm: float | None = None,
     dpi: int = 300,
 ) -> Figure:
     """Draw the photo and its segments beside each other, or one above the other where they are wide.
@@ -87,8 +88,11 @@ def segments_figure(
         Share of each label in the picture, from 0 to 1. What they leave to 1 has no label.
     titles : (str, str)
         Of the panels; each of at most 20 characters on a page of 89 mm, 45 on one of 183 mm.
-    width_mm : float, mm
-        Width of the page, at least 60; journals ask for 89, 120 or 183.
+    names : sequence of str of length K, optional
+        Of the segments, in the legend; None = their labels.
+    width_mm : float, mm, optional
+        Width of the page, at least 60; journals ask for 89, 120 or 183. None = 183, or for tall pictures the least of
+        these that leaves the panels as they are.
     dpi : int, pixels per inch
         At least 50. Of PNG files; PDF and SVG hold the pixels of the photo, at most this many.
 
@@ -102,17 +106,19 @@ def segments_figure(
     InvalidArgumentError
         If the width or the resolution is too small for the text, or shares and colors differ in number.
     """
-    if not width_mm >= 60:
+    if width_mm is not None and not width_mm >= 60:
         raise InvalidArgumentError("width_mm", f"is {width_mm}; it must be at least 60 mm, to hold the text")
     if dpi < 50:
         raise InvalidArgumentError("dpi", f"is {dpi}; it must be at least 50, to hold the text")
     if len(shares) != len(colors):
         raise InvalidArgumentError("shares", f"are {len(shares)}, but there are {len(colors)} colors")
-    parts = parts_of(np.asarray(shares, dtype=np.float64), colors)
+    parts = parts_of(np.asarray(shares, dtype=np.float64), colors, names)
     is_legend = len(colors) <= MAX_LEGEND_SEGMENTS
+    aspect = photo.shape[1] / photo.shape[0]
+    width_mm = width_mm or _page_width(aspect)
     n_key_rows = 1 + legend_grid(parts, width_mm)[0] if is_legend else 3
     key_height = KEY_GAP_MM + n_key_rows * ROW_MM + MARGIN_MM
-    panels = _panel_boxes(photo.shape[1] / photo.shape[0], width_mm, MAX_HEIGHT_MM - key_height)
+    panels = _panel_boxes(aspect, width_mm, MAX_HEIGHT_MM - key_height)
     bottom = panels[1].top + panels[1].height
     height_mm = bottom + key_height
 
@@ -201,6 +207,13 @@ def _reduce_photo(photo: Bytes, height: int, width: int) -> Bytes:
             total += np.take(photo, tap, axis=axis)
         photo = (total // n_taps).astype(np.uint8)
     return photo
+
+
+def _page_width(aspect: float) -> float:
+    """Return the width of a page for panels of this width-to-height ratio: no wider than makes them larger."""
+    widths = (SINGLE_COLUMN_MM, ONE_AND_A_HALF_COLUMN_MM, DOUBLE_COLUMN_MM)
+    largest = _panel_boxes(aspect, DOUBLE_COLUMN_MM, MAX_HEIGHT_MM)[0].height
+    return next(width for width in widths if _panel_boxes(aspect, width, MAX_HEIGHT_MM)[0].height >= largest)
 
 
 def _panel_boxes(aspect: float, page_width: float, max_height: float) -> tuple[Box, Box]:

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.artist import Artist
 
 from segmenter.arrays import Bytes, Floats
+from segmenter.errors import printable
 from segmenter.render.page import (
     GUTTER_MM,
     INK,
@@ -30,6 +31,7 @@ SWATCH_MM: Final = (5.0, 2.8)  # width and height
 SPACE_MM: Final = 1.5  # between a swatch, its name and its share
 BAR_MM: Final = 5.0
 LEGEND_TITLE: Final = "Segments and their share of the picture"
+MAX_NAME: Final = 24  # characters of a name
 UNLABELED: Final = "no label"
 
 
@@ -63,9 +65,18 @@ def percentages(shares: Floats) -> Floats:
     return rounded / 10
 
 
-def parts_of(shares: Floats, colors: Bytes) -> list[Part]:
-    """Return a part per label in label order, and a last one for pixels without a label, if any."""
-    names = [str(label) for label in range(1, len(colors) + 1)]
+def parts_of(shares: Floats, colors: Bytes, names: Sequence[str] | None = None) -> list[Part]:
+    """Return a part per label in label order, and a last one for pixels without a label, if any.
+
+    Parameters
+    ----------
+    shares : ndarray of shape (K,), float64
+    colors : ndarray of shape (K, 3), uint8
+    names : sequence of str of length K, optional
+        None = the labels; of long ones the beginning is shown.
+    """
+    labels = [str(label) for label in range(1, len(colors) + 1)]
+    names = labels if names is None else [shown(label, name) for label, name in zip(labels, names, strict=True)]
     fills: list[tuple[int, int, int] | None] = [(int(r), int(g), int(b)) for r, g, b in colors]
     unlabeled = 1 - shares.sum()
     if unlabeled > 1e-9:
@@ -75,6 +86,13 @@ def parts_of(shares: Floats, colors: Bytes) -> list[Part]:
         Part(name, fill, share, "< 0.1 %" if share > 0 and percent == 0 else f"{percent:.1f} %")
         for name, fill, share, percent in zip(names, fills, shares.tolist(), percentages(shares).tolist(), strict=True)
     ]
+
+
+def shown(label: str, name: str) -> str:
+    """Return what stands for a segment in the legend: its label, and its name if a person gave it one."""
+    text = printable(name).strip()
+    text = text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
+    return label if text in ("", label, f"segment {label}") else f"{label} {text}"
 
 
 def legend_grid(parts: Sequence[Part], page_width: float) -> tuple[int, list[float]]:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats, Labels
 from segmenter.mixture.gaussian import Mixture
 from segmenter.render.axes import (
+    MAX_NAMED,
     PALE,
     density,
     ellipses,
+    figure_of,
     finish,
     key,
     limits_of,
@@ -123,6 +125,14 @@ def clusters_figure(
 # ---- the three kinds -----------------------------------------------------------------------------------------------
 
 
+def _one_panel(size_mm: tuple[float, float], names: Sequence[str], labels: Labels, note: str, dpi: int) -> Axes:
+    """Return the axes of a figure with one panel and the key beside it."""
+    width, height = size_mm
+    figure = page(width, height, dpi)
+    key(figure, Box(width - LEGEND_MM, 4, LEGEND_MM, 0), labels, names, note=note)
+    return panel(figure, Box(15, 4, width - 18 - LEGEND_MM, height - 15))
+
+
 def _histogram(
     values: Floats,
     labels: Labels,
@@ -132,15 +142,12 @@ def _histogram(
     names: Sequence[str],
     dpi: int,
 ) -> Figure:
-    width, height = HISTOGRAM_MM
-    figure = page(width, height, dpi)
-    axes = panel(figure, Box(15, 4, width - 18 - LEGEND_MM, height - 15))
-    density(axes, values, mixture, cluster_of, 0, len(names))
+    axes = _one_panel(HISTOGRAM_MM, names, labels, "", dpi)
+    density(axes, values, mixture, cluster_of, 0, len(names), names=names if len(names) <= MAX_NAMED else ())
     axes.set_xlabel(column)
     axes.set_ylabel("density")
     finish(axes)
-    key(figure, Box(width - LEGEND_MM, 4, LEGEND_MM, 0), labels, names, note="")
-    return figure
+    return figure_of(axes)
 
 
 def _scatter(
@@ -153,16 +160,14 @@ def _scatter(
     names: Sequence[str],
     dpi: int,
 ) -> Figure:
+    axes = _one_panel(SCATTER_MM, names, labels, told(len(labels), len(chosen)), dpi)
     width, height = SCATTER_MM
-    figure = page(width, height, dpi)
-    axes = panel(figure, Box(15, 4, width - 18 - LEGEND_MM, height - 15))
     points(axes, values, labels[chosen], len(names), area=(width - 18 - LEGEND_MM) * (height - 15))
-    ellipses(axes, mixture, cluster_of, 0, 1, len(names), width=1.0)
+    ellipses(axes, mixture, cluster_of, 0, 1, len(names), width=1.0, names=names if len(names) <= MAX_NAMED else ())
     axes.set_xlabel(columns[0])
     axes.set_ylabel(columns[1])
     finish(axes)
-    key(figure, Box(width - LEGEND_MM, 4, LEGEND_MM, 0), labels, names, note=told(len(labels), len(chosen)))
-    return figure
+    return figure_of(axes)
 
 
 def _pairs(
@@ -190,16 +195,13 @@ def _pairs(
             axes = grid[i, j] = panel(figure, box)
             if i == j:
                 density(axes, values[:, i], mixture, cluster_of, i, len(names))
-                axes.set_yticks([])
                 axes.spines["left"].set_visible(False)
             else:
                 points(axes, few[:, [j, i]], few_labels, len(names), area=side * side)
-                ellipses(axes, mixture, cluster_of, j, i, len(names), width=0.8)
+                shown = names if len(names) <= MAX_NAMED and n <= 4 else ()
+                ellipses(axes, mixture, cluster_of, j, i, len(names), width=0.8, names=shown)
                 axes.set_ylim(*limits[i])
             axes.set_xlim(*limits[j])
-            finish(axes, n_ticks=4 if n <= 4 else 3)
-            if i == j:
-                axes.set_yticks([])
             if i < n - 1:
                 axes.tick_params(labelbottom=False)
             else:
@@ -209,6 +211,9 @@ def _pairs(
             if j == 0 and i > 0:
                 axes.set_ylabel(columns[i])
                 axes.yaxis.set_label_coords(-11.0 / side, 0.5)
+            finish(axes, n_ticks=4 if n <= 4 else 3)
+            if i == j:
+                axes.set_yticks([])
     note = told(len(labels), len(chosen))
     if len(columns) > n:
         note = f"first {n} of {len(columns)} columns\n{note}".strip()
