@@ -77,6 +77,13 @@ class UnreadableFileError(ReadError):
 
 
 @dataclass(eq=False)
+class ChangedFileError(ReadError):
+    """Somebody wrote to the file while it was read."""
+
+    problem = "changed while it was read; segment it once it is whole"
+
+
+@dataclass(eq=False)
 class EmptyFileError(ReadError):
     """The file holds no bytes."""
 
@@ -323,6 +330,19 @@ class GrayModelError(ModelError):
             f"{self.name}: has colors, but {self.model} was fitted to grays and knows nothing of them; "
             f"turn the photo gray, or fit a model to a photo with colors"
         )
+
+
+# ---- working in processes ------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class WorkerStartError(SegmenterError):
+    """A worker process died before it took a job."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"a worker process could not start ({self.reason}); lower --jobs or raise --max-memory"
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------

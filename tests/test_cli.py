@@ -19,7 +19,7 @@ from PIL import Image
 import segmenter
 from segmenter.cli.segment import numbers
 from segmenter.errors import WriteError
-from segmenter.io.files import write_files
+from segmenter.io.writing import write_files
 
 ROOT = Path(__file__).parent.parent
 COFFEE = ROOT / "images" / "coffee.png"

@@ -175,7 +175,7 @@ def command(
     recipe = recipe_of(labeled, **options)
     if as_json and sys.stdout is None:
         raise click.UsageError("standard output is closed; leave out --json")
-    from segmenter.pipeline.job import text_of
+    from segmenter.pipeline.plan import text_of
     from segmenter.pipeline.table import TableJob, run_table
 
     unwind_on_interrupt()

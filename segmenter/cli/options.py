@@ -16,7 +16,7 @@ from segmenter.mixture.config import COVARIANCE_TYPES, INITS
 from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.job import Extra, FigureFormat
+    from segmenter.pipeline.plan import Extra, FigureFormat
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -19,8 +19,9 @@ from segmenter.pipeline.recipe import Recipe
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
-    from segmenter.pipeline.job import Job, JobResult
+    from segmenter.pipeline.job import JobResult
     from segmenter.pipeline.model import Model
+    from segmenter.pipeline.plan import Job
 
 STREAM = Path("-")
 MAX_NUMBERS = 5
@@ -78,11 +79,12 @@ def segment_photos(
     """
     output, as_json = options.output, options.json
     from segmenter.pipeline import job as pipeline
+    from segmenter.pipeline.plan import SCHEMA, FigureOptions, check_outputs, plan_job, text_of
 
     unwind_on_interrupt()
-    figure_options = pipeline.FigureOptions(options.figure_format, options.dpi) if options.figure else None
+    figure_options = FigureOptions(options.figure_format, options.dpi) if options.figure else None
     jobs = [
-        pipeline.plan_job(
+        plan_job(
             Path("stdin") if photo == STREAM else photo,
             output,
             recipe,
@@ -95,7 +97,7 @@ def segment_photos(
         for photo in photos
     ]
     if output != STREAM:
-        pipeline.check_outputs(jobs, kept=[] if model is None else [Path(model.name)])
+        check_outputs(jobs, kept=[] if model is None else [Path(model.name)])
     status = 0
     for photo, job in zip(photos, jobs, strict=True):
         stream: BinaryIO | None = sys.stdin.buffer if photo == STREAM else None
@@ -104,33 +106,24 @@ def segment_photos(
             result = pipeline.compute_job(job, stream) if output == STREAM else pipeline.run_job(job, stream)
         except Exception as error:  # whatever happens to one photo, the others go on
             status = EXIT_FAILED
-            problem = problem_of(error, job)
+            problem = pipeline.problem_of(error, job.source)
             complain(problem)
             if options.verbose and not isinstance(error, SegmenterError):
                 for line in "".join(traceback.format_exception(error)).splitlines():
                     say(line)
             if as_json:
-                failure = {"input": {"name": pipeline.text_of(Path(job.source.name))}, "error": printable(problem)}
-                click.echo(json.dumps({"schema": pipeline.SCHEMA, "source": pipeline.text_of(photo), **failure}))
+                failure = {"input": {"name": text_of(Path(job.source.name))}, "error": printable(problem)}
+                click.echo(json.dumps({"schema": SCHEMA, "source": text_of(photo), **failure}))
             continue
         if output == STREAM:
             sys.stdout.buffer.write(pipeline.encode_label_image(result.segmentation))
             sys.stdout.buffer.flush()
         if as_json:
-            places = {"source": pipeline.text_of(photo), "outputs": [pipeline.text_of(path) for path in job.outputs]}
+            places = {"source": text_of(photo), "outputs": [text_of(path) for path in job.outputs]}
             click.echo(json.dumps({**result.record, **places}))
         if not options.quiet:
             tell(result, job, time.perf_counter() - started, to_stdout=output == STREAM, verbose=options.verbose)
     return status
-
-
-def problem_of(error: Exception, job: Job) -> str:
-    """Return why a photo failed, and what to do."""
-    if isinstance(error, SegmenterError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return f"{job.source}: does not fit into memory; scale it down or free some memory"
-    return f"{job.source}: internal error ({type(error).__name__}: {error}); please report it"
 
 
 def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: bool) -> None:

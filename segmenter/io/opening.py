@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from segmenter.errors import MissingFileError, NotAFileError, UnreadableFileError
+from segmenter.errors import ChangedFileError, MissingFileError, NotAFileError, UnreadableFileError
 
-_KINDS = {
+KINDS = {
     stat.S_IFDIR: "folder",
     stat.S_IFIFO: "pipe",
     stat.S_IFSOCK: "socket",
@@ -52,9 +52,33 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+@contextmanager
+def unchanging(file: BinaryIO, label: str) -> Iterator[None]:
+    """Raise ChangedFileError if somebody writes to an open file during the block, or whatever the block raises."""
+    descriptor = os.dup(file.fileno())  # decoders may close the file
+    try:
+        before = _state(descriptor)
+        try:
+            yield
+        except Exception as error:
+            if _state(descriptor) != before:
+                raise ChangedFileError(label) from error
+            raise
+        if _state(descriptor) != before:
+            raise ChangedFileError(label)
+    finally:
+        os.close(descriptor)
+
+
+def _state(descriptor: int) -> tuple[int, int]:
+    """Return the size and the time of the last change of an open file."""
+    status = os.fstat(descriptor)
+    return status.st_size, status.st_mtime_ns
+
+
 def _require_regular(mode: int, label: str) -> None:
     if not stat.S_ISREG(mode):
-        raise NotAFileError(label, _KINDS.get(stat.S_IFMT(mode), "special file"))
+        raise NotAFileError(label, KINDS.get(stat.S_IFMT(mode), "special file"))
 
 
 def read_start(path: Path, n_bytes: int) -> bytes:

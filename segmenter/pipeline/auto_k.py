@@ -23,7 +23,8 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Pixels, Samples
 from segmenter.features.color import color_features
-from segmenter.features.distinct import distinct_colors
+from segmenter.features.counts import ColorCounts
+from segmenter.features.distinct import DistinctColors, distinct_colors
 from segmenter.features.interior import interior
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import Data, binned, data_of, dithered
@@ -76,8 +77,16 @@ def choose_n_segments(
     -------
     Selection
     """
+    distinct = distinct_colors(pixels, interior(pixels, mask))
+    return choose_for_interior(distinct, max_segments=max_segments, seed=seed)
+
+
+def choose_for_interior(
+    distinct: ColorCounts | DistinctColors, *, max_segments: int = MAX_AUTO_SEGMENTS, seed: int = 0
+) -> Selection:
+    """Return the number of segments by the colors of the interior, of one picture or of many."""
     with threadpool_limits(1, user_api="blas"):
-        data = interior_cells(pixels, mask)
+        data = interior_cells(distinct)
         likelihoods = list(rising_log_likelihoods(data, min(max_segments, data.n_samples), seed))
     log_likelihoods = np.array(likelihoods)
     criterion = log_likelihoods - penalty(len(data.origin)) * np.arange(1, len(likelihoods) + 1)
@@ -89,9 +98,8 @@ def penalty(n_features: int) -> float:
     return PENALTY * (1 + n_features + n_features * (n_features + 1) // 2) / 10
 
 
-def interior_cells(pixels: Pixels, mask: Bools | None) -> Data:
+def interior_cells(distinct: ColorCounts | DistinctColors) -> Data:
     """Return the colors of the interior, dithered, as cells of a histogram with the means of their monomials."""
-    distinct = distinct_colors(pixels, interior(pixels, mask))
     features = color_features(distinct.colors, "rgb").values
     n_features = features.shape[1]
     data = data_of(Samples(features, distinct.counts), FitConfig.covariance_floor)

@@ -17,8 +17,8 @@ from segmenter.arrays import Floats, Samples
 from segmenter.errors import OutputExistsError
 from segmenter.features.color import color_features
 from segmenter.features.distinct import distinct_colors
-from segmenter.io.files import write_files
 from segmenter.io.photo import read_photo
+from segmenter.io.writing import write_files
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, Selection, SelectionTable, choose, selection_table
 from segmenter.pipeline.auto_k import choose_n_segments

@@ -19,11 +19,11 @@ from segmenter.errors import (
     OutputCollisionError,
     OutputExistsError,
 )
-from segmenter.io.files import write_files
 from segmenter.io.records import Layout, read_layout
 from segmenter.io.table import Table, lengthened, read_table, read_texts
+from segmenter.io.writing import write_files
 from segmenter.pipeline.cluster import Clusters, cluster, cluster_by_classes
-from segmenter.pipeline.job import text_of
+from segmenter.pipeline.plan import text_of
 from segmenter.pipeline.table_recipe import TableRecipe
 
 SCHEMA = 1
