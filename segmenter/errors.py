@@ -365,10 +365,11 @@ class OutputExistsError(WriteError):
 
     reason: str = "it exists"
     n_more: int = 0  # other outputs that are there, too
+    remedy: str = "--overwrite to replace it"
 
     def __str__(self) -> str:
         others = f" (and {self.n_more} more)" if self.n_more else ""
-        return f"{self.path}: exists already{others}; use --overwrite to replace it or -o to write elsewhere"
+        return f"{self.path}: exists already{others}; use {self.remedy} or -o to write elsewhere"
 
 
 @dataclass(eq=False)

@@ -170,7 +170,7 @@ def test_json_goes_to_stdout_one_line_a_photo(photo: Path, tmp_path: Path) -> No
     result = run("segment", photo, "text.jpg", "--no-figure", "--json", "-q", cwd=tmp_path)
     assert result.returncode == 1
     good, bad = (json.loads(line) for line in result.stdout.decode().splitlines())
-    assert good["schema"] == 1
+    assert good["schema"] == 2
     assert all((tmp_path / path).is_file() for path in good["outputs"])
     assert bad["input"]["name"] == "text.jpg"
     assert bad["schema"] == 1

@@ -17,6 +17,7 @@ from segmenter.errors import SegmenterError, printable
 
 COMMANDS = {
     "apply": "segmenter.cli.apply",
+    "batch": "segmenter.cli.batch",
     "cluster": "segmenter.cli.cluster",
     "completion": "segmenter.cli.completion",
     "segment": "segmenter.cli.segment",

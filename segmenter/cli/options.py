@@ -105,16 +105,10 @@ _FIT_OPTIONS = (
     ),
 )
 
+_WHERE = "Where results go"
+_WHERE_OR_STREAM = f"{_WHERE}; - writes the label image of one photo to standard output."
+
 _OUTPUT_OPTIONS = (
-    click.option(
-        "-o",
-        "--output",
-        type=click.Path(path_type=Path),
-        default=Path("outputs"),
-        show_default=True,
-        metavar="FOLDER",
-        help="Where results go; - writes the label image of one photo to standard output.",
-    ),
     click.option("--figure/--no-figure", default=True, show_default=True, help="Draw photo and segments side by side."),
     click.option(
         "--figure-format",
@@ -172,16 +166,39 @@ class OutputOptions:
     verbose: bool
 
 
+def save_model_option(command: Command) -> Command:
+    """Add what every command takes that fits mixtures to photos."""
+    return click.option("--save-model", is_flag=True, help="Write the model too, for segmenter apply.")(command)
+
+
 def output_options(command: Command) -> Command:
     """Add what every command that segments photos takes; the command receives it as one ``options``."""
+    return _with_output(command, _WHERE_OR_STREAM)
+
+
+def folder_options(command: Command) -> Command:
+    """Add the same options, for a command that writes to a folder alone."""
+    return _with_output(command, f"{_WHERE}; the tree of the input is kept in it.")
+
+
+def _with_output(command: Command, where: str) -> Command:
 
     @wraps(command)
     def with_output(*arguments: Any, **values: Any) -> Any:
         chosen = {field.name: values.pop(field.name) for field in fields(OutputOptions)}
         return command(*arguments, options=OutputOptions(**chosen), **values)
 
+    place = click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        default=Path("outputs"),
+        show_default=True,
+        metavar="FOLDER",
+        help=where,
+    )
     decorated: Any = with_output
-    for option in reversed(_OUTPUT_OPTIONS):
+    for option in reversed((place, *_OUTPUT_OPTIONS)):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from segmenter.cli import EXIT_FAILED, complain, say, unwind_on_interrupt
-from segmenter.cli.options import OutputOptions, output_options, recipe_options
+from segmenter.cli.options import OutputOptions, output_options, recipe_options, save_model_option
 from segmenter.errors import SegmenterError, printable
 from segmenter.pipeline.recipe import Recipe
 
@@ -34,7 +34,7 @@ MAX_SHARES = 6
 @click.command(name="segment")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @recipe_options
-@click.option("--save-model", is_flag=True, help="Write the model too, for segmenter apply.")
+@save_model_option
 @output_options
 def command(photos: tuple[Path, ...], recipe: Recipe, save_model: bool, options: OutputOptions) -> int:
     """Segment each PHOTO by the colors of its pixels.

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -48,7 +48,7 @@ class Answer(Generic[J, R]):
 
 def map_jobs(
     function: Callable[[J], R], jobs: Iterable[J], n_workers: int, *, max_memory: int | None = None
-) -> Iterator[Answer[J, R]]:
+) -> Generator[Answer[J, R]]:
     """Apply a function to jobs in worker processes, and yield the answers as they come.
 
     Jobs are taken from their iterable when a worker is free, and no answer is kept: memory does not grow with their
