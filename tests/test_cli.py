@@ -173,7 +173,7 @@ def test_json_goes_to_stdout_one_line_a_photo(photo: Path, tmp_path: Path) -> No
     assert good["schema"] == 2
     assert all((tmp_path / path).is_file() for path in good["outputs"])
     assert bad["input"]["name"] == "text.jpg"
-    assert bad["schema"] == 1
+    assert bad["schema"] == 2
     assert (good["source"], bad["source"]) == (str(photo), "text.jpg")
     assert "source" not in json.loads((tmp_path / "outputs" / "quarters.json").read_text())
     assert bad["error"] in one_line(result.stderr)
