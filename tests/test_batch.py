@@ -16,7 +16,7 @@ from PIL import Image
 from scenes import grainy, overlapping
 
 import segmenter
-from segmenter.arrays import Bytes
+from segmenter.arrays import Pixels
 
 COMMAND = Path(sys.executable).with_name("segmenter")
 LABELS_ONLY = "--no-figure"
@@ -29,7 +29,7 @@ def run(*arguments: str | Path | bytes, cwd: Path, **options: Any) -> subprocess
     return subprocess.run([COMMAND, *words], cwd=cwd, capture_output=True, timeout=120, **options)
 
 
-def save(image: Bytes, path: Path) -> Path:
+def save(image: Pixels, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path)
     return path

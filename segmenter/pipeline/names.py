@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +54,18 @@ def name_outputs(photos: Sequence[tuple[str, str]], endings: Sequence[str], take
             _fold(_key(folder, _name(path, folder, form, room)))
             for (path, folder), form in zip(photos, forms, strict=True)
         ]
-        counts = Counter(keys)
-        clashing = {key for key, count in counts.items() if count > 1}
-        for key in counts:
-            clashing.update(other for end in inner for other in (key, key + end) if key + end in counts)
+        places: dict[str, list[int]] = {}
+        for place, key in enumerate(keys):
+            places.setdefault(key, []).append(place)
+        longer: set[int] = set()
+        for key, alike in places.items():
+            rivals = alike + [place for end in inner for place in places.get(key + end, ())]
             if refused and any(key + ending in refused for ending in endings):
-                clashing.add(key)
-        longer = [place for place, key in enumerate(keys) if key in clashing and forms[place] < DIGEST]
+                longer.update(alike)
+            elif len(rivals) > 1:
+                shortest = min(forms[place] for place in rivals)
+                longer.update(place for place in rivals if forms[place] == shortest)  # the others may stay as they are
+        longer = {place for place in longer if forms[place] < DIGEST}
         if not longer:
             return [
                 Entry(path, folder, _name(path, folder, form, room))
