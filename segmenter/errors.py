@@ -77,6 +77,13 @@ class UnreadableFileError(ReadError):
 
 
 @dataclass(eq=False)
+class ChangedFileError(ReadError):
+    """Somebody wrote to the file while it was read."""
+
+    problem = "changed while it was read; segment it once it is whole"
+
+
+@dataclass(eq=False)
 class EmptyFileError(ReadError):
     """The file holds no bytes."""
 
@@ -338,6 +345,19 @@ class GrayModelError(ModelError):
         )
 
 
+# ---- working in processes ------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class WorkerStartError(SegmenterError):
+    """A worker process died before it took a job."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"a worker process could not start ({self.reason}); lower --jobs or raise --max-memory"
+
+
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
@@ -358,10 +378,11 @@ class OutputExistsError(WriteError):
 
     reason: str = "it exists"
     n_more: int = 0  # other outputs that are there, too
+    remedy: str = "--overwrite to replace it"
 
     def __str__(self) -> str:
         others = f" (and {self.n_more} more)" if self.n_more else ""
-        return f"{self.path}: exists already{others}; use --overwrite to replace it or -o to write elsewhere"
+        return f"{self.path}: exists already{others}; use {self.remedy} or -o to write elsewhere"
 
 
 @dataclass(eq=False)
@@ -370,3 +391,13 @@ class OutputCollisionError(WriteError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
+
+
+def problem_of(error: Exception, source: object = "") -> str:
+    """Return why something failed, and what to do; `source` is what was worked on, "" = unknown."""
+    name = f"{source}: " if str(source) else ""
+    if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+        return f"{name}does not fit into memory; scale it down or free some memory"
+    if isinstance(error, SegmenterError):
+        return str(error)
+    return f"{name}internal error ({type(error).__name__}: {error}); please report it"

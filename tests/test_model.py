@@ -32,9 +32,9 @@ from segmenter.features.config import COLOR_SPACES, ColorSpace
 from segmenter.io.photo import photo_from_array
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType
 from segmenter.mixture.gaussian import Mixture
-from segmenter.pipeline.job import plan_job
 from segmenter.pipeline.model import Model, model_of
 from segmenter.pipeline.model_file import MAX_BYTES, decode_model, encode_model
+from segmenter.pipeline.plan import plan_job
 from segmenter.pipeline.posterior_maps import break_ties, confidence_map, posterior_map
 from segmenter.pipeline.recipe import Recipe, recipe_from
 

@@ -16,10 +16,11 @@ from typing import Any, NoReturn
 import click
 
 from segmenter import __version__
-from segmenter.errors import SegmenterError, printable
+from segmenter.errors import SegmenterError, printable, problem_of
 
 COMMANDS = {
     "apply": "segmenter.cli.apply",
+    "batch": "segmenter.cli.batch",
     "cluster": "segmenter.cli.cluster",
     "completion": "segmenter.cli.completion",
     "segment": "segmenter.cli.segment",
@@ -154,13 +155,7 @@ def fail(error: Exception, source: str, *, verbose: bool) -> str:
         What was worked on; "" = unknown.
     verbose : bool
     """
-    name = f"{source}: " if source else ""
-    if isinstance(error, SegmenterError):
-        problem = str(error)
-    elif isinstance(error, MemoryError):
-        problem = f"{name}does not fit into memory; scale it down or free some memory"
-    else:
-        problem = f"{name}internal error ({type(error).__name__}: {error}); please report it"
+    problem = problem_of(error, source)
     complain(problem)
     if verbose and not isinstance(error, SegmenterError):
         for line in "".join(traceback.format_exception(error)).splitlines():
@@ -175,7 +170,7 @@ def complain(message: str) -> None:
 
 def tell_earlier(stems: Sequence[Path], written: Collection[Path]) -> None:
     """Tell of figures in other formats that an earlier run left beside what was written now."""
-    from segmenter.pipeline.job import earlier_figures
+    from segmenter.pipeline.plan import earlier_figures
 
     for path in earlier_figures(stems, written):
         say(f"  note: {path} is of an earlier run; remove it, or draw it again")

@@ -111,7 +111,7 @@ def command(
         raise click.UsageError("standard input (-) is closed; give the path of a table")
     if json and sys.stdout is None:
         raise click.UsageError("standard output is closed; leave out --json")
-    from segmenter.pipeline.job import text_of
+    from segmenter.pipeline.plan import text_of
     from segmenter.pipeline.table import TableJob, run_table
 
     unwind_on_interrupt()

@@ -18,7 +18,7 @@ from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
 from segmenter.pipeline.table_recipe import TableRecipe
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.job import Extra, FigureFormat
+    from segmenter.pipeline.plan import Extra, FigureFormat
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option: TypeAlias = Callable[[Any], Any]
@@ -208,8 +208,10 @@ _FIT_OPTIONS = (
         help="Leap ahead where EM is slow.",
     ),
 )
+_WHERE = "Where results go"
+_WHERE_OR_STREAM = f"{_WHERE}; - writes the label image of one photo to standard output."
+
 _OUTPUT_OPTIONS = (
-    folder_option("Where results go; - writes the label image of one photo to standard output.", or_stream=True),
     *figure_options("Draw photo and segments side by side.", "figure"),
     click.option(
         "--save",
@@ -239,15 +241,30 @@ class OutputOptions:
     verbose: bool
 
 
+def save_model_option(command: Command) -> Command:
+    """Add what every command takes that fits mixtures to photos."""
+    return click.option("--save-model", is_flag=True, help="Write the model too, for segmenter apply.")(command)
+
+
 def output_options(command: Command) -> Command:
     """Add what every command that segments photos takes; the command receives it as one ``options``."""
+    return _with_output(command, _WHERE_OR_STREAM)
+
+
+def folder_options(command: Command) -> Command:
+    """Add the same options, for a command that writes to a folder alone."""
+    return _with_output(command, f"{_WHERE}; the tree of the input is kept in it.")
+
+
+def _with_output(command: Command, where: str) -> Command:
 
     @wraps(command)
     def with_output(*arguments: Any, **values: Any) -> Any:
         chosen = {field.name: values.pop(field.name) for field in fields(OutputOptions)}
         return command(*arguments, options=OutputOptions(**chosen), **values)
 
-    decorated: Any = with_options(*_OUTPUT_OPTIONS)(with_output)
+    place = folder_option(where, or_stream=where == _WHERE_OR_STREAM)
+    decorated: Any = with_options(place, *_OUTPUT_OPTIONS)(with_output)
     return decorated  # type: ignore[no-any-return]
 
 

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
-from segmenter.cli.options import OutputOptions, output_options, recipe_options
+from segmenter.cli.options import OutputOptions, output_options, recipe_options, save_model_option
 from segmenter.errors import printable
 from segmenter.pipeline.recipe import Recipe
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
-    from segmenter.pipeline.job import Job, JobResult
+    from segmenter.pipeline.job import JobResult
     from segmenter.pipeline.model import Model
+    from segmenter.pipeline.plan import Job
 
 MAX_NUMBERS = 5
 """Numbers of segments that a note lists."""
@@ -31,7 +32,7 @@ MAX_SHARES = 6
 @click.command(name="segment", cls=FileCommand)
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @recipe_options
-@click.option("--save-model", is_flag=True, help="Write the model too, for segmenter apply.")
+@save_model_option
 @output_options
 def command(photos: tuple[Path, ...], recipe: Recipe, save_model: bool, options: OutputOptions) -> int:
     """Segment each PHOTO by the colors of its pixels.
@@ -76,11 +77,12 @@ def segment_photos(
     """
     output, as_json = options.output, options.json
     from segmenter.pipeline import job as pipeline
+    from segmenter.pipeline.plan import SCHEMA, FigureOptions, check_outputs, plan_job, text_of
 
     unwind_on_interrupt()
-    figure_options = pipeline.FigureOptions(options.figure_format, options.dpi) if options.figure else None
+    figure_options = FigureOptions(options.figure_format, options.dpi) if options.figure else None
     jobs = [
-        pipeline.plan_job(
+        plan_job(
             Path("stdin") if photo == STREAM else photo,
             output,
             recipe,
@@ -93,7 +95,7 @@ def segment_photos(
         for photo in photos
     ]
     if output != STREAM:
-        pipeline.check_outputs(jobs, kept=[] if model is None else [Path(model.name)])
+        check_outputs(jobs, kept=[] if model is None else [Path(model.name)])
     status = 0
     for photo, job in zip(photos, jobs, strict=True):
         stream: BinaryIO | None = sys.stdin.buffer if photo == STREAM else None
@@ -105,14 +107,14 @@ def segment_photos(
             status = EXIT_FAILED
             problem = fail(error, str(job.source), verbose=options.verbose)
             if as_json:
-                failure = {"input": {"name": pipeline.text_of(Path(job.source.name))}, "error": printable(problem)}
-                click.echo(json.dumps({"schema": pipeline.SCHEMA, "source": pipeline.text_of(photo), **failure}))
+                failure = {"input": {"name": text_of(Path(job.source.name))}, "error": printable(problem)}
+                click.echo(json.dumps({"schema": SCHEMA, "source": text_of(photo), **failure}))
             continue
         if output == STREAM:
             sys.stdout.buffer.write(label_image)
             sys.stdout.buffer.flush()
         if as_json:
-            places = {"source": pipeline.text_of(photo), "outputs": [pipeline.text_of(path) for path in job.outputs]}
+            places = {"source": text_of(photo), "outputs": [text_of(path) for path in job.outputs]}
             click.echo(json.dumps({**result.record, **places}))
         if not options.quiet:
             tell(result, job, time.perf_counter() - started, to_stdout=output == STREAM, verbose=options.verbose)

@@ -1,13 +1,8 @@
-"""What is written, whole or not at all; and label images back as arrays."""
+"""Label images as PNG, and back as arrays."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import threading
 import zlib
-from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from segmenter.arrays import Bytes, Labels
-from segmenter.errors import OutputExistsError, UnsupportedPhotoError, WriteError
+from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.decode import decoding, load, open_image
 from segmenter.io.opening import open_regular
 
@@ -116,77 +111,3 @@ def read_labels(path: str | Path) -> Labels:
             raise UnsupportedPhotoError(name, "is not a label image; give an indexed or gray PNG (NAME.labels.png)")
         load(image)
         return np.asarray(image).astype(np.int32)
-
-
-def write_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
-    """Write a set of files, each whole or not at all; on an error or an interrupt none of them is there half.
-
-    All are written under temporary names in their folders first, so that a full disk changes nothing; where nothing is
-    in their way they are renamed in the order given, and an interrupt waits for that. Missing folders are made.
-
-    Parameters
-    ----------
-    files : mapping of Path to bytes
-    overwrite : bool
-        Replace files that exist.
-
-    Raises
-    ------
-    OutputExistsError
-        A file exists and may not be replaced.
-    WriteError
-        The system refuses: no permission, no space, a name too long, a folder in the place of a file.
-    """
-    staged: dict[Path, Path] = {}
-    try:
-        for path, content in files.items():
-            with _write_errors(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = path.with_name(f".segmenter-{os.urandom(8).hex()}.tmp")
-                staged[path] = temporary
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-                with open(descriptor, "wb") as file:  # noqa: PTH123  # Path cannot open a descriptor
-                    file.write(content)
-        for path in staged:
-            with _write_errors(path):
-                if path.is_dir():
-                    raise WriteError(str(path), "is a folder")
-                if not overwrite and os.path.lexists(path):
-                    raise OutputExistsError(str(path))
-        with _interrupts_held():
-            for path, temporary in list(staged.items()):
-                with _write_errors(path):
-                    temporary.replace(path)
-                del staged[path]
-    finally:
-        for temporary in staged.values():
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait until the block ends.
-
-    A signal mask would not do: any other thread, of BLAS for instance, would then receive the signal for this one.
-    """
-    if threading.current_thread() is not threading.main_thread():  # only the main thread is ever interrupted
-        yield
-        return
-    received: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        if received:
-            signal.raise_signal(signal.SIGINT)
-
-
-@contextlib.contextmanager
-def _write_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says into an error that names the output, not the temporary file."""
-    try:
-        yield
-    except OSError as error:
-        raise WriteError(str(path), (error.strerror or str(error)).lower()) from error

@@ -10,7 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from segmenter.errors import MissingFileError, NotAFileError, StreamTooLongError, UnreadableFileError
+from segmenter.errors import (
+    ChangedFileError,
+    MissingFileError,
+    NotAFileError,
+    StreamTooLongError,
+    UnreadableFileError,
+)
 
 HEAD = 64
 """Bytes that tell a picture from anything else."""
@@ -20,7 +26,7 @@ MAX_STREAM_BYTES = 1 << 30
 
 _STREAM_CHUNK = 1 << 20
 
-_KINDS = {
+KINDS = {
     stat.S_IFDIR: "folder",
     stat.S_IFIFO: "pipe",
     stat.S_IFSOCK: "socket",
@@ -61,9 +67,33 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+@contextmanager
+def unchanging(file: BinaryIO, label: str) -> Iterator[None]:
+    """Raise ChangedFileError if somebody writes to an open file during the block, or whatever the block raises."""
+    descriptor = os.dup(file.fileno())  # decoders may close the file
+    try:
+        before = _state(descriptor)
+        try:
+            yield
+        except Exception as error:
+            if _state(descriptor) != before:
+                raise ChangedFileError(label) from error
+            raise
+        if _state(descriptor) != before:
+            raise ChangedFileError(label)
+    finally:
+        os.close(descriptor)
+
+
+def _state(descriptor: int) -> tuple[int, int]:
+    """Return the size and the time of the last change of an open file."""
+    status = os.fstat(descriptor)
+    return status.st_size, status.st_mtime_ns
+
+
 def _require_regular(mode: int, label: str) -> None:
     if not stat.S_ISREG(mode):
-        raise NotAFileError(label, _KINDS.get(stat.S_IFMT(mode), "special file"))
+        raise NotAFileError(label, KINDS.get(stat.S_IFMT(mode), "special file"))
 
 
 def read_stream(stream: BinaryIO, name: str, check_head: Callable[[bytes], object]) -> BinaryIO:

@@ -30,7 +30,7 @@ from segmenter.io.decode import (
     picture_from_image,
     with_frame_note,
 )
-from segmenter.io.opening import HEAD, open_regular, read_stream
+from segmenter.io.opening import HEAD, open_regular, read_stream, unchanging
 
 READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, PPM and PGM"
 MAX_PIXELS = 500_000_000
@@ -76,8 +76,8 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
 
     Raises
     ------
-    MissingFileError, NotAFileError, UnreadableFileError, EmptyFileError
-        The path is none of a regular file that can be read and holds something.
+    MissingFileError, NotAFileError, UnreadableFileError, EmptyFileError, ChangedFileError
+        The path is none of a regular file that can be read, holds something and stays as it is meanwhile.
     StreamTooLongError, NotAPhotoError, UnsupportedPhotoError, DamagedPhotoError, TooManyPixelsError
         The content is no picture, or none that can be decoded.
     NoPixelsError, NotFiniteError
@@ -89,7 +89,7 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
         raise InvalidArgumentError("max_pixels", f"must be at least 1, not {max_pixels}")
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        with open_regular(path) as file:
+        with open_regular(path) as file, unchanging(file, str(path)):
             return _read(file, str(path), name or path.name, max_pixels)
     label = name or "stream"
     content = read_stream(source, label, lambda head: _require_signature(head, label))

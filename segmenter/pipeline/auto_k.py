@@ -24,7 +24,8 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Pixels, Samples
 from segmenter.features.color import color_features
-from segmenter.features.distinct import distinct_colors
+from segmenter.features.counts import ColorCounts
+from segmenter.features.distinct import DistinctColors, distinct_colors
 from segmenter.features.interior import as_8_bits, interior, local_means
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import Data, binned, data_of, dithered
@@ -79,32 +80,44 @@ def choose_n_segments(
     -------
     Selection
     """
+    colors, n_colors = interior_colors(pixels, mask)
+    return choose_for_interior(colors, max_segments=min(max_segments, n_colors), seed=seed)
+
+
+def interior_colors(pixels: Pixels, mask: Bools | None = None) -> tuple[DistinctColors, int]:
+    """Return the colors that the number of segments is told from, and how many there are of the interior as it is.
+
+    More than 8 bits a channel would be lost in the dither, and cost much to count. Of grays they are local means.
+    """
+    coarse = as_8_bits(pixels)
+    inside = interior(coarse, mask)
+    distinct = distinct_colors(coarse, inside)
+    n_colors = len(distinct.counts)
+    if color_features(distinct.colors, "rgb").values.shape[1] == 1:  # three equal channels are gray, too
+        distinct = distinct_colors(local_means(pixels[..., :1], mask), inside)
+    return distinct, n_colors
+
+
+def choose_for_interior(
+    colors: ColorCounts | DistinctColors, *, max_segments: int = MAX_AUTO_SEGMENTS, seed: int = 0
+) -> Selection:
+    """Return the number of segments by the colors of the interior, of one picture or of many."""
     with threadpool_limits(1, user_api="blas"):
-        data, n_colors = interior_cells(pixels, mask)
-        likelihoods = list(rising_log_likelihoods(data, min(max_segments, data.n_samples, n_colors), seed))
+        data = interior_cells(colors)
+        likelihoods = list(rising_log_likelihoods(data, min(max_segments, data.n_samples), seed))
     log_likelihoods = np.array(likelihoods)
     penalty = GRAY_PENALTY if len(data.origin) == 1 else PENALTY
     criterion = log_likelihoods - penalty * np.arange(1, len(likelihoods) + 1)
     return Selection(RULE, int(np.argmax(criterion)) + 1, log_likelihoods, criterion)
 
 
-def interior_cells(pixels: Pixels, mask: Bools | None) -> tuple[Data, int]:
-    """Return the interior, dithered, as cells of a histogram with the means of their monomials; and how many colors.
-
-    More than 8 bits a channel would be lost in the dither, and cost much to count.
-    """
-    coarse = as_8_bits(pixels)
-    inside = interior(coarse, mask)
-    distinct = distinct_colors(coarse, inside)
-    n_colors = len(distinct.counts)
-    features = color_features(distinct.colors, "rgb").values
-    is_gray = features.shape[1] == 1  # three equal channels are gray, too
-    if is_gray:
-        distinct = distinct_colors(local_means(pixels[..., :1], mask), inside)
-        features = color_features(distinct.colors, "rgb").values
-    data = data_of(Samples(features, distinct.counts), FitConfig.covariance_floor)
+def interior_cells(colors: ColorCounts | DistinctColors) -> Data:
+    """Return the colors of the interior, dithered, as cells of a histogram with the means of their monomials."""
+    features = color_features(colors.colors, "rgb").values
+    is_gray = features.shape[1] == 1
+    data = data_of(Samples(features, colors.counts), FitConfig.covariance_floor)
     cells = binned(data, GRAY_BINS if is_gray else BINS)
-    return dithered(cells, np.full(features.shape[1], (GRAY_DITHER if is_gray else DITHER) ** 2)), n_colors
+    return dithered(cells, np.full(features.shape[1], (GRAY_DITHER if is_gray else DITHER) ** 2))
 
 
 def rising_log_likelihoods(data: Data, max_components: int, seed: int) -> Iterator[float]:

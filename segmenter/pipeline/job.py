@@ -1,75 +1,28 @@
-"""A job: one photo from file to files. It carries paths and plain values only, so that it can travel to a worker."""
+"""A job done: one photo from file to files."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias, get_args
+from typing import Any, BinaryIO
 
 from segmenter import __version__
-from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
-from segmenter.io.files import MAX_INDEX, encode_gray, encode_labels, encode_segments, write_files
+from segmenter.io.files import MAX_INDEX, encode_gray, encode_labels, encode_segments
 from segmenter.io.photo import Photo, read_photo
+from segmenter.io.writing import write_files
 from segmenter.mixture.em import FitTrace
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.model import Model, apply_model, model_of
 from segmenter.pipeline.model_file import encode_model
+from segmenter.pipeline.plan import SCHEMA, Job, describe_files, describe_model, text_of
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.segment import segment_photo
 from segmenter.regions.labels import Segmentation
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import palette
 from segmenter.render.quiet import quiet_matplotlib
-
-SCHEMA = 1
-"""Version of the JSON record; raised when the meaning of a field changes."""
-
-FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
-Extra: TypeAlias = Literal["posteriors", "confidence", "model"]
-"""What is written on request only."""
-
-
-EXTRA_ENDINGS: dict[Extra, str] = {
-    "posteriors": "posteriors.npz",
-    "confidence": "confidence.png",
-    "model": "model.json",
-}
-
-
-@dataclass(frozen=True)
-class FigureOptions:
-    """How the side-by-side figure is drawn; the segments do not depend on it."""
-
-    figure_format: FigureFormat = "png"
-    dpi: int = 300
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to do with one photo."""
-
-    source: Path
-    labels: Path
-    segments: Path
-    record: Path
-    figure: Path | None  # None = no figure
-    recipe: Recipe
-    figure_options: FigureOptions
-    max_pixels: int
-    overwrite: bool
-    posteriors: Path | None = None  # None, as for the next two = is not computed
-    confidence: Path | None = None
-    saved_model: Path | None = None
-    model: Model | None = None  # to be applied; None = a mixture is fitted
-
-    @property
-    def outputs(self) -> tuple[Path, ...]:
-        """Everything that is written, the record last."""
-        optional = (self.figure, self.posteriors, self.confidence, self.saved_model)
-        return (self.labels, self.segments, *(path for path in optional if path is not None), self.record)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,123 +32,6 @@ class JobResult:
     record: Mapping[str, Any]  # the content of NAME.json
     segmentation: Segmentation
     photo: Photo
-
-
-def plan_job(
-    source: Path,
-    folder: Path,
-    recipe: Recipe,
-    *,
-    figure_options: FigureOptions | None,
-    max_pixels: int,
-    overwrite: bool,
-    extras: Collection[Extra] = (),
-    model: Model | None = None,
-) -> Job:
-    """Name the outputs of one photo: NAME.labels.png and so on, NAME being the file name without its extension.
-
-    Parameters
-    ----------
-    source : Path
-    folder : Path
-        Where the outputs go; made when the first is written.
-    recipe : Recipe
-    figure_options : FigureOptions or None
-        None draws no figure.
-    max_pixels : int
-    overwrite : bool
-        Whether files that exist may be replaced.
-    extras : collection of {"posteriors", "confidence", "model"}
-        What else to write.
-    model : Model, optional
-        Apply it, and fit nothing.
-    """
-    name = source.stem
-    chosen = {extra: folder / f"{name}.{ending}" for extra, ending in EXTRA_ENDINGS.items() if extra in extras}
-    return Job(
-        source=source,
-        labels=folder / f"{name}.labels.png",
-        segments=folder / f"{name}.segments.png",
-        record=folder / f"{name}.json",
-        figure=None if figure_options is None else folder / f"{name}.figure.{figure_options.figure_format}",
-        recipe=recipe,
-        figure_options=figure_options or FigureOptions(),
-        max_pixels=max_pixels,
-        overwrite=overwrite,
-        posteriors=chosen.get("posteriors"),
-        confidence=chosen.get("confidence"),
-        saved_model=chosen.get("model"),
-        model=model,
-    )
-
-
-def check_outputs(jobs: Sequence[Job], *, kept: Sequence[Path] = ()) -> None:
-    """Refuse jobs whose outputs cannot all be written, before any work is done.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-    kept : sequence of Path
-        Other files that no output may replace.
-
-    Raises
-    ------
-    OutputCollisionError
-        A photo is given twice, two would write the same file, or an output would replace a photo.
-    WriteError
-        A folder is in the place of an output, or a file in that of its folder.
-    OutputExistsError
-        An output exists and may not be replaced.
-    """
-    inputs: set[str] = set()
-    for job in jobs:
-        place = os.path.realpath(job.source)
-        if place in inputs:
-            raise OutputCollisionError(str(job.source), "is given twice; give it once")
-        inputs.add(place)
-    inputs.update(os.path.realpath(path) for path in kept)
-    written: dict[str, Path] = {}
-    for job in jobs:
-        for path in job.outputs:
-            place = os.path.realpath(path)
-            if place in inputs:
-                raise OutputCollisionError(str(path), "would replace an input; choose another folder with -o")
-            if place in written:
-                raise OutputCollisionError(
-                    str(path),
-                    f"would be written for both {written[place]} and {job.source}; "
-                    "rename one, or segment them in two runs with different -o folders",
-                )
-            written[place] = job.source
-            check_place(path)
-    existing = [path for job in jobs if not job.overwrite for path in job.outputs if os.path.lexists(path)]
-    if existing:
-        raise OutputExistsError(str(existing[0]), n_more=len(existing) - 1)
-
-
-def earlier_figures(stems: Sequence[Path], written: Collection[Path]) -> list[Path]:
-    """Return figures in other formats, which show what an earlier run found.
-
-    They are not removed, as nobody asked for that; but beside the new results they would be taken for theirs.
-
-    Parameters
-    ----------
-    stems : sequence of Path
-        Of figures, without the ending of the format.
-    written : collection of Path
-        What was written now.
-    """
-    places = [stem.with_name(f"{stem.name}.{ending}") for stem in stems for ending in get_args(FigureFormat)]
-    return [path for path in places if path not in written and os.path.lexists(path)]
-
-
-def check_place(path: Path) -> None:
-    """Raise WriteError if a folder is in the place of a file, or a file in that of its folder."""
-    if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where the name is too long
-        raise WriteError(str(path), "is a folder")
-    nearest = next((folder for folder in path.parents if os.path.lexists(folder)), Path())
-    if not os.path.isdir(nearest):  # noqa: PTH112
-        raise WriteError(str(nearest), "is a file, not a folder")
 
 
 def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
@@ -231,7 +67,8 @@ def compute_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
     """Read and segment one photo, and write nothing."""
     photo = read_photo(stream or job.source, name=str(job.source), max_pixels=job.max_pixels)
     segmentation = segment_photo(photo, job.recipe) if job.model is None else apply_model(photo, job.model)
-    return JobResult(describe(photo, segmentation, job.recipe, job.model), segmentation, photo)
+    record = describe(photo, segmentation, job.recipe, job.model) | describe_files(job)
+    return JobResult(record, segmentation, photo)
 
 
 def encode_label_image(segmentation: Segmentation) -> bytes:
@@ -279,11 +116,6 @@ def draw_figure(result: JobResult, job: Job) -> bytes:
             job.figure_options.figure_format,
             metadata={"Software": f"segmenter {__version__}", "Title": job.source.name, "Description": description},
         )
-
-
-def text_of(path: Path) -> str:
-    r"""Return a path as text that any encoding of Unicode holds; a byte that is no UTF-8 becomes ``\xNN``."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe, model: Model | None = None) -> dict[str, Any]:
@@ -357,8 +189,3 @@ def describe_fit(trace: FitTrace) -> dict[str, Any]:
         "n_died": trace.n_died,
         "collapsed": list(trace.collapsed),
     }
-
-
-def describe_model(model: Model) -> dict[str, Any]:
-    """Return which file a model is from, as plain values."""
-    return {"name": text_of(Path(Path(model.name).name)), "sha256": model.digest}

@@ -32,8 +32,8 @@ from segmenter.errors import (
     NotAFileError,
     NotAModelError,
 )
-from segmenter.io.files import write_files
 from segmenter.io.opening import read_start
+from segmenter.io.writing import write_files
 from segmenter.mixture.gaussian import Mixture
 from segmenter.pipeline.model import Model, model_of
 from segmenter.pipeline.recipe import recipe_from

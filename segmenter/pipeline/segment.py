@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewColorsError
-from segmenter.features.color import color_features, luminance, unit_range
+from segmenter.features.color import ColorFeatures, color_features, luminance, unit_range
 from segmenter.features.config import ColorSpace
+from segmenter.features.counts import ColorCounts
 from segmenter.features.distinct import DistinctColors, distinct_colors
 from segmenter.io.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
 from segmenter.mixture.config import CovarianceType, Init
@@ -136,22 +137,10 @@ def segment_photo(photo: Photo, recipe: Recipe) -> Segmentation:
         n_segments = selection.n_components
     else:
         n_segments = recipe.n_segments
-    if len(distinct.colors) < n_segments:
-        raise TooFewColorsError(photo.name, len(distinct.colors), n_segments)
-    features = color_features(distinct.colors, recipe.color_space)
-    samples = Samples(features.values, distinct.counts)
-    config = replace(recipe.fit_config(), n_components=n_segments)
-    with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
-        found = sort_by_luminance(fit(samples, config), samples, distinct)
-        color_labels = predict(found.mixture, features.values)
+    found, features, color_labels, segments = fit_colors(distinct, recipe, n_segments, photo.name)
     return Segmentation(
         labels=label_image(distinct, color_labels),
-        segments=describe_segments(
-            distinct,
-            color_labels,
-            found.mixture.n_components,
-            empty_colors=lambda: component_averages(found.mixture, samples, rgb_of(distinct)),
-        ),
+        segments=segments,
         mixture=found.mixture,
         channels=features.channels,
         selection=selection,
@@ -160,31 +149,71 @@ def segment_photo(photo: Photo, recipe: Recipe) -> Segmentation:
     )
 
 
+def fit_colors(
+    distinct: ColorCounts | DistinctColors, recipe: Recipe, n_segments: int, name: str
+) -> tuple[Fit, ColorFeatures, Labels, tuple[Segment, ...]]:
+    """Return a fit to colors, its components from dark to bright, with their features, labels (M,) and segments.
+
+    Parameters
+    ----------
+    distinct : ColorCounts or DistinctColors
+        Of one photo or of many.
+    recipe : Recipe
+    n_segments : int
+        K.
+    name : str
+        What errors call the photo.
+
+    Raises
+    ------
+    TooFewColorsError
+        There are fewer than K colors.
+    """
+    if len(distinct.colors) < n_segments:
+        raise TooFewColorsError(name, len(distinct.colors), n_segments)
+    features = color_features(distinct.colors, recipe.color_space)
+    samples = Samples(features.values, distinct.counts)
+    config = replace(recipe.fit_config(), n_components=n_segments)
+    with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
+        found = sort_by_luminance(fit(samples, config), samples, distinct)
+        color_labels = predict(found.mixture, features.values)
+    segments = describe_segments(
+        distinct,
+        color_labels,
+        found.mixture.n_components,
+        empty_colors=lambda: component_averages(found.mixture, samples, rgb_of(distinct)),
+    )
+    return found, features, color_labels, segments
+
+
 def label_image(distinct: DistinctColors, color_labels: Labels) -> Labels:
     """Return the label of its color for each pixel, (H, W), from the labels of the distinct colors, (M,)."""
     small = color_labels.astype(np.min_scalar_type(int(color_labels.max())))  # a table of bytes stays in cache
     return distinct.spread(small).astype(np.int32)
 
 
-def sort_by_luminance(found: Fit, samples: Samples, distinct: DistinctColors) -> Fit:
+def sort_by_luminance(found: Fit, samples: Samples, distinct: ColorCounts | DistinctColors) -> Fit:
     """Return the fit with its components from dark to bright."""
     brightness = component_averages(found.mixture, samples, luminance(distinct.colors)[:, None])[:, 0]
     return found.reordered(np.argsort(brightness, kind="stable"))
 
 
-def rgb_of(distinct: DistinctColors) -> Floats:
+def rgb_of(distinct: ColorCounts | DistinctColors) -> Floats:
     """Return the distinct colors as sRGB from 0 to 1, shape (M, 3)."""
     return np.broadcast_to(unit_range(distinct.colors), (len(distinct.colors), 3))
 
 
 def describe_segments(
-    distinct: DistinctColors, color_labels: Labels, n_segments: int, empty_colors: Callable[[], Floats]
+    distinct: ColorCounts | DistinctColors,
+    color_labels: Labels,
+    n_segments: int,
+    empty_colors: Callable[[], Floats],
 ) -> tuple[Segment, ...]:
     """Return what is told of each segment.
 
     Parameters
     ----------
-    distinct : DistinctColors
+    distinct : ColorCounts or DistinctColors
     color_labels : ndarray of shape (M,), int32
         0…K.
     n_segments : int

@@ -23,16 +23,16 @@ from segmenter.errors import (
 )
 from segmenter.features.color import color_features
 from segmenter.features.distinct import distinct_colors
-from segmenter.io.files import write_files
 from segmenter.io.opening import HEAD, read_start, read_stream
 from segmenter.io.photo import READABLE_FORMATS, is_picture, read_photo
 from segmenter.io.records import UTF_16, Layout, read_layout
 from segmenter.io.table import read_table
+from segmenter.io.writing import write_files
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, Selection, SelectionTable, choose, selection_table
 from segmenter.pipeline.auto_k import choose_n_segments
 from segmenter.pipeline.cluster import WHY_BIC, some_rows
-from segmenter.pipeline.job import check_place, text_of
+from segmenter.pipeline.plan import check_place, text_of
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.table import describe_table
 

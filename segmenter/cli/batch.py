@@ -1,0 +1,224 @@
+"""``segmenter batch``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, complain, say, unwind_on_interrupt
+from segmenter.cli.options import OutputOptions, folder_options, recipe_options, save_model_option
+from segmenter.errors import SegmenterError, printable
+from segmenter.pipeline.recipe import Recipe
+
+if TYPE_CHECKING:
+    from segmenter.io.tree import Listing
+    from segmenter.pipeline.batch import Plan
+    from segmenter.pipeline.summary import Summary
+
+LEAST_MEMORY = 200_000_000
+"""Of a worker, bytes: what its libraries take, and a small photo."""
+
+MAX_EXTENSIONS = 4
+"""Kinds of files that were left out which a note lists."""
+
+
+class Jobs(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has none
+    """A whole number, or ``auto``."""
+
+    name = "number or auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return a number of processes; of auto that of the cores that may be used."""
+        if value == "auto":
+            return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        try:
+            return int(click.IntRange(1, 1024).convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither a whole number from 1 to 1024 nor auto.", param, ctx)
+
+
+class MemorySize(click.ParamType):  # type: ignore[type-arg]
+    """A number of bytes such as 800M or 1.5G, or ``auto``."""
+
+    name = "size or auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | Literal["auto"]:
+        """Return the bytes."""
+        if value == "auto":
+            return "auto"
+        match = re.fullmatch(r"(\d+(?:\.\d*)?)([KMGT]?)B?", value.strip(), re.IGNORECASE)
+        if not match:
+            self.fail(f"{value!r} is neither a size such as 800M or 2G nor auto.", param, ctx)
+        size = int(float(match[1]) * 1000 ** " KMGT".index(match[2].upper() or " "))
+        if size < LEAST_MEMORY:
+            self.fail(f"{value!r} is less than a worker needs, which is {LEAST_MEMORY // 1_000_000}M.", param, ctx)
+        return size
+
+
+@click.command(name="batch")
+@click.argument("inputs", metavar="FOLDER|GLOB|PHOTO...", nargs=-1, required=True, type=click.Path(path_type=str))
+@click.option("-r", "--recursive", is_flag=True, help="Read sub-folders, too.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=Jobs(),
+    default="auto",
+    show_default=True,
+    metavar="N",
+    help="Photos that are worked on at once; auto = cores.",
+)
+@click.option("--resume", is_flag=True, help="Do what is missing or out of date, and nothing else.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first photo that fails.")
+@click.option("--shared-model", is_flag=True, help="Fit one model to all photos, so that labels mean the same in each.")
+@click.option(
+    "--max-memory",
+    type=MemorySize(),
+    default="auto",
+    show_default=True,
+    metavar="SIZE",
+    help="Memory that each job may take, such as 2G; auto = its share of what is free.",
+)
+@recipe_options
+@save_model_option
+@folder_options
+def command(
+    inputs: tuple[str, ...],
+    recursive: bool,
+    jobs: int,
+    resume: bool,
+    dry_run: bool,
+    fail_fast: bool,
+    shared_model: bool,
+    max_memory: int | Literal["auto"],
+    recipe: Recipe,
+    save_model: bool,
+    options: OutputOptions,
+) -> int:
+    """Segment all photos of a FOLDER, of a GLOB in quotes, or PHOTOs.
+
+    Writes what segmenter segment would write, byte for byte, in the tree of
+    the input, and at the end summary.csv and summary.json. A photo that fails
+    does not stop the others; all failures are listed at the end.
+
+    Killed or interrupted? --resume does the rest. a.jpg and a.png become
+    a.jpg.labels.png and a.png.labels.png, other photos NAME.labels.png.
+
+    Exit status: 0 all done, 1 something failed, 130 interrupted.
+    """
+    if str(options.output) == "-":
+        raise click.UsageError("a batch writes many files; give a folder as output")
+    if "-" in inputs:
+        raise click.UsageError("a batch reads no standard input; give folders, patterns or photos")
+    if save_model and shared_model:
+        raise click.UsageError("--shared-model saves the one model anyway; leave --save-model out")
+    from segmenter.pipeline.batch import Settings, check_batch, plan_batch, run_batch
+    from segmenter.pipeline.plan import FigureOptions
+    from segmenter.pipeline.workers import available_memory
+
+    unwind_on_interrupt()
+    settings = Settings(
+        options.output,
+        recipe,
+        FigureOptions(options.figure_format, options.dpi) if options.figure else None,
+        options.max_pixels,
+        (*options.save, "model") if save_model else options.save,
+        options.overwrite,
+        resume,
+        shared_model,
+    )
+    plan = plan_batch(inputs, settings, recursive=recursive)
+    if not options.quiet:
+        tell_skipped(plan.listing)
+    if not plan.entries and not plan.listing.failed:
+        complain(nothing_found(inputs, plan.listing))
+        return EXIT_FAILED
+    if dry_run:
+        return print_plan(plan, as_json=options.json)
+    check_batch(plan)
+    n_workers = min(jobs, max(1, len(plan.entries)))
+    share = max(2 * LEAST_MEMORY, available_memory() * 9 // 10 // n_workers)
+    memory = share if max_memory == "auto" else max_memory
+    from segmenter.cli.progress import watching
+
+    with watching(options, len(plan.entries)) as watcher:
+        status, summary = 0, None
+        try:
+            summary = run_batch(plan, n_workers, watcher, max_memory=memory, fail_fast=fail_fast)
+        except KeyboardInterrupt:
+            status = EXIT_INTERRUPTED
+    if summary is None:
+        complain(f"interrupted after {watcher.n_told:,} of {len(plan.entries):,} photos; --resume goes on")
+        return status
+    return report(summary, plan, watcher.seconds, quiet=options.quiet)
+
+
+def report(summary: Summary, plan: Plan, seconds: float, *, quiet: bool) -> int:
+    """Tell how a batch went, list what failed, and return the exit status."""
+    counts = summary.counts
+    if not quiet:
+        told = [f"{counts['done']:,} done"]
+        told += [f"{counts[status]:,} {status}" for status in ("up to date", "failed", "not done") if counts[status]]
+        place = printable(str(plan.settings.output / "summary.csv"))
+        say(f"{len(plan.entries):,} photos: {', '.join(told)} in {seconds:.1f} s -> {place}")
+    for reason in summary.failures():
+        complain(reason)
+    return EXIT_FAILED if counts["failed"] or counts["not done"] else 0
+
+
+def tell_skipped(listing: Listing) -> None:
+    """Tell what was met and is not read: what is no file one by one, the rest by numbers."""
+    from segmenter.io.tree import HIDDEN, NO_PHOTO, SUB_FOLDER
+
+    for path, reason in listing.skipped:
+        if reason not in (HIDDEN, NO_PHOTO, SUB_FOLDER):
+            say(f"skipped {path}: {reason}")
+    extensions = Counter(Path(path).suffix.lower() or "none" for path, why in listing.skipped if why == NO_PHOTO)
+    if extensions:
+        kinds = [f"{number:,} {extension}" for extension, number in extensions.most_common(MAX_EXTENSIONS)]
+        more = ", …" if len(extensions) > MAX_EXTENSIONS else ""
+        say(f"skipped as no photos by their extension: {', '.join(kinds)}{more}")
+    n_folders = listing.n_skipped(SUB_FOLDER)
+    if n_folders:
+        say(f"skipped {n_folders:,} sub-folder{'s' if n_folders > 1 else ''}; -r reads them, too")
+
+
+def nothing_found(inputs: tuple[str, ...], listing: Listing) -> str:
+    """Return why there is nothing to do, and what to do about it."""
+    from segmenter.io.tree import SUB_FOLDER
+
+    place = inputs[0] if len(inputs) == 1 else "the input"
+    advice = "-r reads sub-folders, too" if listing.n_skipped(SUB_FOLDER) else "give another folder"
+    return f"{place}: holds no photos; {advice}"
+
+
+def print_plan(plan: Plan, *, as_json: bool) -> int:
+    """Print what would be done with each photo, and return the exit status of a batch that could not begin."""
+    from segmenter.pipeline.batch import check_batch
+    from segmenter.pipeline.plan import text_of
+    from segmenter.pipeline.resume import decide
+    from segmenter.pipeline.summary import SCHEMA, outputs_text
+
+    for _, job in plan.jobs():
+        decision = decide(job) if plan.settings.resume else "do"
+        source, outputs = text_of(job.source), outputs_text(job.record)
+        if as_json:
+            click.echo(json.dumps({"schema": SCHEMA, "source": source, "outputs": outputs, "decision": decision}))
+        else:
+            click.echo(f"{printable(source)} -> {printable(outputs)}.*: {decision}")
+    sys.stdout.flush()
+    for path, reason in plan.listing.failed:
+        complain(f"{path}: {reason}")
+    try:
+        check_batch(plan)
+    except SegmenterError as error:
+        complain(str(error))
+        return EXIT_FAILED
+    return EXIT_FAILED if plan.listing.failed else 0

@@ -1,0 +1,129 @@
+"""How a batch is told of while it runs: a bar on a terminal, lines elsewhere, JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from segmenter.cli import say
+from segmenter.errors import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from segmenter.cli.options import OutputOptions
+    from segmenter.pipeline.summary import Row
+
+REFRESHES = 4
+"""A second, of the bar."""
+
+MAX_SHARES = 6
+
+
+@contextmanager
+def watching(options: OutputOptions, n_photos: int) -> Iterator[Watch]:
+    """Yield who tells of a batch; the bar, if there is one, ends with the block."""
+    if options.quiet or not has_terminal():
+        yield Watch(options, n_photos)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=8)),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]}", style="red"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[name]}", table_column=Column(width=20, no_wrap=True), markup=False),
+    )
+    console = Console(stderr=True, highlight=False)
+    with Progress(*columns, console=console, refresh_per_second=REFRESHES, transient=True, expand=True) as bar:
+        yield Watch(options, n_photos, bar)
+
+
+def has_terminal() -> bool:
+    """Return whether people watch standard error on a terminal that can redraw a line."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+class Watch:
+    """Tells of each photo as it is done."""
+
+    def __init__(self, options: OutputOptions, n_photos: int, bar: Progress | None = None) -> None:
+        self.n_told = 0
+        self._options = options
+        self._n_photos = n_photos
+        self._bar = bar
+        self._task: TaskID | None = None
+        self._started = self._stage_started = time.perf_counter()
+        self._n_failed = self._n_in_stage = 0
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.perf_counter() - self._started
+
+    def begin(self, stage: str, n_photos: int) -> None:
+        """Tell that a pass over the photos begins."""
+        self._stage_started, self._n_in_stage = time.perf_counter(), 0
+        if self._bar is not None:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(stage, total=n_photos, failed=self.told_failed(), rate="", name="")
+        elif not self._options.quiet and stage != "segmenting":
+            say(f"{stage} ({n_photos:,} photos)")
+
+    def tell(self, row: Row | None) -> None:
+        """Tell of a photo; None = it was read, and comes once more."""
+        self._n_in_stage += 1
+        if row is not None:
+            self.n_told += 1
+            self._n_failed += row.status == "failed"
+            self.print_row(row)
+        if self._bar is not None and self._task is not None:
+            rate = self._n_in_stage / max(time.perf_counter() - self._stage_started, 1e-9)
+            name = "" if row is None else printable(row.source.rpartition("/")[2])
+            self._bar.update(self._task, advance=1, failed=self.told_failed(), rate=f"{rate:.3g}/s", name=name)
+
+    def told_failed(self) -> str:
+        """Return how many failed, nothing while none did."""
+        return f"{self._n_failed:,} failed" if self._n_failed else ""
+
+    def print_row(self, row: Row) -> None:
+        """Print a photo as JSON, and as a line for people where there is no bar."""
+        options = self._options
+        if options.json:
+            from segmenter.pipeline.summary import SCHEMA
+
+            click.echo(json.dumps({"schema": SCHEMA, **row.plain()}))
+        if not options.quiet and self._bar is None and row.status != "up to date":
+            say(f"[{self.n_told:,}/{self._n_photos:,}] {row.source}: {told(row)}")
+            for note in row.notes:
+                say(f"  note: {note}")
+        if options.verbose and row.traceback:
+            for line in row.traceback.splitlines():
+                say(line)
+
+
+def told(row: Row) -> str:
+    """Return what became of a photo, for a line."""
+    if row.status != "done":
+        return row.status
+    shares = [100 * share for share in row.shares]
+    if len(shares) == 1:
+        found = "1 segment"
+    elif len(shares) <= MAX_SHARES:
+        found = f"{len(shares)} segments ({', '.join(f'{share:.0f}' for share in shares)} %)"
+    else:
+        found = f"{len(shares)} segments ({max(shares):.0f} to {min(shares):.0f} %)"
+    return f"{found} in {row.seconds:.2f} s"

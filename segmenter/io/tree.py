@@ -1,0 +1,218 @@
+"""What lies in folders: every photo once, in a fixed order, and whatever else was met named with a reason."""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import glob
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from segmenter.errors import OutputCollisionError
+from segmenter.io.opening import KINDS
+
+EXTENSIONS = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".avif")
+    + (".gif", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm")
+)
+"""Of the files in folders that are taken for photos. What is named itself is one, whatever its extension."""
+
+NO_PHOTO = "no photo by its extension"
+HIDDEN = "hidden"
+SUB_FOLDER = "a sub-folder"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the inputs of a batch hold."""
+
+    base: str  # the deepest folder that holds all inputs; the tree below it is kept in the output
+    photos: tuple[tuple[str, str], ...]  # path of each, and its folder relative to `base` ("" = base), in order
+    skipped: tuple[tuple[str, str], ...]  # what was met and is not read: path and reason
+    failed: tuple[tuple[str, str], ...]  # what should have been read and cannot be: path and reason
+
+    def n_skipped(self, reason: str) -> int:
+        """Return how many were skipped for a reason."""
+        return sum(1 for _, other in self.skipped if other == reason)
+
+
+def list_photos(inputs: Sequence[str], *, recursive: bool, output: str) -> Listing:
+    """Find the photos of a batch.
+
+    A folder stands for the files in it whose extension is that of a photo, with `recursive` also those below it; hidden
+    files and folders are left out. Links are followed, but every folder is entered once, the real ones before links
+    that lead to them, so that a loop of links ends. A pattern (``*``, ``?``, ``[…]``, ``**``) stands for what it
+    matches; where a file of that very name exists, it is meant. Anything else is the path of a photo.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+    recursive : bool
+    output : str
+        Where results go; what lies in it is not read where it is inside of an input.
+
+    Returns
+    -------
+    Listing
+
+    Raises
+    ------
+    OutputCollisionError
+        The output folder is one of the inputs.
+    """
+    walk = _Walk(recursive, _identity(output), os.path.realpath(output))
+    for given in inputs:
+        if os.path.lexists(given) or not glob.has_magic(given):
+            walk.read(given)
+        else:
+            walk.read_pattern(given)
+    base = os.path.commonpath(walk.bases) if walk.bases else os.curdir
+    photos = [(path, _below(os.path.abspath(os.path.dirname(path)), base)) for path in walk.photos.values()]
+    photos.sort(key=lambda photo: (os.fsencode(photo[1]).split(b"/"), os.fsencode(photo[0])))
+    return Listing(base, tuple(photos), tuple(walk.skipped), tuple(walk.failed))
+
+
+def _below(folder: str, base: str) -> str:
+    relative = os.path.relpath(folder, base)
+    return "" if relative == os.curdir else relative
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a folder from all others, whatever links lead to it; None where there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+@dataclass
+class _Walk:
+    """What was found so far."""
+
+    recursive: bool
+    output: tuple[int, int] | None
+    output_path: str
+    entered: set[tuple[int, int]] = field(default_factory=set)
+    bases: list[str] = field(default_factory=list)
+    photos: dict[str, str] = field(default_factory=dict)  # absolute path → path as it is told
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    def read(self, path: str) -> None:
+        """Take an input that is no pattern."""
+        if os.path.isdir(path):
+            if _identity(path) == self.output:
+                raise OutputCollisionError(path, "is both the input and the output folder; choose another with -o")
+            self.bases.append(os.path.abspath(path))
+            self.read_folder(path)
+        else:
+            self.bases.append(os.path.dirname(os.path.abspath(path)))
+            self.add(path)
+
+    def read_pattern(self, pattern: str) -> None:
+        """Take all that a pattern matches."""
+        parts = pattern.split(os.sep)
+        first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
+        base = os.sep.join(parts[:first]) or (os.sep if pattern.startswith(os.sep) else os.curdir)
+        matched = sorted(set(_matches(pattern)), key=os.fsencode)
+        self.bases.append(os.path.abspath(base))
+        if not matched:
+            self.failed.append((pattern, "matches no file; check the pattern"))
+        for path in matched:
+            if self.is_in_output(path):
+                continue
+            if os.path.isdir(path):
+                self.read_folder(path)
+            else:
+                self.add(path)
+
+    def is_in_output(self, path: str) -> bool:
+        return f"{os.path.realpath(os.path.dirname(path))}{os.sep}".startswith(f"{self.output_path}{os.sep}")
+
+    def add(self, path: str) -> None:
+        place = os.path.join(os.path.abspath(os.path.dirname(path)), os.path.basename(path))
+        self.photos.setdefault(place, path)
+
+    def read_folder(self, top: str) -> None:
+        """Take the photos of a folder; links to folders wait until all that is real was entered."""
+        links: list[str] = []
+        folders = [top]
+        while folders or links:
+            folder = folders.pop() if folders else links.pop(0)
+            identity = _identity(folder)
+            if identity is not None and identity == self.output:
+                continue
+            if identity in self.entered:
+                if os.path.islink(folder):
+                    self.skipped.append((folder, "a link to a folder that is read already"))
+                continue
+            below = self.read_entries(folder)
+            if identity is not None:
+                self.entered.add(identity)
+            folders += [entry for entry in below if not os.path.islink(entry)][::-1]
+            links += [entry for entry in below if os.path.islink(entry)]
+
+    def read_entries(self, folder: str) -> list[str]:
+        """Take the photos right in a folder, and return the folders in it that are to be entered."""
+        below = []
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
+        except OSError as error:
+            self.failed.append((folder, f"cannot be opened ({error.strerror}); check its permissions"))
+            return []
+        for entry in entries:
+            path = entry.name if folder == os.curdir else os.path.join(folder, entry.name)
+            try:
+                mode = entry.stat().st_mode
+            except OSError as error:  # a link that leads nowhere or in a circle; a file just removed
+                mode = stat.S_IFREG
+                if error.errno == errno.ENOENT and not entry.is_symlink():
+                    continue
+            if entry.name.startswith("."):
+                self.skipped.append((path, HIDDEN))
+            elif stat.S_ISDIR(mode):
+                if self.recursive:
+                    below.append(path)
+                elif _identity(path) != self.output:
+                    self.skipped.append((path, SUB_FOLDER))
+            elif not stat.S_ISREG(mode):
+                self.skipped.append((path, f"a {KINDS.get(stat.S_IFMT(mode), 'special file')}"))
+            elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS:
+                self.add(path)
+            else:
+                self.skipped.append((path, NO_PHOTO))
+        return below
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """Yield what a pattern matches; ``**`` stands for any number of folders, without following links."""
+    before, stars, after = pattern.partition("**")
+    if not stars or (before and not before.endswith(os.sep)) or (after and not after.startswith(os.sep)):
+        yield from glob.iglob(pattern)
+        return
+    wanted = after.lstrip(os.sep).split(os.sep)
+    for top in glob.iglob(before) if before else [os.curdir]:
+        for folder, sub_folders, files in os.walk(top):
+            sub_folders[:] = [name for name in sub_folders if not name.startswith(".")]
+            for name in files:
+                path = Path(folder, name)
+                if not name.startswith(".") and _fits(path.relative_to(top).parts, wanted):
+                    yield str(path)
+
+
+def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Tell whether the last parts of a path fit a pattern; further ``**`` in it stand for any number of parts."""
+    if wanted == [""]:
+        return True
+    if "**" in wanted:
+        place = len(wanted) - 1 - list(reversed(wanted)).index("**")
+        return _fits(parts, wanted[place + 1 :]) and any(
+            _fits(parts[:n], wanted[:place]) for n in range(len(parts) - len(wanted) + place + 2)
+        )
+    tail = parts[len(parts) - len(wanted) :] if len(parts) >= len(wanted) else ()
+    return len(tail) == len(wanted) and all(map(fnmatch.fnmatchcase, tail, wanted))

@@ -1,0 +1,198 @@
+"""Files written whole or not at all, whatever happens meanwhile and whoever else writes beside us."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+
+from segmenter.errors import OutputExistsError, WriteError
+
+try:
+    import fcntl
+except ImportError:  # not POSIX: no locks, and nothing is taken for stale
+    fcntl = None  # type: ignore[assignment]
+
+PREFIX, SUFFIX = ".segmenter-", ".tmp"
+"""Of temporary names. Whoever writes such a file holds a lock on it, which the system takes back when he dies."""
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
+"""What a file system says that knows no locks."""
+
+
+def write_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
+    """Write a set of files, each whole or not at all; on an error or an interrupt none of them is there half.
+
+    All are written under temporary names in their folders first, so that a full disk changes nothing; where nothing is
+    in their way they are renamed in the order given, and an interrupt waits for that. Missing folders are made.
+
+    The last file counts as the record of the others: where it is to be replaced, the old one is removed before the
+    first of them is, so that it never stands for files that are not its own. One process at a time renames in a folder.
+
+    Parameters
+    ----------
+    files : mapping of Path to bytes
+    overwrite : bool
+        Replace files that exist.
+
+    Raises
+    ------
+    OutputExistsError
+        A file exists and may not be replaced.
+    WriteError
+        The system refuses: no permission, no space, a name too long, a folder in the place of a file.
+    """
+    staged: dict[Path, Path] = {}
+    locks: list[int] = []
+    record = list(files)[-1] if len(files) > 1 else None
+    try:
+        for path, content in files.items():
+            with _write_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                descriptor, staged[path] = _new_file(path.parent, locks)
+                with open(descriptor, "wb") as file:  # noqa: PTH123  # Path cannot open a descriptor
+                    file.write(content)
+        with contextlib.ExitStack() as folders:
+            for folder in sorted({path.parent for path in files}):
+                folders.enter_context(_one_at_a_time(folder))
+            for path in staged:
+                with _write_errors(path):
+                    if path.is_dir():
+                        raise WriteError(str(path), "is a folder")
+                    if not overwrite and os.path.lexists(path):
+                        raise OutputExistsError(str(path))
+            with _interrupts_held():
+                if record is not None:
+                    with _write_errors(record):
+                        record.unlink(missing_ok=True)
+                for path, temporary in list(staged.items()):
+                    with _write_errors(path):
+                        temporary.replace(path)
+                    del staged[path]
+    finally:
+        for temporary in staged.values():
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        for lock in locks:
+            os.close(lock)
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove the temporary files in a folder whose writers have died; those of living ones are locked, and stay.
+
+    Parameters
+    ----------
+    folder : Path
+        That there is none, or that it cannot be read, is no error: then there is nothing to remove.
+    """
+    if fcntl is None:
+        return
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    descriptor = os.open(entry.path, os.O_RDWR | os.O_NOFOLLOW)  # NFS locks what is open for writing
+                    try:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        os.unlink(entry.path)  # noqa: PTH108
+                    finally:
+                        os.close(descriptor)
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder, and raise WriteError unless files can be made in it."""
+    write_errors = _write_errors(folder)
+    with write_errors:
+        folder.mkdir(parents=True, exist_ok=True)
+        locks: list[int] = []
+        try:
+            descriptor, temporary = _new_file(folder, locks)
+            os.close(descriptor)
+            temporary.unlink()
+        finally:
+            for lock in locks:
+                os.close(lock)
+
+
+def _new_file(folder: Path, locks: list[int]) -> tuple[int, Path]:
+    """Make a temporary file; return its descriptor and name, and add a descriptor that holds its lock."""
+    while True:
+        temporary = folder / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            taken = _try_lock(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            temporary.unlink()
+            raise
+        if taken and os.fstat(descriptor).st_nlink:
+            locks.append(os.dup(descriptor))  # closing the first tells of errors; the second keeps the lock
+            return descriptor, temporary
+        os.close(descriptor)  # removed as stale in the moment before it was locked
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Lock a file; return False if somebody else has, and True where the file system knows no locks."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    return True
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let no other process rename files in a folder until the block ends; without locks, go on without."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _interrupts_held(signals: Iterable[signal.Signals] = (signal.SIGINT, signal.SIGTERM)) -> Iterator[None]:
+    """Let Ctrl-C, and the request to end, wait until the block ends.
+
+    A signal mask would not do: any other thread, of BLAS for instance, would then receive the signal for this one.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only the main thread is ever interrupted
+        yield
+        return
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    handlers = {number: signal.signal(number, note) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for late in received:
+            signal.raise_signal(late)
+
+
+@contextlib.contextmanager
+def _write_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says into an error that names the output, not the temporary file."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(str(path), (error.strerror or str(error)).lower()) from error

@@ -1,0 +1,259 @@
+"""A batch: many photos, each done for itself by the same jobs as single ones, and nothing lost."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from segmenter.errors import OutputExistsError, SegmenterError, problem_of
+from segmenter.io.tree import Listing, list_photos
+from segmenter.io.writing import check_writable, remove_stale
+from segmenter.pipeline.names import Entry, name_outputs
+from segmenter.pipeline.plan import Extra, FigureOptions, Job, check_place, plan_job, text_of
+from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.resume import finished_record
+from segmenter.pipeline.summary import SUMMARIES, Row, Summary, failed_row, row_of
+from segmenter.pipeline.workers import map_jobs
+
+if TYPE_CHECKING:
+    from segmenter.pipeline.model import Model
+
+SHARED_NAME = "shared"
+SHARED_MODEL, SHARED_RECORD = f"{SHARED_NAME}.model.json", f"{SHARED_NAME}.json"
+"""In the output folder, where one model is fitted to all photos: the model, and how its fit went."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all photos of a batch have in common."""
+
+    output: Path
+    recipe: Recipe
+    figure_options: FigureOptions | None  # None = no figures
+    max_pixels: int
+    extras: tuple[Extra, ...] = ()
+    overwrite: bool = False
+    resume: bool = False  # do what is missing or out of date, and nothing else
+    shared_model: bool = False
+
+    def job(self, entry: Entry, model: Model | None = None) -> Job:
+        """Return what is to be done with one photo."""
+        return plan_job(
+            Path(entry.source),
+            self.output / entry.folder,
+            self.recipe,
+            figure_options=self.figure_options,
+            max_pixels=self.max_pixels,
+            overwrite=self.overwrite or self.resume,
+            extras=self.extras,
+            model=model,
+            name=entry.name,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A batch before any work: its photos in order, each with the names of its outputs."""
+
+    settings: Settings
+    listing: Listing
+    entries: tuple[Entry, ...]
+
+    def jobs(self, model: Model | None = None, left_out: Collection[int] = ()) -> Iterator[tuple[int, Job]]:
+        """Yield the place of each photo and its job; jobs are not kept."""
+        for place, entry in enumerate(self.entries):
+            if place not in left_out:
+                yield place, self.settings.job(entry, model)
+
+    @property
+    def folders(self) -> list[Path]:
+        """Every folder that is written to."""
+        return [self.settings.output / folder for folder in sorted({"", *(entry.folder for entry in self.entries)})]
+
+
+class Watcher(Protocol):
+    """Who is told how a batch goes."""
+
+    def begin(self, stage: str, n_photos: int) -> None:
+        """Take note that a pass over the photos begins."""
+
+    def tell(self, row: Row | None) -> None:
+        """Take note of a photo of this pass; None = it was read, and is to come once more."""
+
+
+def plan_batch(inputs: Sequence[str], settings: Settings, *, recursive: bool) -> Plan:
+    """Find the photos, and name all outputs so that none can be mistaken for another.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Folders, patterns and photos, see `segmenter.io.tree.list_photos`.
+    settings : Settings
+    recursive : bool
+
+    Raises
+    ------
+    OutputCollisionError
+        The output folder is one of the inputs.
+    """
+    listing = list_photos(inputs, recursive=recursive, output=str(settings.output))
+    probe = settings.job(Entry("x", "", "x"))
+    endings = [path.name[1:] for path in probe.outputs]
+    root = os.path.realpath(settings.output)
+    taken = [*SUMMARIES, SHARED_MODEL, SHARED_RECORD]
+    for path, _ in listing.photos:
+        place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))  # noqa: PTH118, PTH119, PTH120
+        if place.startswith(root + os.sep):
+            taken.append(os.path.relpath(place, root))
+    return Plan(settings, listing, tuple(name_outputs(listing.photos, endings, taken)))
+
+
+def check_batch(plan: Plan) -> None:
+    """Refuse a batch that could not write its outputs, before any work is done.
+
+    Raises
+    ------
+    OutputExistsError
+        An output exists, and neither ``overwrite`` nor ``resume`` was asked for.
+    WriteError
+        A folder is in the place of an output, or a file in that of its folder.
+    """
+    settings = plan.settings
+    own = [*SUMMARIES, *((SHARED_MODEL, SHARED_RECORD) if settings.shared_model else ())]
+    first, n_existing = None, 0
+    for paths in ((settings.output / name for name in own), *(job.outputs for _, job in plan.jobs())):
+        for path in paths:
+            if os.path.lexists(path):
+                check_place(path)
+                first = first or path
+                n_existing += 1
+    for folder in plan.folders:
+        check_place(folder / "x")
+    if first is not None and not (settings.overwrite or settings.resume):
+        remedy = "--resume to go on, --overwrite to replace it,"
+        raise OutputExistsError(str(first), n_more=n_existing - 1, remedy=remedy)
+
+
+def run_batch(
+    plan: Plan, n_workers: int, watcher: Watcher, *, max_memory: int | None = None, fail_fast: bool = False
+) -> Summary:
+    """Do all photos of a batch, and write its summary, also where it is interrupted.
+
+    Parameters
+    ----------
+    plan : Plan
+    n_workers : int, at least 1
+    watcher : Watcher
+        Is told of every photo as it is done.
+    max_memory : int, bytes, optional
+        For each worker.
+    fail_fast : bool
+        Stop at the first photo that fails.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    WriteError
+        The output folder or the summary cannot be written.
+    KeyboardInterrupt
+        The summary was written.
+    """
+    settings = plan.settings
+    check_writable(settings.output)
+    for folder in plan.folders:
+        remove_stale(folder)
+    summary = Summary(len(plan.entries))
+    for path, reason in plan.listing.failed:
+        row = failed_row(Path(path), Path(), f"{path}: {reason}")
+        summary.add_failed_input(row)
+    try:
+        if not (fail_fast and plan.listing.failed):
+            _run_passes(plan, n_workers, watcher, summary, max_memory, fail_fast)
+    finally:
+        for folder in plan.folders:  # of workers that had to be killed
+            remove_stale(folder)
+        for place, entry in enumerate(plan.entries):
+            if not summary.has(place):
+                summary.add(place, Row(text_of(Path(entry.source)), "", "not done"))
+        summary.write(settings.output, settings.recipe, plan.listing.skipped)
+    return summary
+
+
+def _run_passes(
+    plan: Plan, n_workers: int, watcher: Watcher, summary: Summary, max_memory: int | None, fail_fast: bool
+) -> None:
+    """Do all photos; with a shared model count their colors first."""
+
+    def take(place: int, row: Row) -> bool:
+        """Keep what became of a photo, and return whether to go on."""
+        summary.add(place, row)
+        watcher.tell(row)
+        return not (fail_fast and row.status == "failed")
+
+    model = None
+    if plan.settings.shared_model:
+        from segmenter.pipeline.shared import shared_model
+
+        model = shared_model(plan, n_workers, watcher, take, max_memory)
+        if model is None:
+            return
+    left_out = summary.places()
+    watcher.begin("segmenting", len(plan.entries) - len(left_out))
+    function = partial(settle, resume=plan.settings.resume)
+    with closing(each_row(function, plan.jobs(model, left_out), n_workers, max_memory)) as rows:
+        for place, row in rows:
+            if not take(place, row):
+                return
+
+
+def each_row(
+    function: Callable[[Job], Row], jobs: Iterator[tuple[int, Job]], n_workers: int, max_memory: int | None
+) -> Generator[tuple[int, Row]]:
+    """Yield the place and the row of each job as it is done; a photo whose worker died has failed."""
+    places: dict[int, int] = {}
+
+    def numbered() -> Iterator[Job]:
+        for number, (place, job) in enumerate(jobs):
+            places[number] = place
+            yield job
+
+    with closing(map_jobs(function, numbered(), n_workers, max_memory=max_memory)) as answers:
+        for answer in answers:
+            row = answer.result
+            if row is None:
+                remove_stale(answer.job.record.parent)
+                row = failed_row(answer.job.source, answer.job.record, f"{answer.job.source}: {answer.lost}")
+            yield places.pop(answer.number), row
+
+
+def settle(job: Job, *, resume: bool = False) -> Row:
+    """Do one photo, unless it is done; whatever happens to it is told, not raised. This is what workers do.
+
+    Parameters
+    ----------
+    job : Job
+    resume : bool
+        Do nothing where the record tells that everything is up to date.
+    """
+    started = time.perf_counter()
+    try:
+        if resume and (record := finished_record(job)) is not None:
+            row = replace(row_of(record, job), status="up to date")
+        else:
+            from segmenter.pipeline.job import run_job  # late, so that who only hands out jobs needs no NumPy
+
+            row = row_of(run_job(job).record, job)
+    except Exception as error:  # whatever happens to one photo, the others go on
+        told = None if isinstance(error, SegmenterError) else traceback.format_exc()
+        row = failed_row(job.source, job.record, problem_of(error, job.source), told)
+    return replace(row, seconds=time.perf_counter() - started)

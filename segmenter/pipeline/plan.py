@@ -1,0 +1,201 @@
+"""What is to be done with a photo, named before any work: a job carries paths and plain values only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
+from segmenter.pipeline.recipe import Recipe
+
+if TYPE_CHECKING:
+    from segmenter.pipeline.model import Model
+
+SCHEMA = 2
+"""Version of the JSON record; raised when the meaning of a field changes."""
+
+FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
+Extra: TypeAlias = Literal["posteriors", "confidence", "model"]
+"""What is written on request only."""
+
+
+EXTRA_ENDINGS: dict[Extra, str] = {
+    "posteriors": "posteriors.npz",
+    "confidence": "confidence.png",
+    "model": "model.json",
+}
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """How the side-by-side figure is drawn; the segments do not depend on it."""
+
+    figure_format: FigureFormat = "png"
+    dpi: int = 300
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with one photo."""
+
+    source: Path
+    labels: Path
+    segments: Path
+    record: Path
+    figure: Path | None  # None = no figure
+    recipe: Recipe
+    figure_options: FigureOptions
+    max_pixels: int
+    overwrite: bool
+    posteriors: Path | None = None  # None, as for the next two = is not computed
+    confidence: Path | None = None
+    saved_model: Path | None = None
+    model: Model | None = None  # to be applied; None = a mixture is fitted
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Everything that is written, the record last."""
+        optional = (self.figure, self.posteriors, self.confidence, self.saved_model)
+        return (self.labels, self.segments, *(path for path in optional if path is not None), self.record)
+
+
+def plan_job(
+    source: Path,
+    folder: Path,
+    recipe: Recipe,
+    *,
+    figure_options: FigureOptions | None,
+    max_pixels: int,
+    overwrite: bool,
+    extras: Collection[Extra] = (),
+    model: Model | None = None,
+    name: str | None = None,
+) -> Job:
+    """Name the outputs of one photo: NAME.labels.png and so on.
+
+    Parameters
+    ----------
+    source : Path
+    folder : Path
+        Where the outputs go; made when the first is written.
+    recipe : Recipe
+    figure_options : FigureOptions or None
+        None draws no figure.
+    max_pixels : int
+    overwrite : bool
+        Whether files that exist may be replaced.
+    extras : collection of {"posteriors", "confidence", "model"}
+        What else to write.
+    model : Model, optional
+        Apply it, and fit nothing.
+    name : str, optional
+        By default that of the file without its extension.
+    """
+    name = source.stem if name is None else name
+    chosen = {extra: folder / f"{name}.{ending}" for extra, ending in EXTRA_ENDINGS.items() if extra in extras}
+    return Job(
+        source=source,
+        labels=folder / f"{name}.labels.png",
+        segments=folder / f"{name}.segments.png",
+        record=folder / f"{name}.json",
+        figure=None if figure_options is None else folder / f"{name}.figure.{figure_options.figure_format}",
+        recipe=recipe,
+        figure_options=figure_options or FigureOptions(),
+        max_pixels=max_pixels,
+        overwrite=overwrite,
+        posteriors=chosen.get("posteriors"),
+        confidence=chosen.get("confidence"),
+        saved_model=chosen.get("model"),
+        model=model,
+    )
+
+
+def check_outputs(jobs: Sequence[Job], *, kept: Sequence[Path] = ()) -> None:
+    """Refuse jobs whose outputs cannot all be written, before any work is done.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    kept : sequence of Path
+        Other files that no output may replace.
+
+    Raises
+    ------
+    OutputCollisionError
+        A photo is given twice, two would write the same file, or an output would replace a photo.
+    WriteError
+        A folder is in the place of an output, or a file in that of its folder.
+    OutputExistsError
+        An output exists and may not be replaced.
+    """
+    inputs: set[str] = set()
+    for job in jobs:
+        place = os.path.realpath(job.source)
+        if place in inputs:
+            raise OutputCollisionError(str(job.source), "is given twice; give it once")
+        inputs.add(place)
+    inputs.update(os.path.realpath(path) for path in kept)
+    written: dict[str, Path] = {}
+    for job in jobs:
+        for path in job.outputs:
+            place = os.path.realpath(path)
+            if place in inputs:
+                raise OutputCollisionError(str(path), "would replace an input; choose another folder with -o")
+            if place in written:
+                raise OutputCollisionError(
+                    str(path),
+                    f"would be written for both {written[place]} and {job.source}; "
+                    "rename one, or segment them in two runs with different -o folders",
+                )
+            written[place] = job.source
+            check_place(path)
+    existing = [path for job in jobs if not job.overwrite for path in job.outputs if os.path.lexists(path)]
+    if existing:
+        raise OutputExistsError(str(existing[0]), n_more=len(existing) - 1)
+
+
+def earlier_figures(stems: Sequence[Path], written: Collection[Path]) -> list[Path]:
+    """Return figures in other formats, which show what an earlier run found.
+
+    They are not removed, as nobody asked for that; but beside the new results they would be taken for theirs.
+
+    Parameters
+    ----------
+    stems : sequence of Path
+        Of figures, without the ending of the format.
+    written : collection of Path
+        What was written now.
+    """
+    places = [stem.with_name(f"{stem.name}.{ending}") for stem in stems for ending in get_args(FigureFormat)]
+    return [path for path in places if path not in written and os.path.lexists(path)]
+
+
+def check_place(path: Path) -> None:
+    """Raise WriteError if a folder is in the place of a file, or a file in that of its folder."""
+    if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where the name is too long
+        raise WriteError(str(path), "is a folder")
+    nearest = next((folder for folder in path.parents if os.path.lexists(folder)), Path())
+    if not os.path.isdir(nearest):  # noqa: PTH112
+        raise WriteError(str(nearest), "is a file, not a folder")
+
+
+def text_of(path: Path) -> str:
+    r"""Return a path as text that any encoding of Unicode holds; a byte that is no UTF-8 becomes ``\xNN``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def describe_files(job: Job) -> dict[str, Any]:
+    """Return what was asked for beside the labels, as plain values."""
+    saved = {"posteriors": job.posteriors, "confidence": job.confidence, "model": job.saved_model}
+    return {
+        "figure": None if job.figure is None else asdict(job.figure_options),
+        "saved": [name for name, path in saved.items() if path is not None],
+    }
+
+
+def describe_model(model: Model) -> dict[str, Any]:
+    """Return which file a model is from, as plain values."""
+    return {"name": text_of(Path(Path(model.name).name)), "sha256": model.digest}

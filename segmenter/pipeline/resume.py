@@ -1,0 +1,73 @@
+"""What is done already: the record of a photo, written last, tells of which input and by which options."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from segmenter import __version__
+from segmenter.errors import ReadError
+from segmenter.io.opening import open_regular, read_start
+from segmenter.pipeline.plan import SCHEMA, Job, describe_files, describe_model
+
+MAX_RECORD_BYTES = 64_000_000
+
+Decision: TypeAlias = Literal["do", "up to date", "redo"]
+
+
+def finished_record(job: Job) -> dict[str, Any] | None:
+    """Return the record of a photo that is done as asked for; None where anything is missing, changed or different.
+
+    Raises
+    ------
+    ReadError
+        The record is there, but the photo cannot be read.
+    """
+    record = read_record(job.record)
+    if record is None or not all(path.is_file() for path in job.outputs):
+        return None
+    wanted = {
+        "schema": SCHEMA,
+        "software": f"segmenter {__version__}",
+        "recipe": json.loads(json.dumps(asdict(job.recipe))),
+        "model": None if job.model is None else describe_model(job.model),
+    }
+    if any(record.get(key) != value for key, value in wanted.items()):
+        return None
+    files = describe_files(job)
+    if job.figure is not None and record.get("figure") != files["figure"]:
+        return None
+    if not set(files["saved"]) <= set(record.get("saved", ())):
+        return None
+    photo = record.get("input")
+    if not isinstance(photo, dict) or photo.get("sha256") != digest_of(job.source):
+        return None
+    return record
+
+
+def decide(job: Job) -> Decision:
+    """Return what ``resume`` would do with a photo: whatever stands in the way of reading it is for the job to tell."""
+    if not any(path.exists() for path in job.outputs):
+        return "do"
+    try:
+        return "redo" if finished_record(job) is None else "up to date"
+    except ReadError:
+        return "do"
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file, None where there is none."""
+    try:
+        record = json.loads(read_start(path, MAX_RECORD_BYTES))
+    except (ReadError, ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal; raise ReadError where it cannot be read."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower

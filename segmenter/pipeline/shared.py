@@ -1,0 +1,207 @@
+"""One model for all photos of a batch: counts of colors add up, so that its fit costs the same for any number.
+
+The fit is the one that all pixels together would give, not an approximation: a mixture of colors sees nothing of a
+photo but its distinct colors and how often each is. Photos of 8 and 16 bits and grays beside colors count in common
+(`segmenter.features.counts.in_common`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from segmenter import __version__
+from segmenter.errors import ReadError, SegmenterError, problem_of
+from segmenter.features.counts import ColorCounts, count_colors, in_common, sum_counts
+from segmenter.io.photo import read_photo
+from segmenter.io.writing import write_files
+from segmenter.mixture.selection import Selection
+from segmenter.pipeline.auto_k import choose_for_interior, interior_colors
+from segmenter.pipeline.batch import SHARED_MODEL, SHARED_RECORD, Plan, Watcher
+from segmenter.pipeline.job import describe_fit, describe_selection
+from segmenter.pipeline.model import Model
+from segmenter.pipeline.model_file import encode_model, load_model
+from segmenter.pipeline.plan import Job, describe_model
+from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS
+from segmenter.pipeline.resume import digest_of, read_record
+from segmenter.pipeline.segment import fit_colors
+from segmenter.pipeline.summary import Row, failed_row
+from segmenter.pipeline.workers import map_jobs
+
+SCHEMA = 1
+"""Version of the record of a shared fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """What the first pass takes from a photo."""
+
+    digest: str | None  # SHA-256 of the file; None where it cannot be read
+    colors: ColorCounts | None = None
+    interior: ColorCounts | None = None  # where the number of segments is to be told from it
+    failure: Row | None = None
+
+
+def count_photo(job: Job) -> Counted:
+    """Count the colors of a photo; whatever happens to it is told, not raised."""
+    try:
+        photo = read_photo(job.source, name=str(job.source), max_pixels=job.max_pixels)
+        inner = None
+        if job.recipe.n_segments == "auto":
+            told, _ = interior_colors(photo.pixels, photo.mask)
+            inner = ColorCounts(told.colors, told.counts)
+        return Counted(photo.digest, count_colors(photo.pixels, photo.mask), inner)
+    except Exception as error:
+        return Counted(_digest(job), failure=failed_row(job.source, job.record, problem_of(error, job.source)))
+
+
+def _digest(job: Job) -> str | None:
+    try:
+        return digest_of(job.source)
+    except ReadError:
+        return None
+
+
+def shared_model(
+    plan: Plan, n_workers: int, watcher: Watcher, take: Callable[[int, Row], bool], max_memory: int | None
+) -> Model | None:
+    """Return the model of all photos, fitted and written, or read where it is up to date.
+
+    Parameters
+    ----------
+    plan : Plan
+    n_workers : int
+    watcher : Watcher
+    take : function of the place and the row of a photo that failed
+        Returns whether to go on.
+    max_memory : int, optional
+
+    Returns
+    -------
+    Model or None
+        None where no photo could be read, or `take` said to stop.
+    """
+    settings = plan.settings
+    path = settings.output / SHARED_MODEL
+    if settings.resume:
+        model = up_to_date_model(plan, n_workers, watcher, max_memory)
+        if model is not None:
+            return model
+    digests: list[str | None] = []
+    interiors: list[ColorCounts] = []
+    stopped = False
+
+    def parts() -> Generator[ColorCounts]:
+        nonlocal interiors, stopped
+        waiting: list[ColorCounts] = []
+        places = {}
+
+        def numbered() -> Iterator[Job]:
+            for number, (place, job) in enumerate(plan.jobs()):
+                places[number] = place
+                yield job
+
+        with closing(map_jobs(count_photo, numbered(), n_workers, max_memory=max_memory)) as answers:
+            for answer in answers:
+                place, counted = places.pop(answer.number), answer.result
+                if counted is None:
+                    problem = f"{answer.job.source}: {answer.lost}"
+                    failure = failed_row(answer.job.source, answer.job.record, problem)
+                    counted = Counted(_digest(answer.job), failure=failure)
+                digests.append(counted.digest)
+                if counted.failure is not None:
+                    if not take(place, counted.failure):
+                        stopped = True
+                        return
+                    continue
+                watcher.tell(None)
+                if counted.interior is not None:
+                    waiting.append(counted.interior)
+                    if len(waiting) == 64:
+                        interiors, waiting = sum_counts([*interiors, *waiting]), []
+                if counted.colors is not None:
+                    yield counted.colors
+        interiors = sum_counts([*interiors, *waiting])
+
+    watcher.begin("counting colors", len(plan.entries))
+    with closing(parts()) as counts:
+        sums = sum_counts(counts)
+    if stopped or not sums:
+        return None
+    model, record = fit_shared(in_common(sums), in_common(interiors) if interiors else None, plan)
+    content = encode_model(model)
+    record |= {
+        "inputs": digest_of_all(digests),
+        "model": {"name": SHARED_MODEL, "sha256": hashlib.sha256(content).hexdigest()},
+    }
+    files = {path: content, settings.output / SHARED_RECORD: (json.dumps(record, indent=1) + "\n").encode()}
+    write_files(files, overwrite=settings.overwrite or settings.resume)
+    return load_model(path)
+
+
+def fit_shared(colors: ColorCounts, inner: ColorCounts | None, plan: Plan) -> tuple[Model, dict[str, Any]]:
+    """Return the model of the colors of all photos, and how its fit went as plain values."""
+    recipe = plan.settings.recipe
+    selection: Selection | None = None
+    if recipe.n_segments == "auto":
+        max_segments = min(MAX_AUTO_SEGMENTS, len(colors.counts))
+        selection = choose_for_interior(inner or colors, max_segments=max_segments, seed=recipe.seed)
+        n_segments = selection.n_components
+    else:
+        n_segments = recipe.n_segments
+    found, features, _, segments = fit_colors(colors, recipe, n_segments, "the photos together")
+    limited = [tuple(min(max(value, 0.0), 1.0) for value in segment.mean_rgb) for segment in segments]
+    model = Model(
+        recipe=recipe,
+        mixture=found.mixture,
+        channels=features.channels,
+        label_names=tuple(f"segment {segment.label}" for segment in segments),
+        colors=tuple((red, green, blue) for red, green, blue in limited),
+    )
+    record = {
+        "schema": SCHEMA,
+        "software": f"segmenter {__version__}",
+        "recipe": asdict(recipe),
+        "pixels": int(colors.counts.sum()),
+        "colors": len(colors.colors),
+        "selection": describe_selection(selection),
+        "fit": describe_fit(found.trace),
+    }
+    return model, record
+
+
+def digest_of_all(digests: list[str | None]) -> dict[str, Any]:
+    """Return what tells one set of photos from any other, whatever their names and order."""
+    known = sorted(digest for digest in digests if digest is not None)
+    return {"photos": len(digests), "sha256": hashlib.sha256("\n".join(known).encode()).hexdigest()}
+
+
+def up_to_date_model(plan: Plan, n_workers: int, watcher: Watcher, max_memory: int | None) -> Model | None:
+    """Return the model of an earlier run if it was fitted to these very photos by this recipe, else None."""
+    output = plan.settings.output
+    record = read_record(output / SHARED_RECORD)
+    if record is None:
+        return None
+    try:
+        model = load_model(output / SHARED_MODEL)
+    except SegmenterError:
+        return None
+    wanted = {
+        "schema": SCHEMA,
+        "software": f"segmenter {__version__}",
+        "recipe": json.loads(json.dumps(asdict(plan.settings.recipe))),
+        "model": describe_model(model),
+    }
+    if any(record.get(key) != value for key, value in wanted.items()):
+        return None
+    watcher.begin("comparing photos", len(plan.entries))
+    digests = []
+    with closing(map_jobs(_digest, (job for _, job in plan.jobs()), n_workers, max_memory=max_memory)) as answers:
+        for answer in answers:
+            digests.append(answer.result)
+            watcher.tell(None)
+    return model if record.get("inputs") == digest_of_all(digests) else None

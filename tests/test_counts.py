@@ -1,0 +1,48 @@
+"""Counts of colors add up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segmenter.features.counts import ColorCounts, count_colors, in_common, sum_counts
+
+
+def counted(part: ColorCounts) -> dict[tuple[float, ...], float]:
+    return {tuple(color): count for color, count in zip(part.colors.tolist(), part.counts.tolist(), strict=True)}
+
+
+@pytest.mark.parametrize(("dtype", "n_channels"), [("u1", 1), ("u1", 3), ("u2", 1), ("u2", 3), ("f4", 1), ("f4", 3)])
+@given(st.integers(1, 9), st.integers(0, 9), st.integers(0, 99))
+def test_sums_do_not_depend_on_how_pictures_are_grouped(
+    dtype: str, n_channels: int, n_pictures: int, cut: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    pictures = [generator.integers(0, 4, (5, 7, n_channels)).astype(dtype) for _ in range(n_pictures)]
+    (expected,) = sum_counts([count_colors(np.concatenate(pictures))])
+    parts = [count_colors(picture) for picture in pictures]
+    grouped = [*sum_counts(parts[:cut]), *sum_counts(parts[cut:])]
+    for (total,) in (sum_counts(parts), sum_counts(grouped)):
+        assert (total.colors == expected.colors).all()
+        assert (total.counts == expected.counts).all()
+        assert total.colors.dtype == np.dtype(dtype)
+
+
+def test_kinds_count_in_common_as_in_one_picture() -> None:
+    gray, color = np.array([[[5], [9]]], np.uint8), np.array([[[5, 5, 5], [1, 2, 3]]], np.uint8)
+    deep = np.array([[[5 * 257], [6]]], np.uint16)
+    common = in_common(sum_counts(count_colors(pixels) for pixels in (gray, color, deep)))
+    assert counted(common) == {
+        (6 / 65535,) * 3: 1,
+        (1 / 255, 2 / 255, 3 / 255): 1,
+        (5 / 255,) * 3: 3,
+        (9 / 255,) * 3: 1,
+    }
+
+
+def test_one_kind_stays_as_it_is() -> None:
+    (total,) = sum_counts([count_colors(np.array([[[7], [7], [3]]], np.uint8))])
+    assert in_common([total]) is total
+    assert counted(total) == {(3,): 1, (7,): 2}

@@ -1,0 +1,123 @@
+"""The map over jobs: every job answered once, whatever becomes of the worker."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from operator import mul
+from pathlib import Path
+
+import pytest
+
+from segmenter.errors import WorkerStartError
+from segmenter.io.writing import PREFIX, SUFFIX, check_writable, remove_stale, write_files
+from segmenter.pipeline.workers import map_jobs
+
+WORKERS = [1, 3]
+
+
+@pytest.mark.parametrize("n_workers", WORKERS)
+def test_every_job_is_answered_once(n_workers: int) -> None:
+    answers = list(map_jobs(partial(mul, 3), range(20), n_workers))
+    assert sorted((answer.number, answer.job, answer.result) for answer in answers) == [
+        (i, i, 3 * i) for i in range(20)
+    ]
+
+
+def test_no_jobs_need_no_worker() -> None:
+    assert list(map_jobs(abs, [], 2)) == []
+
+
+@pytest.mark.parametrize("n_workers", WORKERS)
+def test_a_job_that_kills_its_worker_is_lost_alone(n_workers: int) -> None:
+    die = "__import__('os').kill(__import__('os').getpid(), 9)"
+    lines = ["1 + 1", die, "2 + 2", "__import__('os')._exit(3)", die]
+    answers = {answer.number: answer for answer in map_jobs(eval, lines, n_workers)}
+    assert len(answers) == len(lines)
+    assert (answers[0].result, answers[2].result) == (2, 4)
+    assert "killed the worker" in answers[1].lost
+    assert "exit status 3" in answers[3].lost
+    assert "killed the worker" in answers[4].lost
+
+
+def test_jobs_are_taken_as_workers_are_free_and_not_before() -> None:
+    taken = []
+
+    def jobs() -> Iterator[int]:
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    with closing(map_jobs(abs, jobs(), 2)) as answers:
+        for n_answers in range(1, 6):
+            next(answers)
+            assert len(taken) <= n_answers + 2
+
+
+def test_closing_stops_busy_workers() -> None:
+    answers = map_jobs(time.sleep, [0, 600, 600], 2)
+    next(answers)
+    started = time.monotonic()
+    answers.close()
+    assert time.monotonic() - started < 5
+
+
+def test_a_worker_has_one_blas_thread_and_no_more_memory_than_it_may_take() -> None:
+    (answer,) = map_jobs(os.getenv, ["OPENBLAS_NUM_THREADS"], 1)
+    assert answer.result == "1"
+    (limited,) = map_jobs(resource.getrlimit, [resource.RLIMIT_DATA], 1, max_memory=10**9)
+    assert limited.result is not None
+    assert limited.result[0] == 10**9
+
+
+def test_a_worker_that_cannot_start_is_told_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(9)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(WorkerStartError, match="exit status 9"):
+        list(map_jobs(abs, [1, 2], 1))
+
+
+# ---- temporary files -----------------------------------------------------------------------------------------------
+
+
+def test_temporary_files_of_the_dead_are_removed_and_other_files_stay(tmp_path: Path) -> None:
+    (tmp_path / f"{PREFIX}0{SUFFIX}").touch()
+    (tmp_path / "other.tmp").touch()
+    remove_stale(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["other.tmp"]
+
+
+def test_a_locked_temporary_file_stays(tmp_path: Path) -> None:
+    import fcntl
+
+    path = tmp_path / f"{PREFIX}1{SUFFIX}"
+    with open(path, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        remove_stale(tmp_path)
+        assert path.exists()
+    remove_stale(tmp_path)
+    assert not path.exists()
+
+
+def test_nothing_temporary_is_left_by_writing(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new")
+    write_files({tmp_path / "new" / "a": b"1", tmp_path / "new" / "b": b"2"}, overwrite=False)
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a", "b"]
+
+
+def test_an_interrupt_waits_until_all_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = Path.replace
+
+    def interrupted(self: Path, target: Path) -> Path:
+        signal.raise_signal(signal.SIGINT)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_files({tmp_path / "a": b"1", tmp_path / "b": b"2"}, overwrite=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
