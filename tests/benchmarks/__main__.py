@@ -10,7 +10,7 @@ from pathlib import Path
 from .report import machine
 
 ROOT = Path(__file__).resolve().parents[2]
-BENCHMARKS = ("fit", "restarts", "command", "memory", "help", "dense", "selection", "tables", "customers")
+BENCHMARKS = ("fit", "restarts", "command", "memory", "help", "dense", "selection", "tables", "customers", "regions")
 
 
 def main() -> int:

@@ -15,8 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.pipeline.auto_k import choose_n_segments
 from segmenter.pipeline.segment import segment
+from segmenter.regions.measure import covering
 
-from .covering import covering, human_segmentations, regions_of
+from .ground_truth import human_segmentations, regions_of
 from .photos import BSDS, ROOT
 from .report import verdict
 from .synthetic import synthetic

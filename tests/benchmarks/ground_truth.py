@@ -1,4 +1,4 @@
-"""How well regions agree with what people drew: the covering of BSDS500 (Arbeláez et al. 2011, section 2.3)."""
+"""What people drew on BSDS500, and label images made comparable with it (Arbeláez et al. 2011)."""
 
 from __future__ import annotations
 
@@ -30,14 +30,3 @@ def regions_of(labels: Labels) -> NDArray[np.intp]:
         nearest = distance_transform_edt(is_small, return_distances=False, return_indices=True)
         regions = regions[tuple(nearest)]
     return regions
-
-
-def covering(regions: NDArray[np.intp], truth: NDArray[np.intp]) -> float:
-    """Return how well regions cover the truth, 0 to 1: the mean over its pixels of the best IoU of their region."""
-    n_regions, n_true = int(regions.max()) + 1, int(truth.max()) + 1
-    both = np.bincount(truth.ravel() * n_regions + regions.ravel(), minlength=n_true * n_regions)
-    both = both.reshape(n_true, n_regions)
-    of_truth, of_regions = both.sum(axis=1), both.sum(axis=0)
-    union = of_truth[:, None] + of_regions - both
-    best = (both / np.maximum(union, 1)).max(axis=1)
-    return float(of_truth @ best / of_truth.sum())

@@ -1,0 +1,37 @@
+"""Texture as a feature vector: how the lightness around a pixel rises and bends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from segmenter.arrays import Floats
+
+DERIVATIVES = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 1))
+"""Orders of the derivatives along rows and columns."""
+
+
+def texture_features(lightness: Floats, scales: Sequence[float] = (1.0, 2.0)) -> Floats:
+    """Return Gaussian derivatives of a picture, scale-normalised (Lindeberg 1998).
+
+    Parameters
+    ----------
+    lightness : ndarray of shape (H, W), float64
+        L* of CIELAB, 0 to 100.
+    scales : sequence of float, pixels
+        Standard deviations σ; a derivative of order n is multiplied by σⁿ, so that it keeps the unit of L*.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 5 × scales), float64
+        For each scale ∂x, ∂y, ∂xx, ∂yy, ∂xy; the picture goes on as its mirror image.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    responses = [
+        gaussian_filter(lightness, scale, order=order) * scale ** sum(order)
+        for scale in scales
+        for order in DERIVATIVES
+    ]
+    return np.stack(responses, axis=-1)

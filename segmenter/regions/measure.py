@@ -1,0 +1,232 @@
+"""How well regions agree with those that people drew: covering, Rand index, variation of information, boundaries.
+
+The measures are those of BSDS500 (Arbeláez, Maire, Fowlkes and Malik 2011, section 3.1), and so is how they
+are summed over photos: "ODS" takes one scale for all photos, "OIS" the best scale of each, and "best" composes a
+covering of the best regions of all scales. Region labels are 1…R; pixels of label 0 belong to no region and are not
+covered, but count as one more set in the Rand index and in the variation of information.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.arrays import Bools, Floats
+
+TOLERANCE = 0.0075
+"""How far apart two boundary pixels may be matched, as a part of the picture's diagonal."""
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoScore:
+    """How the segmentations of one photo, at T scales, agree with the people who drew it."""
+
+    covered: Floats  # (T,), pixels covered, summed over people
+    best_covered: float  # the same where each drawn region takes the best region of all scales
+    total: float  # pixels that could be covered, summed over people
+    rand_index: Floats  # (T,), mean over people, 0 to 1
+    variation: Floats  # (T,), variation of information, mean over people, bits
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of a set of photos; coverings and Rand indices from 0 to 1, variations of information in bits."""
+
+    covering_ods: float
+    covering_ois: float
+    covering_best: float
+    covering_scale: int  # 0…T−1, the scale of the ODS
+    rand_index_ods: float
+    rand_index_ois: float
+    variation_ods: float
+    variation_ois: float
+
+
+def contingency(first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) -> Floats:
+    """Return how many pixels have each pair of labels, shape (1 + largest of first, 1 + largest of second)."""
+    shape = int(first.max()) + 1, int(second.max()) + 1
+    keys = first.ravel().astype(np.intp) * shape[1] + second.ravel()
+    return np.bincount(keys, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+
+
+def best_overlaps(both: Floats) -> Floats:
+    """Return the largest intersection over union that each true region, label 1 upwards, has with any region.
+
+    Parameters
+    ----------
+    both : ndarray of shape (1 + true regions, 1 + regions)
+        From `contingency` of truth and regions.
+
+    Returns
+    -------
+    ndarray of shape (true regions,), 0 to 1
+    """
+    union = both.sum(axis=1)[1:, None] + both.sum(axis=0)[None, 1:] - both[1:, 1:]
+    return np.asarray((both[1:, 1:] / np.maximum(union, 1)).max(axis=1, initial=0.0))
+
+
+def covering(regions: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]]) -> float:
+    """Return the mean over the true regions' pixels of the best intersection over union of their region, 0 to 1."""
+    both = contingency(truth, regions)
+    sizes = both.sum(axis=1)[1:]
+    return float(sizes @ best_overlaps(both) / sizes.sum())
+
+
+def rand_index(both: Floats) -> float:
+    """Return the share of pairs of pixels on which two partitions agree, 0 to 1; 1 for a single pixel (Rand 1971)."""
+    n = both.sum()
+    if n < 2:
+        return 1.0
+    apart = 0.5 * ((both.sum(axis=0) ** 2).sum() + (both.sum(axis=1) ** 2).sum()) - (both**2).sum()
+    return float(1 - apart / (n * (n - 1) / 2))
+
+
+def variation_of_information(both: Floats) -> float:
+    """Return H(first | second) + H(second | first) in bits, 0 for equal partitions (Meilă 2005)."""
+    n = both.sum()
+    return 2 * entropy(both.ravel() / n) - entropy(both.sum(axis=0) / n) - entropy(both.sum(axis=1) / n)
+
+
+def entropy(probabilities: Floats) -> float:
+    """Return the entropy in bits."""
+    positive = probabilities[probabilities > 0]
+    return float(-(positive * np.log2(positive)).sum())
+
+
+def score_photo(scales: Sequence[NDArray[np.integer[Any]]], people: Sequence[NDArray[np.integer[Any]]]) -> PhotoScore:
+    """Return how the segmentations of one photo agree with those of people.
+
+    Parameters
+    ----------
+    scales : sequence of T ndarrays of shape (H, W)
+        The label images of a hierarchy from fine to coarse, or a single one.
+    people : sequence of ndarrays of shape (H, W)
+    """
+    covered, rand, variation = np.zeros((3, len(scales)))
+    best_covered = total = 0.0
+    for person in people:
+        best = np.zeros(int(person.max()))
+        sizes = np.bincount(person.ravel(), minlength=len(best) + 1)[1:].astype(np.float64)
+        for t, regions in enumerate(scales):
+            both = contingency(person, regions)
+            overlaps = best_overlaps(both)
+            np.maximum(best, overlaps, out=best)
+            covered[t] += sizes @ overlaps
+            rand[t] += rand_index(both) / len(people)
+            variation[t] += variation_of_information(both) / len(people)
+        best_covered += float(sizes @ best)
+        total += float(sizes.sum())
+    return PhotoScore(covered, best_covered, total, rand, variation)
+
+
+def summarize(photos: Sequence[PhotoScore]) -> Scores:
+    """Return the figures of a set of photos that were all cut at the same T scales."""
+    covered = np.array([photo.covered for photo in photos])
+    total = sum(photo.total for photo in photos)
+    rand = np.array([photo.rand_index for photo in photos])
+    variation = np.array([photo.variation for photo in photos])
+    return Scores(
+        covering_ods=float(covered.sum(axis=0).max() / total),
+        covering_ois=float(covered.max(axis=1).sum() / total),
+        covering_best=sum(photo.best_covered for photo in photos) / total,
+        covering_scale=int(covered.sum(axis=0).argmax()),
+        rand_index_ods=float(rand.mean(axis=0).max()),
+        rand_index_ois=float(rand.max(axis=1).mean()),
+        variation_ods=float(variation.mean(axis=0).min()),
+        variation_ois=float(variation.min(axis=1).mean()),
+    )
+
+
+# ---- boundaries ----------------------------------------------------------------------------------------------------
+
+
+def boundary(regions: NDArray[np.integer[Any]]) -> Bools:
+    """Return the thinned line between regions, shape (H, W).
+
+    Its pixels differ from the one to the right, below, or diagonally below right.
+    """
+    from skimage.morphology import thin
+
+    padded = np.pad(regions, ((0, 1), (0, 1)), mode="edge")
+    here = padded[:-1, :-1]
+    thick = (here != padded[:-1, 1:]) | (here != padded[1:, :-1]) | (here != padded[1:, 1:])
+    return np.asarray(thin(thick), dtype=np.bool_)  # type: ignore[no-untyped-call]
+
+
+def match(first: Bools, second: Bools, tolerance: float = TOLERANCE) -> tuple[Bools, Bools]:
+    """Return which boundary pixels find a partner in the other map: as many as can be matched one to one.
+
+    The matching has the most pairs (Hopcroft and Karp 1973); Berkeley's own has, among those, the least distance.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (H, W), bool
+    tolerance : float
+        Largest distance of a pair, as a part of the diagonal.
+
+    Returns
+    -------
+    ndarray of shape (H, W), bool
+        The matched pixels of the first map.
+    ndarray of shape (H, W), bool
+        The matched pixels of the second map.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+    from scipy.spatial import cKDTree
+
+    matched = np.zeros_like(first), np.zeros_like(second)
+    places = np.argwhere(first), np.argwhere(second)
+    if not len(places[0]) or not len(places[1]):
+        return matched
+    near = cKDTree(places[0]).sparse_distance_matrix(
+        cKDTree(places[1]), tolerance * float(np.hypot(*first.shape)), output_type="coo_matrix"
+    )
+    graph = csr_array((np.ones(near.nnz, dtype=np.int8), (near.row, near.col)), shape=near.shape)
+    partner = maximum_bipartite_matching(graph, perm_type="column")
+    for image, place, taken in zip(matched, places, (np.flatnonzero(partner >= 0), partner[partner >= 0]), strict=True):
+        image[tuple(place[taken].T)] = True
+    return matched
+
+
+@dataclass(frozen=True)
+class BoundaryCounts:
+    """Boundary pixels of one segmentation against all people; counts of photos add up."""
+
+    recalled: int  # drawn pixels that are matched, summed over people
+    drawn: int
+    precise: int  # found pixels that are matched with anybody's
+    found: int
+
+    def __add__(self, other: BoundaryCounts) -> BoundaryCounts:
+        """Return the counts of both."""
+        return BoundaryCounts(
+            self.recalled + other.recalled,
+            self.drawn + other.drawn,
+            self.precise + other.precise,
+            self.found + other.found,
+        )
+
+    @property
+    def f(self) -> float:
+        """The harmonic mean of precision and recall, 0 where nothing is matched."""
+        if not self.recalled or not self.precise:
+            return 0.0
+        recall, precision = self.recalled / self.drawn, self.precise / self.found
+        return 2 * precision * recall / (precision + recall)
+
+
+def boundary_counts(found: Bools, people: Sequence[Bools]) -> BoundaryCounts:
+    """Return the counts of one boundary map, (H, W), against those of people."""
+    matches = [match(found, drawn) for drawn in people]
+    precise = np.logical_or.reduce([ours for ours, _ in matches])
+    return BoundaryCounts(
+        sum(int(theirs.sum()) for _, theirs in matches),
+        sum(int(drawn.sum()) for drawn in people),
+        int(precise.sum()),
+        int(found.sum()),
+    )

@@ -1,0 +1,102 @@
+"""The measures of regions, on partitions whose scores are known by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from segmenter.regions.measure import (
+    boundary,
+    boundary_counts,
+    contingency,
+    covering,
+    match,
+    rand_index,
+    score_photo,
+    summarize,
+    variation_of_information,
+)
+
+HALVES = np.repeat([[1, 2]], 4, axis=0).repeat(2, axis=1)  # 4×4, left and right
+QUARTERS = HALVES + np.repeat([[0], [2]], 2, axis=0)
+WHOLE = np.ones((4, 4), dtype=np.intp)
+partitions = arrays(np.intp, (3, 4), elements=st.integers(1, 4))
+
+
+def test_halves_cover_the_whole_by_half() -> None:
+    assert covering(HALVES, WHOLE) == 0.5
+    assert covering(WHOLE, HALVES) == 0.5
+    assert covering(QUARTERS, WHOLE) == 0.25
+
+
+def test_what_no_one_labeled_is_not_covered_but_counts_in_the_union() -> None:
+    truth = np.array([[0, 1, 1, 0]])
+    assert covering(np.array([[1, 1, 1, 1]]), truth) == 0.5
+    assert covering(np.array([[2, 1, 1, 2]]), truth) == 1
+
+
+def test_halves_and_whole_agree_on_the_pairs_within_a_half() -> None:
+    assert rand_index(contingency(HALVES, WHOLE)) == pytest.approx((2 * 28) / 120)
+
+
+def test_halves_are_one_bit_from_the_whole_and_quarters_two() -> None:
+    assert variation_of_information(contingency(HALVES, WHOLE)) == pytest.approx(1)
+    assert variation_of_information(contingency(WHOLE, QUARTERS)) == pytest.approx(2)
+    assert variation_of_information(contingency(HALVES, HALVES.T)) == pytest.approx(2)
+
+
+@given(partitions, partitions)
+def test_renaming_labels_changes_no_score(first: NDArray[np.intp], second: NDArray[np.intp]) -> None:
+    renamed = 5 - first
+    assert covering(renamed, second) == pytest.approx(covering(first, second))
+    assert rand_index(contingency(renamed, second)) == pytest.approx(rand_index(contingency(first, second)))
+
+
+@given(partitions, partitions, partitions)
+def test_the_variation_of_information_is_a_metric(
+    a: NDArray[np.intp], b: NDArray[np.intp], c: NDArray[np.intp]
+) -> None:
+    ab, bc, ac = (variation_of_information(contingency(x, y)) for x, y in ((a, b), (b, c), (a, c)))
+    assert ab == pytest.approx(variation_of_information(contingency(b, a)))
+    assert ac <= ab + bc + 1e-9
+
+
+def test_the_best_scale_of_each_photo_beats_one_scale_for_all() -> None:
+    scales = [QUARTERS, WHOLE]
+    scores = summarize([score_photo(scales, [QUARTERS]), score_photo(scales, [WHOLE])])
+    assert scores.covering_ois == scores.covering_best == 1
+    assert scores.covering_ods == pytest.approx((1 + 0.25) / 2)
+    assert scores.variation_ods == pytest.approx(1)
+    assert scores.variation_ois == pytest.approx(0)
+
+
+def test_the_best_covering_takes_regions_from_several_scales() -> None:
+    truth = np.where(HALVES == 1, 1, QUARTERS)  # one half whole, the other in quarters
+    scores = summarize([score_photo([QUARTERS, HALVES], [truth])])
+    assert scores.covering_best == 1
+    assert scores.covering_ois == 0.75
+
+
+def test_a_line_is_matched_within_the_tolerance_and_not_beyond() -> None:
+    first, second = np.zeros((2, 60, 80), dtype=np.bool_)  # diagonal 100
+    first[:, 10], second[:, 12] = True, True
+    assert match(first, second, 0.02)[0].sum() == 60
+    assert match(first, second, 0.019)[0].sum() == 0
+
+
+def test_one_pixel_is_matched_with_one() -> None:
+    first, second = np.zeros((2, 60, 80), dtype=np.bool_)
+    first[30, 40], second[29:32, 39:42] = True, True
+    ours, theirs = match(first, second, 0.05)
+    assert (ours.sum(), theirs.sum()) == (1, 1)
+
+
+def test_a_boundary_that_people_drew_has_f_1_and_none_has_0() -> None:
+    drawn = boundary(HALVES)
+    assert boundary_counts(drawn, [drawn, drawn]).f == 1
+    assert boundary_counts(boundary(WHOLE), [drawn]).f == 0
+    assert boundary_counts(drawn, [drawn, np.zeros_like(drawn)]) == boundary_counts(drawn, [drawn])
