@@ -119,8 +119,8 @@ def test_two_coins_of_unknown_bias() -> None:
     for _ in range(10):
         coefficients = np.stack([np.full(2, np.log(0.5)), np.log(bias), np.log(1 - bias)], axis=1)
         joint = coefficients @ phi
-        log_density, inverse_total = exponentiate(joint)
-        sums: Floats = (joint * inverse_total) @ phi.T
+        densities, log_density, total = exponentiate(joint)
+        sums: Floats = (densities / total) @ phi.T
         bias = sums[:, 1] / (sums[:, 1] + sums[:, 2])
         objectives.append(log_density.sum())
     assert (np.diff(objectives) > 0).all()

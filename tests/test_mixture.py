@@ -234,22 +234,21 @@ def test_counting_every_sample_twice_changes_nothing() -> None:
 @settings(max_examples=50, deadline=None)
 @given(arrays.arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 8)), elements=st.floats(-300, 300)))
 def test_the_safe_path_of_exponentiate_equals_the_fast_path(joint: Floats) -> None:
-    fast = joint.copy()
-    log_density, inverse_total = exponentiate(fast)
-    safe = np.column_stack([joint, np.full(len(joint), -1e4)])  # one sample out of range sends all the safe way
-    safe_log_density, safe_inverse_total = exponentiate(safe)
+    fast, log_density, total = exponentiate(joint)
+    out_of_range = np.column_stack([joint, np.full(len(joint), -1e4)])  # one such sample sends all the safe way
+    safe, safe_log_density, safe_total = exponentiate(out_of_range)
     np.testing.assert_allclose(safe_log_density[:-1], log_density, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose((safe * safe_inverse_total)[:, :-1], fast * inverse_total, rtol=1e-9, atol=1e-300)
-    np.testing.assert_allclose((fast * inverse_total).sum(axis=0), 1)
+    np.testing.assert_allclose((safe / safe_total)[:, :-1], fast / total, rtol=1e-9, atol=1e-300)
+    np.testing.assert_allclose((fast / total).sum(axis=0), 1)
     assert safe_log_density[-1] == pytest.approx(-1e4 + np.log(len(joint)))
 
 
 @pytest.mark.parametrize("level", [-1e6, -800.0, 0.0, 800.0, 1e6])
 def test_responsibilities_are_finite_at_any_level_of_the_log_density(level: float) -> None:
     joint = level + np.array([[0.0, -5.0], [np.log(3), -2000.0]])
-    log_density, inverse_total = exponentiate(joint)
+    densities, log_density, total = exponentiate(joint)
     np.testing.assert_allclose(log_density, level + np.array([np.log(4), -5.0]), atol=1e-9)
-    np.testing.assert_allclose(joint * inverse_total, [[0.25, 1.0], [0.75, 0.0]], atol=1e-9)
+    np.testing.assert_allclose(densities / total, [[0.25, 1.0], [0.75, 0.0]], atol=1e-9)
 
 
 # ---- cells ---------------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from segmenter.mixture.data import Data, Part
 from segmenter.mixture.gaussian import Mixture, log_joint_coefficients, marginal, square_index
 from segmenter.mixture.missing import completed_sums
 
-LOG_SAFE = (-500.0, 500.0)
-"""Where the largest log density of every sample lies within, densities can be summed as they are, in nats."""
+LEAST_SAFE, MOST_SAFE = 1e-217, 1e217
+"""Where the density of every sample lies within, densities can be summed as they are."""
 
 LOG_ZERO = -700.0
 """Log densities below count as this, in nats: beyond, exp takes up to forty times as long to come to nothing."""
@@ -106,13 +106,13 @@ def _e_step_of_part(
         if log_prior is not None:
             joint += log_prior if log_prior.shape[1] == 1 else log_prior[:, rows]
         if is_hard:
-            log_density, scale = harden(joint), np.ones(1)
+            log_density, total = harden(joint), np.ones(1)
         else:
-            log_density, scale = exponentiate(joint)
+            joint, log_density, total = exponentiate(joint)
         if responsibilities is not None:
-            responsibilities[:, rows] = joint * scale
+            responsibilities[:, rows] = joint / total
         log_likelihood += float(weights @ log_density)
-        joint *= weights * scale
+        joint *= weights / total
         sums += joint @ phi.T
     n_components = mixture.n_components
     noise_mass = float(sums[n_components:, 0].sum())
@@ -121,10 +121,11 @@ def _e_step_of_part(
     return SufficientStatistics(sums, noise_mass, log_likelihood, total_weight, data.origin)
 
 
-def exponentiate(joint: Floats) -> tuple[Floats, Floats]:
-    """Turn log joint densities into joint densities, in place, up to a factor for each sample.
+def exponentiate(joint: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return joint densities up to a factor for each sample, from their logarithms.
 
-    The factor is 1 unless a density would leave the range of float64; then each sample is divided by its largest.
+    The factor is 1 where the densities of all samples are within the range of float64, which their sums tell; else each
+    sample is divided by its largest. Those that are nothing beside it count as the least that exp is fast for.
 
     Parameters
     ----------
@@ -132,23 +133,22 @@ def exponentiate(joint: Floats) -> tuple[Floats, Floats]:
 
     Returns
     -------
+    densities : ndarray of shape (K, n)
     log_density : ndarray of shape (n,), nats
         Of the whole mixture, the factor not applied.
-    inverse_total : ndarray of shape (n,)
-        What turns a column into responsibilities.
+    total : ndarray of shape (n,)
+        What a column of the densities is to be divided by to be responsibilities.
     """
+    floor, ones = np.full(joint.shape[1], LOG_ZERO), np.ones(len(joint))
+    densities = np.maximum(joint, floor)
+    with np.errstate(over="ignore"):
+        total = ones @ np.exp(densities, out=densities)
+    if total.min() > LEAST_SAFE and total.max() < MOST_SAFE:
+        return densities, np.log(total), total
     peak = joint.max(axis=0)
-    is_safe = peak.min() > LOG_SAFE[0] and peak.max() < LOG_SAFE[1]
-    if not is_safe:
-        joint -= peak
-    if joint.min() < LOG_ZERO:
-        np.maximum(joint, np.full_like(peak, LOG_ZERO), out=joint)
-    np.exp(joint, out=joint)
-    total = joint.sum(axis=0)
-    log_density = np.log(total)
-    if not is_safe:
-        log_density += peak
-    return log_density, np.reciprocal(total, out=total)
+    np.maximum(joint - peak, floor, out=densities)
+    total = ones @ np.exp(densities, out=densities)
+    return densities, np.log(total) + peak, total
 
 
 def harden(joint: Floats) -> Floats:
