@@ -120,8 +120,11 @@ def count_keys(pixels: Pixels) -> tuple[Pixels, NDArray[Any]]:
         keys = np.flatnonzero(table != 0).astype(np.uint32)  # five times as fast as of the numbers themselves
         counts = table[keys]
     bits = 8 * pixels.dtype.itemsize
-    shifts = bits * np.arange(pixels.shape[1], dtype=np.uint32)[::-1]
-    return (keys[:, None] >> shifts & (2**bits - 1)).astype(pixels.dtype), counts
+    colors = np.empty((len(keys), pixels.shape[1]), pixels.dtype)
+    for channel in range(pixels.shape[1])[::-1]:
+        colors[:, channel] = keys & (2**bits - 1)
+        keys = keys >> bits
+    return colors, counts
 
 
 def unique_rows(pixels: Pixels) -> tuple[Pixels, NDArray[np.intp], NDArray[np.integer[Any]]]:
