@@ -123,7 +123,7 @@ def count_keys(pixels: Pixels) -> tuple[Pixels, NDArray[Any]]:
     colors = np.empty((len(keys), pixels.shape[1]), pixels.dtype)
     for channel in range(pixels.shape[1])[::-1]:
         colors[:, channel] = keys & (2**bits - 1)
-        keys = keys >> bits
+        keys >>= bits
     return colors, counts
 
 
