@@ -1,7 +1,6 @@
 """Everything that a user can cause: one tree of exceptions, each with its data and a remedy.
 
-Every class is a dataclass and survives pickling between processes; its text is one line that says what happened, to
-which file or argument, and what to do.
+Every class is a dataclass and survives pickling; its text is one line: what happened, to what, and what to do.
 """
 
 from __future__ import annotations
@@ -398,6 +397,8 @@ def problem_of(error: Exception, source: object = "") -> str:
     name = f"{source}: " if str(source) else ""
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
         return f"{name}does not fit into memory; scale it down or free some memory"
-    if isinstance(error, SegmenterError):
-        return str(error)
-    return f"{name}internal error ({type(error).__name__}: {error}); please report it"
+    return (
+        str(error)
+        if isinstance(error, SegmenterError)
+        else f"{name}internal error ({type(error).__name__}: {error}); please report it"
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, complain, say, unwind_on_interrupt
+from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, FileCommand, complain, say, unwind_on_interrupt
 from segmenter.cli.options import OutputOptions, folder_options, recipe_options, save_model_option
 from segmenter.errors import SegmenterError, printable
 from segmenter.pipeline.recipe import Recipe
@@ -62,7 +62,7 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]
         return size
 
 
-@click.command(name="batch")
+@click.command(name="batch", cls=FileCommand)
 @click.argument("inputs", metavar="FOLDER|GLOB|PHOTO...", nargs=-1, required=True, type=click.Path(path_type=str))
 @click.option("-r", "--recursive", is_flag=True, help="Read sub-folders, too.")
 @click.option(
