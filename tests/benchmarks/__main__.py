@@ -10,7 +10,19 @@ from pathlib import Path
 from .report import machine
 
 ROOT = Path(__file__).resolve().parents[2]
-BENCHMARKS = ("fit", "restarts", "command", "memory", "help", "dense", "selection", "customers")
+BENCHMARKS = (
+    "fit",
+    "restarts",
+    "command",
+    "memory",
+    "help",
+    "dense",
+    "selection",
+    "customers",
+    "batch",
+    "batch_many",
+    "batch_kills",
+)
 
 
 def main() -> int:
