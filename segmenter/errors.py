@@ -96,10 +96,8 @@ class StreamTooLongError(ReadError):
     max_bytes: int
 
     def __str__(self) -> str:
-        return (
-            f"{self.name}: has not ended after {self.max_bytes / 2**20:,.0f} MiB; "
-            f"save it as a file, which may be longer, and give its path"
-        )
+        most = f"{self.max_bytes / 2**20:,.0f} MiB"
+        return f"{self.name}: has not ended after {most}; save it as a file, which may be longer, and give its path"
 
 
 @dataclass(eq=False)
@@ -394,11 +392,9 @@ class OutputCollisionError(WriteError):
 
 def problem_of(error: Exception, source: object = "") -> str:
     """Return why something failed, and what to do; `source` is what was worked on, "" = unknown."""
-    name = f"{source}: " if str(source) else ""
+    problem = f"internal error ({type(error).__name__}: {error}); please report it"
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
-        return f"{name}does not fit into memory; scale it down or free some memory"
-    return (
-        str(error)
-        if isinstance(error, SegmenterError)
-        else f"{name}internal error ({type(error).__name__}: {error}); please report it"
-    )
+        problem = "does not fit into memory; scale it down or free some memory"
+    elif isinstance(error, SegmenterError):
+        return str(error)
+    return f"{source}: {problem}" if str(source) else problem

@@ -220,20 +220,13 @@ def each_row(
     function: Callable[[Job], Row], jobs: Iterator[tuple[int, Job]], n_workers: int, max_memory: int | None
 ) -> Generator[tuple[int, Row]]:
     """Yield the place and the row of each job as it is done; a photo whose worker died has failed."""
-    places: dict[int, int] = {}
-
-    def numbered() -> Iterator[Job]:
-        for number, (place, job) in enumerate(jobs):
-            places[number] = place
-            yield job
-
-    with closing(map_jobs(function, numbered(), n_workers, max_memory=max_memory)) as answers:
+    with closing(map_jobs(function, jobs, n_workers, max_memory=max_memory)) as answers:
         for answer in answers:
             row = answer.result
             if row is None:
                 remove_stale(answer.job.record.parent)
                 row = failed_row(answer.job.source, answer.job.record, f"{answer.job.source}: {answer.lost}")
-            yield places.pop(answer.number), row
+            yield answer.place, row
 
 
 def settle(job: Job, *, resume: bool = False) -> Row:

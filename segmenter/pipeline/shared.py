@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -98,23 +98,16 @@ def shared_model(
     def parts() -> Generator[ColorCounts]:
         nonlocal interiors, stopped
         waiting: list[ColorCounts] = []
-        places = {}
-
-        def numbered() -> Iterator[Job]:
-            for number, (place, job) in enumerate(plan.jobs()):
-                places[number] = place
-                yield job
-
-        with closing(map_jobs(count_photo, numbered(), n_workers, max_memory=max_memory)) as answers:
+        with closing(map_jobs(count_photo, plan.jobs(), n_workers, max_memory=max_memory)) as answers:
             for answer in answers:
-                place, counted = places.pop(answer.number), answer.result
+                counted = answer.result
                 if counted is None:
                     problem = f"{answer.job.source}: {answer.lost}"
                     failure = failed_row(answer.job.source, answer.job.record, problem)
                     counted = Counted(_digest(answer.job), failure=failure)
                 digests.append(counted.digest)
                 if counted.failure is not None:
-                    if not take(place, counted.failure):
+                    if not take(answer.place, counted.failure):
                         stopped = True
                         return
                     continue
@@ -200,7 +193,7 @@ def up_to_date_model(plan: Plan, n_workers: int, watcher: Watcher, max_memory: i
         return None
     watcher.begin("comparing photos", len(plan.entries))
     digests = []
-    with closing(map_jobs(_digest, (job for _, job in plan.jobs()), n_workers, max_memory=max_memory)) as answers:
+    with closing(map_jobs(_digest, plan.jobs(), n_workers, max_memory=max_memory)) as answers:
         for answer in answers:
             digests.append(answer.result)
             watcher.tell(None)

@@ -27,6 +27,13 @@ from segmenter.errors import WorkerStartError
 J = TypeVar("J")
 R = TypeVar("R")
 
+MAIN = f"""
+import sys
+sys.path.append(sys.argv[1])  # last: where we run uninstalled
+from {__name__} import serve
+serve(int(sys.argv[2]), int(sys.argv[3]))
+"""
+
 GRACE = 1.0
 """Seconds that busy workers have to clean up once they are to stop."""
 
@@ -40,14 +47,14 @@ PR_SET_PDEATHSIG = 1
 class Answer(Generic[J, R]):
     """What became of a job."""
 
-    number: int  # of the job, from 0
+    place: int  # that the job was given
     job: J
     result: R | None  # what the function returned; None where the job was lost
     lost: str = ""  # why the worker died before it answered
 
 
 def map_jobs(
-    function: Callable[[J], R], jobs: Iterable[J], n_workers: int, *, max_memory: int | None = None
+    function: Callable[[J], R], jobs: Iterable[tuple[int, J]], n_workers: int, *, max_memory: int | None = None
 ) -> Generator[Answer[J, R]]:
     """Apply a function to jobs in worker processes, and yield the answers as they come.
 
@@ -58,7 +65,8 @@ def map_jobs(
     ----------
     function : callable
         Of one job; picklable, and so are jobs and results. What it raises is its own affair: catch it, return it.
-    jobs : iterable
+    jobs : iterable of (int, job)
+        Each with a place, which comes back with the answer and tells whose it is.
     n_workers : int, at least 1
         No more are started than there are jobs.
     max_memory : int, bytes, optional
@@ -73,12 +81,12 @@ def map_jobs(
     WorkerStartError
         A worker dies before it takes a job.
     """
-    waiting = enumerate(jobs)
+    waiting = iter(jobs)
     workers: list[_Worker] = []
     try:
-        for number, job in waiting:
+        for place, job in waiting:
             workers.append(_start(function, max_memory))
-            workers[-1].give(number, job)
+            workers[-1].give(place, job)
             if len(workers) == n_workers:
                 break
         while workers:
@@ -92,12 +100,12 @@ def map_jobs(
                     if following is not None:
                         workers.append(_start(function, max_memory))
                         workers[-1].give(*following)
-                    yield Answer(worker.number, worker.job, None, lost)
+                    yield Answer(worker.place, worker.job, None, lost)
                     continue
                 if not worker.started:
                     worker.started = news == STARTED
                     continue
-                number, job = worker.number, worker.job
+                place, job = worker.place, worker.job
                 following = next(waiting, None)
                 if following is None:
                     worker.connection.close()  # it ends by itself
@@ -105,7 +113,7 @@ def map_jobs(
                     worker.process.wait()
                 else:
                     worker.give(*following)
-                yield Answer(number, job, news)
+                yield Answer(place, job, news)
     finally:
         _stop(workers)
 
@@ -120,12 +128,12 @@ class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection[Any, Any]
     started: bool = False
-    number: int = -1
+    place: int = -1
     job: Any = None
 
-    def give(self, number: int, job: Any) -> None:
+    def give(self, place: int, job: Any) -> None:
         """Send a job; if the worker has died, the end of the connection is noticed next."""
-        self.number, self.job = number, job
+        self.place, self.job = place, job
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(job)
 
@@ -147,9 +155,9 @@ class _Worker:
 def _start(function: Callable[[Any], Any], max_memory: int | None) -> _Worker:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        command = [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), str(os.getpid())]
+        words = (str(Path(__file__).parents[2]), str(theirs.fileno()), str(os.getpid()))
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-P", "-c", MAIN, *words],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -186,8 +194,16 @@ def _stop(workers: list[_Worker]) -> None:
 # ---- in the worker -------------------------------------------------------------------------------------------------
 
 
-def _serve(descriptor: int, parent: int) -> None:
-    """Answer jobs until there are no more."""
+def serve(descriptor: int, parent: int) -> None:
+    """Answer jobs until there are no more: the main function of a worker.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of our end of the socket.
+    parent : int
+        Process that started this one.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was begun is cleaned up
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started us, which tells us then
     _die_with(parent)
@@ -227,7 +243,3 @@ def available_memory() -> int:
         limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" is no number
         free = min(free, limit - int((group / "memory.current").read_text(encoding="ascii")))
     return max(free, 0)
-
-
-if __name__ == "__main__":
-    _serve(int(sys.argv[1]), int(sys.argv[2]))

@@ -10,7 +10,21 @@ from pathlib import Path
 from .report import machine
 
 ROOT = Path(__file__).resolve().parents[2]
-BENCHMARKS = ("fit", "restarts", "command", "memory", "help", "dense", "selection", "tables", "customers", "regions")
+BENCHMARKS = (
+    "fit",
+    "restarts",
+    "command",
+    "memory",
+    "help",
+    "dense",
+    "selection",
+    "tables",
+    "customers",
+    "regions",
+    "batch",
+    "batch_many",
+    "batch_kills",
+)
 
 
 def main() -> int:
