@@ -390,11 +390,11 @@ class OutputCollisionError(WriteError):
         return f"{self.path}: {self.reason}"
 
 
-def problem_of(error: Exception, source: object = "") -> str:
+def problem_of(error: Exception, source: object = "", memory_advice: str = "scale it down or free some memory") -> str:
     """Return why something failed, and what to do; `source` is what was worked on, "" = unknown."""
     problem = f"internal error ({type(error).__name__}: {error}); please report it"
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
-        problem = "does not fit into memory; scale it down or free some memory"
+        problem = f"does not fit into memory; {memory_advice}"
     elif isinstance(error, SegmenterError):
         return str(error)
     return f"{source}: {problem}" if str(source) else problem

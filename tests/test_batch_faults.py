@@ -246,10 +246,10 @@ def test_a_photo_that_takes_its_worker_along_fails_and_the_others_go_on(
 def test_a_photo_that_needs_more_memory_than_a_worker_may_take_fails(tmp_path: Path) -> None:
     save(overlapping(), tmp_path / "photos" / "small.png")
     save(np.zeros((9000, 9000), np.uint8), tmp_path / "photos" / "large.png")
-    result = run("batch", "photos", LABELS_ONLY, "-q", "-k", "1", "--max-memory", "200M", cwd=tmp_path)
+    result = run("batch", "photos", LABELS_ONLY, "-q", "-k", "1", "--max-memory", "250M", cwd=tmp_path)
     assert result.returncode == 1
     (line,) = result.stderr.decode().splitlines()
-    assert "large.png: does not fit into" in line
+    assert "large.png: does not fit into memory; raise --max-memory" in line
     assert statuses(tmp_path / "outputs") == {"large.png": "failed", "small.png": "done"}
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from segmenter.errors import WorkerStartError
 from segmenter.io.writing import PREFIX, SUFFIX, check_writable, remove_stale, write_files
-from segmenter.pipeline.workers import map_jobs
+from segmenter.pipeline.workers import available_memory, map_jobs
 
 WORKERS = [1, 3]
 
@@ -71,6 +71,10 @@ def test_a_worker_has_one_blas_thread_and_no_more_memory_than_it_may_take() -> N
     (limited,) = map_jobs(resource.getrlimit, [(0, resource.RLIMIT_DATA)], 1, max_memory=10**9)
     assert limited.result is not None
     assert limited.result[0] == 10**9
+
+
+def test_available_memory_is_no_more_than_there_is() -> None:
+    assert 0 < available_memory() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def test_a_worker_that_cannot_start_is_told_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

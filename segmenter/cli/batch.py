@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from segmenter.pipeline.batch import Plan
     from segmenter.pipeline.summary import Summary
 
-LEAST_MEMORY = 200_000_000
-"""Of a worker, bytes: what its libraries take, and a small photo."""
+LEAST_MEMORY = 250_000_000
+"""Of a worker, bytes: what its libraries take, and a small photo with its figure."""
 
 MAX_EXTENSIONS = 4
 """Kinds of files that were left out which a note lists."""

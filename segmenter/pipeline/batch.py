@@ -25,6 +25,8 @@ from segmenter.pipeline.workers import map_jobs
 if TYPE_CHECKING:
     from segmenter.pipeline.model import Model
 
+MEMORY_ADVICE = "raise --max-memory, lower --jobs or scale it down"
+
 SHARED_NAME = "shared"
 SHARED_MODEL, SHARED_RECORD = f"{SHARED_NAME}.model.json", f"{SHARED_NAME}.json"
 """In the output folder, where one model is fitted to all photos: the model, and how its fit went."""
@@ -248,5 +250,5 @@ def settle(job: Job, *, resume: bool = False) -> Row:
             row = row_of(run_job(job).record, job)
     except Exception as error:  # whatever happens to one photo, the others go on
         told = None if isinstance(error, SegmenterError) else traceback.format_exc()
-        row = failed_row(job.source, job.record, problem_of(error, job.source), told)
+        row = failed_row(job.source, job.record, problem_of(error, job.source, memory_advice=MEMORY_ADVICE), told)
     return replace(row, seconds=time.perf_counter() - started)

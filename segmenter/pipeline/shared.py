@@ -21,7 +21,7 @@ from segmenter.io.photo import read_photo
 from segmenter.io.writing import write_files
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior, interior_colors
-from segmenter.pipeline.batch import SHARED_MODEL, SHARED_RECORD, Plan, Watcher
+from segmenter.pipeline.batch import MEMORY_ADVICE, SHARED_MODEL, SHARED_RECORD, Plan, Watcher
 from segmenter.pipeline.job import describe_fit, describe_selection
 from segmenter.pipeline.model import Model
 from segmenter.pipeline.model_file import encode_model, load_model
@@ -56,7 +56,8 @@ def count_photo(job: Job) -> Counted:
             inner = ColorCounts(told.colors, told.counts)
         return Counted(photo.digest, count_colors(photo.pixels, photo.mask), inner)
     except Exception as error:
-        return Counted(_digest(job), failure=failed_row(job.source, job.record, problem_of(error, job.source)))
+        problem = problem_of(error, job.source, memory_advice=MEMORY_ADVICE)
+        return Counted(_digest(job), failure=failed_row(job.source, job.record, problem))
 
 
 def _digest(job: Job) -> str | None:
