@@ -167,7 +167,8 @@ def report(summary: Summary, plan: Plan, seconds: float, *, quiet: bool) -> int:
         told = [f"{counts['done']:,} done"]
         told += [f"{counts[status]:,} {status}" for status in ("up to date", "failed", "not done") if counts[status]]
         place = printable(str(plan.settings.output / "summary.csv"))
-        say(f"{len(plan.entries):,} photos: {', '.join(told)} in {seconds:.1f} s -> {place}")
+        photos = "1 photo" if len(plan.entries) == 1 else f"{len(plan.entries):,} photos"
+        say(f"{photos}: {', '.join(told)} in {seconds:.1f} s -> {place}")
     for reason in summary.failures():
         complain(reason)
     return EXIT_FAILED if counts["failed"] or counts["not done"] else 0
