@@ -208,9 +208,6 @@ _FIT_OPTIONS = (
         help="Leap ahead where EM is slow.",
     ),
 )
-_WHERE = "Where results go"
-_WHERE_OR_STREAM = f"{_WHERE}; - writes the label image of one photo to standard output."
-
 _OUTPUT_OPTIONS = (
     *figure_options("Draw photo and segments side by side.", "figure"),
     click.option(
@@ -248,23 +245,22 @@ def save_model_option(command: Command) -> Command:
 
 def output_options(command: Command) -> Command:
     """Add what every command that segments photos takes; the command receives it as one ``options``."""
-    return _with_output(command, _WHERE_OR_STREAM)
+    what = "Where results go; - writes the label image of one photo to standard output."
+    return _with_output(command, folder_option(what, or_stream=True))
 
 
 def folder_options(command: Command) -> Command:
     """Add the same options, for a command that writes to a folder alone."""
-    return _with_output(command, f"{_WHERE}; the tree of the input is kept in it.")
+    return _with_output(command, folder_option("Where results go; the tree of the input is kept in it."))
 
 
-def _with_output(command: Command, where: str) -> Command:
-
+def _with_output(command: Command, folder: Option) -> Command:
     @wraps(command)
     def with_output(*arguments: Any, **values: Any) -> Any:
         chosen = {field.name: values.pop(field.name) for field in fields(OutputOptions)}
         return command(*arguments, options=OutputOptions(**chosen), **values)
 
-    place = folder_option(where, or_stream=where == _WHERE_OR_STREAM)
-    decorated: Any = with_options(place, *_OUTPUT_OPTIONS)(with_output)
+    decorated: Any = with_options(folder, *_OUTPUT_OPTIONS)(with_output)
     return decorated  # type: ignore[no-any-return]
 
 
