@@ -1,0 +1,87 @@
+"""Tables that cannot be clustered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from segmenter.errors.reading import ReadError
+
+
+@dataclass(eq=False)
+class NotATableError(ReadError):
+    """The file is no table that can be clustered; ``reason`` says why, and what to do."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+@dataclass(eq=False)
+class RaggedRowError(ReadError):
+    """A row has more or fewer fields than the header."""
+
+    line: int
+    n_fields: int
+    n_columns: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: line {self.line} has {self.n_fields} fields, the header has {self.n_columns}; "
+            f"correct the line, or put fields that hold the delimiter in double quotes"
+        )
+
+
+@dataclass(eq=False)
+class DuplicateColumnError(ReadError):
+    """Two columns have the same name."""
+
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: has more than one column {self.column!r}; give each column a name of its own"
+
+
+@dataclass(eq=False)
+class MissingColumnError(ReadError):
+    """A column that was asked for, or that is needed, is not there."""
+
+    column: str
+    columns: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: has no column {self.column!r}; its columns are {', '.join(map(repr, self.columns))}"
+
+
+@dataclass(eq=False)
+class TextColumnError(ReadError):
+    """Columns hold text; ``value`` in ``line`` is the first of the first one."""
+
+    columns: tuple[str, ...]
+    line: int
+    value: str
+    numeric: tuple[str, ...]
+
+    def __str__(self) -> str:
+        names = " and ".join(map(repr, self.columns))
+        verb = "column {} holds" if len(self.columns) == 1 else "columns {} hold"
+        where = f"{self.name}: {verb.format(names)} text ({self.value!r} in line {self.line})"
+        if not self.numeric:
+            return f"{where}, and no column holds numbers; give a table with at least one numeric column"
+        return f"{where}; leave out what is no number: --columns {','.join(self.numeric)}"
+
+
+@dataclass(eq=False)
+class NotANumberError(ReadError):
+    """One field of a numeric column is no number."""
+
+    column: str
+    line: int
+    value: str
+    reason: str = "is not a number"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: line {self.line}, column {self.column!r}: {self.value!r} {self.reason}; "
+            f"correct it, or leave it empty where the value is missing"
+        )

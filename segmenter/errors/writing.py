@@ -1,0 +1,49 @@
+"""Outputs that cannot be written, and processes that cannot work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from segmenter.errors.base import SegmenterError
+
+
+@dataclass(eq=False)
+class WriteError(SegmenterError):
+    """An output cannot be written; ``path`` is where it should have gone."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: cannot be written ({self.reason}); choose another place with -o"
+
+
+@dataclass(eq=False)
+class OutputExistsError(WriteError):
+    """An output is there already and may not be replaced."""
+
+    reason: str = "it exists"
+    n_more: int = 0  # other outputs that are there, too
+    remedy: str = "--overwrite to replace it"
+
+    def __str__(self) -> str:
+        others = f" (and {self.n_more} more)" if self.n_more else ""
+        return f"{self.path}: exists already{others}; use {self.remedy} or -o to write elsewhere"
+
+
+@dataclass(eq=False)
+class OutputCollisionError(WriteError):
+    """Two inputs would write the same output, or an output would replace an input; ``reason`` holds the remedy."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(eq=False)
+class WorkerStartError(SegmenterError):
+    """A worker process died before it took a job."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"a worker process could not start ({self.reason}); lower --jobs or raise --max-memory"
