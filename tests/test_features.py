@@ -74,7 +74,7 @@ def test_distinct_colors_do_not_depend_on_how_they_are_counted(
     generator = np.random.default_rng(0)
     pixels = levels(dtype)[generator.integers(0, 5, (7, 9, n_channels))]
     mask = generator.random((7, 9)) < 0.5 if masked else None
-    monkeypatch.setattr(distinct, "SORT_LIMIT", 0)
+    monkeypatch.setattr(distinct, "FEW_PIXELS", 0)
     monkeypatch.setattr(distinct, "CHUNK", 10)
     check_distinct(pixels, mask)
 

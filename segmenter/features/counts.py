@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.features.color import unit_range
-from segmenter.features.distinct import distinct_colors, key_bits, keys_of
-
-TABLE_BITS = 24
-"""Colors of up to so many bits are summed in a table of all of them."""
+from segmenter.features.distinct import MAX_KEY_BITS, colors_of, distinct_colors, key_bits, keys_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +65,7 @@ class _Sum:
     n_waiting: int = 0
 
     def add(self, part: ColorCounts) -> None:
-        if part.colors.dtype.kind == "u" and key_bits(part.colors) <= TABLE_BITS:
+        if part.colors.dtype.kind == "u" and key_bits(part.colors) <= MAX_KEY_BITS:
             if self.table is None:
                 self.table = np.zeros(1 << key_bits(part.colors))
                 self.parts = [ColorCounts(part.colors[:0], part.counts[:0])]
@@ -84,11 +80,8 @@ class _Sum:
         if self.table is None:
             return _merged(self.parts)
         none = self.parts[0].colors
-        keys = np.flatnonzero(self.table != 0).astype(np.uint32)
-        bits = 8 * none.dtype.itemsize
-        shifts = bits * np.arange(none.shape[1], dtype=np.uint32)[::-1]
-        colors: NDArray[Any] = keys[:, None] >> shifts & (2**bits - 1)
-        return ColorCounts(colors.astype(none.dtype), self.table[keys])
+        keys = np.flatnonzero(self.table != 0)
+        return ColorCounts(colors_of(keys, none), self.table[keys])
 
 
 def _merged(parts: list[ColorCounts]) -> ColorCounts:

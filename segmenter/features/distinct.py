@@ -2,13 +2,16 @@
 
 EM on distinct colors weighted by their counts is the same arithmetic as EM on all pixels, and whatever is computed once
 for each color (features, labels) reaches the pixels by table look-up.
+
+Narrow colors are counted in a table. Of all 2²⁴ colors a small photo has some in a few per cent of the runs of sixteen
+neighbors, and only these runs get slots, so that the table stays in cache: twice as fast as sorting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +19,19 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bools, Floats, Pixels
 
 CHUNK = 1 << 20
-"""Pixels whose keys are computed at once."""
+"""Pixels that are worked on at once."""
 
-SORT_LIMIT = 1 << 20
-"""Up to so many pixels, sorting the keys is faster than counting them in a table of all 2²⁴ colors."""
+MAX_KEY_BITS = 24
+"""Colors of up to so many bits are counted by key; wider ones are sorted."""
+
+FEW_PIXELS = 1 << 20
+"""Up to so many, a table without gaps pays; beyond, the gaps of a table of all keys cost less than leaving them out."""
+
+RUN_BITS = 4
+"""Of the key of a color: its place in a run of neighbors, which differ in the last channel alone."""
+
+Counted: TypeAlias = tuple[Pixels, NDArray[Any], NDArray[np.unsignedinteger[Any]], NDArray[np.intp]]
+"""Distinct colors (M, C), their counts (M,), the slot of each pixel (N,) and that of each color (M,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +40,10 @@ class DistinctColors:
 
     colors: Pixels  # (M, C), dtype of the photo
     counts: Floats  # (M,), pixels; their sum is the number of pixels that take part
-    pixels: Pixels  # (N, C), the pixels that take part, in reading order
     shape: tuple[int, int]  # (H, W)
     mask: Bools | None  # (H, W), True = takes part; None = all do
-    inverse: NDArray[np.intp] | None  # (N,), the color of each pixel, where keys are too wide for a table
+    slots: NDArray[np.unsignedinteger[Any]]  # (N,), the slot of the color of each pixel that takes part
+    color_slots: NDArray[np.intp]  # (M,), the slot of each color, ascending; some slots may stay empty
 
     def spread(self, per_color: NDArray[Any]) -> NDArray[Any]:
         """Return an image with the value of its color at each pixel that takes part, 0 elsewhere.
@@ -44,14 +56,11 @@ class DistinctColors:
         -------
         ndarray of shape (H, W), dtype of `per_color`
         """
-        spread = np.empty(len(self.pixels), dtype=per_color.dtype)
-        if self.inverse is not None:
-            np.take(per_color, self.inverse, out=spread)
-        else:
-            table = np.empty(1 << key_bits(self.colors), dtype=per_color.dtype)  # only keys that occur are looked up
-            table[keys_of(self.colors)] = per_color
-            for rows, keys in key_chunks(self.pixels):
-                np.take(table, keys, out=spread[rows])
+        table = np.empty(int(self.color_slots[-1]) + 1, dtype=per_color.dtype)
+        table[self.color_slots] = per_color
+        spread = np.empty(len(self.slots), dtype=per_color.dtype)
+        for rows in chunks(len(self.slots)):
+            np.take(table, self.slots[rows], out=spread[rows])
         if self.mask is None:
             return spread.reshape(self.shape)
         image = np.zeros(self.shape, dtype=per_color.dtype)
@@ -62,8 +71,7 @@ class DistinctColors:
 def distinct_colors(pixels: Pixels, mask: Bools | None = None) -> DistinctColors:
     """Count the distinct colors of a photo.
 
-    Colors of up to 24 bits (8-bit RGB, any gray) are counted by key. Wider ones are sorted, and the color of every
-    pixel is kept: eight more bytes a pixel.
+    Colors of up to 24 bits (8-bit RGB, any gray of integers) are counted by key, wider ones are sorted.
 
     Parameters
     ----------
@@ -77,12 +85,9 @@ def distinct_colors(pixels: Pixels, mask: Bools | None = None) -> DistinctColors
     """
     height, width, n_channels = pixels.shape
     flat = pixels.reshape(-1, n_channels) if mask is None else pixels[mask]
-    inverse = None
-    if flat.dtype.kind == "u" and key_bits(flat) <= 24:
-        colors, counts = count_keys(flat)
-    else:
-        colors, inverse, counts = unique_rows(flat)
-    return DistinctColors(colors, counts.astype(np.float64), flat, (height, width), mask, inverse)
+    is_narrow = flat.dtype.kind == "u" and key_bits(flat) <= MAX_KEY_BITS
+    colors, counts, slots, color_slots = count_keys(flat) if is_narrow else unique_rows(flat)
+    return DistinctColors(colors, counts.astype(np.float64), (height, width), mask, slots, color_slots)
 
 
 def key_bits(colors: Pixels) -> int:
@@ -100,40 +105,58 @@ def keys_of(colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
     return keys
 
 
-def key_chunks(pixels: Pixels) -> Iterator[tuple[slice, NDArray[np.unsignedinteger[Any]]]]:
-    """Yield the keys of the pixels (N, C) in chunks, with the rows that they belong to."""
-    for first in range(0, len(pixels), CHUNK):
-        rows = slice(first, first + CHUNK)
-        yield rows, keys_of(pixels[rows])
-
-
-def count_keys(pixels: Pixels) -> tuple[Pixels, NDArray[Any]]:
-    """Return the distinct colors (M, C) of pixels (N, C) of at most 24 bits, and their counts (M,)."""
-    keys: NDArray[np.unsignedinteger[Any]]
-    counts: NDArray[Any]
-    if len(pixels) <= SORT_LIMIT:
-        keys, counts = np.unique(keys_of(pixels), return_counts=True)
-    else:
-        table = np.zeros(1 << key_bits(pixels), dtype=np.uint32)
-        for _, chunk in key_chunks(pixels):
-            np.add.at(table, chunk, np.uint32(1))
-        keys = np.flatnonzero(table != 0).astype(np.uint32)  # five times as fast as of the numbers themselves
-        counts = table[keys]
-    bits = 8 * pixels.dtype.itemsize
-    colors = np.empty((len(keys), pixels.shape[1]), pixels.dtype)
-    for channel in range(pixels.shape[1])[::-1]:
+def colors_of(keys: NDArray[Any], like: Pixels) -> Pixels:
+    """Return the colors (n, C) of keys (n,), of the type and with as many channels as others."""
+    bits = 8 * like.dtype.itemsize
+    colors = np.empty((len(keys), like.shape[1]), like.dtype)
+    for channel in range(like.shape[1])[::-1]:
         colors[:, channel] = keys & (2**bits - 1)
-        keys >>= bits
-    return colors, counts
+        keys = keys >> bits
+    return colors
 
 
-def unique_rows(pixels: Pixels) -> tuple[Pixels, NDArray[np.intp], NDArray[np.integer[Any]]]:
-    """Return the distinct colors (M, C) of pixels (N, C), the color of each pixel (N,), and the counts (M,)."""
+def chunks(n_pixels: int) -> Iterator[slice]:
+    """Yield the places of pixels that are worked on at once."""
+    return (slice(first, first + CHUNK) for first in range(0, n_pixels, CHUNK))
+
+
+def count_keys(pixels: Pixels) -> Counted:
+    """Return the distinct colors of narrow pixels (N, C), by a table of their keys."""
+    slots = np.empty(len(pixels), dtype=np.uint32)
+    for rows in chunks(len(pixels)):
+        slots[rows] = keys_of(pixels[rows])
+    n_slots, runs = 1 << key_bits(pixels), None
+    if len(pixels) <= FEW_PIXELS:
+        slots, runs = without_gaps(slots, n_slots)
+        n_slots = len(runs) << RUN_BITS
+    counts = np.zeros(n_slots, dtype=np.uint32)
+    for rows in chunks(len(pixels)):
+        np.add.at(counts, slots[rows], np.uint32(1))
+    color_slots = np.flatnonzero(counts != 0)  # five times as fast as of the numbers themselves
+    keys = color_slots if runs is None else runs[color_slots >> RUN_BITS] << RUN_BITS | color_slots & (2**RUN_BITS - 1)
+    return colors_of(keys, pixels), counts[color_slots], slots, color_slots
+
+
+def without_gaps(keys: NDArray[np.uint32], n_keys: int) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
+    """Return the place of each key, (N,), where only runs with keys in them have one; and these runs, ascending."""
+    run_of = keys >> RUN_BITS
+    is_run = np.zeros(n_keys >> RUN_BITS, dtype=np.bool_)
+    is_run[run_of] = True
+    runs = np.flatnonzero(is_run)
+    first_places = np.empty(len(is_run), dtype=np.uint32)
+    first_places[runs] = np.arange(len(runs)) << RUN_BITS
+    return first_places.take(run_of) | keys & np.uint32(2**RUN_BITS - 1), runs
+
+
+def unique_rows(pixels: Pixels) -> Counted:
+    """Return the distinct colors of pixels (N, C) of any kind, by sorting; no slot is empty."""
     has_keys = pixels.dtype.kind == "u" and key_bits(pixels) <= 64
     order = np.argsort(keys_of(pixels), kind="stable") if has_keys else np.lexsort(pixels.T[::-1])
     ordered = pixels[order]
     starts = np.flatnonzero(np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)]))
     counts = np.diff(starts, append=len(ordered))
-    inverse = np.empty(len(pixels), dtype=np.intp)
-    inverse[order] = np.repeat(np.arange(len(starts)), counts)
-    return ordered[starts], inverse, counts
+    slots: NDArray[np.unsignedinteger[Any]] = np.empty(
+        len(pixels), dtype=np.uint32 if len(starts) < 2**32 else np.uint64
+    )
+    slots[order] = np.repeat(np.arange(len(starts)), counts)
+    return ordered[starts], counts, slots, np.arange(len(starts))
