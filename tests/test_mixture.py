@@ -30,8 +30,8 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, SegmenterError
 from segmenter.mixture import data as mixture_data
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, CovarianceType, FitConfig, Init
-from segmenter.mixture.data import Data, binned, data_of, part_of
-from segmenter.mixture.em import Fit, FitTrace, fit, stand_in
+from segmenter.mixture.data import Data, binned, data_of, part_of, stand_in
+from segmenter.mixture.em import Fit, FitTrace, fit
 from segmenter.mixture.gaussian import Mixture, block_size, log_joint_coefficients, monomials, reorder
 from segmenter.mixture.m_step import m_step
 from segmenter.mixture.posterior import component_averages, predict
@@ -576,7 +576,7 @@ def test_more_restarts_only_add_to_those_before(init: Init, n_each: int) -> None
     three, five = (fit(samples, FitConfig(4, init=init, restarts=restarts)).trace for restarts in (3, 5))
     assert three.screened == (n_each == 700)
     assert len(five.restarts) == 5
-    np.testing.assert_array_equal(five.restarts[:3], three.restarts)
+    np.testing.assert_allclose(five.restarts[:3], three.restarts, rtol=1e-13)  # screened ones share matrix products
 
 
 @every_init

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from segmenter.arrays import Floats
+from segmenter.arrays import Bools, Floats
 from segmenter.mixture.gaussian import pairs
 from segmenter.mixture.statistics import SufficientStatistics
 
@@ -28,15 +28,32 @@ def leap(path: Sequence[SufficientStatistics], variances: Floats) -> SufficientS
     variances : ndarray of shape (D,)
         The units that differences are measured in.
     """
-    before, middle, after = (statistics.sums for statistics in path)
+    sums, is_ahead = foresee([statistics.sums for statistics in path], variances)
+    return replace(path[-1], sums=sums) if is_ahead else None
+
+
+def foresee(path: Sequence[Floats], variances: Floats) -> tuple[Floats, Bools]:
+    """Return the sums that three steps in a row lead to, for one mixture or for many, and where they can be used.
+
+    Parameters
+    ----------
+    path : sequence of 3 ndarray of shape (..., K, P)
+    variances : ndarray of shape (D,)
+
+    Returns
+    -------
+    sums : ndarray of shape (..., K, P)
+    is_ahead : ndarray of shape (...), bool
+        False where the steps do not slow down evenly, or a mass came out negative.
+    """
+    before, middle, after = path
     deviations = np.sqrt(variances)
     rows, columns = pairs(len(deviations))
     units = np.concatenate([[1.0], deviations, deviations[rows] * deviations[columns]])
     first = middle - before
     second = after - middle - first
-    curvature = float(np.linalg.norm(second / units))
-    if curvature == 0:
-        return None
-    alpha = -float(np.linalg.norm(first / units)) / curvature
+    speed, curvature = (np.sqrt(np.square(each / units).sum(axis=(-2, -1))) for each in (first, second))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alpha = np.where(curvature > 0, -speed / curvature, 0.0)[..., None, None]
     sums = before - 2 * alpha * first + alpha * alpha * second
-    return replace(path[-1], sums=sums) if alpha < -1 and (sums[:, 0] > 0).all() else None
+    return sums, (alpha[..., 0, 0] < -1) & (sums[..., 0] > 0).all(axis=-1)

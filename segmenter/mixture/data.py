@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Samples
+from segmenter.mixture.config import FitConfig
 from segmenter.mixture.gaussian import block_size, monomials, n_monomials, pairs, square_index
 
 KEPT_MONOMIALS = 1_000_000
@@ -30,6 +31,21 @@ KEPT_MONOMIALS = 1_000_000
 
 BINNED_AT_ONCE = 65_536
 """Samples that are put into cells at once, so that what this takes on the way does not grow with the samples."""
+
+MANY_SAMPLES = 1000
+"""With fewer samples every start runs on all of them."""
+
+MAX_GRID_FEATURES = 3
+"""Up to so many features, starts are compared on the cells of a grid, beyond on samples drawn at random."""
+
+SCREENING_BINS = 32
+"""Cells an axis of the grid."""
+
+DRAWN_SAMPLES, DRAWN_SAMPLES_EACH = 4000, 500
+"""How many samples are drawn, at least and for each component."""
+
+SCREENING_GAIN = 4
+"""Starts are screened only where this takes fewer samples by this factor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +177,19 @@ def scale_of(centred: Floats, weights: Floats) -> Floats:
 
 
 # ---- fewer samples that stand for all ------------------------------------------------------------------------------
+
+
+def stand_in(data: Data, config: FitConfig) -> Data | None:
+    """Return fewer samples to compare starts on, or None where they would save nothing or hide a component."""
+    if not data.is_complete or data.n_samples < MANY_SAMPLES:
+        return None
+    if len(data.origin) <= MAX_GRID_FEATURES and not config.noise:  # outliers make a grid coarse
+        few = binned(data, SCREENING_BINS)
+    else:
+        n_drawn = max(DRAWN_SAMPLES, DRAWN_SAMPLES_EACH * config.n_components)
+        few = drawn(data, n_drawn, np.random.default_rng(config.seed)) if n_drawn < data.n_samples else data
+    is_worth_it = SCREENING_GAIN * few.n_samples <= data.n_samples and 4 * config.n_components <= few.n_samples
+    return few if is_worth_it else None
 
 
 def binned(data: Data, n_bins: int) -> Data:

@@ -14,31 +14,17 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.acceleration import leap
 from segmenter.mixture.checks import check_start
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import Data, binned, data_of, drawn
+from segmenter.mixture.data import Data, data_of, stand_in
 from segmenter.mixture.gaussian import Mixture, has_noise, inverse_factors, reorder
 from segmenter.mixture.log_prior import LogPrior, checked
 from segmenter.mixture.m_step import NormalInverseWishart, m_step
 from segmenter.mixture.start import as_k_means, draw_start
 from segmenter.mixture.statistics import SufficientStatistics, e_step
+from segmenter.mixture.together import climb_together
 from segmenter.mixture.verdict import collapsed_components, log_likelihood_of_one_gaussian
 
 Stop: TypeAlias = Literal["converged", "iteration limit", "all noise"]
 Verdict: TypeAlias = Literal["converged", "iteration limit", "all noise", "degenerate", "suspicious"]
-
-MANY_SAMPLES = 1000
-"""With fewer samples every start runs on all of them."""
-
-MAX_GRID_FEATURES = 3
-"""Up to so many features, starts are compared on the cells of a grid, beyond on samples drawn at random."""
-
-SCREENING_BINS = 32
-"""Cells an axis of the grid."""
-
-DRAWN_SAMPLES, DRAWN_SAMPLES_EACH = 4000, 500
-"""How many samples are drawn, at least and for each component."""
-
-SCREENING_GAIN = 4
-"""Starts are screened only where this takes fewer samples by this factor."""
 
 N_FINALISTS = 2
 """Screened runs that go on with all samples."""
@@ -176,14 +162,16 @@ def fit(
         return climb(problem, as_k_means(start) if config.method == "k-means" else start)
     screen = None if log_prior is not None else stand_in(data, config)
     ground = problem if screen is None else replace(problem, data=screen)
-    runs = []
-    for restart in range(config.restarts):
-        generator = np.random.default_rng([config.seed, restart])
-        drawn_start = draw_start(ground.data, config, generator)
-        runs.append(climb(ground, with_noise(drawn_start, problem) if config.noise else drawn_start))
-    objectives = np.array([run.objective for run in runs])
-    if screen is not None:
-        runs = [climb(problem, mixture) for mixture in finalists(problem, [run.mixture for run in runs])]
+    generators = [np.random.default_rng([config.seed, restart]) for restart in range(config.restarts)]
+    starts = [draw_start(ground.data, config, generator) for generator in generators]
+    if config.noise:
+        starts = [with_noise(drawn_start, problem) for drawn_start in starts]
+    if screen is None:
+        runs = [climb(problem, drawn_start) for drawn_start in starts]
+        objectives = np.array([run.objective for run in runs])
+    else:
+        screened, objectives = climb_all(ground, starts)
+        runs = [climb(problem, mixture) for mixture in finalists(problem, screened, objectives)]
     best = max(runs, key=lambda run: run.objective)
     n_died = config.n_components - best.mixture.n_components
     return Fit(best.mixture, replace(best.trace, restarts=objectives, screened=screen is not None, n_died=n_died))
@@ -200,29 +188,42 @@ class Problem:
     n_components: int = 0  # K of the start, for the log prior
 
 
-def stand_in(data: Data, config: FitConfig) -> Data | None:
-    """Return fewer samples to compare starts on, or None where they would save nothing or hide a component."""
-    if not data.is_complete or data.n_samples < MANY_SAMPLES:
-        return None
-    if len(data.origin) <= MAX_GRID_FEATURES and not config.noise:  # outliers make a grid coarse
-        few = binned(data, SCREENING_BINS)
-    else:
-        n_drawn = max(DRAWN_SAMPLES, DRAWN_SAMPLES_EACH * config.n_components)
-        few = drawn(data, n_drawn, np.random.default_rng(config.seed)) if n_drawn < data.n_samples else data
-    is_worth_it = SCREENING_GAIN * few.n_samples <= data.n_samples and 4 * config.n_components <= few.n_samples
-    return few if is_worth_it else None
+def climb_all(problem: Problem, starts: Sequence[Mixture]) -> tuple[list[Mixture], Floats]:
+    """Return the mixture that each start leads to, and their objectives (R,); many at once where that is the same."""
+    mixtures, objectives = list(starts), np.full(len(starts), np.nan)
+    config = problem.config
+    n_most = max(start.n_components for start in starts)
+    whole = [i for i, start in enumerate(starts) if start.n_components == n_most]
+    is_plain = config.method == "em" and not config.noise and problem.prior is None
+    if is_plain and problem.data.is_complete and len(whole) > 1:
+        ends = climb_together(problem.data, config, [starts[i] for i in whole], least_mass_of(problem))
+        for i, end in zip(whole, ends, strict=True):
+            mixtures[i], objectives[i] = end.mixture, end.objective if end.is_over else np.nan
+    for i, mixture in enumerate(mixtures):
+        if np.isnan(objectives[i]):
+            found = climb(problem, mixture)
+            mixtures[i], objectives[i] = found.mixture, found.objective
+    return mixtures, objectives
 
 
-def finalists(problem: Problem, mixtures: Sequence[Mixture]) -> list[Mixture]:
-    """Return the screened mixtures that go on: the best on all samples, and the best of those that stand elsewhere."""
-    scored = sorted(
-        ((evaluate(problem, mixture).objective, mixture) for mixture in mixtures), key=lambda pair: -pair[0]
-    )
-    chosen = [scored[0]]
-    for objective, mixture in scored[1:]:
-        if chosen[-1][0] - objective > SAME_OPTIMUM * problem.config.tolerance and len(chosen) < N_FINALISTS:
-            chosen.append((objective, mixture))
-    return [mixture for _, mixture in chosen]
+def least_mass_of(problem: Problem) -> float:
+    """Return the mass below which a component has died."""
+    if problem.prior is not None:  # which tells what a component without samples is like
+        return float(np.finfo(np.float64).tiny * problem.data.total_weight)
+    return max(DEAD * problem.data.least_weight, 1e-12 * problem.data.total_weight)
+
+
+def finalists(problem: Problem, mixtures: Sequence[Mixture], objectives: Floats) -> list[Mixture]:
+    """Return the screened mixtures that go on: of the best that stand in different places, those best on all samples.
+
+    The objectives (R,) are those on what stands for all samples.
+    """
+    apart: list[int] = []
+    for i in np.argsort(-objectives, kind="stable"):
+        if not apart or objectives[apart[-1]] - objectives[i] > SAME_OPTIMUM * problem.config.tolerance:
+            apart.append(int(i))
+    candidates = [mixtures[i] for i in apart[: 2 * N_FINALISTS]]
+    return sorted(candidates, key=lambda mixture: -evaluate(problem, mixture).objective)[:N_FINALISTS]
 
 
 def with_noise(mixture: Mixture, problem: Problem) -> Mixture:
@@ -240,9 +241,7 @@ def climb(problem: Problem, start: Mixture) -> Fit:
     """Alternate E-steps and M-steps from a start until the objective rises by less than the tolerance."""
     problem = replace(problem, n_components=start.n_components)
     data, config = problem.data, problem.config
-    least_mass = max(DEAD * data.least_weight, 1e-12 * data.total_weight)
-    if problem.prior is not None:  # which tells what a component without samples is like
-        least_mass = np.finfo(np.float64).tiny * data.total_weight
+    least_mass = least_mass_of(problem)
     mixture, survivors = start, np.arange(start.n_components)
     steps: list[Step] = []  # only the last holds its responsibilities
     path: list[SufficientStatistics] = []

@@ -129,26 +129,26 @@ def exponentiate(joint: Floats) -> tuple[Floats, Floats, Floats]:
 
     Parameters
     ----------
-    joint : ndarray of shape (K, n), float64, nats
+    joint : ndarray of shape (..., K, n), float64, nats
 
     Returns
     -------
-    densities : ndarray of shape (K, n)
-    log_density : ndarray of shape (n,), nats
+    densities : ndarray of shape (..., K, n)
+    log_density : ndarray of shape (..., n), nats
         Of the whole mixture, the factor not applied.
-    total : ndarray of shape (n,)
+    total : ndarray of shape (..., n)
         What a column of the densities is to be divided by to be responsibilities.
     """
-    floor, ones = np.full(joint.shape[1], LOG_ZERO), np.ones(len(joint))
+    floor, ones = np.full(joint.shape[-1], LOG_ZERO), np.ones(joint.shape[-2])
     densities = np.maximum(joint, floor)
     with np.errstate(over="ignore"):
         total = ones @ np.exp(densities, out=densities)
     if total.min() > LEAST_SAFE and total.max() < MOST_SAFE:
         return densities, np.log(total), total
-    peak = joint.max(axis=0)
+    peak = joint.max(axis=-2, keepdims=True)
     np.maximum(joint - peak, floor, out=densities)
     total = ones @ np.exp(densities, out=densities)
-    return densities, np.log(total) + peak, total
+    return densities, np.log(total) + peak[..., 0, :], total
 
 
 def harden(joint: Floats) -> Floats:
