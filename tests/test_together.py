@@ -14,7 +14,7 @@ from segmenter.arrays import Samples
 from segmenter.mixture.acceleration import foresee
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType, FitConfig
 from segmenter.mixture.data import data_of
-from segmenter.mixture.em import Problem, climb, climb_all, least_mass_of
+from segmenter.mixture.em import Problem, climb, climb_all, finalists, fit, least_mass_of
 from segmenter.mixture.m_step import m_step
 from segmenter.mixture.start import draw_start
 from segmenter.mixture.statistics import e_step
@@ -107,3 +107,17 @@ def test_a_leap_of_many_is_that_of_each() -> None:
         alone, alone_ahead = foresee(path, data.variances)
         np.testing.assert_array_equal(found, alone)
         assert is_ahead == alone_ahead
+
+
+def test_of_screened_mixtures_those_within_reach_of_the_best_go_on() -> None:
+    samples, _ = blobs(3, 2, n_each=100)
+    problem = problem_of(samples, FitConfig(3))
+    best = fit(samples, problem.config).mixture
+    near, same = (replace(best, means=best.means + shift) for shift in (0.1, 1e-6))
+    far = replace(best, means=best.means + 1.0)
+    candidates = [far, near, same, best]
+    objectives = np.array([climb_all(problem, [each])[1][0] for each in (best, best, best, best)])
+    objectives -= [1.0, 0.01, 1e-9, 0.0]
+    assert [mixture is best for mixture in finalists(problem, candidates, objectives)] == [True, False]
+    assert finalists(problem, candidates[:1], objectives[:1]) == [far]
+    assert finalists(problem, [far, best], objectives[[0, 3]]) == [best]
