@@ -37,6 +37,7 @@ from segmenter.errors.reading import (
     UnreadableFileError,
     UnsupportedPhotoError,
 )
+from segmenter.errors.regions import NoMixtureError, TooFewSuperpixelsError
 from segmenter.errors.tables import (
     DuplicateColumnError,
     MissingColumnError,
@@ -65,6 +66,7 @@ __all__ = [
     "MissingFileError",
     "ModelError",
     "ModelVersionError",
+    "NoMixtureError",
     "NoPixelsError",
     "NotAFileError",
     "NotAModelError",
@@ -82,6 +84,7 @@ __all__ = [
     "TextColumnError",
     "TooFewColorsError",
     "TooFewRowsError",
+    "TooFewSuperpixelsError",
     "TooManyPixelsError",
     "UnreadableFileError",
     "UnsupportedPhotoError",

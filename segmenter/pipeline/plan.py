@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
-from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.regions_recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from segmenter.pipeline.model import Model
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the JSON record; raised when the meaning of a field changes."""
 
 FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
@@ -46,7 +46,7 @@ class Job:
     segments: Path
     record: Path
     figure: Path | None  # None = no figure
-    recipe: Recipe
+    recipe: AnyRecipe
     figure_options: FigureOptions
     max_pixels: int
     overwrite: bool
@@ -65,7 +65,7 @@ class Job:
 def plan_job(
     source: Path,
     folder: Path,
-    recipe: Recipe,
+    recipe: AnyRecipe,
     *,
     figure_options: FigureOptions | None,
     max_pixels: int,
@@ -81,7 +81,7 @@ def plan_job(
     source : Path
     folder : Path
         Where the outputs go; made when the first is written.
-    recipe : Recipe
+    recipe : AnyRecipe
     figure_options : FigureOptions or None
         None draws no figure.
     max_pixels : int
