@@ -15,6 +15,12 @@ from segmenter.errors.fitting import (
     TooFewColorsError,
     TooFewRowsError,
 )
+from segmenter.errors.labels import (
+    DifferentScalesError,
+    DifferentSizesError,
+    NoCommonNamesError,
+    NotLabelsError,
+)
 from segmenter.errors.models import (
     DamagedModelError,
     GrayModelError,
@@ -47,6 +53,7 @@ from segmenter.errors.tables import (
     TextColumnError,
 )
 from segmenter.errors.writing import (
+    LostWorkerError,
     OutputCollisionError,
     OutputExistsError,
     WorkerStartError,
@@ -57,15 +64,19 @@ __all__ = [
     "ChangedFileError",
     "DamagedModelError",
     "DamagedPhotoError",
+    "DifferentScalesError",
+    "DifferentSizesError",
     "DuplicateColumnError",
     "EmptyFileError",
     "FitError",
     "GrayModelError",
     "InvalidArgumentError",
+    "LostWorkerError",
     "MissingColumnError",
     "MissingFileError",
     "ModelError",
     "ModelVersionError",
+    "NoCommonNamesError",
     "NoMixtureError",
     "NoPixelsError",
     "NotAFileError",
@@ -75,6 +86,7 @@ __all__ = [
     "NotATableError",
     "NotFiniteError",
     "NotFittedError",
+    "NotLabelsError",
     "OutputCollisionError",
     "OutputExistsError",
     "RaggedRowError",

@@ -157,6 +157,24 @@ def check_outputs(jobs: Sequence[Job], *, kept: Sequence[Path] = ()) -> None:
         raise OutputExistsError(str(existing[0]), n_more=len(existing) - 1)
 
 
+def check_output(path: Path, *, inputs: Sequence[Path], overwrite: bool) -> None:
+    """Raise WriteError where a single file cannot be written, before any work is done.
+
+    Parameters
+    ----------
+    path : Path
+    inputs : sequence of Path
+        Files that it may not replace.
+    overwrite : bool
+        Whether it may replace any other.
+    """
+    check_place(path)
+    if os.path.realpath(path) in {os.path.realpath(given) for given in inputs}:
+        raise OutputCollisionError(str(path), "would replace an input; choose another name")
+    if not overwrite and os.path.lexists(path):
+        raise OutputExistsError(str(path))
+
+
 def earlier_figures(stems: Sequence[Path], written: Collection[Path]) -> list[Path]:
     """Return figures in other formats, which show what an earlier run found.
 
