@@ -183,7 +183,7 @@ def test_a_damaged_model_is_one_line_and_nothing_is_written(
         (".", None, "is a folder"),
         ("two.png", None, "is no model"),
         ("text.json", '{"schema": 1}', "is JSON, but no model"),
-        ("new.json", '{"schema": "segmenter-model", "version": 1}', "of version 1, and version 2 is read"),
+        ("new.json", '{"schema": "segmenter-model", "version": 1}', "of version 1, and version 3 is read"),
         ("half.json", '{"schema": "segmenter-model", "version', "damaged"),
     ],
 )

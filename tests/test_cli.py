@@ -172,10 +172,10 @@ def test_json_goes_to_stdout_one_line_a_photo(photo: Path, tmp_path: Path) -> No
     result = run("segment", photo, "text.jpg", "--no-figure", "--json", "-q", cwd=tmp_path)
     assert result.returncode == 1
     good, bad = (json.loads(line) for line in result.stdout.decode().splitlines())
-    assert good["schema"] == 2
+    assert good["schema"] == 3
     assert all((tmp_path / path).is_file() for path in good["outputs"])
     assert bad["input"]["name"] == "text.jpg"
-    assert bad["schema"] == 2
+    assert bad["schema"] == 3
     assert (good["source"], bad["source"]) == (str(photo), "text.jpg")
     assert "source" not in json.loads((tmp_path / "outputs" / "quarters.json").read_text())
     assert bad["error"] in one_line(result.stderr)

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from segmenter.regions.matching import most_pairs
 from segmenter.regions.measure import (
+    adjusted_rand_index,
     boundary,
     boundary_counts,
     contingency,
@@ -18,6 +20,8 @@ from segmenter.regions.measure import (
     rand_index,
     score_photo,
     summarize,
+    summarize_boundaries,
+    under_segmentation_error,
     variation_of_information,
 )
 
@@ -100,3 +104,68 @@ def test_a_boundary_that_people_drew_has_f_1_and_none_has_0() -> None:
     assert boundary_counts(drawn, [drawn, drawn]).f == 1
     assert boundary_counts(boundary(WHOLE), [drawn]).f == 0
     assert boundary_counts(drawn, [drawn, np.zeros_like(drawn)]) == boundary_counts(drawn, [drawn])
+
+
+@given(partitions, partitions)
+def test_indices_are_those_of_scikit_learn_and_scikit_image(first: NDArray[np.intp], second: NDArray[np.intp]) -> None:
+    from skimage.metrics import variation_of_information as by_skimage
+    from sklearn.metrics import adjusted_rand_score, rand_score
+
+    both = contingency(first, second)
+    assert adjusted_rand_index(both) == pytest.approx(adjusted_rand_score(first.ravel(), second.ravel()))
+    assert rand_index(both) == pytest.approx(rand_score(first.ravel(), second.ravel()))
+    halves = by_skimage(first, second)  # type: ignore[no-untyped-call]
+    assert variation_of_information(both) == pytest.approx(float(halves.sum()), abs=1e-12)
+
+
+def test_of_one_pixel_every_index_is_that_of_agreement() -> None:
+    both = contingency(np.array([[1]]), np.array([[1]]))
+    assert (rand_index(both), adjusted_rand_index(both), variation_of_information(both)) == (1, 1, 0)
+
+
+def test_regions_within_true_ones_leak_nothing_and_a_whole_over_quarters_all() -> None:
+    assert under_segmentation_error(contingency(WHOLE, QUARTERS)) == 0
+    assert under_segmentation_error(contingency(HALVES, HALVES)) == 0
+    assert under_segmentation_error(contingency(QUARTERS, WHOLE)) == 1
+
+
+def test_of_a_region_across_a_border_the_smaller_part_leaks_on_both_sides() -> None:
+    truth = np.array([[1, 1, 1, 1, 2, 2, 2, 2]])
+    regions = np.array([[1, 1, 1, 1, 1, 2, 2, 2]])
+    assert under_segmentation_error(contingency(truth, regions)) == pytest.approx(2 / 8)
+
+
+@given(arrays(np.bool_, (6, 9)), arrays(np.bool_, (6, 9)), st.sampled_from([1.0, 1.5, 2.3]))
+def test_no_matching_has_more_pairs(first: NDArray[np.bool_], second: NDArray[np.bool_], reach: float) -> None:
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    a, b = np.argwhere(first), np.argwhere(second)
+    distances = np.hypot(*(a[:, None] - b[None]).transpose(2, 0, 1)) if len(a) and len(b) else np.ones((len(a), len(b)))
+    rows, columns = np.nonzero(distances <= reach)
+    partner = most_pairs(rows, columns, distances[rows, columns], len(a), len(b))
+    paired = partner[partner >= 0]
+    assert len(set(paired.tolist())) == len(paired)
+    assert (distances[np.flatnonzero(partner >= 0), paired] <= reach).all()
+    most = 0
+    if len(rows):
+        graph = csr_array((np.ones(len(rows), np.int8), (rows, columns)), shape=distances.shape)
+        most = int((maximum_bipartite_matching(graph) >= 0).sum())
+    assert len(paired) == most
+
+
+def test_a_pair_is_given_up_where_that_makes_two() -> None:
+    partner = most_pairs(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1.0, 2.0, 3.0]), 2, 2)
+    assert partner.tolist() == [1, 0]
+
+
+def test_the_area_below_a_curve_of_one_precision_is_the_recall_that_it_spans() -> None:
+    drawn = np.zeros((20, 101), dtype=np.bool_)
+    drawn[10, :100] = True
+    found = [np.zeros_like(drawn) for _ in range(3)]
+    for n, each in zip((100, 60, 20), found, strict=True):
+        each[10, :n] = True
+    scores = summarize_boundaries([[boundary_counts(each, [drawn]) for each in found]])
+    assert scores.scale == 0
+    assert scores.ods.f == scores.ois.f == 1
+    assert scores.average_precision == pytest.approx(0.8, abs=0.011)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, FileCommand, complain, say, unwind_on_interrupt
-from segmenter.cli.options import OutputOptions, folder_options, recipe_options, save_model_option
+from segmenter.cli.options import OutputOptions, check_extras, folder_options, recipe_options, save_model_option
 from segmenter.errors import SegmenterError, printable
-from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.regions_recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from segmenter.io.tree import Listing
@@ -98,7 +98,7 @@ def command(
     fail_fast: bool,
     shared_model: bool,
     max_memory: int | Literal["auto"],
-    recipe: Recipe,
+    recipe: AnyRecipe,
     save_model: bool,
     options: OutputOptions,
 ) -> int:
@@ -117,6 +117,7 @@ def command(
         raise click.UsageError("a batch writes many files; give a folder as output")
     if "-" in inputs:
         raise click.UsageError("a batch reads no standard input; give folders, patterns or photos")
+    check_extras(recipe, options, save_model=save_model, shared_model=shared_model)
     if save_model and shared_model:
         raise click.UsageError("--shared-model saves the one model anyway; leave --save-model out")
     from segmenter.pipeline.batch import Settings, check_batch, plan_batch, run_batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -15,13 +15,17 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
 from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
+from segmenter.pipeline.regions_recipe import METHODS, AnyRecipe, RegionsRecipe, choose_recipe, option_names, scale_of
 from segmenter.pipeline.table_recipe import TableRecipe
+from segmenter.regions.config import MERGE_COSTS, SCALES, Scale
 
 if TYPE_CHECKING:
     from segmenter.pipeline.plan import Extra, FigureFormat
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option: TypeAlias = Callable[[Any], Any]
+
+_SCALES = f"{', '.join(SCALES)}, or a height"
 
 SAVES = ("posteriors", "confidence")
 
@@ -42,6 +46,19 @@ class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has n
             return int(click.IntRange(1, self.most).convert(value, param, ctx))
         except click.BadParameter:
             self.fail(f"{value!r} is neither a whole number from 1 to {self.most} nor auto.", param, ctx)
+
+
+class ScaleOrNumber(click.ParamType):  # type: ignore[type-arg]
+    """The name of a scale, or a height."""
+
+    name = "scale or number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Scale | float:
+        """Return what was typed, or fail with what could have been."""
+        try:
+            return scale_of(value if value in SCALES else float(value))
+        except (InvalidArgumentError, ValueError):
+            self.fail(f"{value!r} is neither {', '.join(SCALES)} nor a number from 0.", param, ctx)
 
 
 def with_options(*options: Option) -> Callable[[Command], Command]:
@@ -183,14 +200,39 @@ def em_options(defaults: type[Recipe] | type[TableRecipe], found: str, sample: s
 # ---- those of photos -----------------------------------------------------------------------------------------------
 
 
-_SEGMENTS_OPTION = click.option(
-    "-k",
-    "--segments",
-    type=CountOrAuto(MAX_SEGMENTS),
-    default=str(Recipe.n_segments),
-    show_default=True,
-    metavar="K",
-    help="Number of segments; auto lets the picture tell.",
+_METHOD_OPTIONS = (
+    click.option(
+        "--method",
+        type=click.Choice(METHODS),
+        default=Recipe.method,
+        show_default=True,
+        help="Sets of similar colors by EM, EM with hard decisions or k-means; or regions, each in one piece.",
+    ),
+    click.option(
+        "-k",
+        "--segments",
+        type=CountOrAuto(MAX_SEGMENTS),
+        metavar="K",
+        help=f"Number of segments; auto lets the picture tell. [default: {Recipe.n_segments}; of regions, by --scale]",
+    ),
+)
+_REGIONS_OPTIONS = (
+    click.option("--scale", type=ScaleOrNumber(), metavar="SCALE", help=f"Of regions: {_SCALES}. [default: medium]"),
+    click.option(
+        "--merge-cost",
+        type=click.Choice(MERGE_COSTS),
+        default=RegionsRecipe.merge_cost,
+        show_default=True,
+        help="Of regions: how alike two neighbors are, by hand-chosen weights or by ones fitted to what people drew.",
+    ),
+    click.option(
+        "--superpixels",
+        type=click.IntRange(1, MAX_SEGMENTS),
+        default=RegionsRecipe.n_superpixels,
+        show_default=True,
+        metavar="N",
+        help="Of regions: the most that they are made of.",
+    ),
 )
 _FIT_OPTIONS = (
     click.option(
@@ -243,6 +285,15 @@ def save_model_option(command: Command) -> Command:
     return click.option("--save-model", is_flag=True, help="Write the model too, for segmenter apply.")(command)
 
 
+def check_extras(recipe: AnyRecipe, options: OutputOptions, *, save_model: bool, shared_model: bool = False) -> None:
+    """Raise UsageError where something is to be saved that the method does not have."""
+    wanted = [f"--save {extra}" for extra in options.save]
+    wanted += ["--save-model"] if save_model else []
+    wanted += ["--shared-model"] if shared_model else []
+    if recipe.method == "regions" and wanted:
+        raise click.UsageError(f"{wanted[0]} is of mixtures of colors, and regions are none; leave it out")
+
+
 def output_options(command: Command) -> Command:
     """Add what every command that segments photos takes; the command receives it as one ``options``."""
     what = "Where results go; - writes the label image of one photo to standard output."
@@ -266,44 +317,43 @@ def _with_output(command: Command, folder: Option) -> Command:
 
 def recipe_options(command: Command) -> Command:
     """Add every option that the segments depend on; the command receives them as one ``recipe``."""
-    return _with_recipe(command, (_SEGMENTS_OPTION, *_FIT_OPTIONS))
+    return _with_recipe(command, (*_METHOD_OPTIONS, *_REGIONS_OPTIONS, *_FIT_OPTIONS))
 
 
 def fit_options(command: Command) -> Command:
-    """Add the same options but the number of segments."""
+    """Add the options of a mixture of colors, but the number of segments."""
     return _with_recipe(command, _FIT_OPTIONS)
+
+
+_NAMES = {"segments": "n_segments", "covariance": "covariance_type", "superpixels": "n_superpixels"}
+"""What a recipe calls options that have another name on the command line."""
 
 
 def _with_recipe(command: Command, options: Sequence[Option]) -> Command:
     @wraps(command)
-    def with_recipe(
-        *arguments: Any,
-        segments: int | Literal["auto"] = Recipe.n_segments,
-        color_space: Any,
-        covariance: Any,
-        init: Any,
-        restarts: int,
-        tolerance: float,
-        max_iterations: int,
-        acceleration: bool,
-        seed: int,
-        **others: Any,
-    ) -> Any:
-        try:
-            recipe = Recipe(
-                n_segments=segments,
-                color_space=color_space,
-                covariance_type=covariance,
-                init=init,
-                restarts=restarts,
-                tolerance=tolerance,
-                max_iterations=max_iterations,
-                acceleration=acceleration,
-                seed=seed,
-            )
-        except InvalidArgumentError as error:
-            raise click.UsageError(str(error)) from error
-        return command(*arguments, recipe=recipe, **others)
+    def with_recipe(*arguments: Any, **values: Any) -> Any:
+        known = option_names("gmm") | option_names("regions")
+        chosen = {name: values.pop(name) for name in list(values) if _NAMES.get(name, name) in known}
+        return command(*arguments, recipe=_recipe(chosen), **values)
 
     decorated: Any = with_options(*options)(with_recipe)
     return decorated  # type: ignore[no-any-return]
+
+
+def _recipe(values: Mapping[str, Any]) -> AnyRecipe:
+    """Return the recipe that options make, by their names on the command line; raise UsageError where they do not."""
+    method = values.get("method", Recipe.method)
+    context = click.get_current_context()
+    given = {}
+    for param in context.command.params:
+        typed = param.name or ""
+        if typed not in values or values[typed] is None:
+            continue
+        if _NAMES.get(typed, typed) in option_names(method):
+            given[_NAMES.get(typed, typed)] = values[typed]
+        elif context.get_parameter_source(typed) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{param.opts[-1]} is not for --method {method}; leave it out")
+    try:
+        return choose_recipe(given)
+    except InvalidArgumentError as error:
+        raise click.UsageError(str(error)) from error

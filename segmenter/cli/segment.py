@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
-from segmenter.cli.options import OutputOptions, output_options, recipe_options, save_model_option
+from segmenter.cli.options import OutputOptions, check_extras, output_options, recipe_options, save_model_option
 from segmenter.errors import printable
-from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.regions_recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
@@ -34,15 +34,15 @@ MAX_SHARES = 6
 @recipe_options
 @save_model_option
 @output_options
-def command(photos: tuple[Path, ...], recipe: Recipe, save_model: bool, options: OutputOptions) -> int:
-    """Segment each PHOTO by the colors of its pixels.
+def command(photos: tuple[Path, ...], recipe: AnyRecipe, save_model: bool, options: OutputOptions) -> int:
+    """Segment each PHOTO: by its colors, or with --method regions as people would.
 
     \b
     Writes to the output folder:
       NAME.labels.png    the label of each pixel, 1 to K; 0 = transparent
       NAME.segments.png  each segment in its mean color
       NAME.figure.png    photo and segments side by side
-      NAME.json          options, mixture, log-likelihoods, segments
+      NAME.json          options, what was found, segments
     and on request (--save, --save-model):
       NAME.posteriors.npz  the probability of each segment at each pixel
       NAME.confidence.png  that of the label, 255 = certain
@@ -50,13 +50,14 @@ def command(photos: tuple[Path, ...], recipe: Recipe, save_model: bool, options:
 
     A PHOTO of - is read from standard input.
     """  # noqa: D301  # the backspace keeps click from filling the list
+    check_extras(recipe, options, save_model=save_model)
     check_streams(photos, options, extras=bool(options.save or save_model))
     return segment_photos(photos, recipe, options, save_model=save_model)
 
 
 def segment_photos(
     photos: Sequence[Path],
-    recipe: Recipe,
+    recipe: AnyRecipe,
     options: OutputOptions,
     *,
     save_model: bool = False,
@@ -68,7 +69,7 @@ def segment_photos(
     ----------
     photos : sequence of Path
         ``-`` is standard input.
-    recipe : Recipe
+    recipe : AnyRecipe
     options : OutputOptions
     save_model : bool
         Write what was fitted to each photo, too.
@@ -155,12 +156,13 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
     segments, trace = result.segmentation.segments, result.segmentation.fit_trace
     selection = result.segmentation.selection
     shares = [100 * segment.share for segment in segments]
+    kind = "segment" if result.segmentation.hierarchy is None else "region"
     if len(shares) == 1:
-        found = "1 segment"
+        found = f"1 {kind}"
     elif len(shares) <= MAX_SHARES:
-        found = f"{len(shares)} segments ({', '.join(f'{share:.0f}' for share in shares)} %)"
+        found = f"{len(shares)} {kind}s ({', '.join(f'{share:.0f}' for share in shares)} %)"
     else:
-        found = f"{len(shares)} segments ({max(shares):.0f} to {min(shares):.0f} %)"
+        found = f"{len(shares)} {kind}s ({max(shares):.0f} to {min(shares):.0f} %)"
     if selection is not None:
         found += f", chosen by {selection.rule},"
     place = "" if to_stdout else f" -> {job.record.with_suffix('')}.*"

@@ -15,6 +15,12 @@ from segmenter.errors.fitting import (
     TooFewColorsError,
     TooFewRowsError,
 )
+from segmenter.errors.labels import (
+    DifferentScalesError,
+    DifferentSizesError,
+    NoCommonNamesError,
+    NotLabelsError,
+)
 from segmenter.errors.models import (
     DamagedModelError,
     GrayModelError,
@@ -37,6 +43,7 @@ from segmenter.errors.reading import (
     UnreadableFileError,
     UnsupportedPhotoError,
 )
+from segmenter.errors.regions import NoMixtureError, TooFewSuperpixelsError
 from segmenter.errors.tables import (
     DuplicateColumnError,
     MissingColumnError,
@@ -46,6 +53,7 @@ from segmenter.errors.tables import (
     TextColumnError,
 )
 from segmenter.errors.writing import (
+    LostWorkerError,
     OutputCollisionError,
     OutputExistsError,
     WorkerStartError,
@@ -56,15 +64,20 @@ __all__ = [
     "ChangedFileError",
     "DamagedModelError",
     "DamagedPhotoError",
+    "DifferentScalesError",
+    "DifferentSizesError",
     "DuplicateColumnError",
     "EmptyFileError",
     "FitError",
     "GrayModelError",
     "InvalidArgumentError",
+    "LostWorkerError",
     "MissingColumnError",
     "MissingFileError",
     "ModelError",
     "ModelVersionError",
+    "NoCommonNamesError",
+    "NoMixtureError",
     "NoPixelsError",
     "NotAFileError",
     "NotAModelError",
@@ -73,6 +86,7 @@ __all__ = [
     "NotATableError",
     "NotFiniteError",
     "NotFittedError",
+    "NotLabelsError",
     "OutputCollisionError",
     "OutputExistsError",
     "RaggedRowError",
@@ -82,6 +96,7 @@ __all__ = [
     "TextColumnError",
     "TooFewColorsError",
     "TooFewRowsError",
+    "TooFewSuperpixelsError",
     "TooManyPixelsError",
     "UnreadableFileError",
     "UnsupportedPhotoError",

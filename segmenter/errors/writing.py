@@ -47,3 +47,14 @@ class WorkerStartError(SegmenterError):
 
     def __str__(self) -> str:
         return f"a worker process could not start ({self.reason}); lower --jobs or raise --max-memory"
+
+
+@dataclass(eq=False)
+class LostWorkerError(SegmenterError):
+    """A worker process died over a file; ``reason`` says of what."""
+
+    source: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.reason}"

@@ -17,7 +17,7 @@ from segmenter.io.tree import Listing, list_photos
 from segmenter.io.writing import check_writable, remove_stale
 from segmenter.pipeline.names import Entry, name_outputs
 from segmenter.pipeline.plan import Extra, FigureOptions, Job, check_place, plan_job, text_of
-from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.pipeline.resume import finished_record
 from segmenter.pipeline.summary import SUMMARIES, Row, Summary, failed_row, row_of
 from segmenter.pipeline.workers import map_jobs
@@ -37,7 +37,7 @@ class Settings:
     """What all photos of a batch have in common."""
 
     output: Path
-    recipe: Recipe
+    recipe: AnyRecipe
     figure_options: FigureOptions | None  # None = no figures
     max_pixels: int
     extras: tuple[Extra, ...] = ()

@@ -17,7 +17,7 @@ from segmenter.mixture.selection import Selection
 from segmenter.pipeline.model import Model, apply_model, model_of
 from segmenter.pipeline.model_file import encode_model
 from segmenter.pipeline.plan import SCHEMA, Job, describe_files, describe_model, text_of
-from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.regions_recipe import AnyRecipe, RegionsRecipe
 from segmenter.pipeline.segment import segment_photo
 from segmenter.regions.labels import Segmentation
 from segmenter.render.paint import display_rgb, mean_colors
@@ -108,7 +108,9 @@ def draw_figure(result: JobResult, job: Job) -> bytes:
             segmentation.labels,
             mean_colors(segmentation.segments),
             [segment.n_pixels / segmentation.labels.size for segment in segmentation.segments],
+            titles=("Photo", "Segments" if segmentation.hierarchy is None else "Regions"),
             names=None if job.model is None else job.model.label_names,
+            contours=segmentation.hierarchy is not None,
             dpi=job.figure_options.dpi,
         )
         return encode_figure(
@@ -118,14 +120,13 @@ def draw_figure(result: JobResult, job: Job) -> bytes:
         )
 
 
-def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe, model: Model | None = None) -> dict[str, Any]:
+def describe(photo: Photo, segmentation: Segmentation, recipe: AnyRecipe, model: Model | None = None) -> dict[str, Any]:
     """Return the record of a run as plain values: enough to repeat it, and all that was found.
 
     Where a model was applied, it says which one instead of how the fit went, and the names of the segments.
 
     It holds no time and no folder, so that the same photo and recipe give the same bytes anywhere.
     """
-    mixture = segmentation.mixture
     height, width = segmentation.labels.shape
     return {
         "schema": SCHEMA,
@@ -140,15 +141,7 @@ def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe, model: Mo
             "notes": list(photo.notes),
         },
         "recipe": asdict(recipe),
-        "selection": describe_selection(segmentation.selection),
-        **({"fit": describe_fit(segmentation.trace)} if model is None else {"model": describe_model(model)}),
-        "mixture": {
-            "covariance_type": mixture.covariance_type,
-            "features": list(segmentation.channels),
-            "weights": mixture.weights.tolist(),
-            "means": mixture.means.tolist(),
-            "covariances": mixture.covariances.tolist(),
-        },
+        **describe_found(segmentation, recipe, model),
         "unlabeled_pixels": segmentation.labels.size - sum(segment.n_pixels for segment in segmentation.segments),
         "segments": [
             {
@@ -161,6 +154,33 @@ def describe(photo: Photo, segmentation: Segmentation, recipe: Recipe, model: Mo
             }
             for segment in segmentation.segments
         ],
+    }
+
+
+def describe_found(segmentation: Segmentation, recipe: AnyRecipe, model: Model | None) -> dict[str, Any]:
+    """Return what the segments are of: a hierarchy of regions that was cut, or a mixture that was fitted or applied."""
+    if segmentation.hierarchy is not None:
+        hierarchy = segmentation.hierarchy
+        n_merges = hierarchy.n_superpixels - segmentation.n_labels
+        return {
+            "hierarchy": {
+                "n_superpixels": hierarchy.n_superpixels,
+                "height": recipe.height if isinstance(recipe, RegionsRecipe) else None,
+                "last_merge": float(hierarchy.heights[n_merges - 1]) if n_merges else None,
+                "next_merge": float(hierarchy.heights[n_merges]) if n_merges < len(hierarchy.heights) else None,
+            }
+        }
+    mixture = segmentation.mixture
+    return {
+        "selection": describe_selection(segmentation.selection),
+        **({"fit": describe_fit(segmentation.trace)} if model is None else {"model": describe_model(model)}),
+        "mixture": {
+            "covariance_type": mixture.covariance_type,
+            "features": list(segmentation.channels),
+            "weights": mixture.weights.tolist(),
+            "means": mixture.means.tolist(),
+            "covariances": mixture.covariances.tolist(),
+        },
     }
 
 

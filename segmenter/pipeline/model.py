@@ -108,12 +108,18 @@ def model_of(found: Segmentation, label_names: Sequence[str] | None = None) -> M
     found : Segmentation
     label_names : sequence of K str, optional
         By default "segment 1" and so on.
+
+    Raises
+    ------
+    NoMixtureError
+        The segments are regions.
     """
+    mixture = found.mixture
     names = [f"segment {segment.label}" for segment in found.segments] if label_names is None else label_names
     colors = [tuple(min(max(value, 0.0), 1.0) for value in segment.mean_rgb) for segment in found.segments]
     return Model(
         recipe=recipe_from(found.options),
-        mixture=found.mixture,
+        mixture=mixture,
         channels=found.channels,
         label_names=tuple(names),
         colors=tuple((red, green, blue) for red, green, blue in colors),
@@ -186,7 +192,7 @@ def apply_model(photo: Photo, model: Model) -> Segmentation:
         segments=describe_segments(
             distinct, color_labels, model.n_labels, empty_colors=lambda: np.array(model.colors, dtype=np.float64)
         ),
-        mixture=model.mixture,
+        fitted_mixture=model.mixture,
         channels=model.channels,
         options=dataclasses.asdict(model.recipe),
     )

@@ -2,8 +2,8 @@
 
 ::
 
-    {"schema": "segmenter-model", "version": 2, "software": "segmenter …",
-     "recipe": {"n_segments": 4, …},
+    {"schema": "segmenter-model", "version": 3, "software": "segmenter …",
+     "recipe": {"method": "gmm", "n_segments": 4, …},
      "features": ["red", "green", "blue"],
      "mixture": {"covariance_type": "full", "weights": […], "means": [[…], …], "covariances": [[[…], …], …],
                  "noise_weight": 0.0, "noise_sides": null},
@@ -40,7 +40,7 @@ from segmenter.pipeline.recipe import recipe_from
 from segmenter.regions.labels import Segmentation
 
 SCHEMA = "segmenter-model"
-VERSION = 2
+VERSION = 3
 """Raised when a key is added or means something else."""
 
 MAX_BYTES = 64_000_000

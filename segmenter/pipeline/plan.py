@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
-from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.regions_recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from segmenter.pipeline.model import Model
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the JSON record; raised when the meaning of a field changes."""
 
 FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
@@ -46,7 +46,7 @@ class Job:
     segments: Path
     record: Path
     figure: Path | None  # None = no figure
-    recipe: Recipe
+    recipe: AnyRecipe
     figure_options: FigureOptions
     max_pixels: int
     overwrite: bool
@@ -65,7 +65,7 @@ class Job:
 def plan_job(
     source: Path,
     folder: Path,
-    recipe: Recipe,
+    recipe: AnyRecipe,
     *,
     figure_options: FigureOptions | None,
     max_pixels: int,
@@ -81,7 +81,7 @@ def plan_job(
     source : Path
     folder : Path
         Where the outputs go; made when the first is written.
-    recipe : Recipe
+    recipe : AnyRecipe
     figure_options : FigureOptions or None
         None draws no figure.
     max_pixels : int
@@ -155,6 +155,24 @@ def check_outputs(jobs: Sequence[Job], *, kept: Sequence[Path] = ()) -> None:
     existing = [path for job in jobs if not job.overwrite for path in job.outputs if os.path.lexists(path)]
     if existing:
         raise OutputExistsError(str(existing[0]), n_more=len(existing) - 1)
+
+
+def check_output(path: Path, *, inputs: Sequence[Path], overwrite: bool) -> None:
+    """Raise WriteError where a single file cannot be written, before any work is done.
+
+    Parameters
+    ----------
+    path : Path
+    inputs : sequence of Path
+        Files that it may not replace.
+    overwrite : bool
+        Whether it may replace any other.
+    """
+    check_place(path)
+    if os.path.realpath(path) in {os.path.realpath(given) for given in inputs}:
+        raise OutputCollisionError(str(path), "would replace an input; choose another name")
+    if not overwrite and os.path.lexists(path):
+        raise OutputExistsError(str(path))
 
 
 def earlier_figures(stems: Sequence[Path], written: Collection[Path]) -> list[Path]:

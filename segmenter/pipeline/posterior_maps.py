@@ -41,6 +41,8 @@ def posterior_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segme
     ------
     InvalidArgumentError
         The image is of another size than the segmentation.
+    NoMixtureError
+        The segments are regions.
 
     Examples
     --------
@@ -51,13 +53,13 @@ def posterior_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segme
     >>> segmenter.posterior_map(image, segmenter.segment(image, 2))[0, :, 1]
     array([0., 0., 0., 1., 1., 1.], dtype=float32)
     """
-    photo = photo_for(image, found)
+    mixture, photo = found.mixture, photo_for(image, found)
     distinct = distinct_colors(photo.pixels, photo.mask)
     features = color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
     posteriors = np.zeros((len(distinct.colors) + 1, found.n_labels), dtype=np.float32)
     with threadpool_limits(1, user_api="blas"):
-        posteriors[1:] = responsibilities(found.mixture, features.values)
-        labels = predict(found.mixture, features.values)
+        posteriors[1:] = responsibilities(mixture, features.values)
+        labels = predict(mixture, features.values)
     break_ties(posteriors[1:], labels)
     colors = np.arange(1, len(posteriors), dtype=np.uint32)
     return np.asarray(posteriors[distinct.spread(colors)])
@@ -106,10 +108,12 @@ def confidence_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segm
     ------
     InvalidArgumentError
         The image is of another size than the segmentation.
+    NoMixtureError
+        The segments are regions.
     """
-    photo = photo_for(image, found)
+    mixture, photo = found.mixture, photo_for(image, found)
     distinct = distinct_colors(photo.pixels, photo.mask)
     features = color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
     with threadpool_limits(1, user_api="blas"):
-        levels = np.maximum(np.rint(255 * confidence(found.mixture, features.values)), 1).astype(np.uint8)
+        levels = np.maximum(np.rint(255 * confidence(mixture, features.values)), 1).astype(np.uint8)
     return np.where(found.labels > 0, distinct.spread(levels), np.uint8(0))

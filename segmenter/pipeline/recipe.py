@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES, ColorSpace
 from segmenter.mixture.config import CovarianceType, FitConfig, Init
+
+ColorMethod: TypeAlias = Literal["gmm", "hard-em", "k-means"]
+
+COLOR_METHODS: tuple[ColorMethod, ...] = get_args(ColorMethod)
 
 MAX_SEGMENTS = 65_535
 """Labels have to fit 16 bits."""
@@ -19,12 +23,14 @@ MAX_AUTO_SEGMENTS = 10
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every option of a run. The same photo and the same recipe give the same segments.
+    """Every option of a run that compares colors. The same photo and the same recipe give the same segments.
 
     Attributes
     ----------
     n_segments : int, from 1 to 65,535, or "auto"
         K; "auto" lets the picture tell, see `segmenter.pipeline.auto_k`.
+    method : {"gmm", "hard-em", "k-means"}
+        A Gaussian mixture by EM; the same with hard decisions; k-means, which has no `covariance_type`.
     color_space : {"rgb", "lab", "hsv"}
         What the colors are compared in, see `segmenter.features.color.color_features`.
     covariance_type, init, restarts, tolerance, max_iterations, acceleration, covariance_floor, seed
@@ -32,6 +38,7 @@ class Recipe:
     """
 
     n_segments: int | Literal["auto"] = 4
+    method: ColorMethod = "gmm"
     color_space: ColorSpace = "rgb"
     covariance_type: CovarianceType = FitConfig.covariance_type
     init: Init = FitConfig.init
@@ -44,6 +51,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise InvalidArgumentError for the first option outside its range."""
+        if self.method not in COLOR_METHODS:
+            raise InvalidArgumentError("method", f"is {self.method!r}; give one of {', '.join(COLOR_METHODS)}")
         try:
             fit_config = self.fit_config()
         except InvalidArgumentError as error:
@@ -56,12 +65,16 @@ class Recipe:
             object.__setattr__(self, name, getattr(fit_config, name))  # plain numbers, whatever they came as
         if self.n_segments != "auto":
             object.__setattr__(self, "n_segments", fit_config.n_components)
+        if self.method == "k-means" and self.covariance_type != FitConfig.covariance_type:
+            problem = f"is {self.covariance_type}; k-means has one spherical covariance, so leave it out"
+            raise InvalidArgumentError("covariance_type", problem)
         if self.color_space not in COLOR_SPACES:
             raise InvalidArgumentError("color_space", f"is {self.color_space!r}; give one of {', '.join(COLOR_SPACES)}")
 
     def fit_config(self) -> FitConfig:
         """Return the options of the fit; where the number of segments is not known yet, for one component."""
         return FitConfig(
+            method="em" if self.method == "gmm" else self.method,
             n_components=1 if self.n_segments == "auto" else self.n_segments,
             covariance_type=self.covariance_type,
             init=self.init,

@@ -23,6 +23,8 @@ from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.posterior import component_averages, predict
 from segmenter.pipeline.auto_k import choose_n_segments
 from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.regions_recipe import AnyRecipe, Method, RegionsRecipe, choose_recipe
+from segmenter.regions.config import MergeCost, Scale
 from segmenter.regions.labels import Segment, Segmentation
 
 if TYPE_CHECKING:
@@ -31,8 +33,12 @@ if TYPE_CHECKING:
 
 def segment(
     image: str | Path | Image | NDArray[Any],
-    n_segments: int | Literal["auto"] = Recipe.n_segments,
+    n_segments: int | Literal["auto"] | None = None,
     *,
+    method: Method = Recipe.method,
+    scale: Scale | float | None = None,
+    merge_cost: MergeCost = RegionsRecipe.merge_cost,
+    n_superpixels: int = RegionsRecipe.n_superpixels,
     color_space: ColorSpace = Recipe.color_space,
     covariance_type: CovarianceType = Recipe.covariance_type,
     init: Init = Recipe.init,
@@ -44,15 +50,25 @@ def segment(
     seed: int = Recipe.seed,
     max_pixels: int = MAX_PIXELS,
 ) -> Segmentation:
-    """Find the segments of an image: cluster the colors of its pixels with a Gaussian mixture fitted by EM.
+    """Find the segments of an image: sets of similar colors by a Gaussian mixture fitted by EM, or regions.
 
     Parameters
     ----------
     image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
         Also (H, W, 2), gray with alpha. Arrays are uint8, uint16, or floats; floats beyond 0 to 1 are scaled to it.
         Fully transparent pixels take no part.
-    n_segments : int or "auto"
+    n_segments : int, "auto", or None
         K, from 1 to the number of distinct colors; "auto" chooses it by the picture, see `segmenter.pipeline.auto_k`.
+        None = 4, and with the method "regions" as many as the scale gives.
+    method : {"gmm", "hard-em", "k-means", "regions"}
+        Clusters of colors by EM, by EM with hard decisions, or by k-means; or regions, each in one piece, which know of
+        texture and boundaries, too, see `segmenter.pipeline.regions`. Only `n_segments` and `seed` are of all methods.
+    scale : {"coarse", "medium", "fine"} or float, optional
+        Of regions: what they are, instead of their number; None = medium. See `segmenter.regions.config.HEIGHTS`.
+    merge_cost : {"hand", "fitted"}
+        Of regions: what tells which neighbors are alike, see `segmenter.regions.merge`.
+    n_superpixels : int
+        Of regions: the most that they are made of.
     color_space : {"rgb", "lab", "hsv"}
     covariance_type : {"full", "tied", "diag", "spherical"}
     init : {"k-means++", "random"}
@@ -74,7 +90,7 @@ def segment(
     -------
     Segmentation
         ``labels`` (H, W) int32 with 1…K, dark segments first, 0 = took no part; ``segments``; ``mixture``; ``trace``;
-        ``selection``, which tells how K was chosen, or None.
+        ``selection``, which tells how K was chosen, or None. Of regions there is a ``hierarchy``, but no mixture.
 
     Raises
     ------
@@ -82,8 +98,10 @@ def segment(
         The file or array is no usable picture.
     TooFewColorsError
         It has fewer than K distinct colors.
+    TooFewSuperpixelsError
+        It has fewer than K superpixels.
     InvalidArgumentError
-        An option is outside its range.
+        An option is outside its range, or not one of the method.
 
     Examples
     --------
@@ -94,18 +112,22 @@ def segment(
     >>> segmenter.segment(image, 2).labels[0]
     array([1, 1, 1, 2, 2, 2], dtype=int32)
     """
-    recipe = Recipe(
-        n_segments=n_segments,
-        color_space=color_space,
-        covariance_type=covariance_type,
-        init=init,
-        restarts=restarts,
-        tolerance=tolerance,
-        max_iterations=max_iterations,
-        acceleration=acceleration,
-        covariance_floor=covariance_floor,
-        seed=seed,
-    )
+    options = {
+        "color_space": (color_space, Recipe.color_space),
+        "covariance_type": (covariance_type, Recipe.covariance_type),
+        "init": (init, Recipe.init),
+        "restarts": (restarts, Recipe.restarts),
+        "tolerance": (tolerance, Recipe.tolerance),
+        "max_iterations": (max_iterations, Recipe.max_iterations),
+        "acceleration": (acceleration, Recipe.acceleration),
+        "covariance_floor": (covariance_floor, Recipe.covariance_floor),
+        "n_segments": (n_segments, None),
+        "scale": (scale, None),
+        "merge_cost": (merge_cost, RegionsRecipe.merge_cost),
+        "n_superpixels": (n_superpixels, RegionsRecipe.n_superpixels),
+    }
+    given = {name: value for name, (value, default) in options.items() if value is not default and value != default}
+    recipe = choose_recipe({"method": method, "seed": seed, **given})
     return segment_photo(photo_of(image, max_pixels), recipe)
 
 
@@ -122,7 +144,16 @@ def photo_of(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int) 
     raise InvalidArgumentError("image", f"is a {type(image).__name__}; give a path, a Pillow image or an array")
 
 
-def segment_photo(photo: Photo, recipe: Recipe) -> Segmentation:
+def segment_photo(photo: Photo, recipe: AnyRecipe) -> Segmentation:
+    """Return the segments of a photo by the method of the recipe."""
+    if isinstance(recipe, RegionsRecipe):
+        from segmenter.pipeline.segment_regions import segment_regions  # late: SciPy, and what else it needs
+
+        return segment_regions(photo, recipe)
+    return segment_colors(photo, recipe)
+
+
+def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
     """Return the segments of a photo: distinct colors → features → mixture → a label for each color → label image.
 
     Raises
@@ -141,7 +172,7 @@ def segment_photo(photo: Photo, recipe: Recipe) -> Segmentation:
     return Segmentation(
         labels=label_image(distinct, color_labels),
         segments=segments,
-        mixture=found.mixture,
+        fitted_mixture=found.mixture,
         channels=features.channels,
         selection=selection,
         fit_trace=found.trace,

@@ -147,7 +147,7 @@ def select_photo(source: Path | BinaryIO, name: str, recipe: Recipe, *, max_segm
     distinct = distinct_colors(photo.pixels, photo.mask)
     samples = Samples(color_features(distinct.colors, recipe.color_space).values, distinct.counts)
     selection = choose_n_segments(photo.pixels, photo.mask, max_segments=max_segments, seed=recipe.seed)
-    options = {key: value for key, value in asdict(recipe).items() if key != "n_segments"}
+    options = {key: value for key, value in asdict(recipe).items() if key not in ("method", "n_segments")}
     head = {"input": {"name": text_of(Path(Path(photo.name).name)), "sha256": photo.digest}, "recipe": options}
     return compare(samples, recipe.fit_config(), max_segments, selection=selection, head=head, notes=photo.notes)
 
@@ -157,7 +157,9 @@ def select_table(layout: Layout, recipe: Recipe, columns: Sequence[str] | None, 
     table = read_table(layout, columns)
     n_rows = len(table.values)
     samples = some_rows(Samples(table.values, np.ones(n_rows)), recipe.seed)
-    options = {key: value for key, value in asdict(recipe).items() if key not in ("n_segments", "color_space")}
+    options = {
+        key: value for key, value in asdict(recipe).items() if key not in ("method", "n_segments", "color_space")
+    }
     head = {"input": describe_table(table), "recipe": {**options, "columns": list(table.columns)}}
     n_used = len(samples.values)
     notes = (f"{n_used:,} of {n_rows:,} rows, drawn at random",) if n_used < n_rows else ()

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from segmenter import __version__
-from segmenter.errors import ReadError, SegmenterError, problem_of
+from segmenter.errors import InvalidArgumentError, ReadError, SegmenterError, problem_of
 from segmenter.features.counts import ColorCounts, count_colors, in_common, sum_counts
 from segmenter.io.photo import read_photo
 from segmenter.io.writing import write_files
@@ -26,7 +26,7 @@ from segmenter.pipeline.job import describe_fit, describe_selection
 from segmenter.pipeline.model import Model
 from segmenter.pipeline.model_file import encode_model, load_model
 from segmenter.pipeline.plan import Job, describe_model
-from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS
+from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS, Recipe
 from segmenter.pipeline.resume import digest_of, read_record
 from segmenter.pipeline.segment import fit_colors
 from segmenter.pipeline.summary import Row, failed_row
@@ -85,8 +85,15 @@ def shared_model(
     -------
     Model or None
         None where no photo could be read, or `take` said to stop.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The method is regions, which have no model.
     """
-    settings = plan.settings
+    settings, recipe = plan.settings, plan.settings.recipe
+    if not isinstance(recipe, Recipe):
+        raise InvalidArgumentError("shared_model", "is of mixtures of colors, and regions are none; leave it out")
     path = settings.output / SHARED_MODEL
     if settings.resume:
         model = up_to_date_model(plan, n_workers, watcher, max_memory)
@@ -126,7 +133,7 @@ def shared_model(
         sums = sum_counts(counts)
     if stopped or not sums:
         return None
-    model, record = fit_shared(in_common(sums), in_common(interiors) if interiors else None, plan)
+    model, record = fit_shared(in_common(sums), in_common(interiors) if interiors else None, recipe)
     content = encode_model(model)
     record |= {
         "inputs": digest_of_all(digests),
@@ -137,9 +144,8 @@ def shared_model(
     return load_model(path)
 
 
-def fit_shared(colors: ColorCounts, inner: ColorCounts | None, plan: Plan) -> tuple[Model, dict[str, Any]]:
+def fit_shared(colors: ColorCounts, inner: ColorCounts | None, recipe: Recipe) -> tuple[Model, dict[str, Any]]:
     """Return the model of the colors of all photos, and how its fit went as plain values."""
-    recipe = plan.settings.recipe
     selection: Selection | None = None
     if recipe.n_segments == "auto":
         max_segments = min(MAX_AUTO_SEGMENTS, len(colors.counts))

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 from segmenter import __version__
 from segmenter.io.writing import write_files
 from segmenter.pipeline.plan import Job, text_of
-from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.regions_recipe import AnyRecipe
 
 SCHEMA = 1
 """Version of the summary, and of the lines of ``--json``."""
@@ -123,7 +123,7 @@ class Summary:
         if self.counts["failed"]:
             yield from (row["reason"] for row in self.rows() if row["status"] == "failed")
 
-    def write(self, folder: Path, recipe: Recipe, skipped: Sequence[tuple[str, str]]) -> None:
+    def write(self, folder: Path, recipe: AnyRecipe, skipped: Sequence[tuple[str, str]]) -> None:
         """Write ``summary.csv`` and ``summary.json``; raise WriteError where the system refuses."""
         head = {
             "schema": SCHEMA,

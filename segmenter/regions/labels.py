@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from segmenter.arrays import Labels
-from segmenter.errors import NotFittedError
+from segmenter.errors import NoMixtureError, NotFittedError
 from segmenter.mixture.em import Fit, FitTrace
 from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.selection import Selection
+from segmenter.regions.merge import Hierarchy
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,12 @@ class Segmentation:
 
     labels: Labels  # (H, W), 1…K, dark segments first; 0 = no label
     segments: tuple[Segment, ...]  # K, in the order of their labels
-    mixture: Mixture  # its component k is segment k
-    channels: tuple[str, ...]  # names of the D features
+    fitted_mixture: Mixture | None = None  # its component k is segment k; None where segments are regions
+    channels: tuple[str, ...] = ()  # names of the D features of the mixture
     selection: Selection | None = None  # how K was chosen; None = it was given
-    fit_trace: FitTrace | None = None  # None where a saved model was applied
+    fit_trace: FitTrace | None = None  # None where a saved model was applied, or segments are regions
     options: Mapping[str, Any] = field(default_factory=dict)  # of the recipe, by name, as plain values
+    hierarchy: Hierarchy | None = None  # that was cut into these segments; None where they are of a mixture
 
     @property
     def n_labels(self) -> int:
@@ -52,13 +54,22 @@ class Segmentation:
         return len(self.segments)
 
     @property
+    def mixture(self) -> Mixture:
+        """The mixture, whose component k is segment k; NoMixtureError where segments are regions."""
+        if self.fitted_mixture is None:
+            raise NoMixtureError
+        return self.fitted_mixture
+
+    @property
     def fit(self) -> Fit:
-        """The mixture and how its fit went; NotFittedError where a saved model was applied."""
+        """The mixture and how its fit went; errors as of `mixture` and `trace`."""
         return Fit(self.mixture, self.trace)
 
     @property
     def trace(self) -> FitTrace:
-        """How the fit went; NotFittedError where a saved model was applied."""
+        """How the fit went; NotFittedError where a saved model was applied, NoMixtureError as of `mixture`."""
+        if self.fitted_mixture is None:
+            raise NoMixtureError
         if self.fit_trace is None:
             raise NotFittedError
         return self.fit_trace

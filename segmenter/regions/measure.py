@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats
+from segmenter.regions.matching import most_pairs
 
 TOLERANCE = 0.0075
 """How far apart two boundary pixels may be matched, as a part of the picture's diagonal."""
@@ -30,6 +31,8 @@ class PhotoScore:
     total: float  # pixels that could be covered, summed over people
     rand_index: Floats  # (T,), mean over people, 0 to 1
     variation: Floats  # (T,), variation of information, mean over people, bits
+    adjusted_rand: Floats  # (T,), mean over people, at most 1; 0 = as by chance
+    under_segmentation: Floats  # (T,), mean over people, from 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ class Scores:
     rand_index_ois: float
     variation_ods: float
     variation_ois: float
+    adjusted_rand_ods: float
+    adjusted_rand_ois: float
+    under_segmentation_ods: float
+    under_segmentation_ois: float
 
 
 def contingency(first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) -> Floats:
@@ -85,6 +92,34 @@ def rand_index(both: Floats) -> float:
     return float(1 - apart / (n * (n - 1) / 2))
 
 
+def adjusted_rand_index(both: Floats) -> float:
+    """Return the Rand index less that of chance, 1 for equal partitions and 0 on average (Hubert and Arabie 1985)."""
+    together = (both**2).sum() - both.sum()  # ordered pairs: in one set of both partitions, of the first, of the second
+    first = (both.sum(axis=1) ** 2).sum() - both.sum()
+    second = (both.sum(axis=0) ** 2).sum() - both.sum()
+    n = both.sum()
+    if together == first == second:
+        return 1.0
+    chance = first * second / (n * (n - 1))
+    return float((together - chance) / ((first + second) / 2 - chance))
+
+
+def under_segmentation_error(both: Floats) -> float:
+    """Return how much of the regions leaks out of the true regions, 0 where none does (Neubert and Protzel 2012).
+
+    Of each region that meets a true one the smaller part counts, that inside or that outside of it; their sum is
+    divided by the number of pixels that have a true region.
+
+    Parameters
+    ----------
+    both : ndarray of shape (1 + true regions, 1 + regions)
+        From `contingency` of truth and regions.
+    """
+    inside = both[1:, 1:]
+    outside = both.sum(axis=0)[1:] - inside
+    return float(np.minimum(inside, outside).sum() / max(both[1:].sum(), 1))
+
+
 def variation_of_information(both: Floats) -> float:
     """Return H(first | second) + H(second | first) in bits, 0 for equal partitions (Meilă 2005)."""
     n = both.sum()
@@ -106,7 +141,7 @@ def score_photo(scales: Sequence[NDArray[np.integer[Any]]], people: Sequence[NDA
         The label images of a hierarchy from fine to coarse, or a single one.
     people : sequence of ndarrays of shape (H, W)
     """
-    covered, rand, variation = np.zeros((3, len(scales)))
+    covered, rand, variation, adjusted, leaking = np.zeros((5, len(scales)))
     best_covered = total = 0.0
     for person in people:
         best = np.zeros(int(person.max()))
@@ -118,17 +153,21 @@ def score_photo(scales: Sequence[NDArray[np.integer[Any]]], people: Sequence[NDA
             covered[t] += sizes @ overlaps
             rand[t] += rand_index(both) / len(people)
             variation[t] += variation_of_information(both) / len(people)
+            adjusted[t] += adjusted_rand_index(both) / len(people)
+            leaking[t] += under_segmentation_error(both) / len(people)
         best_covered += float(sizes @ best)
         total += float(sizes.sum())
-    return PhotoScore(covered, best_covered, total, rand, variation)
+    return PhotoScore(covered, best_covered, total, rand, variation, adjusted, leaking)
 
 
 def summarize(photos: Sequence[PhotoScore]) -> Scores:
     """Return the figures of a set of photos that were all cut at the same T scales."""
     covered = np.array([photo.covered for photo in photos])
-    total = sum(photo.total for photo in photos)
+    total = max(sum(photo.total for photo in photos), 1)
     rand = np.array([photo.rand_index for photo in photos])
     variation = np.array([photo.variation for photo in photos])
+    adjusted = np.array([photo.adjusted_rand for photo in photos])
+    leaking = np.array([photo.under_segmentation for photo in photos])
     return Scores(
         covering_ods=float(covered.sum(axis=0).max() / total),
         covering_ois=float(covered.max(axis=1).sum() / total),
@@ -138,6 +177,10 @@ def summarize(photos: Sequence[PhotoScore]) -> Scores:
         rand_index_ois=float(rand.max(axis=1).mean()),
         variation_ods=float(variation.mean(axis=0).min()),
         variation_ois=float(variation.min(axis=1).mean()),
+        adjusted_rand_ods=float(adjusted.mean(axis=0).max()),
+        adjusted_rand_ois=float(adjusted.max(axis=1).mean()),
+        under_segmentation_ods=float(leaking.mean(axis=0).min()),
+        under_segmentation_ois=float(leaking.min(axis=1).mean()),
     )
 
 
@@ -160,7 +203,7 @@ def boundary(regions: NDArray[np.integer[Any]]) -> Bools:
 def match(first: Bools, second: Bools, tolerance: float = TOLERANCE) -> tuple[Bools, Bools]:
     """Return which boundary pixels find a partner in the other map: as many as can be matched one to one.
 
-    The matching has the most pairs (Hopcroft and Karp 1973); Berkeley's own has, among those, the least distance.
+    The matching has the most pairs, and takes near ones first; Berkeley's own has the least distance among those.
 
     Parameters
     ----------
@@ -175,8 +218,6 @@ def match(first: Bools, second: Bools, tolerance: float = TOLERANCE) -> tuple[Bo
     ndarray of shape (H, W), bool
         The matched pixels of the second map.
     """
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import maximum_bipartite_matching
     from scipy.spatial import cKDTree
 
     matched = np.zeros_like(first), np.zeros_like(second)
@@ -186,8 +227,7 @@ def match(first: Bools, second: Bools, tolerance: float = TOLERANCE) -> tuple[Bo
     near = cKDTree(places[0]).sparse_distance_matrix(
         cKDTree(places[1]), tolerance * float(np.hypot(*first.shape)), output_type="coo_matrix"
     )
-    graph = csr_array((np.ones(near.nnz, dtype=np.int8), (near.row, near.col)), shape=near.shape)
-    partner = maximum_bipartite_matching(graph, perm_type="column")
+    partner = most_pairs(near.row, near.col, near.data, *near.shape)
     for image, place, taken in zip(matched, places, (np.flatnonzero(partner >= 0), partner[partner >= 0]), strict=True):
         image[tuple(place[taken].T)] = True
     return matched
@@ -212,12 +252,20 @@ class BoundaryCounts:
         )
 
     @property
+    def recall(self) -> float:
+        """The share of drawn pixels that are matched, 0 where nothing is drawn."""
+        return self.recalled / max(self.drawn, 1)
+
+    @property
+    def precision(self) -> float:
+        """The share of found pixels that are matched, 0 where nothing is found."""
+        return self.precise / max(self.found, 1)
+
+    @property
     def f(self) -> float:
         """The harmonic mean of precision and recall, 0 where nothing is matched."""
-        if not self.recalled or not self.precise:
-            return 0.0
-        recall, precision = self.recalled / self.drawn, self.precise / self.found
-        return 2 * precision * recall / (precision + recall)
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total else 0.0
 
 
 def boundary_counts(found: Bools, people: Sequence[Bools]) -> BoundaryCounts:
@@ -230,3 +278,26 @@ def boundary_counts(found: Bools, people: Sequence[Bools]) -> BoundaryCounts:
         int(precise.sum()),
         int(found.sum()),
     )
+
+
+@dataclass(frozen=True)
+class BoundaryScores:
+    """Boundaries of a set of photos at T scales against those of people."""
+
+    ods: BoundaryCounts  # at the one scale for all photos that has the best F
+    scale: int  # 0…T−1, of the ODS
+    ois: BoundaryCounts  # at the scale of the best F of each photo
+    average_precision: float  # precision over recall from 0 to 1, 0 beyond the recalls that were reached
+
+
+def summarize_boundaries(photos: Sequence[Sequence[BoundaryCounts]]) -> BoundaryScores:
+    """Return the figures of a set of photos, each with the counts of the same T scales."""
+    nothing = BoundaryCounts(0, 0, 0, 0)
+    scales = [sum(counts, nothing) for counts in zip(*photos, strict=True)]
+    scale = max(range(len(scales)), key=lambda t: scales[t].f)
+    ois = sum((max(counts, key=lambda each: each.f) for counts in photos), nothing)
+    recall, first = np.unique([counts.recall for counts in scales], return_index=True)
+    precision = np.array([counts.precision for counts in scales])[first]
+    wanted = np.linspace(0, 1, 101)
+    area = np.interp(wanted, recall, precision, left=0, right=0).sum() / 100 if len(recall) > 1 else 0.0
+    return BoundaryScores(scales[scale], scale, ois, float(area))

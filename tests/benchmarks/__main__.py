@@ -21,6 +21,7 @@ BENCHMARKS = (
     "tables",
     "customers",
     "regions",
+    "evaluate",
     "batch",
     "batch_many",
     "batch_kills",
