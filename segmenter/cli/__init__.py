@@ -23,6 +23,7 @@ COMMANDS = {
     "batch": "segmenter.cli.batch",
     "cluster": "segmenter.cli.cluster",
     "completion": "segmenter.cli.completion",
+    "report": "segmenter.cli.report",
     "segment": "segmenter.cli.segment",
     "select": "segmenter.cli.select",
 }

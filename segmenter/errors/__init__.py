@@ -37,6 +37,11 @@ from segmenter.errors.reading import (
     UnreadableFileError,
     UnsupportedPhotoError,
 )
+from segmenter.errors.reports import (
+    DamagedRecordError,
+    NoResultsError,
+    NotAFolderError,
+)
 from segmenter.errors.tables import (
     DuplicateColumnError,
     MissingColumnError,
@@ -56,6 +61,7 @@ __all__ = [
     "ChangedFileError",
     "DamagedModelError",
     "DamagedPhotoError",
+    "DamagedRecordError",
     "DuplicateColumnError",
     "EmptyFileError",
     "FitError",
@@ -66,7 +72,9 @@ __all__ = [
     "ModelError",
     "ModelVersionError",
     "NoPixelsError",
+    "NoResultsError",
     "NotAFileError",
+    "NotAFolderError",
     "NotAModelError",
     "NotANumberError",
     "NotAPhotoError",
