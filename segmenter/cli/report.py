@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import EXIT_FAILED, FileCommand, complain, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, talk_options, with_options
+from segmenter.cli.options import MAX_PIXELS, OVERWRITE, count_cores, refuse_stream, talk_options, with_options
 from segmenter.cli.progress import has_terminal
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ SCHEMA = 1
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
+    callback=refuse_stream,
     help="The page; default: report.html in OUTDIR.",
 )
 @click.option(
@@ -63,7 +63,8 @@ def command(
     Exit status: 0 all shown, 1 some results are damaged; the page names them.
     """
     unwind_on_interrupt()
-    from segmenter.pipeline.report import REPORT_NAME, make_report
+    from segmenter.pipeline.batch import REPORT_NAME
+    from segmenter.pipeline.report import make_report
 
     with progress(quiet=quiet) as tell:
         report = make_report(
@@ -71,18 +72,13 @@ def command(
             folder / REPORT_NAME if output is None else output,
             photos=photos,
             overwrite=overwrite,
-            n_workers=n_cores(),
+            n_workers=count_cores(),
             max_pixels=max_pixels,
             tell=tell,
         )
     if json:
         print_json(report)
     return tell_report(report, quiet=quiet, verbose=verbose)
-
-
-def n_cores() -> int:
-    """Return how many cores may be used."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def tell_report(report: Report, *, quiet: bool, verbose: bool = False) -> int:

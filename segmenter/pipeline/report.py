@@ -20,7 +20,6 @@ from segmenter.render.report import Entry, Page, data_address, pictures_script, 
 MAX_PAGE: Final = 50_000_000
 """Bytes. Where a page would be larger, its pictures go to a folder beside it, and are loaded when they are wanted."""
 
-REPORT_NAME = "report.html"
 PICTURES_ENDING = ".pictures"
 
 
@@ -79,8 +78,8 @@ def make_report(
     WriteError
         The page exists and may not be replaced, or cannot be written.
     """
-    check_page(output, overwrite=overwrite)
     results = read_results(folder)
+    check_page(output, overwrite=overwrite)
     jobs = plan_previews(folder, results, photos, max_pixels)
     previews: dict[int, Preview] = {}
     for place, preview in map_previews(jobs, n_workers):
