@@ -322,6 +322,7 @@ window.addEventListener("resize", () => { if (state.place >= 0 && state.width) f
 
 view("gallery");
 arrange();
+$("no-script").remove();
 $("toolbar").hidden = false;
 document.querySelector(".actions").hidden = false;
 document.documentElement.dataset.ready = "true";
