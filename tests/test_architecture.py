@@ -30,6 +30,8 @@ HOMES = {
     "PIL": {"io"},
     "tifffile": {"io"},
     "matplotlib": {"render"},
+    "jinja2": {"render"},
+    "markupsafe": {"render"},
     "dask": {"pipeline"},
     "sklearn": {"estimators"},
     "rich": {"cli"},
@@ -40,7 +42,19 @@ EXEMPT = {"__init__", "__main__"}
 MAY_EXIT = {"pipeline.workers": {"os._exit"}}
 """The main function of a process of ours that is no command."""
 
-HEAVY = ("numpy", "scipy", "skimage", "PIL", "tifffile", "matplotlib", "dask", "threadpoolctl", "sklearn", "rich")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "skimage",
+    "PIL",
+    "tifffile",
+    "matplotlib",
+    "dask",
+    "threadpoolctl",
+    "sklearn",
+    "rich",
+    "jinja2",
+)
 MAX_LINES = 400
 
 

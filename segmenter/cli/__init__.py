@@ -24,6 +24,7 @@ COMMANDS = {
     "cluster": "segmenter.cli.cluster",
     "completion": "segmenter.cli.completion",
     "evaluate": "segmenter.cli.evaluate",
+    "report": "segmenter.cli.report",
     "segment": "segmenter.cli.segment",
     "select": "segmenter.cli.select",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections import Counter
@@ -13,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, FileCommand, complain, say, unwind_on_interrupt
-from segmenter.cli.options import OutputOptions, check_extras, folder_options, recipe_options, save_model_option
+from segmenter.cli.options import (
+    OutputOptions,
+    check_extras,
+    count_cores,
+    folder_options,
+    recipe_options,
+    save_model_option,
+)
 from segmenter.errors import SegmenterError, printable
 from segmenter.pipeline.regions_recipe import AnyRecipe
 
@@ -37,7 +43,7 @@ class Jobs(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has none
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return a number of processes; of auto that of the cores that may be used."""
         if value == "auto":
-            return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            return count_cores()
         try:
             return int(click.IntRange(1, 1024).convert(value, param, ctx))
         except click.BadParameter:
@@ -78,6 +84,7 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first photo that fails.")
 @click.option("--shared-model", is_flag=True, help="Fit one model to all photos, so that labels mean the same in each.")
+@click.option("--report", "with_report", is_flag=True, help="Make a page of all results, too: report.html.")
 @click.option(
     "--max-memory",
     type=MemorySize(),
@@ -97,6 +104,7 @@ def command(
     dry_run: bool,
     fail_fast: bool,
     shared_model: bool,
+    with_report: bool,
     max_memory: int | Literal["auto"],
     recipe: AnyRecipe,
     save_model: bool,
@@ -134,6 +142,7 @@ def command(
         options.overwrite,
         resume,
         shared_model,
+        with_report,
     )
     plan = plan_batch(inputs, settings, recursive=recursive)
     if not options.quiet:
@@ -158,7 +167,27 @@ def command(
     if summary is None:
         complain(f"interrupted after {watcher.n_told:,} of {len(plan.entries):,} photos; --resume goes on")
         return status
-    return report(summary, plan, watcher.seconds, quiet=options.quiet)
+    status = report(summary, plan, watcher.seconds, quiet=options.quiet)
+    return max(status, page(plan, jobs, options)) if with_report else status
+
+
+def page(plan: Plan, n_workers: int, options: OutputOptions) -> int:
+    """Make a page of the results, tell of it, and return its exit status."""
+    from segmenter.cli.report import progress, tell_report
+    from segmenter.pipeline.batch import REPORT_NAME
+    from segmenter.pipeline.report import make_report
+
+    output = plan.settings.output
+    with progress(quiet=options.quiet) as tell:
+        made = make_report(
+            output,
+            output / REPORT_NAME,
+            overwrite=True,
+            n_workers=n_workers,
+            max_pixels=options.max_pixels,
+            tell=tell,
+        )
+    return tell_report(made, quiet=options.quiet)
 
 
 def report(summary: Summary, plan: Plan, seconds: float, *, quiet: bool) -> int:

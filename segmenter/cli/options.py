@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -61,6 +62,11 @@ class ScaleOrNumber(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is neither {', '.join(SCALES)} nor a number from 0.", param, ctx)
 
 
+def count_cores() -> int:
+    """Return how many cores may be used."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def with_options(*options: Option) -> Callable[[Command], Command]:
     """Return a decorator that adds options in their order."""
 
@@ -75,11 +81,12 @@ def with_options(*options: Option) -> Callable[[Command], Command]:
 # ---- single ones ---------------------------------------------------------------------------------------------------
 
 
-def refuse_stream(ctx: click.Context, param: click.Parameter, folder: Path) -> Path:
-    """Return the folder, or fail where it is -."""
-    if folder == STREAM:
-        raise click.BadParameter("- is for label images of segment and apply; give a folder.", ctx, param)
-    return folder
+def refuse_stream(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    """Return the path, or fail where it is -."""
+    if path == STREAM:
+        kind = (param.metavar or "path").lower()
+        raise click.BadParameter(f"- is for label images of segment and apply; give a {kind}.", ctx, param)
+    return path
 
 
 def folder_option(what: str, *, or_stream: bool = False) -> Option:

@@ -43,7 +43,15 @@ from segmenter.errors.reading import (
     UnreadableFileError,
     UnsupportedPhotoError,
 )
-from segmenter.errors.regions import NoMixtureError, TooFewSuperpixelsError
+from segmenter.errors.regions import (
+    NoMixtureError,
+    TooFewSuperpixelsError,
+)
+from segmenter.errors.reports import (
+    DamagedRecordError,
+    NoResultsError,
+    NotAFolderError,
+)
 from segmenter.errors.tables import (
     DuplicateColumnError,
     MissingColumnError,
@@ -64,6 +72,7 @@ __all__ = [
     "ChangedFileError",
     "DamagedModelError",
     "DamagedPhotoError",
+    "DamagedRecordError",
     "DifferentScalesError",
     "DifferentSizesError",
     "DuplicateColumnError",
@@ -79,7 +88,9 @@ __all__ = [
     "NoCommonNamesError",
     "NoMixtureError",
     "NoPixelsError",
+    "NoResultsError",
     "NotAFileError",
+    "NotAFolderError",
     "NotAModelError",
     "NotANumberError",
     "NotAPhotoError",

@@ -31,6 +31,9 @@ SHARED_NAME = "shared"
 SHARED_MODEL, SHARED_RECORD = f"{SHARED_NAME}.model.json", f"{SHARED_NAME}.json"
 """In the output folder, where one model is fitted to all photos: the model, and how its fit went."""
 
+REPORT_NAME = "report.html"
+"""In the output folder, where a page of the results is made."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -44,6 +47,7 @@ class Settings:
     overwrite: bool = False
     resume: bool = False  # do what is missing or out of date, and nothing else
     shared_model: bool = False
+    report: bool = False  # a page of all results is to follow
 
     def job(self, entry: Entry, model: Model | None = None) -> Job:
         """Return what is to be done with one photo."""
@@ -129,6 +133,7 @@ def check_batch(plan: Plan) -> None:
     """
     settings = plan.settings
     own = [*SUMMARIES, *((SHARED_MODEL, SHARED_RECORD) if settings.shared_model else ())]
+    own += [REPORT_NAME] if settings.report else []
     first, n_existing = None, 0
     for paths in ((settings.output / name for name in own), *(job.outputs for _, job in plan.jobs())):
         for path in paths:

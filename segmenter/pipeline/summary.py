@@ -128,6 +128,7 @@ class Summary:
         head = {
             "schema": SCHEMA,
             "software": f"segmenter {__version__}",
+            "output": text_of(folder),
             "recipe": asdict(recipe),
             "counts": {status: self.counts[status] for status in ("done", "up to date", "failed", "not done")},
             "skipped": [{"path": text_of(Path(path)), "reason": reason} for path, reason in skipped],

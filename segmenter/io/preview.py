@@ -1,0 +1,87 @@
+"""Small pictures for pages: photos as WebP, labels as numbers that a page can read, thumbnails of both."""
+
+from __future__ import annotations
+
+import zlib
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from segmenter.arrays import Bytes, Labels
+
+PREVIEW_SIDE = 640
+"""Pixels of the longer side, at most."""
+
+THUMBNAIL_SIDE = 288
+
+_QUALITY, _EFFORT = 75, 2
+"""Of WebP: more of either takes longer than it is worth on a page."""
+
+
+def preview_size(width: int, height: int, side: int) -> tuple[int, int]:
+    """Return width and height of a picture whose longer side is at most so long; small ones stay as they are."""
+    scale = min(1.0, side / max(width, height))
+    return max(1, round(scale * width)), max(1, round(scale * height))
+
+
+def shrink(pixels: Bytes, side: int = PREVIEW_SIDE) -> Bytes:
+    """Return a picture (H, W, 3) or (H, W, 4), uint8, made smaller by averaging; it may be the same array."""
+    height, width = pixels.shape[:2]
+    size = preview_size(width, height, side)
+    if size == (width, height):
+        return pixels
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
+
+
+def shrink_labels(labels: Labels, side: int = PREVIEW_SIDE) -> Labels:
+    """Return a label image (H, W) made smaller: the label in the middle of what each pixel covers."""
+    height, width = labels.shape
+    columns, rows = (
+        ((np.arange(new) + 0.5) * old / new).astype(np.intp)
+        for new, old in zip(preview_size(width, height, side), (width, height), strict=True)
+    )
+    return np.ascontiguousarray(labels[np.ix_(rows, columns)])
+
+
+def encode_preview(pixels: Bytes) -> bytes:
+    """Return a picture (H, W, 3) or (H, W, 4), uint8 sRGB, as WebP."""
+    content = BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(content, "WEBP", quality=_QUALITY, method=_EFFORT)
+    return content.getvalue()
+
+
+def encode_label_numbers(labels: Labels) -> bytes:
+    """Return a label image as an opaque PNG: red is the label modulo 256, green what 256 goes into it.
+
+    A page reads pixels as colors, and never sees the index of an indexed PNG.
+    """
+    image = Image.fromarray(labels.astype(np.uint8))
+    if labels.max(initial=0) > 255:
+        image = Image.fromarray(np.stack([labels % 256, labels // 256, 0 * labels], axis=2).astype(np.uint8))
+    content = BytesIO()
+    image.save(content, "PNG", compress_type=zlib.Z_RLE)
+    return content.getvalue()
+
+
+def encode_thumbnail(photo: Bytes | None, labels: Labels, colors: Bytes) -> bytes:
+    """Return a photo and, to the right of its middle, its segments, as WebP; without the photo, the segments alone.
+
+    Parameters
+    ----------
+    photo : ndarray of shape (H, W, 3), uint8 sRGB, or None
+    labels : ndarray of shape (H, W), int32
+        0…K; 0 is transparent.
+    colors : ndarray of shape (K, 3), uint8
+        sRGB; row ``l - 1`` paints label ``l``.
+    """
+    table = np.concatenate([np.zeros((1, 4), np.uint8), np.insert(colors, 3, 255, axis=1)])
+    painted = table[labels]
+    if labels.min(initial=1) > 0:
+        painted = painted[..., :3]
+    if photo is not None:
+        half = labels.shape[1] // 2
+        painted[:, :half, :3] = photo[:, :half]
+        painted[:, :half, 3:] = 255
+    return encode_preview(shrink(painted, THUMBNAIL_SIDE))
