@@ -60,3 +60,11 @@ def numbers(argument: str, value: ArrayLike) -> Floats:
     except ValueError:  # rows of unequal length
         pass
     raise InvalidArgumentError(argument, "hold what is no number; give an array of numbers")
+
+
+def whole_numbers(argument: str, value: ArrayLike) -> NDArray[np.intp]:
+    """Return an array of whole numbers, (N,); InvalidArgumentError where it holds anything else."""
+    given = numbers(argument, value)
+    if given.ndim != 1 or not (given == np.rint(given)).all():
+        raise InvalidArgumentError(argument, "are no row of whole numbers; give one a sample, 0 = unlabeled")
+    return given.astype(np.intp)

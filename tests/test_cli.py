@@ -623,7 +623,7 @@ def test_plain_pictures_work(pixels: np.ndarray[Any, Any], n_segments: int, colo
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["apply", "--help"], ["segment", "--help"], ["completion", "--help"], ["--version"]]
+    "arguments", [["--help"], ["--version"], *([name, "--help"] for name in sorted(COMMANDS))], ids=" ".join
 )
 def test_help_fits_80_columns(arguments: list[str], tmp_path: Path) -> None:
     result = run(*arguments, cwd=tmp_path, env={**os.environ, "COLUMNS": "80"})

@@ -348,7 +348,7 @@ def test_classes_that_are_numbers_stay_as_written(tmp_path: Path) -> None:
         ("x\n1e308\n-1e308\n3\n", [], "line 2, column 'x': '1e308' is beyond ±1e+100"),
         ("x;y\n1,5;2\n2,5;3\n", [], "'1,5' has a decimal comma"),
         ("x\n1\n2\n", ["--columns", "z"], "no column 'z'"),
-        ("x,y\n1,2\n1\n", [], "line 3 has 1 fields"),
+        ("x,y\n1,2\n1\n", [], "line 3 has 1 field, the header has 2;"),
         ("x\n1\n2\n", ["--labeled", "none.csv"], "none.csv: no such file"),
     ],
 )
@@ -427,12 +427,24 @@ def test_a_hundred_thousand_rows_of_five_columns(tmp_path: Path) -> None:
     assert (labels == part + 1).all()
 
 
+def test_a_picture_is_no_table(tmp_path: Path) -> None:
+    Image.new("RGB", (9, 9)).save(tmp_path / "photo.png")
+    assert "is a picture, not a table; try segmenter segment" in one_line(run("photo.png", cwd=tmp_path))
+
+
+def test_a_weight_of_labels_without_its_use_is_wrong_usage(table: Path, labeled: Path, tmp_path: Path) -> None:
+    result = run(table, "--labeled", labeled, "--labeled-weight", "3", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "--labeled-weight needs --semi-supervised clamped" in one_line(result)
+    assert not (tmp_path / "outputs").exists()
+
+
 # ---- standard input ------------------------------------------------------------------------------------------------
 
 
-def piped(content: bytes, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def piped(content: bytes, *options: str, cwd: Path, table: str = "-") -> subprocess.CompletedProcess[str]:
     """Run the command on what comes from a pipe."""
-    words = [str(Path(sys.executable).with_name("segmenter")), "cluster", "-", *options]
+    words = [str(Path(sys.executable).with_name("segmenter")), "cluster", table, *options]
     result = subprocess.run(words, cwd=cwd, capture_output=True, timeout=60, input=content)
     return subprocess.CompletedProcess(words, result.returncode, result.stdout.decode(), result.stderr.decode())
 
@@ -462,6 +474,19 @@ def test_bad_standard_input_costs_one_line(content: bytes, words: str, tmp_path:
     assert result.returncode == 1
     assert words in one_line(result)
     assert not (tmp_path / "outputs").exists()
+
+
+def test_labels_from_standard_input_are_as_from_a_file(table: Path, labeled: Path, tmp_path: Path) -> None:
+    result = piped(labeled.read_bytes(), "--labeled", "-", "-o", "piped", "--no-figure", cwd=tmp_path, table="t.csv")
+    assert result.returncode == 0, result.stderr
+    assert run(table, "--labeled", labeled, "-o", "read", "--no-figure", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "piped" / "t.labels.csv").read_bytes() == (tmp_path / "read" / "t.labels.csv").read_bytes()
+
+
+def test_standard_input_is_one_table_only(tmp_path: Path) -> None:
+    result = piped(b"x\n1\n", "--labeled", "-", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "standard input (-) can be read once only" in one_line(result)
 
 
 def test_a_folder_in_the_place_of_an_output_is_told_before_any_work(table: Path, tmp_path: Path) -> None:

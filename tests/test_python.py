@@ -94,6 +94,15 @@ def test_weights_are_one_unless_given() -> None:
     assert whole.values.dtype == whole.weights.dtype == np.float64
 
 
+def test_lists_are_taken_as_arrays() -> None:
+    values, labels = VALUES.tolist(), [1, 0, 2, 0, 0]
+    start = Mixture([0.4, 0.6], [[0, 1], [9, 2]], [[[1, 0], [0, 1]]] * 2)  # type: ignore[arg-type]
+    found = segmenter.fit(Samples(values), FitConfig(2), start, log_prior=segmenter.clamp(labels, [1, 2]))
+    soft = segmenter.fit(Samples(values), FitConfig(2), start, log_prior=segmenter.soft([[0.5, 0.5]]))
+    for mixture in (found.mixture, soft.mixture, segmenter.fit_clamped(values, labels, FitConfig()).fit.mixture):
+        assert segmenter.predict(mixture, values).tolist() == [1, 1, 2, 2, 2]
+
+
 # ---- bad input -----------------------------------------------------------------------------------------------------
 
 START = Mixture(np.full(2, 0.5), np.array([[0.0, 1.0], [9.0, 2.0]]), np.broadcast_to(np.eye(2), (2, 2, 2)))
@@ -138,6 +147,17 @@ FAULTS: dict[str, tuple[Callable[[], Any], str]] = {
         r"values have the shape \(1, 3\); the mixture is of \(N, 2\)",
     ),
     "one row as a vector": (lambda: segmenter.score_samples(MIXTURE, VALUES[0]), r"values have the shape \(2,\)"),
+    "soft labels that are no table": (lambda: segmenter.soft([0.5, 0.5]), r"probabilities must be \(N, K\)"),
+    "soft labels of NaN": (lambda: segmenter.soft([[np.nan, 1]]), "probabilities must be"),
+    "broken labels": (
+        lambda: segmenter.fit_learned(VALUES, [1, 2, 0.5, 0, 0], FitConfig()),
+        "labels are no row of whole",
+    ),
+    "labeled vector": (lambda: segmenter.fit_clamped([1, 2], [1, 0], FitConfig()), r"values have the shape \(2,\)"),
+    "mixture of text": (lambda: Mixture(["a"], [[0]], [[[1]]]), "weights hold what is no number"),  # type: ignore[arg-type]
+    "fewer than no samples": (lambda: segmenter.sample(MIXTURE, -1, np.random.default_rng()), "n_samples is -1"),
+    "a seed as generator": (lambda: segmenter.sample(MIXTURE, 1, 0), "generator is 0; give"),  # type: ignore[arg-type]
+    "criterion of nothing": (lambda: segmenter.bic(fit(Samples(VALUES), FitConfig(1)), 0), "total_weight is 0"),
     "infinite value": (lambda: segmenter.impute(MIXTURE, np.array([[np.inf, 0]])), "values hold infinity"),
 }
 

@@ -106,6 +106,7 @@ def test_held_out_takes_whole_and_broken_weights(weights: Floats) -> None:
 
 def test_held_out_is_nan_where_a_fold_leaves_too_few() -> None:
     assert np.isnan(held_out_log_likelihood(Samples(np.array([[0.0], [1.0]]), np.ones(2)), FitConfig(2)))
+    assert np.isnan(held_out_log_likelihood(Samples(np.array([[0.0]])), FitConfig(1)))  # of one sample none is held out
 
 
 # ---- tables and rules ----------------------------------------------------------------------------------------------

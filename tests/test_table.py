@@ -158,7 +158,7 @@ def test_a_table_that_has_changed_meanwhile_is_refused(tmp_path: Path) -> None:
         ("a,b\n", NotATableError, ["no rows"]),
         ("1,2\n3,4\n", NotATableError, ["line of numbers", "name the columns"]),
         ("a,a\n1,2\n", DuplicateColumnError, ["'a'"]),
-        ("a,b\n1,2\n3\n", RaggedRowError, ["line 3", "1 fields", "2"]),
+        ("a,b\n1,2\n3\n", RaggedRowError, ["line 3", "1 field,", "2"]),
         ("a,b\n1,2\n3,4,5\n", RaggedRowError, ["line 3", "3 fields"]),
         ('a,b\n1,2\n3,"4\n', NotATableError, ["line 3", "quotes"]),
         ('a,b\n1,2\n"3"x,4\n', NotATableError, ["line 3", "quotes"]),

@@ -51,7 +51,7 @@ MAX_SHARES = 6
         "--labeled",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="A table of the same columns and one of labels: clusters are then its classes.",
+        help="A table of the same columns and one of labels: clusters are then its classes; - is standard input.",
     ),
     click.option("--label-column", metavar="NAME", help="Column of labels; default: the one that TABLE lacks."),
     click.option(
@@ -98,7 +98,7 @@ def command(
 
     \b
     Writes to the output folder:
-      NAME.labels.csv      the table with the label of each row and its probabilities
+      NAME.labels.csv      the table, and each row's label and probabilities
       NAME.model.json      options, mixture, log-likelihoods, clusters
       NAME.likelihood.png  the average log-likelihood of every step
       NAME.clusters.png    the rows and the shape of each cluster
@@ -107,7 +107,9 @@ def command(
     A TABLE of - is read from standard input.
     """  # noqa: D301  # the backspace keeps click from filling the list
     recipe = recipe_of(labeled, **options)
-    if table == STREAM and sys.stdin is None:
+    if table == labeled == STREAM:
+        raise click.UsageError("standard input (-) can be read once only")
+    if STREAM in (table, labeled) and sys.stdin is None:
         raise click.UsageError("standard input (-) is closed; give the path of a table")
     if json and sys.stdout is None:
         raise click.UsageError("standard output is closed; leave out --json")
@@ -115,10 +117,15 @@ def command(
     from segmenter.pipeline.table import TableJob, run_table
 
     unwind_on_interrupt()
-    source = Path("stdin") if table == STREAM else table
-    job = TableJob(source, labeled, output, recipe, figure_format if figure else None, dpi, overwrite)
+    source, classes = (Path("stdin") if path == STREAM else path for path in (table, labeled))
+    assert source is not None  # click asks for it
+    job = TableJob(source, classes, output, recipe, figure_format if figure else None, dpi, overwrite)
     started = time.perf_counter()
-    result = run_table(job, sys.stdin.buffer if table == STREAM else None)
+    result = run_table(
+        job,
+        sys.stdin.buffer if table == STREAM else None,
+        labeled_stream=sys.stdin.buffer if labeled == STREAM else None,
+    )
     if json:
         places = {"source": text_of(table), "outputs": [text_of(path) for path in job.outputs]}
         click.echo(dumps({**result.record, **places}))
@@ -130,11 +137,13 @@ def recipe_of(
     labeled: Path | None, clusters: int | Literal["auto"], columns: str | None, covariance: Any, **others: Any
 ) -> TableRecipe:
     """Return the recipe that the options make; raise UsageError where they do not go together."""
+    needs = {} if others["semi_supervised"] == "clamped" else {"labeled_weight": "--semi-supervised clamped"}
     if labeled is None:
-        given = click.get_current_context().get_parameter_source
-        for name in ("label_column", "semi_supervised", "labeled_weight"):
-            if given(name) == click.core.ParameterSource.COMMANDLINE:
-                raise click.UsageError(f"--{name.replace('_', '-')} needs --labeled FILE")
+        needs = dict.fromkeys(("label_column", "semi_supervised", "labeled_weight"), "--labeled FILE")
+    given = click.get_current_context().get_parameter_source
+    for name, needed in needs.items():
+        if given(name) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs {needed}")
     n_clusters = None if clusters == "auto" else clusters
     try:
         return TableRecipe(n_clusters=n_clusters, columns=columns_of(columns), covariance_type=covariance, **others)

@@ -62,7 +62,8 @@ def command(
     """Tell how many segments a PHOTO has, or clusters a TABLE, and by which criterion.
 
     \b
-    Prints each criterion for 1 to K, its choice marked with *, and writes to the output folder:
+    Prints each criterion for 1 to K, its choice marked with *, and writes
+    to the output folder:
       NAME.selection.png  the same as curves
 
     What is named .csv or .tsv is a table, and so is what does not begin like a picture; - is read from standard input.

@@ -26,8 +26,9 @@ class RaggedRowError(ReadError):
     n_columns: int
 
     def __str__(self) -> str:
+        fields = "1 field" if self.n_fields == 1 else f"{self.n_fields} fields"
         return (
-            f"{self.name}: line {self.line} has {self.n_fields} fields, the header has {self.n_columns}; "
+            f"{self.name}: line {self.line} has {fields}, the header has {self.n_columns}; "
             f"correct the line, or put fields that hold the delimiter in double quotes"
         )
 

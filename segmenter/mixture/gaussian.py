@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.arrays import Floats
+from segmenter.arrays import Floats, numbers
 from segmenter.mixture.config import CovarianceType
 
 BLOCK_MONOMIALS = 81_920
@@ -33,6 +33,12 @@ class Mixture:
     covariance_type: CovarianceType = "full"
     noise_weight: float = 0.0  # of a uniform component for outliers, label 0; 0 = there is none
     noise_sides: Floats | None = None  # (D,), of the box that it fills evenly, units of the features; None without it
+
+    def __post_init__(self) -> None:
+        """Take whatever holds numbers, such as lists; raise InvalidArgumentError where it does not."""
+        for name in ("weights", "means", "covariances", "noise_sides"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, numbers(name, getattr(self, name)))
 
     @property
     def n_components(self) -> int:

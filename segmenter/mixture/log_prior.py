@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from segmenter.arrays import Floats, Labels
+from segmenter.arrays import Floats, numbers, whole_numbers
 from segmenter.errors import InvalidArgumentError
 
 
@@ -68,21 +68,23 @@ def checked(values: Floats, n_samples: int, n_components: int) -> Floats:
     return values
 
 
-def clamp(labels: Labels, component_classes: NDArray[np.intp]) -> FixedLogPrior:
+def clamp(labels: ArrayLike, component_classes: ArrayLike) -> FixedLogPrior:
     """Forbid labeled samples all components but those of their class.
 
     Parameters
     ----------
-    labels : ndarray of shape (N,), int32
+    labels : array of shape (N,), whole numbers
         1…number of classes; 0 = unlabeled.
-    component_classes : ndarray of shape (K,)
+    component_classes : array of shape (K,), whole numbers
         The class of each component, 1…; a class may have several.
 
     Raises
     ------
     InvalidArgumentError
-        A label has no component.
+        A label has no component, or they are no whole numbers.
     """
+    labels = whole_numbers("labels", labels)
+    component_classes = whole_numbers("component_classes", component_classes)
     stray = np.setdiff1d(labels[labels != 0], component_classes)
     if len(stray):
         raise InvalidArgumentError("labels", f"hold {stray[0]}, which no component stands for")
@@ -90,12 +92,19 @@ def clamp(labels: Labels, component_classes: NDArray[np.intp]) -> FixedLogPrior:
     return FixedLogPrior(np.where(allowed, 0.0, -np.inf))
 
 
-def soft(probabilities: Floats) -> FixedLogPrior:
-    """Take probabilities of the components of each sample, shape (N, K), as they are known beforehand."""
-    if not (probabilities >= 0).all() or not probabilities.any(axis=1).all():
-        raise InvalidArgumentError("probabilities", "must be 0 or more, and not all 0 for any sample")
+def soft(probabilities: ArrayLike) -> FixedLogPrior:
+    """Take probabilities of the components of each sample, shape (N, K), as they are known beforehand.
+
+    Raises
+    ------
+    InvalidArgumentError
+        They are of another shape, negative, NaN or infinite, or all 0 for a sample.
+    """
+    given = numbers("probabilities", probabilities)
+    if given.ndim != 2 or not ((given >= 0) & (given < np.inf)).all() or not given.any(axis=1).all():
+        raise InvalidArgumentError("probabilities", "must be (N, K), 0 or more, and not all 0 for any sample")
     with np.errstate(divide="ignore"):
-        return FixedLogPrior(np.log(probabilities))
+        return FixedLogPrior(np.log(given))
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Labels, Samples
+from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.checks import checked_values
 from segmenter.mixture.data import patterns
 from segmenter.mixture.gaussian import (
@@ -201,7 +203,17 @@ def impute(mixture: Mixture, values: Floats) -> Floats:
 
 
 def sample(mixture: Mixture, n_samples: int, generator: np.random.Generator) -> tuple[Floats, Labels]:
-    """Return samples drawn from the Gaussians of a mixture, (n, D), and the component of each, (n,), 1…K."""
+    """Return samples drawn from the Gaussians of a mixture, (n, D), and the component of each, (n,), 1…K.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The number is no whole one from 0, or the generator is none, such as a seed.
+    """
+    if not isinstance(n_samples, SupportsIndex) or index(n_samples) < 0:
+        raise InvalidArgumentError("n_samples", f"is {n_samples!r}; give a whole number from 0")
+    if not isinstance(generator, np.random.Generator):
+        raise InvalidArgumentError("generator", f"is {generator!r}; give numpy.random.default_rng(SEED)")
     weights = mixture.weights / mixture.weights.sum()
     labels = generator.choice(mixture.n_components, n_samples, p=weights)
     standard = generator.standard_normal((n_samples, mixture.n_features))

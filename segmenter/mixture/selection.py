@@ -100,6 +100,8 @@ def average_log_likelihood(mixture: Mixture, samples: Samples) -> float:
 
 
 def _deviance(found: Fit, total_weight: float) -> float:
+    if not 0 < total_weight < np.inf:
+        raise InvalidArgumentError("total_weight", f"is {total_weight}; give the sum of the weights of the samples")
     return -2.0 * total_weight * float(found.trace.log_likelihoods[-1])
 
 
@@ -126,17 +128,18 @@ def held_out_log_likelihood(
     Returns
     -------
     float
-        NaN where some fold leaves fewer distinct samples than components to fit.
+        NaN where some fold leaves fewer distinct samples than components to fit, and of a single sample.
     """
     if n_folds < 2:
         raise InvalidArgumentError("n_folds", f"is {n_folds}; give a whole number from 2")
-    total = 0.0
+    total = mass = 0.0
     for seen, unseen in _folds(samples, n_folds, np.random.default_rng(config.seed)):
         if _n_distinct(seen, config.n_components) < config.n_components:
             return float("nan")
         mixture = fit(seen, config, start).mixture
         total += average_log_likelihood(mixture, unseen) * float(unseen.weights.sum())
-    return total / float(samples.weights.sum())
+        mass += float(unseen.weights.sum())
+    return total / mass if mass > 0 else float("nan")
 
 
 def _folds(samples: Samples, n_folds: int, generator: np.random.Generator) -> Iterator[tuple[Samples, Samples]]:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from segmenter.arrays import Floats, Labels, Samples
+from segmenter.arrays import Floats, Samples, numbers, whole_numbers
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import data_of
@@ -37,7 +37,7 @@ class ClassFit:
 
 
 def learned_start(
-    values: Floats, labels: Labels, config: FitConfig, *, components_per_class: int = 1
+    values: ArrayLike, labels: ArrayLike, config: FitConfig, *, components_per_class: int = 1
 ) -> tuple[Mixture, NDArray[np.intp]]:
     """Return the mixture that the labeled samples alone make.
 
@@ -48,9 +48,9 @@ def learned_start(
 
     Parameters
     ----------
-    values : ndarray of shape (N, D), float64
+    values : array of shape (N, D), numbers
         NaN where missing; the covariance of a class is then found by EM, with one component, too.
-    labels : ndarray of shape (N,), int32
+    labels : array of shape (N,), whole numbers
         1…C, each class at least once; 0 = unlabeled, left out here.
     config : FitConfig
         Its covariance type counts, and for classes of several components how they are fitted.
@@ -68,7 +68,7 @@ def learned_start(
     InvalidArgumentError
         No sample is labeled, a class has none, or fewer distinct ones than components.
     """
-    check_labels(values, labels)
+    values, labels = checked(values, labels)
     n_classes, n_features = int(labels.max()), values.shape[1]
     counts = np.bincount(labels, minlength=n_classes + 1)[1:]
     if not counts.all():
@@ -110,8 +110,9 @@ def learned_start(
     return mixture, np.repeat(np.arange(1, n_classes + 1), n_components)
 
 
-def fit_learned(values: Floats, labels: Labels, config: FitConfig, *, components_per_class: int = 1) -> ClassFit:
+def fit_learned(values: ArrayLike, labels: ArrayLike, config: FitConfig, *, components_per_class: int = 1) -> ClassFit:
     """Fit the unlabeled samples, those of label 0, from the learned start of the others."""
+    values, labels = checked(values, labels)
     start, classes = learned_start(values, labels, config, components_per_class=components_per_class)
     unlabeled = values[labels == 0]
     if len(unlabeled) == 0:
@@ -120,8 +121,8 @@ def fit_learned(values: Floats, labels: Labels, config: FitConfig, *, components
 
 
 def fit_clamped(
-    values: Floats,
-    labels: Labels,
+    values: ArrayLike,
+    labels: ArrayLike,
     config: FitConfig,
     *,
     labeled_weight: float = 1.0,
@@ -131,9 +132,9 @@ def fit_clamped(
 
     Parameters
     ----------
-    values : ndarray of shape (N, D), float64
+    values : array of shape (N, D), numbers
         NaN where missing.
-    labels : ndarray of shape (N,), int32
+    labels : array of shape (N,), whole numbers
         1…C; 0 = unlabeled.
     config : FitConfig
     labeled_weight : float, positive
@@ -148,6 +149,7 @@ def fit_clamped(
     """
     if not 0 < labeled_weight < np.inf:
         raise InvalidArgumentError("labeled_weight", f"is {labeled_weight}; give a positive number")
+    values, labels = checked(values, labels)
     start, classes = learned_start(values, labels, config, components_per_class=components_per_class)
     weights = np.where(labels > 0, float(labeled_weight), 1.0)
     return surviving(fit(Samples(values, weights), config, start, log_prior=clamp(labels, classes)), classes)
@@ -158,13 +160,13 @@ def surviving(found: Fit, classes: NDArray[np.intp]) -> ClassFit:
     return ClassFit(found, classes[np.array(found.trace.survivors, dtype=np.intp) - 1])
 
 
-def check_labels(values: Floats, labels: Labels) -> None:
-    """Raise InvalidArgumentError where labels do not fit the samples, or there are none."""
-    if labels.shape != values.shape[:1]:
-        raise InvalidArgumentError("labels", f"are {labels.size} for {len(values)} samples; give one a sample")
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise InvalidArgumentError("labels", f"are {labels.dtype}; give whole numbers, 0 = unlabeled")
-    if labels.min(initial=0) < 0:
-        raise InvalidArgumentError("labels", f"hold {labels.min()}; give 1 to the number of classes, 0 = unlabeled")
-    if not labels.any():
+def checked(values: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
+    """Return samples (N, D) and their labels (N,); InvalidArgumentError where they do not fit, or there are none."""
+    samples, classes = Samples(numbers("values", values)).values, whole_numbers("labels", labels)
+    if len(classes) != len(samples):
+        raise InvalidArgumentError("labels", f"are {len(classes)} for {len(samples)} samples; give one a sample")
+    if classes.min() < 0:
+        raise InvalidArgumentError("labels", f"hold {classes.min()}; give 1 to the number of classes, 0 = unlabeled")
+    if not classes.any():
         raise InvalidArgumentError("labels", "are all 0; label some samples of each class")
+    return samples, classes

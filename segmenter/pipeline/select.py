@@ -27,6 +27,7 @@ from segmenter.io.opening import HEAD, read_start, read_stream
 from segmenter.io.photo import READABLE_FORMATS, is_picture, read_photo
 from segmenter.io.records import UTF_16, Layout, read_layout
 from segmenter.io.table import read_table
+from segmenter.io.tree import EXTENSIONS
 from segmenter.io.writing import write_files
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, Selection, SelectionTable, choose, selection_table
@@ -136,7 +137,8 @@ def kind_of(head: bytes, source: Path) -> Kind:
         raise EmptyFileError(str(source))
     if source.suffix.lower() not in TABLE_ENDINGS and is_picture(head):
         return "photo"
-    if b"\0" in head and not head.startswith(UTF_16):  # of which the table reader knows more to say
+    is_named_photo = source.suffix.lower() in EXTENSIONS
+    if is_named_photo or (b"\0" in head and not head.startswith(UTF_16)):  # of which the table reader knows more to say
         raise NotAPhotoError(str(source), f"{READABLE_FORMATS}, and tables as CSV or TSV in UTF-8")
     return "table"
 

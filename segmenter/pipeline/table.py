@@ -19,6 +19,7 @@ from segmenter.errors import (
     OutputCollisionError,
     OutputExistsError,
 )
+from segmenter.io.opening import HEAD, read_start
 from segmenter.io.records import Layout, read_layout, read_table_stream
 from segmenter.io.table import Table, lengthened, read_table, read_texts
 from segmenter.io.writing import write_files
@@ -80,7 +81,7 @@ def check_outputs(job: TableJob) -> None:
             raise OutputExistsError(str(path))
 
 
-def run_table(job: TableJob, stream: BinaryIO | None = None) -> TableResult:
+def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: BinaryIO | None = None) -> TableResult:
     """Read, cluster, draw and write one table.
 
     Parameters
@@ -88,6 +89,8 @@ def run_table(job: TableJob, stream: BinaryIO | None = None) -> TableResult:
     job : TableJob
     stream : binary file, optional
         Where to read the table from, instead of the path of the job.
+    labeled_stream : binary file, optional
+        The same for the table of labels.
 
     Raises
     ------
@@ -95,12 +98,12 @@ def run_table(job: TableJob, stream: BinaryIO | None = None) -> TableResult:
         Nothing was written.
     """
     check_outputs(job)
-    layout = read_layout(job.source, None if stream is None else read_table_stream(stream, str(job.source)))
+    layout = layout_of(job.source, stream)
     if job.labeled is None:
         table = read_table(layout, job.recipe.columns)
         labeled = None
     else:
-        labeled_layout = read_layout(job.labeled)
+        labeled_layout = layout_of(job.labeled, labeled_stream)
         label_column = find_label_column(layout, labeled_layout, job.recipe)
         table = read_table(layout, job.recipe.columns, without=(label_column,))
         labeled = read_table(labeled_layout, table.columns), *read_classes(labeled_layout, label_column)
@@ -117,6 +120,20 @@ def run_table(job: TableJob, stream: BinaryIO | None = None) -> TableResult:
     files[job.output("model.json")] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
     write_files(files, overwrite=job.overwrite)
     return TableResult(record, clusters, table, tuple(notes_on(table, clusters, new_columns, job.recipe)))
+
+
+def layout_of(path: Path, stream: BinaryIO | None) -> Layout:
+    """Return how a table is written, that of a file or of a stream that is called like one."""
+    if stream is not None:
+        return read_layout(path, read_table_stream(stream, str(path)))
+    try:
+        return read_layout(path)
+    except NotATableError:
+        from segmenter.io.photo import is_picture  # only here is Pillow needed
+
+        if is_picture(read_start(path, HEAD)):
+            raise NotATableError(str(path), "is a picture, not a table; try segmenter segment") from None
+        raise
 
 
 # ---- labels --------------------------------------------------------------------------------------------------------
