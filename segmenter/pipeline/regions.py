@@ -91,5 +91,5 @@ def build_hierarchy(
         share * np.take_along_axis(gradient, winner, 0)[0] for share, gradient in zip(shares, gradients, strict=True)
     )
     labels = superpixels(strength, n_superpixels)
-    regions, borders = measure_regions(labels, color_words, texture_words, planes, np.asarray(cue, dtype=np.float64))
-    return merge(labels, regions, borders, cost or HandCost())
+    measured = measure_regions(labels, color_words, texture_words, planes, np.asarray(cue, dtype=np.float64))
+    return merge(labels, *measured, cost or HandCost())
