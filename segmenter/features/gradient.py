@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+import math
+from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,37 +17,24 @@ N_ORIENTATIONS = 8
 TINY = np.float32(1e-6)
 
 
-def shifted(images: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
-    """Return images (..., H, W) with the value at (y + rows, x + columns) at (y, x); the border goes on outwards."""
+# ---- pictures of half the size ---------------------------------------------------------------------------------------
+
+
+def halved(images: Maps) -> Maps:
+    """Return images (..., H, W) reduced to the means of 2×2 pixels; the border goes on to fill the last ones."""
     height, width = images.shape[-2:]
-    y = np.clip(np.arange(height) + rows, 0, height - 1)
-    x = np.clip(np.arange(width) + columns, 0, width - 1)
-    return images[..., y, :][..., x]
-
-
-def offset(angle: float, length: float) -> tuple[int, int]:
-    """Return the whole pixels (rows, columns) nearest to a step of that length."""
-    return round(length * float(np.sin(angle))), round(length * float(np.cos(angle)))
-
-
-def reduction(sigma: float) -> int:
-    """Return by what the picture can be reduced before it is smoothed by σ pixels: 1, 2 or 4."""
-    return 4 if sigma >= 4 else 2 if sigma >= 2 else 1
-
-
-def block_means(images: Maps, factor: int) -> Maps:
-    """Return images (..., H, W) reduced to the means of blocks; the border goes on to fill the last ones."""
-    if factor == 1:
-        return images
-    height, width = images.shape[-2:]
-    padding = [(0, 0)] * (images.ndim - 2) + [(0, -height % factor), (0, -width % factor)]
-    padded = np.pad(images, padding, mode="edge")
-    shape = (*images.shape[:-2], padded.shape[-2] // factor, factor, padded.shape[-1] // factor, factor)
-    return np.asarray(padded.reshape(shape).mean(axis=(-3, -1)), dtype=np.float32)
+    if height % 2 or width % 2:
+        padding = [(0, 0)] * (images.ndim - 2) + [(0, height % 2), (0, width % 2)]
+        images = np.pad(images, padding, mode="edge")
+    sums = images[..., ::2, ::2] + images[..., 1::2, ::2]
+    sums += images[..., ::2, 1::2]
+    sums += images[..., 1::2, 1::2]
+    sums /= 4
+    return sums
 
 
 def enlarged(images: Maps, factor: int, shape: tuple[int, int]) -> Maps:
-    """Return images (O, h, w) at the full shape (H, W), bilinear between the centers of blocks."""
+    """Return images (O, h, w) of blocks of pixels at the full shape (H, W), bilinear between the centers of blocks."""
     if factor == 1:
         return images
     for axis, length in ((1, shape[0]), (2, shape[1])):
@@ -57,11 +46,58 @@ def enlarged(images: Maps, factor: int, shape: tuple[int, int]) -> Maps:
     return images
 
 
+# ---- two sides of a line ---------------------------------------------------------------------------------------------
+
+
+def spans(delta: float) -> Iterator[tuple[int, int]]:
+    """Yield the steps (rows, columns), in whole pixels, from a point at −δ to one at +δ along the normal of each line.
+
+    The steps are rounded, not their halves: those of δ = 1.5 have seven directions, where halves would have four.
+    """
+    for i in range(N_ORIENTATIONS):
+        angle = math.pi * i / N_ORIENTATIONS
+        yield round(2 * delta * math.sin(angle)), round(2 * delta * math.cos(angle))
+
+
+def padded(images: Maps, margin: int) -> Maps:
+    """Return images (..., H, W) with a margin of pixels on each side, where the border goes on outwards."""
+    return np.pad(images, [(0, 0)] * (images.ndim - 2) + [(margin, margin)] * 2, mode="edge")
+
+
+def shifted(images: Maps, margin: int, rows: int, columns: int) -> Maps:
+    """Return the view of padded images whose value at (y, x) is that at (y + rows, x + columns), the margin cut off."""
+    height, width = images.shape[-2] - 2 * margin, images.shape[-1] - 2 * margin
+    return images[..., margin + rows : margin + rows + height, margin + columns : margin + columns + width]
+
+
+def two_sides(images: Maps, margin: int, span: tuple[int, int]) -> tuple[Maps, Maps]:
+    """Return the views of padded images at both ends of a step around each pixel; see `centered`."""
+    rows, columns = span
+    ahead = (rows + 1) // 2, (columns + 1) // 2
+    return shifted(images, margin, *ahead), shifted(images, margin, ahead[0] - rows, ahead[1] - columns)
+
+
+def centered(differences: Maps, span: tuple[int, int]) -> Maps:
+    """Return differences (H, W) of `two_sides` about each pixel: those over an odd step are half a pixel ahead."""
+    if span[0] % 2:
+        before = np.concatenate([differences[:1], differences[:-1]])
+        differences = (differences + before) / 2
+    if span[1] % 2:
+        before = np.concatenate([differences[:, :1], differences[:, :-1]], axis=1)
+        differences = (differences + before) / 2
+    return differences
+
+
+def margin_of(delta: float) -> int:
+    """Return the margin that `two_sides` needs."""
+    return math.ceil(delta) + 1
+
+
 def posterior_gradient(posteriors: Maps, sigma: float, delta: float) -> Maps:
     """Return how much the words differ across each pixel, in each orientation.
 
     χ² = ½ Σ_k (a_k − b_k)² / (a_k + b_k) between the smoothed posteriors a and b at ±δ along the normal of the line,
-    averaged along its tangent with weights 1 2 1. From σ = 2 on it is computed on a reduced picture.
+    averaged along its tangent with weights 1 2 1. As a and b sum to 1, it is 1 − Σ_k 2 / (1/a_k + 1/b_k).
 
     Parameters
     ----------
@@ -77,33 +113,43 @@ def posterior_gradient(posteriors: Maps, sigma: float, delta: float) -> Maps:
     """
     from scipy.ndimage import gaussian_filter
 
-    factor = reduction(sigma)
-    small = block_means(posteriors, factor)
-    smooth = gaussian_filter(small, (0, sigma / factor, sigma / factor), truncate=3.0)
-    result = np.empty((N_ORIENTATIONS, *small.shape[1:]), dtype=np.float32)
-    for i in range(N_ORIENTATIONS):
-        angle = np.pi * i / N_ORIENTATIONS
-        rows, columns = offset(angle, max(delta / factor, 1.0))
-        a, b = shifted(smooth, rows, columns), shifted(smooth, -rows, -columns)
-        total = a + b
-        total += TINY
-        a -= b
-        a *= a
-        a /= total
-        chi = 0.5 * a.sum(axis=0)
-        rows, columns = offset(angle + np.pi / 2, max(delta / factor, 1.0))
-        result[i] = (2 * chi + shifted(chi, rows, columns) + shifted(chi, -rows, -columns)) / 4
-    return enlarged(result, factor, (posteriors.shape[1], posteriors.shape[2]))
+    inverse = gaussian_filter(posteriors, (0, sigma, sigma), truncate=3.0)
+    inverse += TINY
+    np.reciprocal(inverse, out=inverse)
+    margin = margin_of(delta)
+    inverse = padded(inverse, margin)
+    steps = list(spans(delta))
+    result = np.zeros((N_ORIENTATIONS, *posteriors.shape[1:]), dtype=np.float32)
+    mean = np.empty(posteriors.shape[1:], dtype=np.float32)
+    for plane in inverse:  # one at a time, which stays in the cache
+        for total, span in zip(result, steps, strict=True):
+            np.add(*two_sides(plane, margin, span), out=mean)
+            np.reciprocal(mean, out=mean)
+            total += mean
+    result *= -2
+    result += 1
+    np.maximum(result, 0, out=result)
+    for i, span in enumerate(steps):
+        along = round(span[1] / 2), -round(span[0] / 2)
+        wide = padded(centered(result[i], span), margin)
+        result[i] = (
+            2 * shifted(wide, margin, 0, 0)
+            + shifted(wide, margin, *along)
+            + shifted(wide, margin, -along[0], -along[1])
+        ) / 4
+    return result
 
 
 def color_gradient(lab: Maps, sigma: float, delta: float) -> Maps:
     """Return 1 − exp(−|ΔLab|/20) across each pixel, in each orientation, shape (8, H, W), from lab (3, H, W)."""
     from scipy.ndimage import gaussian_filter
 
-    smooth = gaussian_filter(lab, (0, sigma, sigma), truncate=3.0)
+    margin = margin_of(delta)
+    smooth = padded(gaussian_filter(lab, (0, sigma, sigma), truncate=3.0), margin)
     result = np.empty((N_ORIENTATIONS, *lab.shape[1:]), dtype=np.float32)
-    for i in range(N_ORIENTATIONS):
-        rows, columns = offset(np.pi * i / N_ORIENTATIONS, delta)
-        difference = shifted(smooth, rows, columns) - shifted(smooth, -rows, -columns)
-        result[i] = 1 - np.exp(-np.sqrt((difference**2).sum(axis=0)) / 20)
+    for i, span in enumerate(spans(delta)):
+        one, other = two_sides(smooth, margin, span)
+        difference = one - other
+        difference *= difference
+        result[i] = centered(1 - np.exp(-np.sqrt(difference.sum(axis=0)) / 20), span)
     return result

@@ -2,69 +2,63 @@
 
 from __future__ import annotations
 
-import heapq
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Labels
-from segmenter.regions.superpixels import neighbors
+from segmenter.regions.adjacency import adjacency, agglomerate
+
+TINY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
-    """Sums over the pixels of a region."""
+class Regions:
+    """What is known of n regions."""
 
-    n_pixels: float
-    color_words: Floats  # (K,), sum of the posteriors
-    texture_words: Floats  # (K,)
-    lab: Floats  # (3,)
-    perimeter: float  # pairs of pixels on its boundary inside the picture
+    n_pixels: Floats  # (n,)
+    color_words: Floats  # (n, K), mean posteriors
+    texture_words: Floats  # (n, K)
+    lab: Floats  # (n, 3), mean color
+    perimeter: Floats  # (n,), pairs of pixels on the boundary inside the picture
 
-    def __add__(self, other: Region) -> Region:
-        """Return the sums of both; of the perimeter, the boundary that they share is still part."""
-        return Region(
-            self.n_pixels + other.n_pixels,
-            self.color_words + other.color_words,
-            self.texture_words + other.texture_words,
-            self.lab + other.lab,
-            self.perimeter + other.perimeter,
+    def __getitem__(self, index: NDArray[np.intp]) -> Regions:
+        """Return some of the regions."""
+        return Regions(
+            self.n_pixels[index],
+            self.color_words[index],
+            self.texture_words[index],
+            self.lab[index],
+            self.perimeter[index],
         )
 
 
-@dataclass(frozen=True)
-class Border:
-    """Sums over the pairs of pixels that part two regions, of the boundary cue v."""
+@dataclass(frozen=True, eq=False)
+class Borders:
+    """Sums over the pairs of pixels along each of n borders, of the boundary cue v."""
 
-    length: float
-    total: float
-    squares: float
-    least: float
-    most: float
+    length: Floats  # (n,)
+    total: Floats  # (n,)
+    squares: Floats  # (n,)
+    least: Floats  # (n,)
+    most: Floats  # (n,)
 
-    def __add__(self, other: Border) -> Border:
-        """Return the sums of both borders."""
-        return Border(
-            self.length + other.length,
-            self.total + other.total,
-            self.squares + other.squares,
-            min(self.least, other.least),
-            max(self.most, other.most),
-        )
+    def __getitem__(self, index: NDArray[np.intp]) -> Borders:
+        """Return some of the borders."""
+        return Borders(self.length[index], self.total[index], self.squares[index], self.least[index], self.most[index])
 
 
-Cost: TypeAlias = Callable[[Region, Region, Border, float], float]
-"""The cost of merging two regions with a border, in a picture of N pixels."""
+Cost: TypeAlias = Callable[[Regions, Regions, Borders, float], Floats]
+"""The costs (n,) of merging n times two regions with a border, in a picture of N pixels; one region may stand for n."""
 
 
-def chi_square(a: Floats, b: Floats) -> float:
-    """Return ½ Σ (a − b)² / (a + b), 0 to 1, of two histograms that sum to 1."""
-    total = a + b
-    return 0.5 * float(((a - b) ** 2 / np.where(total > 0, total, 1)).sum())
+def chi_square(a: Floats, b: Floats) -> Floats:
+    """Return ½ Σ (a − b)² / (a + b), 0 to 1, of two histograms that sum to 1, along the last axis."""
+    difference = a - b
+    return np.asarray(0.5 * (difference * difference / (a + b + TINY)).sum(axis=-1))
 
 
 @dataclass(frozen=True)
@@ -77,16 +71,16 @@ class HandCost:
     size_power: float = 0.2
     shape_power: float = 0.15
 
-    def __call__(self, a: Region, b: Region, border: Border, n_pixels: float) -> float:
-        """Return the cost, from 0."""
+    def __call__(self, a: Regions, b: Regions, border: Borders, n_pixels: float) -> Floats:
+        """Return the costs, from 0."""
         unlike = (
-            self.color_words * chi_square(a.color_words / a.n_pixels, b.color_words / b.n_pixels)
-            + self.texture_words * chi_square(a.texture_words / a.n_pixels, b.texture_words / b.n_pixels)
+            self.color_words * chi_square(a.color_words, b.color_words)
+            + self.texture_words * chi_square(a.texture_words, b.texture_words)
             + self.boundary * border.total / border.length
         )
-        size: float = (a.n_pixels * b.n_pixels / (a.n_pixels + b.n_pixels) / n_pixels) ** self.size_power
-        shape: float = (min(a.perimeter, b.perimeter) / border.length) ** self.shape_power
-        return unlike * size * shape
+        size = a.n_pixels * b.n_pixels / ((a.n_pixels + b.n_pixels) * n_pixels)
+        shape = np.minimum(a.perimeter, b.perimeter) / border.length
+        return np.asarray(unlike * size**self.size_power * shape**self.shape_power)
 
 
 @dataclass(frozen=True)
@@ -100,36 +94,34 @@ class FittedCost:
     bias: float = -1.8
     color_words: float = 4.6  # of √χ²
     texture_words: float = 1.6  # of √χ²
-    mean: float = 6.2  # of the boundary cue along the border, and so on
-    least: float = 2.9  # of its square root
-    most: float = -3.4  # of its square root
-    deviation: float = 1.7  # of its square root
+    mean: float = 6.2  # of the square root of the boundary cue's mean along the border, and so on
+    least: float = 2.9
+    most: float = -3.4
+    deviation: float = 1.7
     color: float = -4.4  # of 1 − exp(−|ΔLab|/20), of the mean colors
     size: float = 0.57  # of the logarithm of the size, mostly harmonic, as a part of the picture
     shape: float = 0.11  # of the logarithm of perimeter over length
 
-    def __call__(self, a: Region, b: Region, border: Border, n_pixels: float) -> float:
-        """Return the probability, 0 to 1."""
-        color = chi_square(a.color_words / a.n_pixels, b.color_words / b.n_pixels)
-        texture = chi_square(a.texture_words / a.n_pixels, b.texture_words / b.n_pixels)
+    def __call__(self, a: Regions, b: Regions, border: Borders, n_pixels: float) -> Floats:
+        """Return the probabilities, 0 to 1."""
         mean = border.total / border.length
-        deviation = math.sqrt(max(border.squares / border.length - mean * mean, 0.0))
-        distance = math.dist(a.lab / a.n_pixels, b.lab / b.n_pixels)
+        deviation = np.sqrt(np.maximum(border.squares / border.length - mean * mean, 0.0))
+        distance = np.sqrt(((a.lab - b.lab) ** 2).sum(axis=-1))
         harmonic = a.n_pixels * b.n_pixels / (a.n_pixels + b.n_pixels)
-        size = (0.03 * min(a.n_pixels, b.n_pixels) + 0.97 * harmonic) / n_pixels
+        size = (0.03 * np.minimum(a.n_pixels, b.n_pixels) + 0.97 * harmonic) / n_pixels
         z = (
             self.bias
-            + self.color_words * math.sqrt(color)
-            + self.texture_words * math.sqrt(texture)
-            + self.mean * mean
-            + self.least * math.sqrt(max(border.least, 0.0))
-            + self.most * math.sqrt(max(border.most, 0.0))
-            + self.deviation * math.sqrt(deviation)
-            + self.color * (1 - math.exp(-distance / 20))
-            + self.size * math.log(size)
-            + self.shape * math.log(min(a.perimeter, b.perimeter) / border.length)
+            + self.color_words * np.sqrt(chi_square(a.color_words, b.color_words))
+            + self.texture_words * np.sqrt(chi_square(a.texture_words, b.texture_words))
+            + self.mean * np.sqrt(mean)
+            + self.least * np.sqrt(border.least)
+            + self.most * np.sqrt(border.most)
+            + self.deviation * np.sqrt(deviation)
+            + self.color * (1 - np.exp(-distance / 20))
+            + self.size * np.log(size)
+            + self.shape * np.log(np.minimum(a.perimeter, b.perimeter) / border.length)
         )
-        return 1 / (1 + math.exp(-z))
+        return np.asarray(1 / (1 + np.exp(-z)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,8 +161,8 @@ class Hierarchy:
 
 def measure_regions(
     labels: Labels, color_words: NDArray[Any], texture_words: NDArray[Any], lab: NDArray[Any], cue: NDArray[Any]
-) -> tuple[list[Region], dict[tuple[int, int], Border]]:
-    """Return the sums over each superpixel and each border; regions are numbered from 0.
+) -> tuple[Regions, Borders, NDArray[np.intp]]:
+    """Return what is known of each superpixel and each border.
 
     Parameters
     ----------
@@ -178,62 +170,77 @@ def measure_regions(
         1…R.
     color_words, texture_words : ndarray of shape (K, H, W)
     lab : ndarray of shape (3, H, W)
-    cue : ndarray of shape (H, W)
+    cue : ndarray of shape (H, W), from 0
+        How sure each pixel is on a boundary; a pair of pixels has the mean of its two.
+
+    Returns
+    -------
+    Regions
+        R of them.
+    Borders
+        E of them.
+    ndarray of shape (E, 2), intp
+        The regions on both sides of each border, from 0, the lower first.
     """
-    flat = labels.ravel() - 1
+    flat = labels.ravel().astype(np.intp) - 1
     n = int(flat.max()) + 1
     sizes = np.bincount(flat, minlength=n).astype(np.float64)
     color, texture, means = (
-        np.stack([np.bincount(flat, plane.ravel(), n) for plane in planes], axis=1)
+        np.stack([np.bincount(flat, plane.ravel(), n) / sizes for plane in planes], axis=1)
         for planes in (color_words, texture_words, lab)
     )
-    one, other = neighbors(labels)
-    ends = np.sort(np.stack([flat[one], flat[other]]), axis=0)
-    pairs, pair_of = np.unique(ends[0] * n + ends[1], return_inverse=True)
-    v = (cue.ravel()[one] + cue.ravel()[other]) / 2
-    lengths, totals, squares = (np.bincount(pair_of, w, len(pairs)) for w in (None, v, v * v))
-    least, most = np.full(len(pairs), np.inf), np.full(len(pairs), -np.inf)
-    np.minimum.at(least, pair_of, v)
-    np.maximum.at(most, pair_of, v)
-    perimeters = np.bincount(pairs // n, lengths, n) + np.bincount(pairs % n, lengths, n)
-    regions = [Region(*row) for row in zip(sizes, color, texture, means, perimeters, strict=True)]
-    sums = zip(lengths, totals, squares, least, most, strict=True)
-    borders = {(int(pair // n), int(pair % n)): Border(*map(float, row)) for pair, row in zip(pairs, sums, strict=True)}
-    return regions, borders
+    parts = adjacency(labels - 1)
+    v = (cue.ravel()[parts.first] + cue.ravel()[parts.second]) / 2
+    lengths, totals, squares = (
+        np.bincount(parts.border_of, weights, parts.n_borders).astype(np.float64) for weights in (None, v, v * v)
+    )
+    least, most = np.full(parts.n_borders, np.inf), np.zeros(parts.n_borders)
+    np.minimum.at(least, parts.border_of, v)
+    np.maximum.at(most, parts.border_of, v)
+    perimeters = sum(np.bincount(end, lengths, n) for end in parts.ends.T)
+    regions = Regions(sizes, color, texture, means, np.asarray(perimeters))
+    return regions, Borders(lengths, totals, squares, least, most), parts.ends
 
 
-def merge(labels: Labels, regions: list[Region], borders: dict[tuple[int, int], Border], cost: Cost) -> Hierarchy:
+def merge(labels: Labels, regions: Regions, borders: Borders, ends: NDArray[np.intp], cost: Cost) -> Hierarchy:
     """Return the hierarchy of merging, time and again, the two neighbors of the least cost.
 
     The height of a merge is the largest cost so far. Of equal costs the pair of the lowest numbers goes first.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W), int32
+        1…R.
+    regions, borders, ends
+        From `measure_regions`.
+    cost : Cost
+        Does not depend on which of the two regions comes first.
     """
-    known: list[Region] = list(regions)
     n_pixels = float(labels.size)
-    around: list[dict[int, Border]] = [{} for _ in known]
-    stamps = [0] * len(known)
-    heap = []
-    for (a, b), border in borders.items():
-        around[a][b] = around[b][a] = border
-        heap.append((cost(known[a], known[b], border, n_pixels), a, b, 0, 0))
-    heapq.heapify(heap)
-    merges, heights, height = [], [], 0.0
-    while heap:
-        value, a, b, stamp_a, stamp_b = heapq.heappop(heap)
-        if (stamp_a, stamp_b) != (stamps[a], stamps[b]):
-            continue
-        height = max(height, value)
-        merges.append((a, b))
-        heights.append(height)
-        shared = around[a].pop(b)
-        union = known[a] + known[b]
-        known[a] = replace(union, perimeter=union.perimeter - 2 * shared.length)
-        stamps[a], stamps[b] = stamps[a] + 1, -1
-        for c, border in around[b].items():
-            if c != a:
-                del around[c][b]
-                around[a][c] = around[c][a] = around[a][c] + border if c in around[a] else border
-        for c, border in around[a].items():
-            low, high = min(a, c), max(a, c)
-            new = cost(known[low], known[high], border, n_pixels)
-            heapq.heappush(heap, (new, low, high, stamps[low], stamps[high]))
-    return Hierarchy(labels, np.array(merges, dtype=np.intp).reshape(-1, 2), np.array(heights, dtype=np.float64))
+    known = Regions(*(values.copy() for values in vars(regions).values()))
+    between = Borders(*(values.copy() for values in vars(borders).values()))
+    means = known.color_words, known.texture_words, known.lab
+
+    def absorb(a: int, b: int, shared: int, twins: Iterable[tuple[int, int]], around: Mapping[int, int]) -> list[float]:
+        both = known.n_pixels[a] + known.n_pixels[b]
+        part = known.n_pixels[b] / both
+        for mean in means:
+            mean[a] += part * (mean[b] - mean[a])
+        known.n_pixels[a] = both
+        known.perimeter[a] += known.perimeter[b] - 2 * between.length[shared]
+        for kept, gone in twins:
+            for sums in (between.length, between.total, between.squares):
+                sums[kept] += sums[gone]
+            between.least[kept] = min(between.least[kept], between.least[gone])
+            between.most[kept] = max(between.most[kept], between.most[gone])
+        if not around:
+            return []
+        beside = np.fromiter(around, np.intp, len(around))
+        across = np.fromiter(around.values(), np.intp, len(around))
+        costs: list[float] = cost(known[np.array([a])], known[beside], between[across], n_pixels).tolist()
+        return costs
+
+    costs = cost(known[ends[:, 0]], known[ends[:, 1]], between, n_pixels).tolist()
+    merges, paid = agglomerate(ends, costs, absorb, len(regions.n_pixels) - 1)
+    heights = np.maximum.accumulate(np.array(paid, dtype=np.float64))
+    return Hierarchy(labels, np.array(merges, dtype=np.intp).reshape(-1, 2), heights)

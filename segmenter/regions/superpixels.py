@@ -1,24 +1,32 @@
-"""Superpixels: the basins of a boundary map, the shallow ones joined."""
+"""Superpixels: the basins of a boundary map, joined across the faintest of their borders."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Labels
+from segmenter.regions.adjacency import adjacency, agglomerate
+
+SIZE_POWER = 0.5
+"""How much a basin's size keeps it: 0 joins what the faintest border parts, however large; more, small ones first.
+
+Chosen on BSDS500 train: the best labelling of 700 superpixels covers 0.943 of what people drew, 0.939 with 0.2, 0.890
+with 0, and 0.917 where those basins are joined that rise least above their lowest pixel."""
 
 
 def superpixels(strength: NDArray[np.floating[Any]], n_superpixels: int = 700) -> Labels:
-    """Return the basins of a boundary map by watershed, the least persistent ones joined.
+    """Return the basins of a boundary map by watershed, the least distinct ones joined.
 
-    A basin persists from its lowest pixel to the lowest pass into a deeper basin; there it is joined.
+    Time and again the two are joined for which (mean strength along their border) × (size of the smaller)^½ is least.
 
     Parameters
     ----------
     strength : ndarray of shape (H, W)
-        How sure each pixel is on a boundary.
+        How sure each pixel is on a boundary, from 0.
     n_superpixels : int, at least 1
         The most that are kept.
 
@@ -32,60 +40,36 @@ def superpixels(strength: NDArray[np.floating[Any]], n_superpixels: int = 700) -
     basins = np.asarray(watershed(strength, connectivity=1), dtype=np.intp) - 1  # type: ignore[no-untyped-call]
     n_basins = int(basins.max()) + 1
     if n_basins > n_superpixels:
-        basins = joined(basins, strength, n_basins, n_superpixels)
+        basins = joined(basins, strength, n_basins - n_superpixels)
     _, first, inverse = np.unique(basins.ravel(), return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int32)
     rank[np.argsort(first)] = np.arange(1, len(first) + 1)
     return rank[inverse].reshape(strength.shape)
 
 
-def neighbors(labels: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the flat indices of the two pixels of every 4-connected pair of pixels with different labels."""
-    index = np.arange(labels.size).reshape(labels.shape)
-    ends = [(index[:, :-1], index[:, 1:]), (index[:-1], index[1:])]
-    first = np.concatenate([a.ravel() for a, _ in ends])
-    second = np.concatenate([b.ravel() for _, b in ends])
-    differs = labels.ravel()[first] != labels.ravel()[second]
-    return first[differs], second[differs]
+def joined(basins: NDArray[np.intp], strength: NDArray[np.floating[Any]], n_joins: int) -> NDArray[np.intp]:
+    """Return basins (H, W), numbered from 0, after so many joins; a pair of pixels is as strong as the stronger."""
+    flat = strength.ravel()
+    borders = adjacency(basins)
+    pairs = np.maximum(flat[borders.first], flat[borders.second])
+    lengths = np.bincount(borders.border_of).astype(np.float64).tolist()
+    totals = np.bincount(borders.border_of, pairs).tolist()
+    sizes = np.bincount(basins.ravel()).astype(np.float64).tolist()
 
+    def cost(a: int, b: int, border: int) -> float:
+        value: float = totals[border] / lengths[border] * min(sizes[a], sizes[b]) ** SIZE_POWER
+        return value
 
-def joined(
-    basins: NDArray[np.intp], strength: NDArray[np.floating[Any]], n_basins: int, n_kept: int
-) -> NDArray[np.intp]:
-    """Return basins (H, W), 0…n−1, with all but the most persistent joined to the basin over their lowest pass."""
-    first, second = neighbors(basins)
-    heights = np.maximum(strength.ravel()[first], strength.ravel()[second])
-    order = np.argsort(heights, kind="stable")
-    depth = np.full(n_basins, np.inf)
-    np.minimum.at(depth, basins.ravel(), strength.ravel())
-    parent = list(range(n_basins))
+    def absorb(a: int, b: int, shared: int, twins: Iterable[tuple[int, int]], around: Mapping[int, int]) -> list[float]:
+        sizes[a] += sizes[b]
+        for kept, gone in twins:
+            lengths[kept] += lengths[gone]
+            totals[kept] += totals[gone]
+        return [cost(a, c, border) for c, border in around.items()]
 
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    deaths: list[tuple[float, int, int]] = []
-    ends = zip(
-        basins.ravel()[first[order]].tolist(),
-        basins.ravel()[second[order]].tolist(),
-        heights[order].tolist(),
-        strict=True,
-    )
-    for a, b, height in ends:
-        a, b = root(a), root(b)
-        if a == b:
-            continue
-        if (depth[a], a) > (depth[b], b):
-            a, b = b, a
-        parent[b] = a
-        deaths.append((height - float(depth[b]), b, a))
-        if len(deaths) == n_basins - 1:
-            break
-    deaths.sort()
-    parent = list(range(n_basins))
-    for _, b, a in deaths[: n_basins - n_kept]:
-        parent[b] = a
-    table = np.array([root(i) for i in range(n_basins)])
+    costs = [cost(a, b, border) for border, (a, b) in enumerate(borders.ends.tolist())]
+    merges, _ = agglomerate(borders.ends, costs, absorb, n_joins)
+    table = np.arange(len(sizes))
+    for kept, gone in reversed(merges):
+        table[gone] = table[kept]
     return np.asarray(table[basins])
