@@ -31,16 +31,29 @@ HOMES = {
     "tifffile": {"io"},
     "matplotlib": {"render"},
     "dask": {"pipeline"},
+    "distributed": {"pipeline"},
     "sklearn": {"estimators"},
     "rich": {"cli"},
 }
 EXEMPT = {"__init__", "__main__"}
 """Modules of the package itself: the public names and the entry point."""
 
-MAY_EXIT = {"pipeline.workers": {"os._exit"}}
+MAY_EXIT = {"pipeline.processes": {"os._exit"}}
 """The main function of a process of ours that is no command."""
 
-HEAVY = ("numpy", "scipy", "skimage", "PIL", "tifffile", "matplotlib", "dask", "threadpoolctl", "sklearn", "rich")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "skimage",
+    "PIL",
+    "tifffile",
+    "matplotlib",
+    "dask",
+    "distributed",
+    "threadpoolctl",
+    "sklearn",
+    "rich",
+)
 MAX_LINES = 400
 
 

@@ -9,6 +9,16 @@ from segmenter.errors.base import (
     printable,
     problem_of,
 )
+from segmenter.errors.cluster import (
+    ClusterError,
+    ClusterFaultError,
+    ClusterVersionError,
+    LostClusterError,
+    MissingExtraError,
+    NoWorkersError,
+    UnreachableSchedulerError,
+    UnseenFileError,
+)
 from segmenter.errors.fitting import (
     FitError,
     NotFittedError,
@@ -54,6 +64,9 @@ from segmenter.errors.writing import (
 
 __all__ = [
     "ChangedFileError",
+    "ClusterError",
+    "ClusterFaultError",
+    "ClusterVersionError",
     "DamagedModelError",
     "DamagedPhotoError",
     "DuplicateColumnError",
@@ -61,11 +74,14 @@ __all__ = [
     "FitError",
     "GrayModelError",
     "InvalidArgumentError",
+    "LostClusterError",
     "MissingColumnError",
+    "MissingExtraError",
     "MissingFileError",
     "ModelError",
     "ModelVersionError",
     "NoPixelsError",
+    "NoWorkersError",
     "NotAFileError",
     "NotAModelError",
     "NotANumberError",
@@ -83,7 +99,9 @@ __all__ = [
     "TooFewColorsError",
     "TooFewRowsError",
     "TooManyPixelsError",
+    "UnreachableSchedulerError",
     "UnreadableFileError",
+    "UnseenFileError",
     "UnsupportedPhotoError",
     "WorkerStartError",
     "WriteError",
