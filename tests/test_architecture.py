@@ -33,13 +33,14 @@ HOMES = {
     "jinja2": {"render"},
     "markupsafe": {"render"},
     "dask": {"pipeline"},
+    "distributed": {"pipeline"},
     "sklearn": {"estimators"},
     "rich": {"cli"},
 }
 EXEMPT = {"__init__", "__main__"}
 """Modules of the package itself: the public names and the entry point."""
 
-MAY_EXIT = {"pipeline.workers": {"os._exit"}}
+MAY_EXIT = {"pipeline.processes": {"os._exit"}}
 """The main function of a process of ours that is no command."""
 
 HEAVY = (
@@ -50,6 +51,7 @@ HEAVY = (
     "tifffile",
     "matplotlib",
     "dask",
+    "distributed",
     "threadpoolctl",
     "sklearn",
     "rich",

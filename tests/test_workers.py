@@ -16,26 +16,26 @@ import pytest
 
 from segmenter.errors import WorkerStartError
 from segmenter.io.writing import PREFIX, SUFFIX, check_writable, remove_stale, write_files
-from segmenter.pipeline.workers import available_memory, map_jobs
+from segmenter.pipeline.workers import Workers, available_memory, map_jobs
 
 WORKERS = [1, 3]
 
 
 @pytest.mark.parametrize("n_workers", WORKERS)
 def test_every_job_is_answered_once(n_workers: int) -> None:
-    answers = list(map_jobs(partial(mul, 3), enumerate(range(20)), n_workers))
+    answers = list(map_jobs(partial(mul, 3), enumerate(range(20)), Workers(n_workers)))
     assert sorted((answer.place, answer.job, answer.result) for answer in answers) == [(i, i, 3 * i) for i in range(20)]
 
 
 def test_no_jobs_need_no_worker() -> None:
-    assert list(map_jobs(abs, [], 2)) == []
+    assert list(map_jobs(abs, [], Workers(2))) == []
 
 
 @pytest.mark.parametrize("n_workers", WORKERS)
 def test_a_job_that_kills_its_worker_is_lost_alone(n_workers: int) -> None:
     die = "__import__('os').kill(__import__('os').getpid(), 9)"
     lines = ["1 + 1", die, "2 + 2", "__import__('os')._exit(3)", die]
-    answers = {answer.place: answer for answer in map_jobs(eval, enumerate(lines), n_workers)}
+    answers = {answer.place: answer for answer in map_jobs(eval, enumerate(lines), Workers(n_workers))}
     assert len(answers) == len(lines)
     assert (answers[0].result, answers[2].result) == (2, 4)
     assert "killed the worker" in answers[1].lost
@@ -51,14 +51,22 @@ def test_jobs_are_taken_as_workers_are_free_and_not_before() -> None:
             taken.append(number)
             yield number, number
 
-    with closing(map_jobs(abs, jobs(), 2)) as answers:
+    with closing(map_jobs(abs, jobs(), Workers(2))) as answers:
         for n_answers in range(1, 6):
             next(answers)
             assert len(taken) <= n_answers + 2
 
 
+def test_a_job_that_takes_too_long_is_lost_alone() -> None:
+    first, second, third = sorted(
+        map_jobs(time.sleep, enumerate([0, 600, 0]), Workers(2, timeout=3)), key=lambda answer: answer.place
+    )
+    assert (first.lost, third.lost) == ("", "")
+    assert second.lost.startswith("took longer than 3 s; raise --timeout")
+
+
 def test_closing_stops_busy_workers() -> None:
-    answers = map_jobs(time.sleep, enumerate([0, 600, 600]), 2)
+    answers = map_jobs(time.sleep, enumerate([0, 600, 600]), Workers(2))
     next(answers)
     started = time.monotonic()
     answers.close()
@@ -66,9 +74,9 @@ def test_closing_stops_busy_workers() -> None:
 
 
 def test_a_worker_has_one_blas_thread_and_no_more_memory_than_it_may_take() -> None:
-    (answer,) = map_jobs(os.getenv, [(0, "OPENBLAS_NUM_THREADS")], 1)
+    (answer,) = map_jobs(os.getenv, [(0, "OPENBLAS_NUM_THREADS")], Workers())
     assert answer.result == "1"
-    (limited,) = map_jobs(resource.getrlimit, [(0, resource.RLIMIT_DATA)], 1, max_memory=10**9)
+    (limited,) = map_jobs(resource.getrlimit, [(0, resource.RLIMIT_DATA)], Workers(max_memory=10**9))
     assert limited.result is not None
     assert limited.result[0] == 10**9
 
@@ -81,7 +89,7 @@ def test_a_worker_that_cannot_start_is_told_once(monkeypatch: pytest.MonkeyPatch
     (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(9)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(WorkerStartError, match="exit status 9"):
-        list(map_jobs(abs, [(0, 1), (1, 2)], 1))
+        list(map_jobs(abs, [(0, 1), (1, 2)], Workers()))
 
 
 # ---- temporary files -----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, FileCommand, complain, say, unwind_on_interrupt
 from segmenter.cli.options import (
@@ -80,6 +81,17 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]
     metavar="N",
     help="Photos that are worked on at once; auto = cores.",
 )
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Let a Dask cluster work, such as tcp://HOST:8786; it must see the same files.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Give a photo up that takes longer; default: wait for ever.",
+)
 @click.option("--resume", is_flag=True, help="Do what is missing or out of date, and nothing else.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first photo that fails.")
@@ -100,6 +112,8 @@ def command(
     inputs: tuple[str, ...],
     recursive: bool,
     jobs: int,
+    scheduler: str | None,
+    timeout: float | None,
     resume: bool,
     dry_run: bool,
     fail_fast: bool,
@@ -126,11 +140,16 @@ def command(
     if "-" in inputs:
         raise click.UsageError("a batch reads no standard input; give folders, patterns or photos")
     check_extras(recipe, options, save_model=save_model, shared_model=shared_model)
+    if (
+        scheduler is not None
+        and click.get_current_context().get_parameter_source("jobs") == ParameterSource.COMMANDLINE
+    ):
+        raise click.UsageError("--jobs is for this machine; a cluster does as many at once as its workers have threads")
     if save_model and shared_model:
         raise click.UsageError("--shared-model saves the one model anyway; leave --save-model out")
     from segmenter.pipeline.batch import Settings, check_batch, plan_batch, run_batch
     from segmenter.pipeline.plan import FigureOptions
-    from segmenter.pipeline.workers import available_memory
+    from segmenter.pipeline.workers import Workers, available_memory
 
     unwind_on_interrupt()
     settings = Settings(
@@ -154,14 +173,16 @@ def command(
         return print_plan(plan, as_json=options.json)
     check_batch(plan)
     n_workers = min(jobs, max(1, len(plan.entries)))
-    share = max(2 * LEAST_MEMORY, available_memory() * 9 // 10 // n_workers)
-    memory = share if max_memory == "auto" else max_memory
+    memory = None if max_memory == "auto" else max_memory
+    if memory is None and scheduler is None:
+        memory = max(2 * LEAST_MEMORY, available_memory() * 9 // 10 // n_workers)
+    workers = Workers(n_workers, memory, timeout, scheduler)
     from segmenter.cli.progress import watching
 
     with watching(options, len(plan.entries)) as watcher:
         status, summary = 0, None
         try:
-            summary = run_batch(plan, n_workers, watcher, max_memory=memory, fail_fast=fail_fast)
+            summary = run_batch(plan, workers, watcher, fail_fast=fail_fast)
         except KeyboardInterrupt:
             status = EXIT_INTERRUPTED
     if summary is None:

@@ -9,6 +9,16 @@ from segmenter.errors.base import (
     printable,
     problem_of,
 )
+from segmenter.errors.cluster import (
+    ClusterError,
+    ClusterFaultError,
+    ClusterVersionError,
+    LostClusterError,
+    MissingExtraError,
+    NoWorkersError,
+    UnreachableSchedulerError,
+    UnseenFileError,
+)
 from segmenter.errors.fitting import (
     FitError,
     NotFittedError,
@@ -70,6 +80,9 @@ from segmenter.errors.writing import (
 
 __all__ = [
     "ChangedFileError",
+    "ClusterError",
+    "ClusterFaultError",
+    "ClusterVersionError",
     "DamagedModelError",
     "DamagedPhotoError",
     "DamagedRecordError",
@@ -80,8 +93,10 @@ __all__ = [
     "FitError",
     "GrayModelError",
     "InvalidArgumentError",
+    "LostClusterError",
     "LostWorkerError",
     "MissingColumnError",
+    "MissingExtraError",
     "MissingFileError",
     "ModelError",
     "ModelVersionError",
@@ -89,6 +104,7 @@ __all__ = [
     "NoMixtureError",
     "NoPixelsError",
     "NoResultsError",
+    "NoWorkersError",
     "NotAFileError",
     "NotAFolderError",
     "NotAModelError",
@@ -109,7 +125,9 @@ __all__ = [
     "TooFewRowsError",
     "TooFewSuperpixelsError",
     "TooManyPixelsError",
+    "UnreachableSchedulerError",
     "UnreadableFileError",
+    "UnseenFileError",
     "UnsupportedPhotoError",
     "WorkerStartError",
     "WriteError",

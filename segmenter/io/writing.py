@@ -119,6 +119,22 @@ def check_writable(folder: Path) -> None:
                 os.close(lock)
 
 
+@contextlib.contextmanager
+def mark_folder(folder: Path) -> Iterator[Path]:
+    """Put a file into a folder for the time of a block, so that others can tell whether they see the same folder."""
+    locks: list[int] = []
+    with _write_errors(folder):
+        descriptor, mark = _new_file(folder, locks)
+    os.close(descriptor)
+    try:
+        yield mark
+    finally:
+        with contextlib.suppress(OSError):
+            mark.unlink()
+        for lock in locks:
+            os.close(lock)
+
+
 def _new_file(folder: Path, locks: list[int]) -> tuple[int, Path]:
     """Make a temporary file; return its descriptor and name, and add a descriptor that holds its lock."""
     while True:

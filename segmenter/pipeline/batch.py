@@ -20,7 +20,7 @@ from segmenter.pipeline.plan import Extra, FigureOptions, Job, check_place, plan
 from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.pipeline.resume import finished_record
 from segmenter.pipeline.summary import SUMMARIES, Row, Summary, failed_row, row_of
-from segmenter.pipeline.workers import map_jobs
+from segmenter.pipeline.workers import Workers, cluster_workers, map_jobs
 
 if TYPE_CHECKING:
     from segmenter.pipeline.model import Model
@@ -148,19 +148,15 @@ def check_batch(plan: Plan) -> None:
         raise OutputExistsError(str(first), n_more=n_existing - 1, remedy=remedy)
 
 
-def run_batch(
-    plan: Plan, n_workers: int, watcher: Watcher, *, max_memory: int | None = None, fail_fast: bool = False
-) -> Summary:
+def run_batch(plan: Plan, workers: Workers, watcher: Watcher, *, fail_fast: bool = False) -> Summary:
     """Do all photos of a batch, and write its summary, also where it is interrupted.
 
     Parameters
     ----------
     plan : Plan
-    n_workers : int, at least 1
+    workers : Workers
     watcher : Watcher
         Is told of every photo as it is done.
-    max_memory : int, bytes, optional
-        For each worker.
     fail_fast : bool
         Stop at the first photo that fails.
 
@@ -172,11 +168,17 @@ def run_batch(
     ------
     WriteError
         The output folder or the summary cannot be written.
+    ClusterError, MissingExtraError
+        The cluster cannot do the work, which is told before any, or was lost.
     KeyboardInterrupt
         The summary was written.
     """
+    if workers.scheduler is not None:  # where a worker dies, what it began is done again
+        plan = replace(plan, settings=replace(plan.settings, overwrite=True))
     settings = plan.settings
     check_writable(settings.output)
+    if workers.scheduler is not None and plan.entries:
+        cluster_workers().check_cluster(workers.scheduler, plan.entries[0].source, str(settings.output))
     for folder in plan.folders:
         remove_stale(folder)
     summary = Summary(len(plan.entries))
@@ -185,7 +187,7 @@ def run_batch(
         summary.add_failed_input(row)
     try:
         if not (fail_fast and plan.listing.failed):
-            _run_passes(plan, n_workers, watcher, summary, max_memory, fail_fast)
+            _run_passes(plan, workers, watcher, summary, fail_fast)
     finally:
         for folder in plan.folders:  # of workers that had to be killed
             remove_stale(folder)
@@ -196,9 +198,7 @@ def run_batch(
     return summary
 
 
-def _run_passes(
-    plan: Plan, n_workers: int, watcher: Watcher, summary: Summary, max_memory: int | None, fail_fast: bool
-) -> None:
+def _run_passes(plan: Plan, workers: Workers, watcher: Watcher, summary: Summary, fail_fast: bool) -> None:
     """Do all photos; with a shared model count their colors first."""
 
     def take(place: int, row: Row) -> bool:
@@ -211,23 +211,23 @@ def _run_passes(
     if plan.settings.shared_model:
         from segmenter.pipeline.shared import shared_model
 
-        model = shared_model(plan, n_workers, watcher, take, max_memory)
+        model = shared_model(plan, workers, watcher, take)
         if model is None:
             return
     left_out = summary.places()
     watcher.begin("segmenting", len(plan.entries) - len(left_out))
     function = partial(settle, resume=plan.settings.resume)
-    with closing(each_row(function, plan.jobs(model, left_out), n_workers, max_memory)) as rows:
+    with closing(each_row(function, plan.jobs(model, left_out), workers)) as rows:
         for place, row in rows:
             if not take(place, row):
                 return
 
 
 def each_row(
-    function: Callable[[Job], Row], jobs: Iterator[tuple[int, Job]], n_workers: int, max_memory: int | None
+    function: Callable[[Job], Row], jobs: Iterator[tuple[int, Job]], workers: Workers
 ) -> Generator[tuple[int, Row]]:
     """Yield the place and the row of each job as it is done; a photo whose worker died has failed."""
-    with closing(map_jobs(function, jobs, n_workers, max_memory=max_memory)) as answers:
+    with closing(map_jobs(function, jobs, workers)) as answers:
         for answer in answers:
             row = answer.result
             if row is None:

@@ -11,7 +11,8 @@ import hashlib
 import json
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from typing import Any
 
 from segmenter import __version__
@@ -30,7 +31,7 @@ from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS, Recipe
 from segmenter.pipeline.resume import digest_of, read_record
 from segmenter.pipeline.segment import fit_colors
 from segmenter.pipeline.summary import Row, failed_row
-from segmenter.pipeline.workers import map_jobs
+from segmenter.pipeline.workers import Sums, Workers, map_jobs
 
 SCHEMA = 1
 """Version of the record of a shared fit."""
@@ -41,8 +42,8 @@ class Counted:
     """What the first pass takes from a photo."""
 
     digest: str | None  # SHA-256 of the file; None where it cannot be read
-    colors: ColorCounts | None = None
-    interior: ColorCounts | None = None  # where the number of segments is to be told from it
+    colors: tuple[ColorCounts, ...] = ()
+    interiors: tuple[ColorCounts, ...] = ()  # where the number of segments is to be told from them
     failure: Row | None = None
 
 
@@ -50,14 +51,26 @@ def count_photo(job: Job) -> Counted:
     """Count the colors of a photo; whatever happens to it is told, not raised."""
     try:
         photo = read_photo(job.source, name=str(job.source), max_pixels=job.max_pixels)
-        inner = None
+        inner: tuple[ColorCounts, ...] = ()
         if job.recipe.n_segments == "auto":
             told, _ = interior_colors(photo.pixels, photo.mask)
-            inner = ColorCounts(told.colors, told.counts)
-        return Counted(photo.digest, count_colors(photo.pixels, photo.mask), inner)
+            inner = (ColorCounts(told.colors, told.counts),)
+        return Counted(photo.digest, (count_colors(photo.pixels, photo.mask),), inner)
     except Exception as error:
         problem = problem_of(error, job.source, memory_advice=MEMORY_ADVICE)
         return Counted(_digest(job), failure=failed_row(job.source, job.record, problem))
+
+
+def without_colors(counted: Counted) -> Counted:
+    """Return what is told of a photo."""
+    return replace(counted, colors=(), interiors=())
+
+
+def add_colors(parts: list[Counted]) -> Counted:
+    """Return the colors of several photos together."""
+    colors = sum_counts(chain.from_iterable(part.colors for part in parts))
+    interiors = sum_counts(chain.from_iterable(part.interiors for part in parts))
+    return Counted(None, tuple(colors), tuple(interiors))
 
 
 def _digest(job: Job) -> str | None:
@@ -67,19 +80,16 @@ def _digest(job: Job) -> str | None:
         return None
 
 
-def shared_model(
-    plan: Plan, n_workers: int, watcher: Watcher, take: Callable[[int, Row], bool], max_memory: int | None
-) -> Model | None:
+def shared_model(plan: Plan, workers: Workers, watcher: Watcher, take: Callable[[int, Row], bool]) -> Model | None:
     """Return the model of all photos, fitted and written, or read where it is up to date.
 
     Parameters
     ----------
     plan : Plan
-    n_workers : int
+    workers : Workers
     watcher : Watcher
     take : function of the place and the row of a photo that failed
         Returns whether to go on.
-    max_memory : int, optional
 
     Returns
     -------
@@ -96,7 +106,7 @@ def shared_model(
         raise InvalidArgumentError("shared_model", "is of mixtures of colors, and regions are none; leave it out")
     path = settings.output / SHARED_MODEL
     if settings.resume:
-        model = up_to_date_model(plan, n_workers, watcher, max_memory)
+        model = up_to_date_model(plan, workers, watcher)
         if model is not None:
             return model
     digests: list[str | None] = []
@@ -106,7 +116,9 @@ def shared_model(
     def parts() -> Generator[ColorCounts]:
         nonlocal interiors, stopped
         waiting: list[ColorCounts] = []
-        with closing(map_jobs(count_photo, plan.jobs(), n_workers, max_memory=max_memory)) as answers:
+        totals: list[Counted] = []
+        sums = Sums(without_colors, add_colors, totals.append)
+        with closing(map_jobs(count_photo, plan.jobs(), workers, sums)) as answers:
             for answer in answers:
                 counted = answer.result
                 if counted is None:
@@ -120,12 +132,13 @@ def shared_model(
                         return
                     continue
                 watcher.tell(None)
-                if counted.interior is not None:
-                    waiting.append(counted.interior)
-                    if len(waiting) == 64:
-                        interiors, waiting = sum_counts([*interiors, *waiting]), []
-                if counted.colors is not None:
-                    yield counted.colors
+                waiting += counted.interiors
+                if len(waiting) == 64:
+                    interiors, waiting = sum_counts([*interiors, *waiting]), []
+                yield from counted.colors
+        for total in totals:
+            waiting += total.interiors
+            yield from total.colors
         interiors = sum_counts([*interiors, *waiting])
 
     watcher.begin("counting colors", len(plan.entries))
@@ -180,7 +193,7 @@ def digest_of_all(digests: list[str | None]) -> dict[str, Any]:
     return {"photos": len(digests), "sha256": hashlib.sha256("\n".join(known).encode()).hexdigest()}
 
 
-def up_to_date_model(plan: Plan, n_workers: int, watcher: Watcher, max_memory: int | None) -> Model | None:
+def up_to_date_model(plan: Plan, workers: Workers, watcher: Watcher) -> Model | None:
     """Return the model of an earlier run if it was fitted to these very photos by this recipe, else None."""
     output = plan.settings.output
     record = read_record(output / SHARED_RECORD)
@@ -200,7 +213,7 @@ def up_to_date_model(plan: Plan, n_workers: int, watcher: Watcher, max_memory: i
         return None
     watcher.begin("comparing photos", len(plan.entries))
     digests = []
-    with closing(map_jobs(_digest, plan.jobs(), n_workers, max_memory=max_memory)) as answers:
+    with closing(map_jobs(_digest, plan.jobs(), workers)) as answers:
         for answer in answers:
             digests.append(answer.result)
             watcher.tell(None)

@@ -1,0 +1,389 @@
+"""Workers of a Dask cluster that do jobs.
+
+Beside every worker of the cluster, processes of ours do the jobs, one for each of its threads: the same processes as in
+a local run (`segmenter.pipeline.processes`), with the same limits, so that a photo which takes its process along is
+lost here as it is there, and no thread shares an interpreter with another. Where a worker itself dies, Dask gives its
+jobs to the others. Photos and results go by path; what travels is small.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import dask
+from distributed import Client, Future, KilledWorker, WorkerPlugin, get_worker
+
+from segmenter import __version__
+from segmenter.errors import (
+    ClusterFaultError,
+    ClusterVersionError,
+    LostClusterError,
+    NoWorkersError,
+    SegmenterError,
+    UnreachableSchedulerError,
+    UnseenFileError,
+)
+from segmenter.io.writing import check_writable, mark_folder
+from segmenter.pipeline.processes import EXIT_IDLE, Process, Task, start, stop
+from segmenter.pipeline.workers import Answer, Sums, Workers, available_memory
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+CONNECT_SECONDS = 8.0
+"""That a scheduler may take to answer, and a cluster to have its first worker."""
+
+PATIENCE = 60.0
+"""Seconds without workers after which a cluster is given up, and without a job after which a process of ours ends."""
+
+JOBS_AHEAD = 3
+"""For each thread of the cluster: so that its next job is there when one is done."""
+
+FAN_IN = 16
+"""Results that are added at once."""
+
+LEAST_MEMORY = 500_000_000
+"""Of a process, bytes, where nobody said how much."""
+
+
+def map_on_cluster(
+    function: Callable[[J], R], jobs: Iterable[tuple[int, J]], workers: Workers, sums: Sums[R] | None
+) -> Generator[Answer[J, R]]:
+    """Apply a function to jobs on a cluster, see `segmenter.pipeline.workers.map_jobs`."""
+    assert workers.scheduler is not None
+    with connected(workers.scheduler) as client:
+        bench = Bench(Task(function, workers.max_memory, str(Path.cwd()), PATIENCE), workers.timeout)
+        with on_every_worker(client, bench) as name:
+            yield from _Map(client, workers.scheduler, name, sums).answers(iter(jobs))
+
+
+class _Map:
+    """A map that is under way."""
+
+    def __init__(self, client: Client, address: str, name: str, sums: Sums[Any] | None) -> None:
+        self.client, self.address, self.name, self.sums = client, address, name, sums
+        self.finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self.given: dict[str, tuple[int, Any, Future]] = {}  # by the key of what is waited for
+        self.levels: list[list[Future]] = []  # sums of FAN_IN^level results that wait to be added
+        self.n_sums = 0
+        self.suspects: list[tuple[int, Any]] = []
+        self.alone = False
+
+    def answers(self, jobs: Iterator[tuple[int, Any]]) -> Iterator[Answer[Any, Any]]:
+        """Hand out jobs and yield what becomes of them; those whose workers died come once more at the end, alone.
+
+        Dask blames a death on all jobs that the worker had, also on those that waited there.
+        """
+        yield from self.pass_of(jobs)
+        self.alone = True
+        for suspect in self.suspects:
+            yield from self.pass_of(iter([suspect]))
+        if self.sums is not None and any(self.levels):
+            total = self.add([part for level in self.levels for part in level])
+            try:
+                self.sums.take(self.value(total)[0])
+            except KilledWorker as error:
+                raise ClusterFaultError(self.address, "its workers die while they add up colors") from error
+
+    def pass_of(self, jobs: Iterator[tuple[int, Any]]) -> Iterator[Answer[Any, Any]]:
+        """Hand out jobs, a few for each thread at a time, and yield what becomes of them."""
+        n_ahead, counted = 0, 0.0
+        more = True
+        while more or self.given:
+            if time.monotonic() - counted > 1:  # workers come and go
+                n_ahead, counted = max(1, JOBS_AHEAD * self.n_threads()), time.monotonic()
+            while more and len(self.given) < n_ahead:
+                following = next(jobs, None)
+                more = following is not None
+                if following is not None:
+                    self.give(*following)
+            if self.given:
+                yield from self.news()
+
+    def give(self, place: int, job: Any) -> None:
+        """Submit a job; where sums are wanted, its result stays there, and a small part of it comes back."""
+        key = f"{self.name}-alone-{place}" if self.alone else f"{self.name}-{place}"
+        future = self.client.submit(do_job, self.name, place, job, key=key)
+        wanted = future
+        if self.sums is not None:
+            wanted = self.client.submit(told_of, future, self.sums.told, key=f"{key}-told")
+        self.given[wanted.key] = place, job, future
+        wanted.add_done_callback(self.finished.put)
+
+    def news(self) -> Iterator[Answer[Any, Any]]:
+        """Wait for something to be finished, and yield it and whatever else is."""
+        for wanted in self.wait():
+            place, job, future = self.given.pop(wanted.key)
+            try:
+                result, lost = self.value(wanted)
+            except KilledWorker as error:
+                if not self.alone:
+                    self.suspects.append((place, job))
+                    continue
+                died = f"{error.allowed_failures + 1} workers of the cluster died one after the other"
+                result, lost = None, f"{died} while they had it alone; see their logs, or scale the photo down"
+            if self.sums is not None and not lost:
+                self.keep(0, future)
+            yield Answer(place, job, result, lost)
+
+    def wait(self) -> list[Future]:
+        """Return what is finished; raise where nothing ever will be."""
+        lonely_since = None
+        while True:
+            try:
+                ready = [self.finished.get(timeout=1)]
+            except queue.Empty:
+                self.require_scheduler()
+                if self.n_threads():
+                    lonely_since = None
+                    continue
+                lonely_since = lonely_since or time.monotonic()
+                if time.monotonic() - lonely_since > PATIENCE:
+                    raise NoWorkersError(self.address, PATIENCE) from None
+                continue
+            with suppress(queue.Empty):
+                while True:
+                    ready.append(self.finished.get_nowait())
+            self.require_scheduler()
+            return ready
+
+    def keep(self, level: int, part: Future) -> None:
+        """Take a part of the sum, and add as many as there must be."""
+        if level == len(self.levels):
+            self.levels.append([])
+        self.levels[level].append(part)
+        if len(self.levels[level]) == FAN_IN:
+            parts, self.levels[level] = self.levels[level], []
+            self.keep(level + 1, self.add(parts))
+
+    def add(self, parts: list[Future]) -> Future:
+        """Have parts added where they are."""
+        assert self.sums is not None
+        self.n_sums += 1
+        return self.client.submit(sum_of, parts, self.sums.add, key=f"{self.name}-sum-{self.n_sums}")
+
+    def value(self, future: Future) -> tuple[Any, str]:
+        """Return the result of a task and why it was lost, one of them; raise what concerns the whole map."""
+        try:
+            result: tuple[Any, str] = future.result()
+        except (KilledWorker, SegmenterError):
+            raise
+        except Exception as error:
+            self.require_scheduler()
+            raise ClusterFaultError(self.address, f"{type(error).__name__}: {error}") from error
+        return result
+
+    def require_scheduler(self) -> None:
+        """Raise LostClusterError unless the scheduler is there."""
+        if self.client.status != "running":
+            raise LostClusterError(self.address)
+
+    def n_threads(self) -> int:
+        """Return how many jobs the cluster can do at once."""
+        self.require_scheduler()
+        try:
+            return sum(self.client.nthreads().values())
+        except OSError:
+            raise LostClusterError(self.address) from None
+
+
+# ---- the connection ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Client]:
+    """Connect to a scheduler that has workers, for the time of a block.
+
+    Raises
+    ------
+    UnreachableSchedulerError, NoWorkersError
+    """
+    for name in ("distributed", "distributed.client", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what they would print is told in one line
+    with dask.config.set({"distributed.comm.timeouts.connect": CONNECT_SECONDS}), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # versions are compared by `check_cluster`
+        client = connect(address)
+        try:
+            try:
+                client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            except TimeoutError as error:
+                raise NoWorkersError(address, CONNECT_SECONDS) from error
+            yield client
+        finally:
+            with suppress(OSError, TimeoutError):
+                client.close(timeout=2)
+
+
+def connect(address: str) -> Client:
+    """Return a connection, or raise UnreachableSchedulerError, soon.
+
+    Dask waits for ever where something answers that is no scheduler; so a thread of its own waits, and may be left.
+    """
+    answers: queue.SimpleQueue[Client | Exception] = queue.SimpleQueue()
+
+    def wait() -> None:
+        try:
+            answers.put(Client(address, timeout=CONNECT_SECONDS, set_as_default=False))
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=wait, daemon=True).start()
+    try:
+        answer = answers.get(timeout=CONNECT_SECONDS + 1)
+    except queue.Empty:
+        raise UnreachableSchedulerError(address, "what answers is none") from None
+    if isinstance(answer, OSError):
+        raise UnreachableSchedulerError(address, f"nothing within {CONNECT_SECONDS:g} s") from answer
+    if isinstance(answer, Exception):
+        raise UnreachableSchedulerError(address, str(answer)) from answer
+    return answer
+
+
+def check_cluster(address: str, photo: str, folder: str) -> None:
+    """Refuse a cluster that could not do the work, before any is begun.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler.
+    photo, folder : str
+        A photo that is to be read, and the folder that is to be written to.
+
+    Raises
+    ------
+    UnreachableSchedulerError, NoWorkersError, ClusterVersionError
+    UnseenFileError
+        A worker does not see the photo, or what is in the folder.
+    WriteError
+        A worker may not write to the folder.
+    """
+    with connected(address) as client:
+        try:
+            found = client.get_versions(packages=["segmenter"])
+            compare_versions(address, found)
+            with mark_folder(Path(folder)) as mark:
+                paths = [os.path.abspath(path) for path in (photo, mark) if os.path.lexists(path)]  # noqa: PTH100
+                seen = client.run(look, paths, os.path.abspath(folder), on_error="return")  # noqa: PTH100
+        except OSError as error:
+            raise UnreachableSchedulerError(address, str(error)) from error
+    for worker, problem in seen.items():
+        if isinstance(problem, SegmenterError):
+            raise problem
+        if isinstance(problem, Exception):
+            raise ClusterFaultError(address, f"{worker}: {type(problem).__name__}: {problem}")
+        if problem is not None:
+            raise UnseenFileError(address, worker, problem)
+
+
+def compare_versions(address: str, found: dict[str, Any]) -> None:
+    """Raise ClusterVersionError where the scheduler or a worker has other versions than this process."""
+    ours = found["client"]
+    processes = {"the scheduler": found["scheduler"]}
+    processes |= {f"the worker {worker}": versions for worker, versions in found["workers"].items()}
+    for process, theirs in processes.items():
+        pythons = [versions["host"]["python"].rsplit(".", 3)[0] for versions in (theirs, ours)]
+        if pythons[0] != pythons[1]:
+            raise ClusterVersionError(address, process, "Python", *pythons)
+        libraries = ("dask", "distributed") if process == "the scheduler" else ("dask", "distributed", "segmenter")
+        for library in libraries:
+            here, there = (versions["packages"].get(library) for versions in (ours, theirs))
+            here = here or __version__  # run where it is not installed
+            if here != there:
+                raise ClusterVersionError(address, process, library, there, here)
+
+
+# ---- on the workers ------------------------------------------------------------------------------------------------
+
+
+class Bench(WorkerPlugin):  # type: ignore[misc]  # Dask is typed in part only
+    """Our processes beside a worker of the cluster: started when a job comes, kept until the map ends."""
+
+    def __init__(self, task: Task, timeout: float | None) -> None:
+        self.task, self.timeout = task, timeout
+
+    def setup(self, worker: Any) -> None:
+        """Begin without any."""
+        self.processes: set[Process] = set()
+        self.idle: list[Process] = []
+        if self.task.max_memory is None:
+            free = available_memory()
+            limit = worker.memory_manager.memory_limit or free
+            share = max(LEAST_MEMORY, min(free, limit) * 9 // 10 // worker.state.nthreads)
+            self.task = Task(self.task.function, share, self.task.folder, self.task.patience)
+
+    def teardown(self, worker: Any) -> None:
+        """Stop them, busy ones by an interrupt."""
+        stop(list(self.processes))
+
+    def do(self, place: int, job: Any) -> tuple[Any, str]:
+        """Return the result of a job, or None and why it was lost."""
+        while True:
+            try:
+                process = self.idle.pop()
+            except IndexError:
+                process = start(self.task, self.timeout)
+                self.processes.add(process)
+            was_idle = process.started
+            process.give(place, job)
+            try:
+                if not process.started:
+                    process.note_start(process.receive())
+                result = process.receive()
+            except EOFError:
+                self.processes.discard(process)
+                if was_idle and process.exit_status() == EXIT_IDLE:
+                    continue  # it had just run out of patience
+                try:
+                    return None, process.why_it_died()
+                except KeyboardInterrupt:
+                    return None, "was interrupted"
+            self.idle.append(process)
+            return result, ""
+
+
+@contextmanager
+def on_every_worker(client: Client, bench: Bench) -> Iterator[str]:
+    """Have a bench beside each worker, also those that come later, and yield its name."""
+    name = f"segmenter-{os.urandom(8).hex()}"
+    client.register_plugin(bench, name=name)
+    try:
+        yield name
+    finally:
+        if client.status == "running":
+            with suppress(OSError, TimeoutError, ValueError):
+                client.sync(client.scheduler.unregister_worker_plugin, name=name, callback_timeout=3)
+
+
+def do_job(name: str, place: int, job: Any) -> tuple[Any, str]:
+    """Do a job in a process beside the worker that this runs on."""
+    result: tuple[Any, str] = get_worker().plugins[name].do(place, job)
+    return result
+
+
+def told_of(outcome: tuple[Any, str], told: Callable[[Any], Any]) -> tuple[Any, str]:
+    """Return the small part of a result."""
+    result, lost = outcome
+    return (None if lost else told(result)), lost
+
+
+def sum_of(outcomes: list[tuple[Any, str]], add: Callable[[list[Any]], Any]) -> tuple[Any, str]:
+    """Return the sum of results."""
+    return add([result for result, _ in outcomes]), ""
+
+
+def look(paths: list[str], folder: str) -> str | None:
+    """Return the first path that is not seen here; raise WriteError where nothing can be written to the folder."""
+    for path in paths:
+        if not os.path.lexists(path):
+            return path
+    check_writable(Path(folder))
+    return None
