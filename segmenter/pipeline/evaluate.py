@@ -17,7 +17,7 @@ from segmenter.io.label_images import LabelFile, read_label_file
 from segmenter.io.photo import MAX_PIXELS
 from segmenter.pipeline.pairs import Pair, Pairing
 from segmenter.pipeline.plan import text_of
-from segmenter.pipeline.workers import map_jobs
+from segmenter.pipeline.workers import Workers, map_jobs
 from segmenter.regions.measure import (
     TOLERANCE,
     BoundaryCounts,
@@ -93,7 +93,7 @@ def evaluate_pairs(pairing: Pairing, config: EvaluationConfig, *, n_workers: int
         found = [evaluate_task(task) for task in tasks]
     else:
         results: dict[int, PhotoEvaluation | SegmenterError] = {}
-        with closing(map_jobs(settle, enumerate(tasks), n_workers)) as answers:
+        with closing(map_jobs(settle, enumerate(tasks), Workers(n_workers))) as answers:
             for answer in answers:
                 lost = LostWorkerError(str(answer.job.pair.labels), answer.lost)
                 results[answer.place] = answer.result if answer.result is not None else lost

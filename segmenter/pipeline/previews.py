@@ -15,7 +15,7 @@ from segmenter.io.photo import read_photo
 from segmenter.io.preview import encode_label_numbers, encode_preview, encode_thumbnail, shrink, shrink_labels
 from segmenter.io.results import files_by_name
 from segmenter.pipeline.results import LABELS_ENDING, Result
-from segmenter.pipeline.workers import map_jobs
+from segmenter.pipeline.workers import Workers, map_jobs
 from segmenter.render.paint import display_rgb
 
 MANY = 8
@@ -51,7 +51,7 @@ def map_previews(jobs: Sequence[tuple[int, PreviewJob]], n_workers: int) -> Gene
         for place, job in jobs:
             yield place, make_preview(job)
         return
-    for answer in map_jobs(make_preview, jobs, n_workers):
+    for answer in map_jobs(make_preview, jobs, Workers(n_workers)):
         yield answer.place, answer.result or Preview(problem=f"{answer.job.labels}: {answer.lost}")
 
 
