@@ -15,6 +15,7 @@ fill fewer than D dimensions, all components have the same floor in the others, 
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -58,6 +59,11 @@ class Part:
     weights: Floats  # (n,)
     blur: Floats  # (O,), δ V of the observed features
     kept: tuple[Floats, ...]  # the monomials (P_o, block) of every block, or empty
+
+    @functools.cached_property
+    def total(self) -> Floats:
+        """The weighted sum of the monomials, shape (P_o,)."""
+        return np.asarray(sum(phi @ weights for _, phi, weights in self.blocks()))
 
     def blocks(self) -> Iterator[tuple[slice, Floats, Floats]]:
         """Yield the place of each block in the part, its monomials (P_o, block) and weights; valid until the next."""

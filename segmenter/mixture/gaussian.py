@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats, numbers
 from segmenter.mixture.config import CovarianceType
 
-BLOCK_MONOMIALS = 81_920
-"""Monomials of a block of samples, so that they and its responsibilities (1 MB) stay in the second-level cache."""
+BLOCK_MONOMIALS = 122_880
+"""Monomials of a block of samples (1 MB): about what the second-level cache holds."""
 
 
 @dataclass(frozen=True, eq=False)

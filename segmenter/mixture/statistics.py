@@ -8,7 +8,7 @@ import numpy as np
 
 from segmenter.arrays import Bools, Floats
 from segmenter.mixture.data import Data, Part
-from segmenter.mixture.gaussian import Mixture, log_joint_coefficients, marginal, square_index
+from segmenter.mixture.gaussian import Mixture, block_size, log_joint_coefficients, marginal, square_index
 from segmenter.mixture.missing import completed_sums
 
 LEAST_SAFE, MOST_SAFE = 1e-217, 1e217
@@ -98,6 +98,21 @@ def _e_step_of_part(
 ) -> SufficientStatistics:
     observed_mixture = marginal(mixture, part.observed)
     coefficients = log_joint_coefficients(observed_mixture, data.origin[part.observed])
+    if log_prior is None and responsibilities is None and not is_hard:
+        sums, log_likelihood = _sums_beside_a_reference(part, coefficients)
+    else:
+        sums, log_likelihood = _sums(part, coefficients, log_prior, is_hard, responsibilities)
+    n_components = mixture.n_components
+    noise_mass = float(sums[n_components:, 0].sum())
+    total_weight = float(part.weights.sum()) if len(data.parts) > 1 else data.total_weight
+    sums = completed_sums(sums[:n_components], mixture, part.observed, data.origin)
+    return SufficientStatistics(sums, noise_mass, log_likelihood, total_weight, data.origin)
+
+
+def _sums(
+    part: Part, coefficients: Floats, log_prior: Floats | None, is_hard: bool, responsibilities: Floats | None
+) -> tuple[Floats, float]:
+    """Return the sums (K, P) and the log-likelihood of a part."""
     sums = np.zeros_like(coefficients)
     log_likelihood = 0.0
     for place, phi, weights in part.blocks():
@@ -114,11 +129,46 @@ def _e_step_of_part(
         log_likelihood += float(weights @ log_density)
         joint *= weights / total
         sums += joint @ phi.T
-    n_components = mixture.n_components
-    noise_mass = float(sums[n_components:, 0].sum())
-    total_weight = float(part.weights.sum()) if len(data.parts) > 1 else data.total_weight
-    sums = completed_sums(sums[:n_components], mixture, part.observed, data.origin)
-    return SufficientStatistics(sums, noise_mass, log_likelihood, total_weight, data.origin)
+    return sums, log_likelihood
+
+
+def _sums_beside_a_reference(part: Part, coefficients: Floats) -> tuple[Floats, float]:
+    """Return the same where nothing but the mixture tells the responsibilities, with less arithmetic.
+
+    Densities are taken beside that of a reference component r, the one that fits all samples best on the average, so
+    that hardly a ratio is out of the range of float64. Its row needs no product and no exponential, its
+    responsibilities are 1 / Σ_k p_k / p_r, and Σ_n w_n log p_r(x_n) is a product of its coefficients with sums that
+    stay the same during a fit.
+    """
+    reference = int(np.argmax(coefficients @ part.total))
+    order = [*(k for k in range(len(coefficients)) if k != reference), reference]
+    ratios = coefficients[order[:-1]] - coefficients[reference]
+    sums = np.zeros_like(coefficients)
+    log_likelihood = float(coefficients[reference] @ part.total)
+    size = min(block_size(len(part.centred)), len(part.weights))
+    buffer, floor, ones = np.empty(len(order) * size), np.full(size, LOG_ZERO), np.ones(len(ratios))
+    with np.errstate(over="ignore"):
+        for _, phi, weights in part.blocks():
+            shares = buffer[: len(order) * len(weights)].reshape(len(order), len(weights))
+            others = shares[:-1]
+            np.matmul(ratios, phi, out=others)
+            np.maximum(others, floor[: len(weights)], out=others)
+            np.exp(others, out=others)
+            total = ones @ others
+            total += 1
+            if total.max() < MOST_SAFE:
+                log_likelihood += float(weights @ np.log(total))
+                np.divide(weights, total, out=shares[-1])
+                others *= shares[-1]
+            else:
+                shares[-1] = 0
+                np.matmul(ratios, phi, out=others)
+                shares, log_density, total = exponentiate(shares)
+                log_likelihood += float(weights @ log_density)
+                shares *= weights / total
+            sums += shares @ phi.T
+    sums[order] = sums.copy()
+    return sums, log_likelihood
 
 
 def exponentiate(joint: Floats) -> tuple[Floats, Floats, Floats]:
