@@ -27,7 +27,7 @@ TRUTH = 1 + DISKS + 2 * DISKS[:, ::-1]
 def disks() -> Bytes:
     """Return two disks of one color on a ground, with a grain."""
     colors = np.array([[60, 90, 60], [190, 120, 80], [190, 120, 80]])
-    grain = np.random.default_rng(0).integers(-6, 7, (*TRUTH.shape, 3))
+    grain = np.random.default_rng(0).integers(-20, 21, (*TRUTH.shape, 3))
     return np.asarray(colors[TRUTH - 1] + grain, dtype=np.uint8)
 
 
