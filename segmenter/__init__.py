@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from segmenter.mixture.posterior import confidence, impute, predict, responsibilities, sample, score_samples
     from segmenter.mixture.selection import SelectionTable, aic, bic, choose, icl, selection_table
     from segmenter.mixture.semi_supervised import ClassFit, fit_clamped, fit_learned, learned_start
+    from segmenter.pipeline.hierarchy_file import cut, load_hierarchy
     from segmenter.pipeline.model import Model, apply
     from segmenter.pipeline.model_file import load_model, save_model
     from segmenter.pipeline.posterior_maps import confidence_map, posterior_map
@@ -49,12 +50,14 @@ _HOMES = {
     "combine": "segmenter.mixture.log_prior",
     "confidence": "segmenter.mixture.posterior",
     "confidence_map": "segmenter.pipeline.posterior_maps",
+    "cut": "segmenter.pipeline.hierarchy_file",
     "fit": "segmenter.mixture.em",
     "fit_clamped": "segmenter.mixture.semi_supervised",
     "fit_learned": "segmenter.mixture.semi_supervised",
     "icl": "segmenter.mixture.selection",
     "impute": "segmenter.mixture.posterior",
     "learned_start": "segmenter.mixture.semi_supervised",
+    "load_hierarchy": "segmenter.pipeline.hierarchy_file",
     "load_model": "segmenter.pipeline.model_file",
     "posterior_map": "segmenter.pipeline.posterior_maps",
     "predict": "segmenter.mixture.posterior",
@@ -91,12 +94,14 @@ __all__ = [
     "combine",
     "confidence",
     "confidence_map",
+    "cut",
     "fit",
     "fit_clamped",
     "fit_learned",
     "icl",
     "impute",
     "learned_start",
+    "load_hierarchy",
     "load_model",
     "posterior_map",
     "predict",

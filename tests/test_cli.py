@@ -634,7 +634,7 @@ def test_help_fits_80_columns(arguments: list[str], tmp_path: Path) -> None:
 
 def test_help_lists_one_output_a_line(tmp_path: Path) -> None:
     lines = run("segment", "--help", cwd=tmp_path).stdout.decode().splitlines()
-    assert [line.split()[0] for line in lines if "NAME." in line] == [
+    assert [line.split()[0] for line in lines if line.startswith("    NAME.")] == [
         "NAME.labels.png",
         "NAME.segments.png",
         "NAME.figure.png",
@@ -642,6 +642,8 @@ def test_help_lists_one_output_a_line(tmp_path: Path) -> None:
         "NAME.posteriors.npz",
         "NAME.confidence.png",
         "NAME.model.json",
+        "NAME.hierarchy.npz",
+        "NAME.ucm.png",
     ]
     assert any(line.startswith("  --dpi N ") for line in lines)
     assert any("File format of the figure" in line for line in lines)

@@ -27,7 +27,7 @@ TRUTH = 1 + DISKS + 2 * DISKS[:, ::-1]
 def disks() -> Bytes:
     """Return two disks of one color on a ground, with a grain."""
     colors = np.array([[60, 90, 60], [190, 120, 80], [190, 120, 80]])
-    grain = np.random.default_rng(0).integers(-6, 7, (*TRUTH.shape, 3))
+    grain = np.random.default_rng(0).integers(-20, 21, (*TRUTH.shape, 3))
     return np.asarray(colors[TRUTH - 1] + grain, dtype=np.uint8)
 
 
@@ -193,7 +193,7 @@ def test_a_batch_writes_the_same_bytes_whatever_the_jobs_and_can_be_resumed(fold
         ("--superpixels 9", "--superpixels is not for --method gmm"),
         ("--method regions -k 3 --scale fine", "scale and n_segments both tell how many regions"),
         ("--method regions -k auto", "n_segments is 'auto'; give a whole number"),
-        ("--method regions --scale big", "'big' is neither coarse, medium, fine nor a number from 0"),
+        ("--method regions --scale big", "'big' is neither coarse, medium, fine, all nor a number from 0"),
         ("--method regions --scale nan", "'nan' is neither"),
         ("--method regions --save posteriors", "--save posteriors is of mixtures of colors, and regions are none"),
         ("--method regions --save-model", "--save-model is of mixtures of colors"),

@@ -23,6 +23,7 @@ COMMANDS = {
     "batch": "segmenter.cli.batch",
     "cluster": "segmenter.cli.cluster",
     "completion": "segmenter.cli.completion",
+    "cut": "segmenter.cli.cut",
     "evaluate": "segmenter.cli.evaluate",
     "report": "segmenter.cli.report",
     "segment": "segmenter.cli.segment",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from segmenter.cli import FileCommand
-from segmenter.cli.options import OutputOptions, output_options
+from segmenter.cli.options import SAVES_OF_MIXTURES, OutputOptions, output_options
 from segmenter.cli.segment import check_streams, segment_photos
 
 
 @click.command(name="apply", cls=FileCommand)
 @click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@output_options
+@partial(output_options, saves=SAVES_OF_MIXTURES)
 def command(model: Path, photos: tuple[Path, ...], options: OutputOptions) -> int:
     """Segment each PHOTO by a MODEL that was fitted before.
 
@@ -38,4 +39,4 @@ def command(model: Path, photos: tuple[Path, ...], options: OutputOptions) -> in
     from segmenter.pipeline.model_file import load_model
 
     loaded = load_model(model)
-    return segment_photos(photos, loaded.recipe, options, model=loaded)
+    return segment_photos(photos, loaded.recipe, options, options.save, model=loaded)

@@ -15,8 +15,8 @@ from click.core import ParameterSource
 from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, FileCommand, complain, say, unwind_on_interrupt
 from segmenter.cli.options import (
     OutputOptions,
-    check_extras,
     count_cores,
+    extras_of,
     folder_options,
     recipe_options,
     save_model_option,
@@ -139,7 +139,7 @@ def command(
         raise click.UsageError("a batch writes many files; give a folder as output")
     if "-" in inputs:
         raise click.UsageError("a batch reads no standard input; give folders, patterns or photos")
-    check_extras(recipe, options, save_model=save_model, shared_model=shared_model)
+    extras = extras_of(recipe, options, save_model=save_model, shared_model=shared_model)
     if (
         scheduler is not None
         and click.get_current_context().get_parameter_source("jobs") == ParameterSource.COMMANDLINE
@@ -157,7 +157,7 @@ def command(
         recipe,
         FigureOptions(options.figure_format, options.dpi) if options.figure else None,
         options.max_pixels,
-        (*options.save, "model") if save_model else options.save,
+        extras,
         options.overwrite,
         resume,
         shared_model,

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option: TypeAlias = Callable[[Any], Any]
+AnyScale: TypeAlias = Scale | float | Literal["all"]
 
-_SCALES = f"{', '.join(SCALES)}, or a height"
+_SCALES = f"{', '.join(SCALES)}, or a height; all writes the three"
 
-SAVES = ("posteriors", "confidence")
+SAVES_OF_MIXTURES = ("posteriors", "confidence")
+SAVES = (*SAVES_OF_MIXTURES, "hierarchy")
 
 
 class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has none
@@ -50,16 +52,16 @@ class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has n
 
 
 class ScaleOrNumber(click.ParamType):  # type: ignore[type-arg]
-    """The name of a scale, or a height."""
+    """The name of a scale, a height, or ``all``."""
 
     name = "scale or number"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Scale | float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> AnyScale:
         """Return what was typed, or fail with what could have been."""
         try:
-            return scale_of(value if value in SCALES else float(value))
+            return "all" if value == "all" else scale_of(value if value in SCALES else float(value))
         except (InvalidArgumentError, ValueError):
-            self.fail(f"{value!r} is neither {', '.join(SCALES)} nor a number from 0.", param, ctx)
+            self.fail(f"{value!r} is neither {', '.join(SCALES)}, all nor a number from 0.", param, ctx)
 
 
 def count_cores() -> int:
@@ -204,6 +206,11 @@ def em_options(defaults: type[Recipe] | type[TableRecipe], found: str, sample: s
     )
 
 
+def scale_option(what: str) -> Option:
+    """Return the option that tells where a hierarchy is cut."""
+    return click.option("--scale", type=ScaleOrNumber(), metavar="SCALE", help=what)
+
+
 # ---- those of photos -----------------------------------------------------------------------------------------------
 
 
@@ -224,7 +231,7 @@ _METHOD_OPTIONS = (
     ),
 )
 _REGIONS_OPTIONS = (
-    click.option("--scale", type=ScaleOrNumber(), metavar="SCALE", help=f"Of regions: {_SCALES}. [default: medium]"),
+    scale_option(f"Of regions: {_SCALES}. [default: medium]"),
     click.option(
         "--merge-cost",
         type=click.Choice(MERGE_COSTS),
@@ -259,12 +266,6 @@ _FIT_OPTIONS = (
 )
 _OUTPUT_OPTIONS = (
     *figure_options("Draw photo and segments side by side.", "figure"),
-    click.option(
-        "--save",
-        type=click.Choice(SAVES),
-        multiple=True,
-        help="Write the probabilities of the segments too; may be repeated.",
-    ),
     OVERWRITE,
     MAX_PIXELS,
     *talk_options("Print the results as JSON, one line a photo.", "Tell more: of the fit, and of each segment."),
@@ -292,33 +293,42 @@ def save_model_option(command: Command) -> Command:
     return click.option("--save-model", is_flag=True, help="Write the model too, for segmenter apply.")(command)
 
 
-def check_extras(recipe: AnyRecipe, options: OutputOptions, *, save_model: bool, shared_model: bool = False) -> None:
-    """Raise UsageError where something is to be saved that the method does not have."""
-    wanted = [f"--save {extra}" for extra in options.save]
-    wanted += ["--save-model"] if save_model else []
-    wanted += ["--shared-model"] if shared_model else []
-    if recipe.method == "regions" and wanted:
-        raise click.UsageError(f"{wanted[0]} is of mixtures of colors, and regions are none; leave it out")
+def extras_of(
+    recipe: AnyRecipe, options: OutputOptions, *, save_model: bool, shared_model: bool = False
+) -> tuple[Extra, ...]:
+    """Return what else is to be written; raise UsageError where the method does not have it."""
+    of_mixtures = [f"--save {extra}" for extra in options.save if extra in SAVES_OF_MIXTURES]
+    of_mixtures += ["--save-model"] if save_model else []
+    of_mixtures += ["--shared-model"] if shared_model else []
+    if recipe.method == "regions" and of_mixtures:
+        raise click.UsageError(f"{of_mixtures[0]} is of mixtures of colors, and regions are none; leave it out")
+    if recipe.method != "regions" and "hierarchy" in options.save:
+        raise click.UsageError("--save hierarchy is of regions; add --method regions")
+    is_all = recipe.method == "regions" and click.get_current_context().params.get("scale") == "all"
+    return (*options.save, *(("model",) if save_model else ()), *(("scales",) if is_all else ()))
 
 
-def output_options(command: Command) -> Command:
+def output_options(command: Command, saves: Sequence[str] = SAVES) -> Command:
     """Add what every command that segments photos takes; the command receives it as one ``options``."""
     what = "Where results go; - writes the label image of one photo to standard output."
-    return _with_output(command, folder_option(what, or_stream=True))
+    return _with_output(command, folder_option(what, or_stream=True), saves)
 
 
 def folder_options(command: Command) -> Command:
     """Add the same options, for a command that writes to a folder alone."""
-    return _with_output(command, folder_option("Where results go; the tree of the input is kept in it."))
+    return _with_output(command, folder_option("Where results go; the tree of the input is kept in it."), SAVES)
 
 
-def _with_output(command: Command, folder: Option) -> Command:
+def _with_output(command: Command, folder: Option, saves: Sequence[str]) -> Command:
     @wraps(command)
     def with_output(*arguments: Any, **values: Any) -> Any:
         chosen = {field.name: values.pop(field.name) for field in fields(OutputOptions)}
         return command(*arguments, options=OutputOptions(**chosen), **values)
 
-    decorated: Any = with_options(folder, *_OUTPUT_OPTIONS)(with_output)
+    save = click.option(
+        "--save", type=click.Choice(saves), multiple=True, help="Write this too, see above; may be repeated."
+    )
+    decorated: Any = with_options(folder, save, *_OUTPUT_OPTIONS)(with_output)
     return decorated  # type: ignore[no-any-return]
 
 
@@ -357,7 +367,7 @@ def _recipe(values: Mapping[str, Any]) -> AnyRecipe:
         if typed not in values or values[typed] is None:
             continue
         if _NAMES.get(typed, typed) in option_names(method):
-            given[_NAMES.get(typed, typed)] = values[typed]
+            given[_NAMES.get(typed, typed)] = "medium" if values[typed] == "all" else values[typed]  # and what it adds
         elif context.get_parameter_source(typed) == click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"{param.opts[-1]} is not for --method {method}; leave it out")
     try:

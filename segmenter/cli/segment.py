@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
-from segmenter.cli.options import OutputOptions, check_extras, output_options, recipe_options, save_model_option
+from segmenter.cli.options import OutputOptions, extras_of, output_options, recipe_options, save_model_option
 from segmenter.errors import printable
 from segmenter.pipeline.regions_recipe import AnyRecipe
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
     from segmenter.pipeline.job import JobResult
     from segmenter.pipeline.model import Model
-    from segmenter.pipeline.plan import Job
+    from segmenter.pipeline.plan import Extra, Job
+    from segmenter.regions.labels import Segment, Segmentation
 
 MAX_NUMBERS = 5
 """Numbers of segments that a note lists."""
@@ -47,20 +48,25 @@ def command(photos: tuple[Path, ...], recipe: AnyRecipe, save_model: bool, optio
       NAME.posteriors.npz  the probability of each segment at each pixel
       NAME.confidence.png  that of the label, 255 = certain
       NAME.model.json      what was fitted, for segmenter apply
+      NAME.hierarchy.npz   regions at all scales, for segmenter cut, and
+      NAME.ucm.png         at which of them each boundary disappears
+
+    With --scale all the usual names are those of the medium scale, and the
+    others are called NAME.coarse.labels.png, NAME.fine.labels.png and so on.
 
     A PHOTO of - is read from standard input.
     """  # noqa: D301  # the backspace keeps click from filling the list
-    check_extras(recipe, options, save_model=save_model)
-    check_streams(photos, options, extras=bool(options.save or save_model))
-    return segment_photos(photos, recipe, options, save_model=save_model)
+    extras = extras_of(recipe, options, save_model=save_model)
+    check_streams(photos, options, extras=bool(extras))
+    return segment_photos(photos, recipe, options, extras)
 
 
 def segment_photos(
     photos: Sequence[Path],
     recipe: AnyRecipe,
     options: OutputOptions,
+    extras: Sequence[Extra],
     *,
-    save_model: bool = False,
     model: Model | None = None,
 ) -> int:
     """Segment photos one by one, tell of each, and return the exit status.
@@ -71,8 +77,8 @@ def segment_photos(
         ``-`` is standard input.
     recipe : AnyRecipe
     options : OutputOptions
-    save_model : bool
-        Write what was fitted to each photo, too.
+    extras : sequence of Extra
+        What else to write.
     model : Model, optional
         Apply it, and fit nothing.
     """
@@ -90,7 +96,7 @@ def segment_photos(
             figure_options=figure_options,
             max_pixels=options.max_pixels,
             overwrite=options.overwrite,
-            extras=(*options.save, "model") if save_model else options.save,
+            extras=extras,
             model=model,
         )
         for photo in photos
@@ -155,14 +161,7 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
     """Tell a person what was found: one line, the notes, and on request the details."""
     segments, trace = result.segmentation.segments, result.segmentation.fit_trace
     selection = result.segmentation.selection
-    shares = [100 * segment.share for segment in segments]
-    kind = "segment" if result.segmentation.hierarchy is None else "region"
-    if len(shares) == 1:
-        found = f"1 {kind}"
-    elif len(shares) <= MAX_SHARES:
-        found = f"{len(shares)} {kind}s ({', '.join(f'{share:.0f}' for share in shares)} %)"
-    else:
-        found = f"{len(shares)} {kind}s ({max(shares):.0f} to {min(shares):.0f} %)"
+    found = found_text(result.segmentation)
     if selection is not None:
         found += f", chosen by {selection.rule},"
     place = "" if to_stdout else f" -> {job.record.with_suffix('')}.*"
@@ -178,6 +177,22 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
     say(f"  {image['width']}×{image['height']} pixels of {image['channels']}×{image['dtype']}")
     if trace is not None:
         tell_fit(trace)
+    tell_segments(segments)
+
+
+def found_text(found: Segmentation) -> str:
+    """Return how many segments there are, and how large."""
+    shares = [100 * segment.share for segment in found.segments]
+    kind = "segment" if found.hierarchy is None else "region"
+    if len(shares) == 1:
+        return f"1 {kind}"
+    if len(shares) <= MAX_SHARES:
+        return f"{len(shares)} {kind}s ({', '.join(f'{share:.0f}' for share in shares)} %)"
+    return f"{len(shares)} {kind}s ({max(shares):.0f} to {min(shares):.0f} %)"
+
+
+def tell_segments(segments: Sequence[Segment]) -> None:
+    """Tell of each segment."""
     for segment in segments:
         say(f"  {segment.label:5d}  {100 * segment.share:5.1f} %  {segment.hex_color}  {segment.n_pixels:,} pixels")
 

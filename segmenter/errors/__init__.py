@@ -54,7 +54,11 @@ from segmenter.errors.reading import (
     UnsupportedPhotoError,
 )
 from segmenter.errors.regions import (
+    DamagedHierarchyError,
+    HierarchyError,
+    HierarchyVersionError,
     NoMixtureError,
+    NotAHierarchyError,
     TooFewSuperpixelsError,
 )
 from segmenter.errors.reports import (
@@ -83,6 +87,7 @@ __all__ = [
     "ClusterError",
     "ClusterFaultError",
     "ClusterVersionError",
+    "DamagedHierarchyError",
     "DamagedModelError",
     "DamagedPhotoError",
     "DamagedRecordError",
@@ -92,6 +97,8 @@ __all__ = [
     "EmptyFileError",
     "FitError",
     "GrayModelError",
+    "HierarchyError",
+    "HierarchyVersionError",
     "InvalidArgumentError",
     "LostClusterError",
     "LostWorkerError",
@@ -107,6 +114,7 @@ __all__ = [
     "NoWorkersError",
     "NotAFileError",
     "NotAFolderError",
+    "NotAHierarchyError",
     "NotAModelError",
     "NotANumberError",
     "NotAPhotoError",

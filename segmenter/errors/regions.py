@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segmenter.errors.base import SegmenterError
+from segmenter.errors.reading import ReadError
 
 
 @dataclass(eq=False)
@@ -27,3 +28,43 @@ class NoMixtureError(SegmenterError):
 
     def __str__(self) -> str:
         return "regions are no mixture of colors: there is no model, no probability and no trace; use method gmm"
+
+
+@dataclass(eq=False)
+class HierarchyError(ReadError):
+    """A file cannot be used as a hierarchy of regions."""
+
+
+@dataclass(eq=False)
+class NotAHierarchyError(HierarchyError):
+    """The file is no hierarchy of ours; ``reason`` says what it is."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        advice = "give a NAME.hierarchy.npz, as 'segmenter segment --method regions --save hierarchy' writes it"
+        return f"{self.name}: {self.reason}; {advice}"
+
+
+@dataclass(eq=False)
+class DamagedHierarchyError(HierarchyError):
+    """The file begins like a hierarchy, but its content is not legal; ``reason`` says where."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: is a damaged hierarchy ({self.reason}); save it again with --save hierarchy"
+
+
+@dataclass(eq=False)
+class HierarchyVersionError(HierarchyError):
+    """The hierarchy has a version of the format that is not read; ``version`` as it stands in the file."""
+
+    version: str
+    readable: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: is a hierarchy of version {self.version}, and version {self.readable} is read; "
+            f"save it again with this segmenter, or update segmenter"
+        )

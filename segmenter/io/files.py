@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from segmenter.arrays import Bytes, Labels
@@ -72,8 +73,8 @@ def encode_segments(labels: Labels, colors: Bytes, label_image: bytes) -> bytes:
     return label_image[: start + 4] + palette + checksum + label_image[start + length + 8 :]
 
 
-def encode_gray(levels: Bytes) -> bytes:
-    """Return a gray image (H, W), 0 = black, as PNG of 8 bits."""
+def encode_gray(levels: Bytes | NDArray[np.uint16]) -> bytes:
+    """Return a gray image (H, W), 0 = black, as PNG of 8 or 16 bits."""
     return _png(Image.fromarray(levels))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,7 +19,8 @@ from segmenter.pipeline.model_file import encode_model
 from segmenter.pipeline.plan import SCHEMA, Job, describe_files, describe_model, text_of
 from segmenter.pipeline.regions_recipe import AnyRecipe, RegionsRecipe
 from segmenter.pipeline.segment import segment_photo
-from segmenter.regions.labels import Segmentation
+from segmenter.regions.config import SCALES, Scale
+from segmenter.regions.labels import Segment, Segmentation
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import palette
 from segmenter.render.quiet import quiet_matplotlib
@@ -32,6 +33,7 @@ class JobResult:
     record: Mapping[str, Any]  # the content of NAME.json
     segmentation: Segmentation
     photo: Photo
+    other_cuts: Mapping[Scale, Segmentation] = field(default_factory=dict)  # of regions, where they are asked for
 
 
 def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
@@ -49,12 +51,7 @@ def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
         Nothing of this photo was written.
     """
     result = compute_job(job, stream)
-    labels, colors = result.segmentation.labels, mean_colors(result.segmentation.segments)
-    label_image = encode_label_image(result.segmentation)
-    files = {
-        job.labels: label_image,
-        job.segments: encode_segments(labels, colors, label_image),
-    }
+    files = encode_images(result.segmentation, job.labels, job.segments)
     if job.figure is not None:
         files[job.figure] = draw_figure(result, job)
     files |= encode_extras(result, job)
@@ -67,8 +64,23 @@ def compute_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
     """Read and segment one photo, and write nothing."""
     photo = read_photo(stream or job.source, name=str(job.source), max_pixels=job.max_pixels)
     segmentation = segment_photo(photo, job.recipe) if job.model is None else apply_model(photo, job.model)
-    record = describe(photo, segmentation, job.recipe, job.model) | describe_files(job)
-    return JobResult(record, segmentation, photo)
+    record = describe(describe_photo(photo), segmentation, job.recipe, job.model) | describe_files(job)
+    other_cuts: dict[Scale, Segmentation] = {}
+    if job.other_scales:
+        from segmenter.pipeline.hierarchy_file import cut
+
+        other_cuts = {scale: cut(segmentation, scale=scale) for scale in job.other_scales}
+        record["scales"] = {
+            scale: [describe_segment(segment) for segment in found.segments] for scale, found in other_cuts.items()
+        }
+    return JobResult(record, segmentation, photo, other_cuts)
+
+
+def encode_images(segmentation: Segmentation, labels: Path, segments: Path) -> dict[Path, bytes]:
+    """Return the label image and the segments in their mean colors, each under its path."""
+    label_image = encode_label_image(segmentation)
+    colors = mean_colors(segmentation.segments)
+    return {labels: label_image, segments: encode_segments(segmentation.labels, colors, label_image)}
 
 
 def encode_label_image(segmentation: Segmentation) -> bytes:
@@ -79,7 +91,7 @@ def encode_label_image(segmentation: Segmentation) -> bytes:
 def encode_extras(result: JobResult, job: Job) -> dict[Path, bytes]:
     """Return what is written on request only."""
     photo, segmentation = result.photo, result.segmentation
-    files = {}
+    files: dict[Path, bytes] = {}
     if job.posteriors is not None:
         from segmenter.io.npz import encode_arrays
         from segmenter.pipeline.posterior_maps import posterior_map
@@ -92,6 +104,15 @@ def encode_extras(result: JobResult, job: Job) -> dict[Path, bytes]:
         files[job.confidence] = encode_gray(confidence_map(photo, segmentation))
     if job.saved_model is not None:
         files[job.saved_model] = encode_model(model_of(segmentation))
+    if job.hierarchy is not None and job.contour_map is not None:
+        from segmenter.pipeline.hierarchy_file import encode_hierarchy, saved_hierarchy
+        from segmenter.regions.contour_map import contour_map
+
+        saved = saved_hierarchy(segmentation, result.record["input"])
+        files[job.hierarchy] = encode_hierarchy(saved)
+        files[job.contour_map] = encode_gray(contour_map(saved.hierarchy))
+    for scale, paths in job.other_scales.items():
+        files |= encode_images(result.other_cuts[scale], *paths)
     return files
 
 
@@ -103,16 +124,29 @@ def draw_figure(result: JobResult, job: Job) -> bytes:
     with quiet_matplotlib():
         from segmenter.render.figure import encode_figure, segments_figure  # matplotlib takes half a second to import
 
-        figure = segments_figure(
-            display_rgb(result.photo.pixels),
-            segmentation.labels,
-            mean_colors(segmentation.segments),
-            [segment.n_pixels / segmentation.labels.size for segment in segmentation.segments],
-            titles=("Photo", "Segments" if segmentation.hierarchy is None else "Regions"),
-            names=None if job.model is None else job.model.label_names,
-            contours=segmentation.hierarchy is not None,
-            dpi=job.figure_options.dpi,
-        )
+        if result.other_cuts:
+            from segmenter.render.scales import scales_figure
+
+            cuts = {**result.other_cuts, "medium": segmentation}
+            figure = scales_figure(
+                display_rgb(result.photo.pixels),
+                [
+                    (f"{scale.capitalize()}: {cut.n_labels} regions", cut.labels, mean_colors(cut.segments))
+                    for scale, cut in ((scale, cuts[scale]) for scale in SCALES)
+                ],
+                dpi=job.figure_options.dpi,
+            )
+        else:
+            figure = segments_figure(
+                display_rgb(result.photo.pixels),
+                segmentation.labels,
+                mean_colors(segmentation.segments),
+                [segment.n_pixels / segmentation.labels.size for segment in segmentation.segments],
+                titles=("Photo", "Segments" if segmentation.hierarchy is None else "Regions"),
+                names=None if job.model is None else job.model.label_names,
+                contours=segmentation.hierarchy is not None,
+                dpi=job.figure_options.dpi,
+            )
         return encode_figure(
             figure,
             job.figure_options.figure_format,
@@ -120,40 +154,53 @@ def draw_figure(result: JobResult, job: Job) -> bytes:
         )
 
 
-def describe(photo: Photo, segmentation: Segmentation, recipe: AnyRecipe, model: Model | None = None) -> dict[str, Any]:
+def describe(
+    photo: Mapping[str, Any], segmentation: Segmentation, recipe: AnyRecipe, model: Model | None = None
+) -> dict[str, Any]:
     """Return the record of a run as plain values: enough to repeat it, and all that was found.
 
-    Where a model was applied, it says which one instead of how the fit went, and the names of the segments.
+    The photo is told of as by `describe_photo`. Where a model was applied, the record says which one instead of how the
+    fit went, and the names of the segments.
 
     It holds no time and no folder, so that the same photo and recipe give the same bytes anywhere.
     """
-    height, width = segmentation.labels.shape
     return {
         "schema": SCHEMA,
         "software": f"segmenter {__version__}",
-        "input": {
-            "name": text_of(Path(Path(photo.name).name)),
-            "sha256": photo.digest,
-            "width": width,
-            "height": height,
-            "channels": photo.pixels.shape[2],
-            "dtype": str(photo.pixels.dtype),
-            "notes": list(photo.notes),
-        },
+        "input": dict(photo),
         "recipe": asdict(recipe),
         **describe_found(segmentation, recipe, model),
         "unlabeled_pixels": segmentation.labels.size - sum(segment.n_pixels for segment in segmentation.segments),
         "segments": [
-            {
-                "label": segment.label,
-                **({} if model is None else {"name": model.label_names[segment.label - 1]}),
-                "pixels": segment.n_pixels,
-                "share": segment.share,
-                "color": segment.hex_color,
-                "mean_rgb": [255 * value for value in segment.mean_rgb],
-            }
+            describe_segment(segment, None if model is None else model.label_names[segment.label - 1])
             for segment in segmentation.segments
         ],
+    }
+
+
+def describe_photo(photo: Photo) -> dict[str, Any]:
+    """Return which photo it is, as plain values."""
+    height, width, n_channels = photo.pixels.shape
+    return {
+        "name": text_of(Path(Path(photo.name).name)),
+        "sha256": photo.digest,
+        "width": width,
+        "height": height,
+        "channels": n_channels,
+        "dtype": str(photo.pixels.dtype),
+        "notes": list(photo.notes),
+    }
+
+
+def describe_segment(segment: Segment, name: str | None = None) -> dict[str, Any]:
+    """Return a segment and what people call it, as plain values."""
+    return {
+        "label": segment.label,
+        **({} if name is None else {"name": name}),
+        "pixels": segment.n_pixels,
+        "share": segment.share,
+        "color": segment.hex_color,
+        "mean_rgb": [255 * value for value in segment.mean_rgb],
     }
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
 from segmenter.pipeline.regions_recipe import AnyRecipe
+from segmenter.regions.config import OTHER_SCALES, Scale
 
 if TYPE_CHECKING:
     from segmenter.pipeline.model import Model
@@ -18,7 +20,7 @@ SCHEMA = 3
 """Version of the JSON record; raised when the meaning of a field changes."""
 
 FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
-Extra: TypeAlias = Literal["posteriors", "confidence", "model"]
+Extra: TypeAlias = Literal["posteriors", "confidence", "model", "hierarchy", "scales"]
 """What is written on request only."""
 
 
@@ -26,6 +28,7 @@ EXTRA_ENDINGS: dict[Extra, str] = {
     "posteriors": "posteriors.npz",
     "confidence": "confidence.png",
     "model": "model.json",
+    "hierarchy": "hierarchy.npz",
 }
 
 
@@ -50,15 +53,26 @@ class Job:
     figure_options: FigureOptions
     max_pixels: int
     overwrite: bool
-    posteriors: Path | None = None  # None, as for the next two = is not computed
+    posteriors: Path | None = None  # None, as for the next four = is not computed
     confidence: Path | None = None
     saved_model: Path | None = None
+    hierarchy: Path | None = None
+    contour_map: Path | None = None  # of the hierarchy
+    other_scales: Mapping[Scale, tuple[Path, Path]] = field(default_factory=dict)  # label image and segments of each
     model: Model | None = None  # to be applied; None = a mixture is fitted
 
     @property
     def outputs(self) -> tuple[Path, ...]:
         """Everything that is written, the record last."""
-        optional = (self.figure, self.posteriors, self.confidence, self.saved_model)
+        optional = (
+            self.figure,
+            self.posteriors,
+            self.confidence,
+            self.saved_model,
+            self.hierarchy,
+            self.contour_map,
+            *chain.from_iterable(self.other_scales.values()),
+        )
         return (self.labels, self.segments, *(path for path in optional if path is not None), self.record)
 
 
@@ -87,8 +101,8 @@ def plan_job(
     max_pixels : int
     overwrite : bool
         Whether files that exist may be replaced.
-    extras : collection of {"posteriors", "confidence", "model"}
-        What else to write.
+    extras : collection of {"posteriors", "confidence", "model", "hierarchy", "scales"}
+        What else to write; "scales" is the regions of the other named scales.
     model : Model, optional
         Apply it, and fit nothing.
     name : str, optional
@@ -109,6 +123,13 @@ def plan_job(
         posteriors=chosen.get("posteriors"),
         confidence=chosen.get("confidence"),
         saved_model=chosen.get("model"),
+        hierarchy=chosen.get("hierarchy"),
+        contour_map=folder / f"{name}.ucm.png" if "hierarchy" in extras else None,
+        other_scales={
+            scale: (folder / f"{name}.{scale}.labels.png", folder / f"{name}.{scale}.segments.png")
+            for scale in OTHER_SCALES
+            if "scales" in extras
+        },
         model=model,
     )
 
@@ -207,10 +228,16 @@ def text_of(path: Path) -> str:
 
 def describe_files(job: Job) -> dict[str, Any]:
     """Return what was asked for beside the labels, as plain values."""
-    saved = {"posteriors": job.posteriors, "confidence": job.confidence, "model": job.saved_model}
+    saved = {
+        "posteriors": job.posteriors,
+        "confidence": job.confidence,
+        "model": job.saved_model,
+        "hierarchy": job.hierarchy,
+        "scales": job.other_scales,
+    }
     return {
         "figure": None if job.figure is None else asdict(job.figure_options),
-        "saved": [name for name, path in saved.items() if path is not None],
+        "saved": [name for name, paths in saved.items() if paths],
     }
 
 

@@ -15,3 +15,5 @@ HEIGHTS: dict[MergeCost, dict[Scale, float]] = {
     "fitted": {"coarse": 0.66, "medium": 0.51, "fine": 0.33},
 }
 """The heights that scales are names of, in the unit of the cost: those of `fitted` are probabilities."""
+
+OTHER_SCALES: tuple[Scale, ...] = tuple(scale for scale in SCALES if scale != "medium")

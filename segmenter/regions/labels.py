@@ -11,7 +11,7 @@ from segmenter.errors import NoMixtureError, NotFittedError
 from segmenter.mixture.em import Fit, FitTrace
 from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.selection import Selection
-from segmenter.regions.merge import Hierarchy
+from segmenter.regions.colored import ColoredHierarchy
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Segmentation:
     selection: Selection | None = None  # how K was chosen; None = it was given
     fit_trace: FitTrace | None = None  # None where a saved model was applied, or segments are regions
     options: Mapping[str, Any] = field(default_factory=dict)  # of the recipe, by name, as plain values
-    hierarchy: Hierarchy | None = None  # that was cut into these segments; None where they are of a mixture
+    hierarchy: ColoredHierarchy | None = None  # that was cut into these segments; None where they are of a mixture
 
     @property
     def n_labels(self) -> int:

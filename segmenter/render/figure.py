@@ -126,11 +126,11 @@ def segments_figure(
     bottom = panels[1].top + panels[1].height
     height_mm = bottom + key_height
 
-    pixels = _panel_pixels(photo, labels, colors, panels[0], dpi, contours=contours)
+    pixels = panel_pixels(photo, labels, colors, panels[0], dpi, contours=contours)
     with fixed_settings():
         artists = (legend if is_legend else share_bar)(parts, bottom + KEY_GAP_MM, width_mm)
         for letter, title, picture, box in zip("ab", titles, pixels, panels, strict=True):
-            artists += [*_heading(letter, title, box), *picture_artists(picture, box)]
+            artists += [*heading(letter, title, box), *picture_artists(picture, box)]
         return compose(artists, width_mm, height_mm, dpi)
 
 
@@ -183,7 +183,7 @@ def _native_metadata(metadata: Mapping[str, str], figure_format: FigureFormat) -
     return native
 
 
-def _panel_pixels(
+def panel_pixels(
     photo: Bytes, labels: Labels, colors: Bytes, panel: Box, dpi: int, *, contours: bool
 ) -> tuple[Bytes, Bytes]:
     """Return photo and painted labels, (height, width, 4), at no more than the panel's resolution."""
@@ -243,7 +243,7 @@ def _panel_boxes(aspect: float, page_width: float, max_height: float) -> tuple[B
     return first, replace(first, left=left + step)
 
 
-def _heading(letter: str, title: str, panel: Box) -> list[Artist]:
+def heading(letter: str, title: str, panel: Box) -> list[Artist]:
     """Return the bold letter and the title of a panel."""
     baseline = panel.top - 1.6
     return [

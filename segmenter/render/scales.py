@@ -1,0 +1,53 @@
+"""The figure of several scales: the photo and its regions at each of them, in a grid of two columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from string import ascii_lowercase
+
+from matplotlib.figure import Figure
+
+from segmenter.arrays import Bytes, Labels
+from segmenter.render.figure import (
+    DOUBLE_COLUMN_MM,
+    HEADING_MM,
+    MAX_HEIGHT_MM,
+    fixed_settings,
+    heading,
+    panel_pixels,
+)
+from segmenter.render.page import GUTTER_MM, MARGIN_MM, Box, compose, picture_artists
+
+
+def scales_figure(
+    photo: Bytes, cuts: Sequence[tuple[str, Labels, Bytes]], *, width_mm: float = DOUBLE_COLUMN_MM, dpi: int = 300
+) -> Figure:
+    """Draw the photo and its regions at several scales, with contours.
+
+    Parameters
+    ----------
+    photo : ndarray of shape (H, W, 3), uint8
+        sRGB.
+    cuts : sequence of (title, labels, colors), at least one
+        Labels (H, W) from 0 to K, and their colors (K, 3), uint8 sRGB.
+    width_mm : float, mm
+        Of the page; the height follows from the shape of the photo, and narrows it where it would be too tall.
+    dpi : int, pixels per inch
+    """
+    n_rows = (len(cuts) + 2) // 2
+    aspect = photo.shape[1] / photo.shape[0]
+    room = (MAX_HEIGHT_MM - 2 * MARGIN_MM) / n_rows - HEADING_MM
+    height = min((width_mm - 2 * MARGIN_MM - GUTTER_MM) / 2 / aspect, room)
+    width = height * aspect
+    left = (width_mm - 2 * width - GUTTER_MM) / 2
+    row = height + HEADING_MM
+    boxes = [
+        Box(left + (i % 2) * (width + GUTTER_MM), HEADING_MM + (i // 2) * row, width, height) for i in range(2 * n_rows)
+    ]
+    pairs = [panel_pixels(photo, labels, colors, boxes[0], dpi, contours=True) for _, labels, colors in cuts]
+    panels = [("Photo", pairs[0][0]), *((title, pair[1]) for (title, _, _), pair in zip(cuts, pairs, strict=True))]
+    with fixed_settings():
+        artists = []
+        for letter, (title, picture), box in zip(ascii_lowercase, panels, boxes, strict=False):
+            artists += [*heading(letter, title, box), *picture_artists(picture, box)]
+        return compose(artists, width_mm, n_rows * row + MARGIN_MM, dpi)
