@@ -19,6 +19,7 @@ from segmenter.errors.cluster import (
     UnreachableSchedulerError,
     UnseenFileError,
 )
+from segmenter.errors.figures import CropError, PageFullError
 from segmenter.errors.fitting import (
     FitError,
     NotFittedError,
@@ -83,6 +84,7 @@ __all__ = [
     "ClusterError",
     "ClusterFaultError",
     "ClusterVersionError",
+    "CropError",
     "DamagedModelError",
     "DamagedPhotoError",
     "DamagedRecordError",
@@ -116,6 +118,7 @@ __all__ = [
     "NotLabelsError",
     "OutputCollisionError",
     "OutputExistsError",
+    "PageFullError",
     "RaggedRowError",
     "ReadError",
     "SegmenterError",
