@@ -22,6 +22,7 @@ COMMANDS = {
     "apply": "segmenter.cli.apply",
     "batch": "segmenter.cli.batch",
     "cluster": "segmenter.cli.cluster",
+    "compare": "segmenter.cli.compare",
     "completion": "segmenter.cli.completion",
     "cut": "segmenter.cli.cut",
     "evaluate": "segmenter.cli.evaluate",

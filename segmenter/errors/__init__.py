@@ -19,6 +19,10 @@ from segmenter.errors.cluster import (
     UnreachableSchedulerError,
     UnseenFileError,
 )
+from segmenter.errors.figures import (
+    CropError,
+    PageFullError,
+)
 from segmenter.errors.fitting import (
     FitError,
     NotFittedError,
@@ -87,6 +91,7 @@ __all__ = [
     "ClusterError",
     "ClusterFaultError",
     "ClusterVersionError",
+    "CropError",
     "DamagedHierarchyError",
     "DamagedModelError",
     "DamagedPhotoError",
@@ -124,6 +129,7 @@ __all__ = [
     "NotLabelsError",
     "OutputCollisionError",
     "OutputExistsError",
+    "PageFullError",
     "RaggedRowError",
     "ReadError",
     "SegmenterError",

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from segmenter.arrays import Bytes, Floats, Labels
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.render.contours import draw_contours
+from segmenter.render.fonts import embed_fonts
 from segmenter.render.legend import ROW_MM, legend, legend_grid, parts_of, share_bar
 from segmenter.render.page import (
     GUTTER_MM,
@@ -137,7 +138,7 @@ def segments_figure(
 def encode_figure(figure: Figure, figure_format: FigureFormat, *, metadata: Mapping[str, str]) -> bytes:
     """Return the figure as the content of a file; the same figure gives the same bytes at any time.
 
-    Text stays text in PDF (embedded TrueType) and SVG, pictures are embedded as pixels, and no date is
+    Text stays text in PDF and SVG, with the letters that it needs embedded; pictures are pixels, and no date is
     written.
 
     Parameters
@@ -159,7 +160,7 @@ def encode_figure(figure: Figure, figure_format: FigureFormat, *, metadata: Mapp
     content = BytesIO()
     with fixed_settings():
         figure.savefig(content, format=figure_format, dpi=figure.dpi, **options)
-    return content.getvalue()
+    return embed_fonts(content.getvalue()) if figure_format == "svg" else content.getvalue()
 
 
 def fixed_settings() -> AbstractContextManager[None]:
@@ -192,7 +193,7 @@ def panel_pixels(
     table = np.zeros((len(colors) + 1, 4), dtype=np.uint8)
     table[1:] = opaque(colors)
     reduced_labels = resize_nearest(labels, height, width)
-    visible = opaque(_reduce_photo(photo, height, width))
+    visible = opaque(reduce_photo(photo, height, width))
     visible[reduced_labels == 0] = 0
     if not contours:
         return visible, table[reduced_labels]
@@ -200,7 +201,7 @@ def panel_pixels(
     return visible, draw_contours(table[fine_labels], fine_labels, dpi)
 
 
-def _reduce_photo(photo: Bytes, height: int, width: int) -> Bytes:
+def reduce_photo(photo: Bytes, height: int, width: int) -> Bytes:
     """Return the mean color around each place of a height×width grid, shape (height, width, 3).
 
     The mean is over an even grid of at most 8×8 pixels around the place, in sRGB.

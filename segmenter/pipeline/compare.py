@@ -1,0 +1,178 @@
+"""Variants of segmentations side by side: photos × recipes → panels, numbers and tables."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segmenter import __version__
+from segmenter.arrays import Bytes, Labels
+from segmenter.errors import CropError, InvalidArgumentError
+from segmenter.io.photo import MAX_PIXELS, Photo, read_photo
+from segmenter.pipeline.plan import FigureFormat, text_of
+from segmenter.pipeline.regions_recipe import AnyRecipe
+from segmenter.pipeline.segment import segment_photo
+from segmenter.pipeline.variant_numbers import Numbers, numbers_of
+from segmenter.pipeline.variants import Choices
+from segmenter.regions.labels import Segmentation
+from segmenter.regions.measure import contingency
+from segmenter.render.paint import display_rgb, mean_colors
+from segmenter.render.palette import N_COLORS, palette
+from segmenter.render.quiet import quiet_matplotlib
+
+SCHEMA = 1
+"""Version of the JSON record; raised when the meaning of a field changes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A figure and the numbers in it."""
+
+    figure: bytes
+    numbers: tuple[Numbers, ...]
+    record: dict[str, Any]
+
+
+def compare(
+    photos: Sequence[Path],
+    choices: Choices,
+    style: Any,
+    *,
+    figure_format: FigureFormat = "png",
+    times: bool = False,
+    max_pixels: int = MAX_PIXELS,
+) -> Result:
+    """Segment each photo in all variants, and draw them side by side.
+
+    Parameters
+    ----------
+    photos : sequence of Path
+    choices : Choices
+    style : segmenter.render.compare.Style
+    figure_format : {"png", "pdf", "svg"}
+    times : bool
+        Tell in the figure how long each took; two runs then differ.
+    max_pixels : int
+
+    Raises
+    ------
+    SegmenterError
+        A photo cannot be read or segmented, or the panels do not fit the page.
+    """
+    with quiet_matplotlib():
+        from segmenter.render.compare import Comparison, Variant, compare_figure, letter
+        from segmenter.render.figure import encode_figure
+
+    if style.crop is not None and (min(style.crop[:2]) < 0 or min(style.crop[2:]) < 1):
+        raise InvalidArgumentError("--crop", f"is {','.join(map(str, style.crop))}; give X,Y,W,H from 0 and 1 up")
+    found: list[tuple[Photo, tuple[Segmentation, ...]]] = []
+    numbers: list[Numbers] = []
+    n_variants = len(choices.choices)
+    for place, path in enumerate(photos):
+        photo = read_photo(path, name=str(path), max_pixels=max_pixels)
+        check_crop(photo, style.crop)
+        results, seconds = zip(*(timed(photo, choice.recipe) for choice in choices.choices), strict=True)
+        found.append((photo, results))
+        first = place * (n_variants + 1) + 1  # the photo takes a letter, too
+        numbers += [
+            numbers_of(photo, choice, each, letter(first + i), taken)
+            for i, (choice, each, taken) in enumerate(zip(choices.choices, results, seconds, strict=True))
+        ]
+    key = ordered_palette(max(n_alike(results) for _, results in found))
+    told = iter(numbers)
+    comparisons = [
+        Comparison(
+            path.stem,
+            display_rgb(photo.pixels),
+            tuple(
+                Variant(choice.title, next(told).parts(times=times), each.labels, colors, each.hierarchy is not None)
+                for choice, each, colors in zip(choices.choices, results, alike_colors(results, key), strict=True)
+            ),
+        )
+        for path, (photo, results) in zip(photos, found, strict=True)
+    ]
+    figure = compare_figure(comparisons, style, n_across=choices.n_across, key=None if style.boundaries else key)
+    plain = {
+        "schema": SCHEMA,
+        "software": f"segmenter {__version__}",
+        "inputs": [
+            {"name": text_of(Path(path.name)), "sha256": photo.digest}
+            for path, (photo, _) in zip(photos, found, strict=True)
+        ],
+        "recipes": [asdict(choice.recipe) for choice in choices.choices],
+    }
+    metadata = {
+        "Software": f"segmenter {__version__}",
+        "Title": ", ".join(text_of(Path(path.name)) for path in photos),
+        "Description": json.dumps(plain, ensure_ascii=True),
+    }
+    record = {**plain, "style": asdict(style), "variants": [asdict(each) for each in numbers]}
+    return Result(encode_figure(figure, figure_format, metadata=metadata), tuple(numbers), record)
+
+
+def check_crop(photo: Photo, crop: tuple[int, int, int, int] | None) -> None:
+    """Raise CropError where the part to enlarge is not inside of a photo."""
+    height, width = photo.pixels.shape[:2]
+    if crop is not None and (crop[0] + crop[2] > width or crop[1] + crop[3] > height):
+        raise CropError(photo.name, crop, width, height)
+
+
+def timed(photo: Photo, recipe: AnyRecipe) -> tuple[Segmentation, float]:
+    """Return the segments of a photo, and the seconds that it took."""
+    started = time.perf_counter()
+    return segment_photo(photo, recipe), time.perf_counter() - started
+
+
+# ---- colors --------------------------------------------------------------------------------------------------------
+
+
+def ordered_palette(n: int) -> Bytes:
+    """Return n colors of the palette from dark to bright: in gray print they are in the order of the segments."""
+    colors = palette(min(n, N_COLORS))
+    luminance = (colors / 255.0) ** 2.2 @ (0.2126, 0.7152, 0.0722)
+    return np.asarray(colors[np.argsort(luminance, kind="stable")][np.arange(n) % N_COLORS])
+
+
+def n_alike(results: Sequence[Segmentation]) -> int:
+    """Return the most segments that a variant of a photo has, regions left out."""
+    return max((found.n_labels for found in results if found.hierarchy is None), default=0)
+
+
+def alike_colors(results: Sequence[Segmentation], key: Bytes) -> list[Bytes]:
+    """Return colors (K, 3) for the segments of each variant of a photo.
+
+    Segments of mixtures have the color of that segment of the variant with the most of them which they overlap the
+    most, one to one. Regions have their mean colors.
+
+    Parameters
+    ----------
+    results : sequence of Segmentation
+    key : ndarray of shape (at least the most segments of a mixture, 3), uint8
+        The colors of segments 1, 2, … of that variant.
+    """
+    mixtures = [found for found in results if found.hierarchy is None]
+    reference = max(mixtures, key=lambda found: found.n_labels, default=None)
+    return [
+        mean_colors(found.segments)
+        if reference is None or found.hierarchy is not None
+        else key[partners(found.labels, reference.labels, found.n_labels, reference.n_labels)]
+        for found in results
+    ]
+
+
+def partners(labels: Labels, reference: Labels, n: int, n_reference: int) -> Any:
+    """Return the index of the reference's segment that each segment goes with, (n,), for the largest overlap of all."""
+    if labels is reference:
+        return np.arange(n)
+    from scipy.optimize import linear_sum_assignment
+
+    overlap = np.zeros((n + 1, n_reference + 1))
+    found = contingency(labels, reference)
+    overlap[: found.shape[0], : found.shape[1]] = found
+    return linear_sum_assignment(overlap[1:, 1:], maximize=True)[1]

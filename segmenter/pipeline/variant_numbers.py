@@ -1,0 +1,198 @@
+"""What is told of the variants of a comparison: numbers, and tables of them as CSV, LaTeX and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from segmenter.features.color import color_features
+from segmenter.features.distinct import distinct_colors
+from segmenter.io.photo import Photo
+from segmenter.mixture.gaussian import n_parameters
+from segmenter.mixture.posterior import score_samples
+from segmenter.pipeline.plan import text_of
+from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.variants import METHOD_NAMES, SPACE_NAMES, Choice
+from segmenter.regions.labels import Segmentation
+
+MINUS: Final = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is told of one variant of one photo."""
+
+    letter: str
+    photo: str
+    variant: str
+    method: str
+    segments: int  # found
+    color_space: str  # "" of regions, as for all below
+    covariance: str
+    parameters: int | None
+    log_likelihood: float | None  # nats per pixel
+    bic: float | None  # nats; None of a fit that is no maximum of the likelihood
+    iterations: int | None
+    converged: bool | None
+    seconds: float = field(compare=False)  # from the photo's pixels to labels
+
+    def parts(self, *, times: bool) -> tuple[str, ...]:
+        """Return what stands beneath the panel, what matters most first."""
+        is_in_title = self.variant.endswith(f"K = {self.segments}")
+        told = [] if is_in_title else [f"{self.segments} segment{'s' if self.segments > 1 else ''}"]
+        if self.log_likelihood is not None:
+            told.append(f"log L {self.log_likelihood:.3f}".replace("-", MINUS))
+        if times:
+            told.append(f"{self.seconds:.2f} s")
+        if self.bic is not None:
+            told.append(f"BIC {thousands(self.bic)}")
+        return tuple(told) or (f"{self.segments} segments",)
+
+
+def thousands(value: float) -> str:
+    """Return a large number in thousands or millions, with four digits."""
+    for unit, name in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= unit:
+            return f"{value / unit:.4g}{name}".replace("-", MINUS)
+    return f"{value:.4g}".replace("-", MINUS)
+
+
+def numbers_of(photo: Photo, choice: Choice, found: Segmentation, letter: str, seconds: float) -> Numbers:
+    """Return what is told of a variant.
+
+    The log-likelihood is that of the mixture whatever the method, so that methods can be compared; those of different
+    color spaces are in different units, and cannot.
+    """
+    recipe = choice.recipe
+    name = text_of(Path(Path(photo.name).name))
+    method = METHOD_NAMES[recipe.method]
+    if not isinstance(recipe, Recipe):
+        none = dict.fromkeys(("parameters", "log_likelihood", "bic", "iterations", "converged"))
+        return Numbers(letter, name, choice.title, method, found.n_labels, "", "", **none, seconds=seconds)
+    trace = found.trace
+    n_pixels = sum(segment.n_pixels for segment in found.segments)
+    parameters = int(n_parameters(found.mixture))
+    if recipe.method == "gmm":
+        log_likelihood = float(trace.log_likelihoods[-1])
+        bic = float(-2 * n_pixels * log_likelihood + parameters * np.log(n_pixels))
+    else:
+        log_likelihood, bic = mixture_log_likelihood(photo, recipe, found), None
+    return Numbers(
+        letter,
+        name,
+        choice.title,
+        method,
+        found.n_labels,
+        SPACE_NAMES[recipe.color_space],
+        found.mixture.covariance_type,
+        parameters,
+        log_likelihood,
+        bic,
+        int(trace.n_iterations),
+        bool(trace.converged),
+        seconds,
+    )
+
+
+def mixture_log_likelihood(photo: Photo, recipe: Recipe, found: Segmentation) -> float:
+    """Return the log-likelihood of a mixture, nats per pixel."""
+    distinct = distinct_colors(photo.pixels, photo.mask)
+    features = color_features(distinct.colors, recipe.color_space)
+    return float(np.average(score_samples(found.mixture, features.values), weights=distinct.counts))
+
+
+# ---- tables --------------------------------------------------------------------------------------------------------
+
+HEADS: Final = {
+    "letter": "",
+    "photo": "Photo",
+    "variant": "Variant",
+    "method": "Method",
+    "segments": "Segments",
+    "color_space": "Colors",
+    "covariance": "Covariance",
+    "parameters": "Parameters",
+    "log_likelihood": "Log-likelihood",
+    "bic": "BIC",
+    "iterations": "Iterations",
+    "seconds": "Seconds",
+}
+"""Columns of the tables for readers, and their heads."""
+
+TABLE_ENDINGS: Final = (".csv", ".tex", ".md")
+
+
+def encode_table(numbers: Sequence[Numbers], ending: str, *, times: bool) -> bytes:
+    """Return the numbers as CSV, LaTeX (for the package booktabs) or Markdown, by the ending of the file."""
+    if ending == ".csv":
+        content = io.StringIO()
+        names = [name for name in asdict(numbers[0]) if times or name != "seconds"]
+        writer = csv.writer(content, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(
+            ["" if getattr(each, name) is None else getattr(each, name) for name in names] for each in numbers
+        )
+        return content.getvalue().encode()
+    is_told = {
+        name: (times or name != "seconds") and any(getattr(each, name) not in ("", None) for each in numbers)
+        for name in HEADS
+    }
+    if len({each.photo for each in numbers}) == 1:
+        is_told["photo"] = False
+    if {each.variant for each in numbers} <= {each.method for each in numbers}:
+        is_told["variant"] = False
+    names = [name for name, told in is_told.items() if told]
+    rows = [[cell(each, name) for name in names] for each in numbers]
+    heads = [HEADS[name] for name in names]
+    is_number = [not isinstance(getattr(numbers[0], name), str) for name in names]
+    return (latex if ending == ".tex" else markdown)(heads, rows, is_number).encode()
+
+
+def cell(each: Numbers, name: str) -> str:
+    """Return a number as readers see it."""
+    value = getattr(each, name)
+    if name == "letter":
+        return f"({value})"
+    if value is None or value == "":
+        return "–"
+    text = {"log_likelihood": "{:.4f}", "bic": "{:,.0f}", "seconds": "{:.2f}"}.get(name, "{}").format(value)
+    return text if isinstance(value, str) else text.replace("-", MINUS)
+
+
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]], is_number: Sequence[bool]) -> str:
+    """Return a table in Markdown."""
+    lines = [heads, ["---:" if number else ":---" for number in is_number], *rows]
+    return "".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |\n" for line in lines)
+
+
+def latex(heads: Sequence[str], rows: Sequence[Sequence[str]], is_number: Sequence[bool]) -> str:
+    """Return a tabular in LaTeX, for the package booktabs."""
+    columns = "".join("r" if number else "l" for number in is_number)
+    lines = [" & ".join(map(escaped, line)) + r" \\" for line in (heads, *rows)]
+    body = "\n".join(lines[1:])
+    return (
+        f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{lines[0]}\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n"
+    )
+
+
+_LATEX: Final = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+        MINUS: "$-$",
+        "–": "--",
+    }
+)
+
+
+def escaped(text: str) -> str:
+    """Return a text as LaTeX prints it."""
+    return text.translate(_LATEX)
