@@ -137,6 +137,8 @@ def figure_options(draw: str, figures: str) -> tuple[Option, ...]:
 
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 
+PREVIEW = click.option("--preview", is_flag=True, help="Draw the segments on the terminal.")
+
 MAX_PIXELS = click.option(
     "--max-pixels",
     type=click.IntRange(min=1),
@@ -285,6 +287,7 @@ class OutputOptions:
     json: bool
     quiet: bool
     verbose: bool
+    preview: bool = False
 
 
 def save_model_option(command: Command) -> Command:
@@ -304,7 +307,7 @@ def check_extras(recipe: AnyRecipe, options: OutputOptions, *, save_model: bool,
 def output_options(command: Command) -> Command:
     """Add what every command that segments photos takes; the command receives it as one ``options``."""
     what = "Where results go; - writes the label image of one photo to standard output."
-    return _with_output(command, folder_option(what, or_stream=True))
+    return _with_output(command, folder_option(what, or_stream=True), PREVIEW)
 
 
 def folder_options(command: Command) -> Command:
@@ -312,13 +315,13 @@ def folder_options(command: Command) -> Command:
     return _with_output(command, folder_option("Where results go; the tree of the input is kept in it."))
 
 
-def _with_output(command: Command, folder: Option) -> Command:
+def _with_output(command: Command, folder: Option, *more: Option) -> Command:
     @wraps(command)
     def with_output(*arguments: Any, **values: Any) -> Any:
-        chosen = {field.name: values.pop(field.name) for field in fields(OutputOptions)}
+        chosen = {field.name: values.pop(field.name) for field in fields(OutputOptions) if field.name in values}
         return command(*arguments, options=OutputOptions(**chosen), **values)
 
-    decorated: Any = with_options(folder, *_OUTPUT_OPTIONS)(with_output)
+    decorated: Any = with_options(folder, *more, *_OUTPUT_OPTIONS)(with_output)
     return decorated  # type: ignore[no-any-return]
 
 
