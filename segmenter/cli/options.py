@@ -139,6 +139,8 @@ def figure_options(draw: str, figures: str) -> tuple[Option, ...]:
 
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 
+PREVIEW = click.option("--preview", is_flag=True, help="Draw the segments on the terminal.")
+
 MAX_PIXELS = click.option(
     "--max-pixels",
     type=click.IntRange(min=1),
@@ -286,6 +288,7 @@ class OutputOptions:
     json: bool
     quiet: bool
     verbose: bool
+    preview: bool = False
 
 
 def save_model_option(command: Command) -> Command:
@@ -311,7 +314,7 @@ def extras_of(
 def output_options(command: Command, saves: Sequence[str] = SAVES) -> Command:
     """Add what every command that segments photos takes; the command receives it as one ``options``."""
     what = "Where results go; - writes the label image of one photo to standard output."
-    return _with_output(command, folder_option(what, or_stream=True), saves)
+    return _with_output(command, folder_option(what, or_stream=True), saves, PREVIEW)
 
 
 def folder_options(command: Command) -> Command:
@@ -319,16 +322,16 @@ def folder_options(command: Command) -> Command:
     return _with_output(command, folder_option("Where results go; the tree of the input is kept in it."), SAVES)
 
 
-def _with_output(command: Command, folder: Option, saves: Sequence[str]) -> Command:
+def _with_output(command: Command, folder: Option, saves: Sequence[str], *more: Option) -> Command:
     @wraps(command)
     def with_output(*arguments: Any, **values: Any) -> Any:
-        chosen = {field.name: values.pop(field.name) for field in fields(OutputOptions)}
+        chosen = {field.name: values.pop(field.name) for field in fields(OutputOptions) if field.name in values}
         return command(*arguments, options=OutputOptions(**chosen), **values)
 
     save = click.option(
         "--save", type=click.Choice(saves), multiple=True, help="Write this too, see above; may be repeated."
     )
-    decorated: Any = with_options(folder, save, *_OUTPUT_OPTIONS)(with_output)
+    decorated: Any = with_options(folder, save, *more, *_OUTPUT_OPTIONS)(with_output)
     return decorated  # type: ignore[no-any-return]
 
 

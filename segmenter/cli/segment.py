@@ -13,6 +13,7 @@ import click
 
 from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
 from segmenter.cli.options import OutputOptions, extras_of, output_options, recipe_options, save_model_option
+from segmenter.cli.terminal import color_depth, show_segments
 from segmenter.errors import printable
 from segmenter.pipeline.regions_recipe import AnyRecipe
 
@@ -103,6 +104,9 @@ def segment_photos(
     ]
     if output != STREAM:
         check_outputs(jobs, kept=[] if model is None else [Path(model.name)])
+    depth = color_depth()
+    if options.preview and depth is None and not options.quiet:
+        say("note: --preview needs a terminal with colors; it draws nothing here")
     status = 0
     for photo, job in zip(photos, jobs, strict=True):
         stream: BinaryIO | None = sys.stdin.buffer if photo == STREAM else None
@@ -125,6 +129,8 @@ def segment_photos(
             click.echo(json.dumps({**result.record, **places}))
         if not options.quiet:
             tell(result, job, time.perf_counter() - started, to_stdout=output == STREAM, verbose=options.verbose)
+            if depth is not None:
+                show_segments(result.segmentation, depth, picture=options.preview)
     return status
 
 

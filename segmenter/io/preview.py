@@ -28,7 +28,12 @@ def preview_size(width: int, height: int, side: int) -> tuple[int, int]:
 def shrink(pixels: Bytes, side: int = PREVIEW_SIDE) -> Bytes:
     """Return a picture (H, W, 3) or (H, W, 4), uint8, made smaller by averaging; it may be the same array."""
     height, width = pixels.shape[:2]
-    size = preview_size(width, height, side)
+    return resize(pixels, preview_size(width, height, side))
+
+
+def resize(pixels: Bytes, size: tuple[int, int]) -> Bytes:
+    """Return a picture (H, W, 3) or (H, W, 4), uint8, of another size, which is (width, height)."""
+    height, width = pixels.shape[:2]
     if size == (width, height):
         return pixels
     image = Image.fromarray(np.ascontiguousarray(pixels))

@@ -22,6 +22,7 @@ BENCHMARKS = (
     "customers",
     "regions",
     "evaluate",
+    "report_page",
     "batch",
     "batch_many",
     "batch_kills",

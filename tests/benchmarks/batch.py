@@ -30,23 +30,23 @@ HERE = Path(__file__).parent
 COMMAND = Path(sys.executable).with_name("segmenter")
 
 
-def make_photos(folder: Path) -> None:
-    """Write 200 JPEGs of 481×321: those of BSDS500 that lie that way, or parts of the photos of ``images/``."""
+def make_photos(folder: Path, n_photos: int = N_PHOTOS) -> None:
+    """Write JPEGs of 481×321: those of BSDS500 that lie that way, or parts of the photos of ``images/``."""
     folder.mkdir()
     sources = sorted(path for name in ("val", "train") for path in (BSDS.parent / name).glob("*.jpg"))
-    landscape = [path for path in sources if Image.open(path).size == SMALL][:N_PHOTOS]
+    landscape = [path for path in sources if Image.open(path).size == SMALL][:n_photos]
     for place, path in enumerate(landscape):
         (folder / f"{place:03d}.jpg").write_bytes(path.read_bytes())
     own = photo_paths()
     generator = np.random.default_rng(0)
-    for place in range(len(landscape), N_PHOTOS):
+    for place in range(len(landscape), n_photos):
         with Image.open(own[place % len(own)]) as image:
             width, height = image.size
             scale = generator.uniform(0.5, 1)
             left, top = generator.uniform(0, 1 - scale, 2)
             box = (left * width, top * height, (left + scale) * width, (top + scale) * height)
             image.convert("RGB").resize(SMALL, Image.Resampling.LANCZOS, box=box).save(folder / f"{place:03d}.jpg")
-    print(f"{N_PHOTOS} photos of 481×321, {len(landscape)} of them of BSDS500", flush=True)
+    print(f"{n_photos} photos of 481×321, {len(landscape)} of them of BSDS500", flush=True)
 
 
 def batch(folder: Path, *options: str) -> Run:
