@@ -72,6 +72,7 @@ from segmenter.errors.tables import (
 )
 from segmenter.errors.writing import (
     LostWorkerError,
+    NoSpaceError,
     OutputCollisionError,
     OutputExistsError,
     WorkerStartError,
@@ -104,6 +105,7 @@ __all__ = [
     "NoMixtureError",
     "NoPixelsError",
     "NoResultsError",
+    "NoSpaceError",
     "NoWorkersError",
     "NotAFileError",
     "NotAFolderError",
