@@ -103,6 +103,21 @@ def test_a_pattern_that_the_shell_left_alone(photos: Path, tmp_path: Path) -> No
     assert b"photos/*.gif: matches no file" in result.stderr
 
 
+def test_paths_that_do_not_exist_are_told_and_where_there_are_no_others_nothing_is_written(
+    photos: Path, tmp_path: Path
+) -> None:
+    result = run("batch", "fotos", "photos/x.png", LABELS_ONLY, cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.decode().splitlines() == [
+        f"segmenter: {path}: no such file; check the spelling of the path" for path in ("fotos", "photos/x.png")
+    ]
+    assert not (tmp_path / "outputs").exists()
+    result = run("batch", "fotos", "photos", LABELS_ONLY, cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.decode().splitlines()[-1].startswith("segmenter: fotos: no such file")
+    assert list(statuses(tmp_path / "outputs").values()).count("done") == 2
+
+
 def test_names_that_collide_are_told_apart(tmp_path: Path) -> None:
     names = ("a.png", "a.bmp", "B.png", "b.png", "summary.png", "c.png")
     for seed, name in enumerate(names):

@@ -184,11 +184,11 @@ def small_disk(folder: Path, size: str) -> Iterator[dict[str, Any]]:
 
 def test_a_full_disk_leaves_no_half_file_and_resume_works_once_there_is_room(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
-    for name in "abc":
+    for name in "abcdefghijkl":
         noise = generator.integers(0, 256, (150, 150, 3), np.uint8)  # 8 kB of labels, and as much of segments
         save(noise, tmp_path / "photos" / f"{name}.png")
     with small_disk(tmp_path / "disk", "48k") as limits:
-        result = run("batch", "photos", LABELS_ONLY, "-o", "disk/out", cwd=tmp_path, **limits)
+        result = run("batch", "photos", LABELS_ONLY, "--json", "-o", "disk/out", cwd=tmp_path, **limits)
         assert result.returncode == 1
         stderr = result.stderr.decode()
         assert "cannot be written (no space left on device)" in stderr or "(file too large)" in stderr
@@ -198,11 +198,14 @@ def test_a_full_disk_leaves_no_half_file_and_resume_works_once_there_is_room(tmp
             assert segmenter.read_labels(path).max() == 4
         n_done = len(list((tmp_path / "disk" / "out").glob("?.json")))
         assert n_done < 3
+        if not limits:  # a full disk ends the batch: no other photo would fare better
+            told = [json.loads(line)["status"] for line in result.stdout.splitlines()]
+            assert told == ["done"] * n_done + ["failed"]
         subprocess.run(["mount", "-o", "remount,size=10m", str(tmp_path / "disk")], capture_output=True)
         result = run("batch", "photos", LABELS_ONLY, "-o", "disk/out", "--resume", cwd=tmp_path)
         assert result.returncode == 0, result.stderr
         found = list(statuses(tmp_path / "disk" / "out").values())
-        assert sorted(found) == ["done"] * (3 - n_done) + ["up to date"] * n_done
+        assert sorted(found) == ["done"] * (12 - n_done) + ["up to date"] * n_done
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/segmenter"])

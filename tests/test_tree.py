@@ -53,7 +53,7 @@ def found(*inputs: str, recursive: bool = False, output: str = "out") -> list[tu
                                   ("y/1.png", "y"), ("y/[1].png", "y")], key=lambda p: p[1].split("/"))),
         (["**/deep/**/*"], False, [("x/deep/2.JPG", "x/deep"), ("x/deep/er/3.tiff", "x/deep/er")]),
         (["y/[1].png"], False, [("y/[1].png", "")]),
-        (["y/missing.png"], False, [("y/missing.png", "")]),
+        (["y/missing.png"], False, []),
         (["."], True, [("x/1.png", "x"), ("x/deep/2.JPG", "x/deep"), ("x/deep/er/3.tiff", "x/deep/er"),
                        ("y/1.png", "y"), ("y/[1].png", "y")]),
     ],

@@ -166,8 +166,11 @@ def command(
     plan = plan_batch(inputs, settings, recursive=recursive)
     if not options.quiet:
         tell_skipped(plan.listing)
-    if not plan.entries and not plan.listing.failed:
-        complain(nothing_found(inputs, plan.listing))
+    if not plan.entries:
+        for path, reason in plan.listing.failed:
+            complain(f"{path}: {reason}")
+        if not plan.listing.failed:
+            complain(nothing_found(inputs, plan.listing))
         return EXIT_FAILED
     if dry_run:
         return print_plan(plan, as_json=options.json)

@@ -80,6 +80,7 @@ from segmenter.errors.tables import (
 )
 from segmenter.errors.writing import (
     LostWorkerError,
+    NoSpaceError,
     OutputCollisionError,
     OutputExistsError,
     WorkerStartError,
@@ -116,6 +117,7 @@ __all__ = [
     "NoMixtureError",
     "NoPixelsError",
     "NoResultsError",
+    "NoSpaceError",
     "NoWorkersError",
     "NotAFileError",
     "NotAFolderError",

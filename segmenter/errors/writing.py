@@ -19,6 +19,14 @@ class WriteError(SegmenterError):
 
 
 @dataclass(eq=False)
+class NoSpaceError(WriteError):
+    """The disk is full, or a quota is used up: what is next will not fit either."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: cannot be written ({self.reason}); make room there, or choose another place with -o"
+
+
+@dataclass(eq=False)
 class OutputExistsError(WriteError):
     """An output is there already and may not be replaced."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segmenter.errors import OutputCollisionError
+from segmenter.errors import MissingFileError, OutputCollisionError
 from segmenter.io.opening import KINDS
 
 EXTENSIONS = frozenset(
@@ -111,7 +111,10 @@ class _Walk:
             self.read_folder(path)
         else:
             self.bases.append(os.path.dirname(os.path.abspath(path)))
-            self.add(path)
+            if os.path.lexists(path):
+                self.add(path)
+            else:
+                self.failed.append((path, MissingFileError.problem))
 
     def read_pattern(self, pattern: str) -> None:
         """Take all that a pattern matches."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
-from segmenter.errors import OutputExistsError, WriteError
+from segmenter.errors import NoSpaceError, OutputExistsError, WriteError
 
 try:
     import fcntl
@@ -23,6 +23,8 @@ PREFIX, SUFFIX = ".segmenter-", ".tmp"
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
 """What a file system says that knows no locks."""
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 def write_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
@@ -211,4 +213,5 @@ def _write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WriteError(str(path), (error.strerror or str(error)).lower()) from error
+        kind = NoSpaceError if error.errno in _NO_SPACE else WriteError
+        raise kind(str(path), (error.strerror or str(error)).lower()) from error

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from segmenter.errors import OutputExistsError, SegmenterError, problem_of
+from segmenter.errors import NoSpaceError, OutputExistsError, SegmenterError, problem_of
 from segmenter.io.tree import Listing, list_photos
 from segmenter.io.writing import check_writable, remove_stale
 from segmenter.pipeline.names import Entry, name_outputs
@@ -205,7 +205,7 @@ def _run_passes(plan: Plan, workers: Workers, watcher: Watcher, summary: Summary
         """Keep what became of a photo, and return whether to go on."""
         summary.add(place, row)
         watcher.tell(row)
-        return not (fail_fast and row.status == "failed")
+        return not (row.ends_batch or (fail_fast and row.status == "failed"))
 
     model = None
     if plan.settings.shared_model:
@@ -256,4 +256,5 @@ def settle(job: Job, *, resume: bool = False) -> Row:
     except Exception as error:  # whatever happens to one photo, the others go on
         told = None if isinstance(error, SegmenterError) else traceback.format_exc()
         row = failed_row(job.source, job.record, problem_of(error, job.source, memory_advice=MEMORY_ADVICE), told)
+        row = replace(row, ends_batch=isinstance(error, NoSpaceError))
     return replace(row, seconds=time.perf_counter() - started)

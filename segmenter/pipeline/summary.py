@@ -45,13 +45,14 @@ class Row:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     traceback: str | None = None  # of a fault of ours
+    ends_batch: bool = False  # no other photo would fare better
 
     def plain(self) -> dict[str, Any]:
         """Return what is written of it."""
-        return {name: value for name, value in asdict(self).items() if name != "traceback"}
+        return {name: value for name, value in asdict(self).items() if name in COLUMNS}
 
 
-COLUMNS = tuple(field.name for field in fields(Row) if field.name != "traceback")
+COLUMNS = tuple(field.name for field in fields(Row) if field.name not in ("traceback", "ends_batch"))
 
 
 def row_of(record: Mapping[str, Any], job: Job) -> Row:
