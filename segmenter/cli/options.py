@@ -28,6 +28,9 @@ Option: TypeAlias = Callable[[Any], Any]
 
 _SCALES = f"{', '.join(SCALES)}, or a height"
 
+PATH = click.Path(path_type=Path, readable=False)
+"""A path as it was typed. What cannot be read is told where it is opened: of several photos the others are done."""
+
 SAVES = ("posteriors", "confidence")
 
 
@@ -94,7 +97,7 @@ def folder_option(what: str, *, or_stream: bool = False) -> Option:
     return click.option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path),
+        type=PATH,
         default=Path("outputs"),
         show_default=True,
         metavar="FOLDER",
