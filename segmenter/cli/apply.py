@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from segmenter.cli import FileCommand
-from segmenter.cli.options import SAVES_OF_MIXTURES, OutputOptions, output_options
+from segmenter.cli.options import PATH, SAVES_OF_MIXTURES, OutputOptions, output_options
 from segmenter.cli.segment import check_streams, segment_photos
 
 
 @click.command(name="apply", cls=FileCommand)
-@click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
-@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("model", metavar="MODEL", type=PATH)
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
 @partial(output_options, saves=SAVES_OF_MIXTURES)
 def command(model: Path, photos: tuple[Path, ...], options: OutputOptions) -> int:
     """Segment each PHOTO by a MODEL that was fitted before.

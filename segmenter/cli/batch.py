@@ -70,7 +70,9 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command(name="batch", cls=FileCommand)
-@click.argument("inputs", metavar="FOLDER|GLOB|PHOTO...", nargs=-1, required=True, type=click.Path(path_type=str))
+@click.argument(
+    "inputs", metavar="FOLDER|GLOB|PHOTO...", nargs=-1, required=True, type=click.Path(path_type=str, readable=False)
+)
 @click.option("-r", "--recursive", is_flag=True, help="Read sub-folders, too.")
 @click.option(
     "-j",

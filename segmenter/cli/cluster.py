@@ -13,6 +13,7 @@ import click
 from segmenter.cli import STREAM, FileCommand, say, tell_earlier, unwind_on_interrupt
 from segmenter.cli.options import (
     OVERWRITE,
+    PATH,
     CountOrAuto,
     columns_of,
     columns_option,
@@ -34,7 +35,7 @@ MAX_SHARES = 6
 
 
 @click.command(name="cluster", cls=FileCommand)
-@click.argument("table", metavar="TABLE", type=click.Path(path_type=Path))
+@click.argument("table", metavar="TABLE", type=PATH)
 @with_options(
     folder_option("Where results go."),
     click.option(
@@ -49,7 +50,7 @@ MAX_SHARES = 6
     columns_option("What rows are compared by; default: all columns."),
     click.option(
         "--labeled",
-        type=click.Path(path_type=Path),
+        type=PATH,
         metavar="FILE",
         help="A table of the same columns and one of labels: clusters are then its classes; - is standard input.",
     ),

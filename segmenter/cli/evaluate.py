@@ -11,7 +11,7 @@ import click
 
 from segmenter.cli import FileCommand, say, unwind_on_interrupt
 from segmenter.cli.batch import Jobs
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, talk_options, with_options
+from segmenter.cli.options import MAX_PIXELS, OVERWRITE, PATH, talk_options, with_options
 
 if TYPE_CHECKING:
     from segmenter.pipeline.evaluate import PhotoEvaluation
@@ -42,8 +42,8 @@ LESS = "Of VOI and UE less is better, of the others more."
 
 
 @click.command(name="evaluate", cls=FileCommand)
-@click.argument("labels", metavar="LABELS", type=click.Path(path_type=Path))
-@click.argument("truths", metavar="TRUTH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("labels", metavar="LABELS", type=PATH)
+@click.argument("truths", metavar="TRUTH...", nargs=-1, required=True, type=PATH)
 @with_options(
     click.option(
         "--boundaries/--no-boundaries",
@@ -71,7 +71,7 @@ LESS = "Of VOI and UE less is better, of the others more."
         metavar="N",
         help="Photos that are worked on at once; auto = cores.",
     ),
-    click.option("--csv", type=click.Path(path_type=Path), metavar="FILE", help="Write all figures as a table."),
+    click.option("--csv", type=PATH, metavar="FILE", help="Write all figures as a table."),
     OVERWRITE,
     MAX_PIXELS,
     *talk_options("Print all figures as JSON, in one line.", "Tell what every measure is."),

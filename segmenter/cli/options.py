@@ -29,6 +29,9 @@ AnyScale: TypeAlias = Scale | float | Literal["all"]
 
 _SCALES = f"{', '.join(SCALES)}, or a height; all writes the three"
 
+PATH = click.Path(path_type=Path, readable=False)
+"""A path as it was typed. What cannot be read is told where it is opened: of several photos the others are done."""
+
 SAVES_OF_MIXTURES = ("posteriors", "confidence")
 SAVES = (*SAVES_OF_MIXTURES, "hierarchy")
 
@@ -96,7 +99,7 @@ def folder_option(what: str, *, or_stream: bool = False) -> Option:
     return click.option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path),
+        type=PATH,
         default=Path("outputs"),
         show_default=True,
         metavar="FOLDER",

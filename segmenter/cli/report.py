@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import EXIT_FAILED, FileCommand, complain, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, count_cores, refuse_stream, talk_options, with_options
+from segmenter.cli.options import MAX_PIXELS, OVERWRITE, PATH, count_cores, refuse_stream, talk_options, with_options
 from segmenter.cli.progress import has_terminal
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ SCHEMA = 1
 
 
 @click.command(name="report", cls=FileCommand)
-@click.argument("folder", metavar="OUTDIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="OUTDIR", type=PATH)
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     callback=refuse_stream,
     help="The page; default: report.html in OUTDIR.",
 )
 @click.option(
     "--photos",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FOLDER",
     help="Where the photos are, at any depth.",
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
-from segmenter.cli.options import OutputOptions, extras_of, output_options, recipe_options, save_model_option
+from segmenter.cli.options import PATH, OutputOptions, extras_of, output_options, recipe_options, save_model_option
 from segmenter.cli.terminal import color_depth, show_segments
 from segmenter.errors import printable
 from segmenter.pipeline.regions_recipe import AnyRecipe
@@ -32,7 +32,7 @@ MAX_SHARES = 6
 
 
 @click.command(name="segment", cls=FileCommand)
-@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
 @recipe_options
 @save_model_option
 @output_options

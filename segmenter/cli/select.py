@@ -14,6 +14,7 @@ from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt
 from segmenter.cli.options import (
     MAX_PIXELS,
     OVERWRITE,
+    PATH,
     columns_of,
     columns_option,
     fit_options,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="select", cls=FileCommand)
-@click.argument("source", metavar="PHOTO|TABLE", type=click.Path(path_type=Path))
+@click.argument("source", metavar="PHOTO|TABLE", type=PATH)
 @with_options(
     click.option(
         "--max-segments",
