@@ -215,19 +215,26 @@ def binned(data: Data, n_bins: int) -> Data:
     centred = part.centred
     lowest = centred.min(axis=1)
     steps = np.maximum(centred.max(axis=1) - lowest, np.finfo(np.float64).tiny) / n_bins
-    sums = np.zeros((n_monomials(len(centred)), n_bins ** len(lowest)))
+    n_cells = n_bins ** len(lowest)
+    cells = np.empty(len(part.weights), dtype=np.min_scalar_type(n_cells - 1))
+    blocks = [slice(first, first + BINNED_AT_ONCE) for first in range(0, len(cells), BINNED_AT_ONCE)]
+    for place in blocks:
+        index = np.zeros(len(cells[place]), dtype=np.intp)
+        for row, low, step in zip(centred[:, place], lowest, steps, strict=True):
+            index *= n_bins
+            index += np.minimum((row - low) / step, n_bins - 1).astype(np.intp)
+        cells[place] = index
+    is_occupied = np.zeros(n_cells, dtype=np.bool_)
+    is_occupied[cells] = True
+    rank = np.cumsum(is_occupied) - 1  # tables of occupied cells alone stay in cache
+    sums = np.zeros((n_monomials(len(centred)), int(rank[-1]) + 1))
     rows, columns = pairs(len(centred))
-    for first in range(0, len(part.weights), BINNED_AT_ONCE):
-        block, block_weights = centred[:, first : first + BINNED_AT_ONCE], part.weights[first : first + BINNED_AT_ONCE]
-        cells = np.zeros(len(block_weights), dtype=np.intp)
-        for row, low, step in zip(block, lowest, steps, strict=True):
-            cells *= n_bins
-            cells += np.minimum((row - low) / step, n_bins - 1).astype(np.intp)
-        sums[0] += np.bincount(cells, block_weights, sums.shape[1])
+    for place in blocks:
+        block, weights, ranks = centred[:, place], part.weights[place], rank[cells[place]]
+        sums[0] += np.bincount(ranks, weights, sums.shape[1])
         quadratic = (block[i] * block[j] for i, j in zip(rows, columns, strict=True))
         for total, monomial in zip(sums[1:], itertools.chain(block, quadratic), strict=True):
-            total += np.bincount(cells, monomial * block_weights, len(total))
-    sums = sums[:, sums[0] > 0]
+            total += np.bincount(ranks, monomial * weights, len(total))
     weights, means = sums[0], sums / sums[0]
     means[square_index(len(centred)).diagonal()] += part.blur[:, None]
     size = block_size(len(centred))

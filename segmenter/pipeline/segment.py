@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewColorsError
-from segmenter.features.color import ColorFeatures, color_features, luminance, unit_range
+from segmenter.features.color import LUMINANCE, ColorFeatures, color_features, luminance, unit_range
 from segmenter.features.config import ColorSpace
 from segmenter.features.counts import ColorCounts
 from segmenter.features.distinct import DistinctColors, distinct_colors
@@ -206,7 +206,7 @@ def fit_colors(
     samples = Samples(features.values, distinct.counts)
     config = replace(recipe.fit_config(), n_components=n_segments)
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
-        found = sort_by_luminance(fit(samples, config), samples, distinct)
+        found = sort_by_luminance(fit(samples, config), samples, distinct, recipe.color_space)
         color_labels = predict(found.mixture, features.values)
     segments = describe_segments(
         distinct,
@@ -223,9 +223,15 @@ def label_image(distinct: DistinctColors, color_labels: Labels) -> Labels:
     return distinct.spread(small).astype(np.int32)
 
 
-def sort_by_luminance(found: Fit, samples: Samples, distinct: ColorCounts | DistinctColors) -> Fit:
+def sort_by_luminance(
+    found: Fit, samples: Samples, distinct: ColorCounts | DistinctColors, color_space: ColorSpace
+) -> Fit:
     """Return the fit with its components from dark to bright."""
-    brightness = component_averages(found.mixture, samples, luminance(distinct.colors)[:, None])[:, 0]
+    means = found.mixture.means
+    if color_space == "rgb":  # luminance is linear in these features
+        brightness = means[:, 0] if means.shape[1] == 1 else means @ LUMINANCE
+    else:
+        brightness = component_averages(found.mixture, samples, luminance(distinct.colors)[:, None])[:, 0]
     return found.reordered(np.argsort(brightness, kind="stable"))
 
 
