@@ -147,6 +147,8 @@ FAULTS: dict[str, tuple[Callable[[], Any], str]] = {
         r"values have the shape \(1, 3\); the mixture is of \(N, 2\)",
     ),
     "one row as a vector": (lambda: segmenter.score_samples(MIXTURE, VALUES[0]), r"values have the shape \(2,\)"),
+    "subnormal": (lambda: fit(Samples(VALUES * 1e-310), FitConfig(2)), "values of feature 0 .* spread over 9.5e-310"),
+    "immense": (lambda: fit(Samples(VALUES * 1e200), FitConfig(2)), r"values of feature 0 .* spread over 9.5e\+200"),
     "soft labels that are no table": (lambda: segmenter.soft([0.5, 0.5]), r"probabilities must be \(N, K\)"),
     "soft labels of NaN": (lambda: segmenter.soft([[np.nan, 1]]), "probabilities must be"),
     "broken labels": (
@@ -260,11 +262,25 @@ def test_an_affine_map_of_the_features_maps_the_fit_along(seed: int, n_features:
         np.eye(7),
         VALUES * 1e-12,
         VALUES * 1e12,
+        VALUES * 1e-100,
+        VALUES * 1e103,
         VALUES + 1e9,
         np.vstack([VALUES, [[1e9, -1e9]]]),
         np.vstack([VALUES, [[1e-300, 1e-300]]]),
     ],
-    ids=["repeated", "constant", "N < D", "one-hot", "tiny", "huge", "offset", "outlier", "near nothing"],
+    ids=[
+        "repeated",
+        "constant",
+        "N < D",
+        "one-hot",
+        "tiny",
+        "huge",
+        "least",
+        "most",
+        "offset",
+        "outlier",
+        "near nothing",
+    ],
 )
 def test_hard_tables_give_finite_answers_and_a_verdict(values: Floats, init: Any, covariance_type: Any) -> None:
     for n_components in (1, 2, len(np.unique(values, axis=0))):

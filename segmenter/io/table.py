@@ -24,6 +24,9 @@ from segmenter.io.records import MISSING, Chunk, Layout, chunks, is_number, numb
 LARGEST: Final = 1e100
 """Larger numbers are refused: their squares, summed, would overflow."""
 
+LEAST_SPREAD: Final = 1e-100
+"""Columns that spread over less, but over something, are refused: their squares would be nothing."""
+
 MAX_SHOWN: Final = 40
 """Characters of a field that an error shows."""
 
@@ -86,6 +89,15 @@ def read_table(layout: Layout, columns: Sequence[str] | None = None, *, without:
         advice = f"leave it out: --columns {full}" if full else "give a table with at least one numeric column"
         raise NotATableError(layout.name, f"column {first!r} holds no value; {advice}")
     return Table(layout, tuple(columns), table, digest_of(layout))
+
+
+def check_spreads(table: Table) -> None:
+    """Raise NotATableError where the numbers of a column differ by so little that their squares would be nothing."""
+    for column, values in zip(table.columns, table.values.T, strict=True):
+        spread = float(np.nanmax(values) - np.nanmin(values))
+        if 0 < spread < LEAST_SPREAD:
+            problem = f"column {column!r} spreads over no more than {spread:.0e}; multiply it by a power of ten"
+            raise NotATableError(table.layout.name, problem)
 
 
 def digest_of(layout: Layout) -> str:

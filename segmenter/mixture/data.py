@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Samples
+from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.gaussian import block_size, monomials, n_monomials, pairs, square_index
 
@@ -32,6 +33,9 @@ KEPT_MONOMIALS = 1_000_000
 
 BINNED_AT_ONCE = 65_536
 """Samples that are put into cells at once, so that what this takes on the way does not grow with the samples."""
+
+LEAST_SPREAD, MOST_SPREAD = 1e-100, 1e105
+"""Spreads of a feature whose squares, and products of these, are well within the range of float64."""
 
 MANY_SAMPLES = 1000
 """With fewer samples every start runs on all of them."""
@@ -169,12 +173,21 @@ def scale_of(centred: Floats, weights: Floats) -> Floats:
     centred : ndarray of shape (D, N)
         Features minus their means; NaN where missing.
     weights : ndarray of shape (N,)
+
+    Raises
+    ------
+    InvalidArgumentError
+        A feature spreads over so little or so much that its variance is out of the range of float64.
     """
     variances, varies = np.ones(len(centred)), np.zeros(len(centred), dtype=np.bool_)
     for d, row in enumerate(centred):
         seen = slice(None) if not np.isnan(row).any() else ~np.isnan(row)
         values, mass = row[seen], weights[seen]
-        if len(values) and np.ptp(values) > 0:
+        spread = float(np.ptp(values)) if len(values) else 0.0
+        if spread > 0:
+            if not LEAST_SPREAD <= spread <= MOST_SPREAD:
+                problem = f"of feature {d} (from 0) spread over {spread:.3g}, whose square is out of range"
+                raise InvalidArgumentError("values", f"{problem}; multiply them by a power of ten")
             variances[d] = float(np.vdot(values * values, mass)) / float(mass.sum())
             varies[d] = variances[d] > 0
     if not varies.all():

@@ -18,7 +18,7 @@ def collapsed_components(mixture: Mixture, data: Data) -> tuple[int, ...]:
     blurs = data.variances
     if mixture.covariance_type == "spherical":
         blurs = np.full_like(blurs, blurs.mean())
-    unit = np.sqrt(np.outer(blurs, blurs))
+    unit = np.outer(np.sqrt(blurs), np.sqrt(blurs))  # not the root of the product, which may be out of range
     spreads, directions = np.linalg.eigh(data.covariance / unit)
     real = directions[:, spreads > 2 * COLLAPSED * data.blur]
     if real.shape[1] == 0:

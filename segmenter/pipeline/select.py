@@ -26,7 +26,7 @@ from segmenter.features.distinct import distinct_colors
 from segmenter.io.opening import HEAD, read_start, read_stream
 from segmenter.io.photo import READABLE_FORMATS, is_picture, read_photo
 from segmenter.io.records import UTF_16, Layout, read_layout
-from segmenter.io.table import read_table
+from segmenter.io.table import check_spreads, read_table
 from segmenter.io.tree import EXTENSIONS
 from segmenter.io.writing import write_files
 from segmenter.mixture.config import FitConfig
@@ -157,6 +157,7 @@ def select_photo(source: Path | BinaryIO, name: str, recipe: Recipe, *, max_segm
 def select_table(layout: Layout, recipe: Recipe, columns: Sequence[str] | None, *, max_clusters: int) -> Choices:
     """Measure every criterion on the rows of a table, or on 20,000 of them drawn at random where there are more."""
     table = read_table(layout, columns)
+    check_spreads(table)
     n_rows = len(table.values)
     samples = some_rows(Samples(table.values, np.ones(n_rows)), recipe.seed)
     options = {

@@ -21,7 +21,7 @@ from segmenter.errors import (
 )
 from segmenter.io.opening import HEAD, read_start
 from segmenter.io.records import Layout, read_layout, read_table_stream
-from segmenter.io.table import Table, lengthened, read_table, read_texts
+from segmenter.io.table import Table, check_spreads, lengthened, read_table, read_texts
 from segmenter.io.writing import write_files
 from segmenter.pipeline.cluster import WHY_BIC, Clusters, cluster, cluster_by_classes
 from segmenter.pipeline.plan import FigureFormat, check_place, text_of
@@ -107,6 +107,7 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
         label_column = find_label_column(layout, labeled_layout, job.recipe)
         table = read_table(layout, job.recipe.columns, without=(label_column,))
         labeled = read_table(labeled_layout, table.columns), *read_classes(labeled_layout, label_column)
+    check_spreads(table)
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
         clusters = cluster(table, job.recipe) if labeled is None else cluster_by_classes(table, *labeled, job.recipe)
         new_columns = free_names(layout, clusters.names, with_classes=labeled is not None)
