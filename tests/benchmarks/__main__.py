@@ -22,6 +22,7 @@ BENCHMARKS = (
     "customers",
     "regions",
     "evaluate",
+    "compare",
     "batch",
     "batch_many",
     "batch_kills",
