@@ -1,8 +1,9 @@
-"""The floor of ``compare``: the same six fits, and a plain matplotlib figure of them. Run as ``main(photo, output)``."""
+"""The floor of ``compare``: the same six fits, and a plain matplotlib figure of them."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 
 def main() -> None:
@@ -13,7 +14,7 @@ def main() -> None:
     from segmenter.render.paint import mean_colors
 
     photo_path, output, *numbers = sys.argv[1:]
-    photo = read_photo(photo_path, name=photo_path)
+    photo = read_photo(Path(photo_path), name=photo_path)
     found = [segment_photo(photo, Recipe(n_segments=int(k))) for k in numbers]
     import matplotlib
 
