@@ -23,6 +23,7 @@ BENCHMARKS = (
     "regions",
     "evaluate",
     "report_page",
+    "compare",
     "batch",
     "batch_many",
     "batch_kills",
