@@ -1,6 +1,6 @@
 """Everything that a user can cause: one tree of exceptions, each with its data and a remedy.
 
-Every class is a dataclass and survives pickling; its text is one line: what happened, to what, and what to do.
+Every class lists its data and survives pickling; its text is one line: what happened, to what, and what to do.
 """
 
 from segmenter.errors.base import (

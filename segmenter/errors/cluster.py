@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from segmenter.errors.base import SegmenterError
 
 
-@dataclass(eq=False)
 class MissingExtraError(SegmenterError):
     """Something was asked for that needs libraries which are not installed; ``wanted`` begins the sentence."""
 
@@ -18,14 +15,12 @@ class MissingExtraError(SegmenterError):
         return f"{self.wanted} needs more libraries; install them with: pip install 'segmenter[{self.extra}]'"
 
 
-@dataclass(eq=False)
 class ClusterError(SegmenterError):
     """A cluster cannot do the work; ``address`` is that of its scheduler."""
 
     address: str
 
 
-@dataclass(eq=False)
 class UnreachableSchedulerError(ClusterError):
     """No scheduler of Dask answers at the address."""
 
@@ -38,7 +33,6 @@ class UnreachableSchedulerError(ClusterError):
         )
 
 
-@dataclass(eq=False)
 class NoWorkersError(ClusterError):
     """The cluster has no workers, and none came."""
 
@@ -51,7 +45,6 @@ class NoWorkersError(ClusterError):
         )
 
 
-@dataclass(eq=False)
 class ClusterVersionError(ClusterError):
     """A process of the cluster has other versions than this one."""
 
@@ -68,7 +61,6 @@ class ClusterVersionError(ClusterError):
         )
 
 
-@dataclass(eq=False)
 class UnseenFileError(ClusterError):
     """A worker does not see a file that is there."""
 
@@ -82,7 +74,6 @@ class UnseenFileError(ClusterError):
         )
 
 
-@dataclass(eq=False)
 class LostClusterError(ClusterError):
     """The connection to the scheduler broke while work was done."""
 
@@ -90,7 +81,6 @@ class LostClusterError(ClusterError):
         return f"{self.address}: the scheduler was lost; start it and its workers again, and --resume goes on"
 
 
-@dataclass(eq=False)
 class ClusterFaultError(ClusterError):
     """The cluster answers with an error that is none of a photo."""
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from segmenter.errors.base import SegmenterError
 
 
-@dataclass(eq=False)
 class PageFullError(SegmenterError):
     """So many panels on a page would be too small to see; widths in mm."""
 
@@ -22,7 +19,6 @@ class PageFullError(SegmenterError):
         )
 
 
-@dataclass(eq=False)
 class CropError(SegmenterError):
     """The part to enlarge is not inside of a photo."""
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from segmenter.errors.base import SegmenterError
 
 
-@dataclass(eq=False)
 class FitError(SegmenterError):
     """A mixture cannot be fitted to these samples."""
 
 
-@dataclass(eq=False)
 class TooFewColorsError(FitError):
     """More segments were asked for than the photo has distinct colors."""
 
@@ -25,7 +21,6 @@ class TooFewColorsError(FitError):
         return f"{self.name}: has {colors}, fewer than the {self.n_segments} segments asked for; try -k {self.n_colors}"
 
 
-@dataclass(eq=False)
 class TooFewRowsError(FitError):
     """More clusters were asked for than the table has distinct rows."""
 
@@ -38,7 +33,6 @@ class TooFewRowsError(FitError):
         return f"{self.name}: has {rows}, fewer than the {self.n_clusters} clusters asked for; try -k {self.n_rows}"
 
 
-@dataclass(eq=False)
 class NotFittedError(FitError):
     """The trace of a fit is asked for where a saved model was applied."""
 

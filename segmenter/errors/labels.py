@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from segmenter.errors.base import SegmenterError
 from segmenter.errors.reading import ReadError
 
 
-@dataclass(eq=False)
 class NotLabelsError(ReadError):
     """The file is whole, but holds no label images; ``reason`` says what it holds, and what to do."""
 
@@ -18,7 +15,6 @@ class NotLabelsError(ReadError):
         return f"{self.name}: {self.reason}"
 
 
-@dataclass(eq=False)
 class DifferentSizesError(SegmenterError):
     """Labels and truth are not of the same picture; sizes are (height, width)."""
 
@@ -37,7 +33,6 @@ class DifferentSizesError(SegmenterError):
         )
 
 
-@dataclass(eq=False)
 class DifferentScalesError(SegmenterError):
     """The files of a set hold different numbers of segmentations, so that no scale is common to all."""
 
@@ -53,7 +48,6 @@ class DifferentScalesError(SegmenterError):
         )
 
 
-@dataclass(eq=False)
 class NoCommonNamesError(SegmenterError):
     """No label image has a truth of the same name."""
 

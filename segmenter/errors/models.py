@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from segmenter.errors.reading import ReadError
 
 
-@dataclass(eq=False)
 class ModelError(ReadError):
     """A file cannot be used as a model, or a model not on a photo."""
 
 
-@dataclass(eq=False)
 class NotAModelError(ModelError):
     """The file is whole, but no model of ours; ``reason`` says what it is."""
 
@@ -22,7 +18,6 @@ class NotAModelError(ModelError):
         return f"{self.name}: {self.reason}; give a NAME.model.json, as 'segmenter segment --save-model' writes it"
 
 
-@dataclass(eq=False)
 class DamagedModelError(ModelError):
     """The file begins like a model, but its content is not legal; ``reason`` says where."""
 
@@ -32,7 +27,6 @@ class DamagedModelError(ModelError):
         return f"{self.name}: is a damaged model ({self.reason}); save it again with 'segmenter segment --save-model'"
 
 
-@dataclass(eq=False)
 class ModelVersionError(ModelError):
     """The model has a version of the format that is not read; ``version`` as it stands in the file."""
 
@@ -46,7 +40,6 @@ class ModelVersionError(ModelError):
         )
 
 
-@dataclass(eq=False)
 class GrayModelError(ModelError):
     """A model of gray alone meets a photo with colors; ``name`` is the photo."""
 

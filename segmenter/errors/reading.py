@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from segmenter.errors.base import SegmenterError
 
 
-@dataclass(eq=False)
 class ReadError(SegmenterError):
     """A file cannot be used as input; ``name`` is its path as the user gave it."""
 
@@ -19,14 +17,12 @@ class ReadError(SegmenterError):
         return f"{self.name}: {self.problem}"
 
 
-@dataclass(eq=False)
 class MissingFileError(ReadError):
     """There is no such file."""
 
     problem = "no such file; check the spelling of the path"
 
 
-@dataclass(eq=False)
 class NotAFileError(ReadError):
     """The path is a folder, a pipe, a device or a socket."""
 
@@ -36,7 +32,6 @@ class NotAFileError(ReadError):
         return f"{self.name}: is a {self.kind}, not a file; give the path of a photo"
 
 
-@dataclass(eq=False)
 class UnreadableFileError(ReadError):
     """The operating system refuses the file; ``reason`` is its own word."""
 
@@ -46,21 +41,18 @@ class UnreadableFileError(ReadError):
         return f"{self.name}: cannot be opened ({self.reason}); check its permissions"
 
 
-@dataclass(eq=False)
 class ChangedFileError(ReadError):
     """Somebody wrote to the file while it was read."""
 
     problem = "changed while it was read; segment it once it is whole"
 
 
-@dataclass(eq=False)
 class EmptyFileError(ReadError):
     """The file holds no bytes."""
 
     problem = "is empty (0 bytes); copy or download it again"
 
 
-@dataclass(eq=False)
 class StreamTooLongError(ReadError):
     """A stream did not end; a file would not have to fit into memory."""
 
@@ -71,7 +63,6 @@ class StreamTooLongError(ReadError):
         return f"{self.name}: has not ended after {most}; save it as a file, which may be longer, and give its path"
 
 
-@dataclass(eq=False)
 class NotAPhotoError(ReadError):
     """The content is of no format that is read."""
 
@@ -81,7 +72,6 @@ class NotAPhotoError(ReadError):
         return f"{self.name}: is not a picture of a known format; formats read: {self.formats}"
 
 
-@dataclass(eq=False)
 class DamagedPhotoError(ReadError):
     """The header is that of a picture, but the content cannot be decoded."""
 
@@ -91,7 +81,6 @@ class DamagedPhotoError(ReadError):
         return f"{self.name}: is damaged or cut off ({self.reason}); get a whole copy of it"
 
 
-@dataclass(eq=False)
 class UnsupportedPhotoError(ReadError):
     """The file is whole, but of a kind that cannot be segmented; ``reason`` names it and the remedy."""
 
@@ -101,7 +90,6 @@ class UnsupportedPhotoError(ReadError):
         return f"{self.name}: {self.reason}"
 
 
-@dataclass(eq=False)
 class TooManyPixelsError(ReadError):
     """The header announces more pixels than the limit allows."""
 
@@ -116,14 +104,12 @@ class TooManyPixelsError(ReadError):
         )
 
 
-@dataclass(eq=False)
 class NoPixelsError(ReadError):
     """No pixel takes part, for instance because all are transparent."""
 
     problem = "every pixel is fully transparent; nothing is left to segment"
 
 
-@dataclass(eq=False)
 class NotFiniteError(ReadError):
     """Some values are NaN or infinite."""
 

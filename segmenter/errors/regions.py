@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from segmenter.errors.base import SegmenterError
 from segmenter.errors.reading import ReadError
 
 
-@dataclass(eq=False)
 class TooFewSuperpixelsError(SegmenterError):
     """More regions were asked for than there are superpixels to merge."""
 
@@ -22,7 +19,6 @@ class TooFewSuperpixelsError(SegmenterError):
         return f"{self.name}: has {superpixels}, fewer than {wanted}; try -k {self.n_superpixels}"
 
 
-@dataclass(eq=False)
 class NoMixtureError(SegmenterError):
     """The mixture of the segments is asked for where they are regions."""
 
@@ -30,12 +26,10 @@ class NoMixtureError(SegmenterError):
         return "regions are no mixture of colors: there is no model, no probability and no trace; use method gmm"
 
 
-@dataclass(eq=False)
 class HierarchyError(ReadError):
     """A file cannot be used as a hierarchy of regions."""
 
 
-@dataclass(eq=False)
 class NotAHierarchyError(HierarchyError):
     """The file is no hierarchy of ours; ``reason`` says what it is."""
 
@@ -46,7 +40,6 @@ class NotAHierarchyError(HierarchyError):
         return f"{self.name}: {self.reason}; {advice}"
 
 
-@dataclass(eq=False)
 class DamagedHierarchyError(HierarchyError):
     """The file begins like a hierarchy, but its content is not legal; ``reason`` says where."""
 
@@ -56,7 +49,6 @@ class DamagedHierarchyError(HierarchyError):
         return f"{self.name}: is a damaged hierarchy ({self.reason}); save it again with --save hierarchy"
 
 
-@dataclass(eq=False)
 class HierarchyVersionError(HierarchyError):
     """The hierarchy has a version of the format that is not read; ``version`` as it stands in the file."""
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from segmenter.errors.reading import ReadError
 
 
-@dataclass(eq=False)
 class NotAFolderError(ReadError):
     """A file is in the place of a folder of results."""
 
     problem = "is a file, not a folder; give the folder that the results are in"
 
 
-@dataclass(eq=False)
 class NoResultsError(ReadError):
     """A folder holds nothing that could be shown."""
 
     problem = "holds no results; give a folder that 'segmenter segment' or 'segmenter batch' wrote to"
 
 
-@dataclass(eq=False)
 class DamagedRecordError(ReadError):
     """The record of a photo, or what belongs to it, is missing or makes no sense; ``reason`` says what."""
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from segmenter.errors.reading import ReadError
 
 
-@dataclass(eq=False)
 class NotATableError(ReadError):
     """The file is no table that can be clustered; ``reason`` says why, and what to do."""
 
@@ -17,7 +14,6 @@ class NotATableError(ReadError):
         return f"{self.name}: {self.reason}"
 
 
-@dataclass(eq=False)
 class RaggedRowError(ReadError):
     """A row has more or fewer fields than the header."""
 
@@ -33,7 +29,6 @@ class RaggedRowError(ReadError):
         )
 
 
-@dataclass(eq=False)
 class DuplicateColumnError(ReadError):
     """Two columns have the same name."""
 
@@ -43,7 +38,6 @@ class DuplicateColumnError(ReadError):
         return f"{self.name}: has more than one column {self.column!r}; give each column a name of its own"
 
 
-@dataclass(eq=False)
 class MissingColumnError(ReadError):
     """A column that was asked for, or that is needed, is not there."""
 
@@ -54,7 +48,6 @@ class MissingColumnError(ReadError):
         return f"{self.name}: has no column {self.column!r}; its columns are {', '.join(map(repr, self.columns))}"
 
 
-@dataclass(eq=False)
 class TextColumnError(ReadError):
     """Columns hold text; ``value`` in ``line`` is the first of the first one."""
 
@@ -72,7 +65,6 @@ class TextColumnError(ReadError):
         return f"{where}; leave out what is no number: --columns {','.join(self.numeric)}"
 
 
-@dataclass(eq=False)
 class NotANumberError(ReadError):
     """One field of a numeric column is no number."""
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from segmenter.errors.base import SegmenterError
 
 
-@dataclass(eq=False)
 class WriteError(SegmenterError):
     """An output cannot be written; ``path`` is where it should have gone."""
 
@@ -18,7 +15,6 @@ class WriteError(SegmenterError):
         return f"{self.path}: cannot be written ({self.reason}); choose another place with -o"
 
 
-@dataclass(eq=False)
 class NoSpaceError(WriteError):
     """The disk is full, or a quota is used up: what is next will not fit either."""
 
@@ -26,7 +22,6 @@ class NoSpaceError(WriteError):
         return f"{self.path}: cannot be written ({self.reason}); make room there, or choose another place with -o"
 
 
-@dataclass(eq=False)
 class OutputExistsError(WriteError):
     """An output is there already and may not be replaced."""
 
@@ -39,7 +34,6 @@ class OutputExistsError(WriteError):
         return f"{self.path}: exists already{others}; use {self.remedy} or -o to write elsewhere"
 
 
-@dataclass(eq=False)
 class OutputCollisionError(WriteError):
     """Two inputs would write the same output, or an output would replace an input; ``reason`` holds the remedy."""
 
@@ -47,7 +41,6 @@ class OutputCollisionError(WriteError):
         return f"{self.path}: {self.reason}"
 
 
-@dataclass(eq=False)
 class WorkerStartError(SegmenterError):
     """A worker process died before it took a job."""
 
@@ -57,7 +50,6 @@ class WorkerStartError(SegmenterError):
         return f"a worker process could not start ({self.reason}); lower --jobs or raise --max-memory"
 
 
-@dataclass(eq=False)
 class LostWorkerError(SegmenterError):
     """A worker process died over a file; ``reason`` says of what."""
 
