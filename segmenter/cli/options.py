@@ -17,11 +17,11 @@ from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
 from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
 from segmenter.pipeline.regions_recipe import METHODS, AnyRecipe, RegionsRecipe, choose_recipe, option_names, scale_of
-from segmenter.pipeline.table_recipe import TableRecipe
 from segmenter.regions.config import MERGE_COSTS, SCALES, Scale
 
 if TYPE_CHECKING:
     from segmenter.pipeline.plan import Extra, FigureFormat
+    from segmenter.pipeline.table_recipe import TableRecipe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option: TypeAlias = Callable[[Any], Any]

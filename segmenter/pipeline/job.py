@@ -6,14 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segmenter import __version__
 from segmenter.io.files import MAX_INDEX, encode_gray, encode_labels, encode_segments
 from segmenter.io.photo import Photo, read_photo
 from segmenter.io.writing import write_files
-from segmenter.mixture.em import FitTrace
-from segmenter.mixture.selection import Selection
 from segmenter.pipeline.model import Model, apply_model, model_of
 from segmenter.pipeline.model_file import encode_model
 from segmenter.pipeline.plan import SCHEMA, Job, describe_files, describe_model, text_of
@@ -24,6 +22,10 @@ from segmenter.regions.labels import Segment, Segmentation
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import palette
 from segmenter.render.quiet import quiet_matplotlib
+
+if TYPE_CHECKING:
+    from segmenter.mixture.em import FitTrace
+    from segmenter.mixture.selection import Selection
 
 
 @dataclass(frozen=True, eq=False)

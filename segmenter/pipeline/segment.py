@@ -15,13 +15,11 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewColorsError
 from segmenter.features.color import LUMINANCE, ColorFeatures, color_features, luminance, unit_range
 from segmenter.features.config import ColorSpace
-from segmenter.features.counts import ColorCounts
 from segmenter.features.distinct import DistinctColors, distinct_colors
 from segmenter.io.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.posterior import component_averages, predict
-from segmenter.pipeline.auto_k import choose_n_segments
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.regions_recipe import AnyRecipe, Method, RegionsRecipe, choose_recipe
 from segmenter.regions.config import MergeCost, Scale
@@ -29,6 +27,8 @@ from segmenter.regions.labels import Segment, Segmentation
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from segmenter.features.counts import ColorCounts
 
 
 def segment(
@@ -164,6 +164,8 @@ def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
     distinct = distinct_colors(photo.pixels, photo.mask)
     selection = None
     if recipe.n_segments == "auto":
+        from segmenter.pipeline.auto_k import choose_n_segments
+
         selection = choose_n_segments(photo.pixels, photo.mask, seed=recipe.seed)
         n_segments = selection.n_components
     else:

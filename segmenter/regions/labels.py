@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segmenter.arrays import Labels
 from segmenter.errors import NoMixtureError, NotFittedError
-from segmenter.mixture.em import Fit, FitTrace
-from segmenter.mixture.gaussian import Mixture
-from segmenter.mixture.selection import Selection
-from segmenter.regions.colored import ColoredHierarchy
+from segmenter.mixture.em import Fit
+
+if TYPE_CHECKING:
+    from segmenter.mixture.em import FitTrace
+    from segmenter.mixture.gaussian import Mixture
+    from segmenter.mixture.selection import Selection
+    from segmenter.regions.colored import ColoredHierarchy
 
 
 @dataclass(frozen=True)
