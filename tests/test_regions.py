@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segmenter.arrays import Bytes
+from segmenter.arrays import Bytes, Labels
 from segmenter.features.gradient import posterior_gradient
 from segmenter.features.texture import texture_features
 from segmenter.pipeline.regions import build_hierarchy
+from segmenter.regions.config import HEIGHTS, MERGE_COSTS, MergeCost
 from segmenter.regions.measure import covering
 from segmenter.regions.merge import Cost, FittedCost, HandCost
 from segmenter.regions.superpixels import superpixels
 
 BANDS = np.repeat([1, 2, 3], 20)[None].repeat(48, axis=0)
-COSTS = pytest.mark.parametrize("cost", [HandCost(), FittedCost()], ids=["hand", "fitted"])
+COST_OF: dict[MergeCost, Cost] = {"hand": HandCost(), "fitted": FittedCost()}
+COSTS = pytest.mark.parametrize("merge_cost", MERGE_COSTS)
 
 
 def bands() -> Bytes:
@@ -23,15 +25,31 @@ def bands() -> Bytes:
     return np.asarray(colors[BANDS - 1] + noise, dtype=np.uint8)
 
 
+def shapes() -> tuple[Labels, Bytes]:
+    """Return a rectangle, a disk and a triangle on a ground, as labels and in flat colors."""
+    y, x = np.indices((120, 160))
+    truth = np.ones((120, 160), dtype=np.int32)
+    truth[20:60, 20:70] = 2
+    truth[np.hypot(y - 75, x - 110) < 28] = 3
+    truth[(x > 15) & (y < 110) & (y - 70 > x - 15)] = 4
+    colors = np.array([[240, 240, 235], [200, 40, 40], [30, 80, 180], [250, 200, 40]], dtype=np.uint8)
+    return truth, colors[truth - 1]
+
+
+def medium(pixels: Bytes, merge_cost: MergeCost) -> Labels:
+    """Return the regions at the default scale."""
+    return build_hierarchy(pixels, cost=COST_OF[merge_cost]).cut(HEIGHTS[merge_cost]["medium"])
+
+
 @COSTS
-def test_three_bands_are_three_regions(cost: Cost) -> None:
-    labels = build_hierarchy(bands(), cost=cost).cut_to(3)
+def test_three_bands_are_three_regions(merge_cost: MergeCost) -> None:
+    labels = build_hierarchy(bands(), cost=COST_OF[merge_cost]).cut_to(3)
     assert covering(labels, BANDS) > 0.9
 
 
 @COSTS
-def test_cuts_nest_and_heights_never_fall(cost: Cost) -> None:
-    hierarchy = build_hierarchy(bands(), cost=cost)
+def test_cuts_nest_and_heights_never_fall(merge_cost: MergeCost) -> None:
+    hierarchy = build_hierarchy(bands(), cost=COST_OF[merge_cost])
     assert (np.diff(hierarchy.heights) >= 0).all()
     fine, coarse = hierarchy.cut_to(9), hierarchy.cut_to(4)
     assert (fine.max(), coarse.max()) == (9, 4)
@@ -56,6 +74,39 @@ def test_any_picture_has_a_hierarchy(shape: tuple[int, int, int]) -> None:
     for pixels in (np.full(shape, 7, np.uint8), np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)):
         hierarchy = build_hierarchy(pixels)
         assert hierarchy.cut_to(1).tolist() == np.ones(shape[:2], int).tolist()
+
+
+@COSTS
+def test_a_flat_drawing_is_its_shapes(merge_cost: MergeCost) -> None:
+    truth, drawing = shapes()
+    labels = medium(drawing, merge_cost)
+    assert labels.max() == 4
+    assert covering(labels, truth) > 0.97
+
+
+@COSTS
+@pytest.mark.parametrize("picture", ["ramp", "noise", "faint noise"])
+def test_what_has_no_shapes_does_not_shatter(picture: str, merge_cost: MergeCost) -> None:
+    values = {
+        "ramp": np.broadcast_to(np.linspace(0, 255, 120), (90, 120)),
+        "noise": np.random.default_rng(0).integers(0, 256, (90, 120)),
+        "faint noise": np.random.default_rng(0).normal(128, 5, (90, 120)),
+    }[picture]
+    assert medium(values[:, :, None].astype(np.uint8), merge_cost).max() <= 3
+
+
+def test_the_faintest_borders_go_first() -> None:
+    strength = np.zeros((20, 31))
+    strength[:, 10], strength[:, 20] = 1, 2
+    assert len(np.unique(superpixels(strength, 2)[:, [5, 15, 25]][0])) == 2
+    assert superpixels(strength, 2)[0, 5] == superpixels(strength, 2)[0, 15]
+
+
+def test_of_equal_borders_those_of_small_basins_go_first() -> None:
+    strength = np.zeros((20, 31))
+    strength[:, 14], strength[:, 25] = 1, 1
+    labels = superpixels(strength, 2)
+    assert labels[0, 20] == labels[0, 30] != labels[0, 5]
 
 
 def test_superpixels_are_no_more_than_asked_for() -> None:
