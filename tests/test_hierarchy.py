@@ -62,14 +62,14 @@ def test_a_cut_writes_the_bytes_of_the_photo(how: tuple[str, ...], saved: Path, 
 
 def test_scale_all_writes_the_three_scales_and_one_figure(saved: Path) -> None:
     names = {path.name for path in (saved / "outputs").iterdir()}
-    kinds = [f"{scale}{kind}.png" for scale in ("", "coarse.", "fine.") for kind in ("labels", "segments")]
+    kinds = [f"{kind}{scale}.png" for scale in ("", ".coarse", ".fine") for kind in ("labels", "segments")]
     others = ["json", "figure.png", "hierarchy.npz", "ucm.png"]
     assert names == {f"disks.{ending}" for ending in (*kinds, *others)}
     record = json.loads((saved / "outputs/disks.json").read_text())
     assert record["saved"] == ["hierarchy", "scales"]
     for scale in ("coarse", "fine"):
         found = segmenter.segment(disks(), method="regions", scale=scale)
-        np.testing.assert_array_equal(segmenter.read_labels(saved / f"outputs/disks.{scale}.labels.png"), found.labels)
+        np.testing.assert_array_equal(segmenter.read_labels(saved / f"outputs/disks.labels.{scale}.png"), found.labels)
         assert [row["pixels"] for row in record["scales"][scale]] == [segment.n_pixels for segment in found.segments]
 
 

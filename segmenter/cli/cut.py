@@ -50,7 +50,7 @@ def command(
       NAME.labels.png    the label of each pixel, 1 to K; 0 = transparent
       NAME.segments.png  each region in its mean color
       NAME.json          options, what was found, regions
-    and with --scale all NAME.coarse.labels.png, NAME.fine.labels.png and so on.
+    and with --scale all NAME.labels.coarse.png, NAME.labels.fine.png and so on.
     """  # noqa: D301  # the backspace keeps click from filling the list
     from segmenter.pipeline.cut import plan_cut
     from segmenter.pipeline.plan import check_outputs

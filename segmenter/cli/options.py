@@ -252,6 +252,14 @@ _REGIONS_OPTIONS = (
         metavar="N",
         help="Of regions: the most that they are made of.",
     ),
+    click.option(
+        "--working-size",
+        type=click.FloatRange(min=0, min_open=True),
+        default=RegionsRecipe.working_size,
+        show_default=True,
+        metavar="MEGAPIXELS",
+        help="Of regions: larger pictures are reduced to this, and boundaries refined.",
+    ),
 )
 _FIT_OPTIONS = (
     click.option(

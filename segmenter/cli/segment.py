@@ -53,7 +53,7 @@ def command(photos: tuple[Path, ...], recipe: AnyRecipe, save_model: bool, optio
       NAME.ucm.png         at which of them each boundary disappears
 
     With --scale all the usual names are those of the medium scale, and the
-    others are called NAME.coarse.labels.png, NAME.fine.labels.png and so on.
+    others are called NAME.labels.coarse.png, NAME.labels.fine.png and so on.
 
     A PHOTO of - is read from standard input.
     """  # noqa: D301  # the backspace keeps click from filling the list

@@ -6,7 +6,7 @@
 ``superpixels``       (H, W), unsigned   the superpixel of each pixel, 1…R; 0 = takes no part
 ``merges``            (R − 1, 2), int32  in their order: the superpixels that stand for two regions; the second joins
                                          the first, which stands for both from then on
-``heights``           (R − 1,), float64  of the merges, never falling
+``heights``           (R − 1,), float64  of the merges, never falling; infinite where two regions do not touch
 ``color_sums``        (R, 4), float64    pixels of each superpixel, and the sums of their sRGB from 0 to 1
 ``recipe``            text               JSON: all options, as in NAME.json
 ``input``             text               JSON: the photo, as in NAME.json
@@ -219,7 +219,7 @@ def _hierarchy(arrays: Mapping[str, NDArray[Any]]) -> ColoredHierarchy:
     counts = np.bincount(superpixels.ravel(), minlength=n + 1)[1:]
     if not n or not (counts > 0).all() or (counts != sums[:, 0]).any() or not np.isfinite(sums).all():
         raise _FlawError("color_sums are not those of the superpixels")
-    if np.isnan(heights).any() or (np.diff(heights) < 0).any() or heights.min(initial=0) < 0:
+    if np.isnan(heights).any() or (heights[1:] < heights[:-1]).any() or heights.min(initial=0) < 0:
         raise _FlawError("heights fall, or are no numbers from 0")
     alive = np.ones(n + 1, dtype=bool)
     alive[0] = False

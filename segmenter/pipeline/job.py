@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from segmenter.pipeline.regions_recipe import AnyRecipe, RegionsRecipe
 from segmenter.pipeline.segment import segment_photo
 from segmenter.regions.config import SCALES, Scale
 from segmenter.regions.labels import Segment, Segmentation
+from segmenter.regions.merge import Hierarchy
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import palette
 from segmenter.render.quiet import quiet_matplotlib
@@ -215,8 +217,8 @@ def describe_found(segmentation: Segmentation, recipe: AnyRecipe, model: Model |
             "hierarchy": {
                 "n_superpixels": hierarchy.n_superpixels,
                 "height": recipe.height if isinstance(recipe, RegionsRecipe) else None,
-                "last_merge": float(hierarchy.heights[n_merges - 1]) if n_merges else None,
-                "next_merge": float(hierarchy.heights[n_merges]) if n_merges < len(hierarchy.heights) else None,
+                "last_merge": merge_height(hierarchy, n_merges - 1),
+                "next_merge": merge_height(hierarchy, n_merges),
             }
         }
     mixture = segmentation.mixture
@@ -231,6 +233,12 @@ def describe_found(segmentation: Segmentation, recipe: AnyRecipe, model: Model |
             "covariances": mixture.covariances.tolist(),
         },
     }
+
+
+def merge_height(hierarchy: Hierarchy, place: int) -> float | None:
+    """Return the height of a merge as a plain value; None where there is none, or the regions do not touch."""
+    is_there = 0 <= place < len(hierarchy.heights) and math.isfinite(hierarchy.heights[place])
+    return float(hierarchy.heights[place]) if is_there else None
 
 
 def describe_selection(selection: Selection | None) -> dict[str, Any] | None:

@@ -126,7 +126,7 @@ def plan_job(
         hierarchy=chosen.get("hierarchy"),
         contour_map=folder / f"{name}.ucm.png" if "hierarchy" in extras else None,
         other_scales={
-            scale: (folder / f"{name}.{scale}.labels.png", folder / f"{name}.{scale}.segments.png")
+            scale: (folder / f"{name}.labels.{scale}.png", folder / f"{name}.segments.{scale}.png")
             for scale in OTHER_SCALES
             if "scales" in extras
         },

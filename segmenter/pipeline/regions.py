@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from segmenter.arrays import Floats, Labels, Pixels, Samples
+from segmenter.arrays import Bools, Floats, Labels, Pixels, Samples
 from segmenter.features.color import rgb_to_lab, unit_range
 from segmenter.features.gradient import N_ORIENTATIONS, Maps, color_gradient, enlarged, halved, posterior_gradient
 from segmenter.features.texture import texture_features
@@ -53,7 +53,7 @@ class Cues:
     color: tuple[Cue, ...] = (Cue(1, 1, 1, 1.24), Cue(2.5, 3, 1, 0.55))
 
 
-def soft_words(values: Floats, error: float, generator: np.random.Generator) -> Maps:
+def soft_words(values: Floats, error: float, generator: np.random.Generator, mask: Bools | None = None) -> Maps:
     """Return the posteriors of a mixture of many components that is fitted to some of the pixels.
 
     Parameters
@@ -62,6 +62,8 @@ def soft_words(values: Floats, error: float, generator: np.random.Generator) -> 
     error : float
         Variance by which the values are blurred: no word is narrower.
     generator : numpy.random.Generator
+    mask : ndarray of shape (H, W), bool, optional
+        True = may be fitted to.
 
     Returns
     -------
@@ -69,8 +71,9 @@ def soft_words(values: Floats, error: float, generator: np.random.Generator) -> 
         Sum to 1 over K, which is `N_WORDS`, or fewer where there are fewer values.
     """
     rows = values.reshape(-1, values.shape[2])
-    chosen = generator.choice(len(rows), min(N_SAMPLES, len(rows)), replace=False)
-    samples = rows[np.sort(chosen)]
+    known = rows if mask is None else rows[mask.ravel()]
+    chosen = generator.choice(len(known), min(N_SAMPLES, len(known)), replace=False)
+    samples = known[np.sort(chosen)]
     n_words = min(N_WORDS, len(np.unique(samples, axis=0)))
     config = FitConfig(n_words, max_iterations=MAX_ITERATIONS, tolerance=1e-3)
     data = data_of(Samples(samples, np.ones(len(samples))), config.covariance_floor)
@@ -117,7 +120,13 @@ def weighted_gradients(color_words: Maps, texture_words: Maps, lab: Maps, cues: 
 
 
 def build_hierarchy(
-    pixels: Pixels, *, n_superpixels: int = 700, cost: Cost | None = None, cues: Cues | None = None, seed: int = 0
+    pixels: Pixels,
+    mask: Bools | None = None,
+    *,
+    n_superpixels: int = 700,
+    cost: Cost | None = None,
+    cues: Cues | None = None,
+    seed: int = 0,
 ) -> Hierarchy:
     """Return the hierarchy of regions of a picture.
 
@@ -125,31 +134,35 @@ def build_hierarchy(
     ----------
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
         C = 1 gray or 3 sRGB.
+    mask : ndarray of shape (H, W), bool, optional
+        True = takes part. Pixels that do not are no region, and count as of the color of the nearest that does.
     n_superpixels : int, at least 1
     cost : Cost, optional
         None = `HandCost`.
     cues : Cues, optional
     seed : int, at least 0
     """
-    return merge(*find_superpixels(pixels, n_superpixels, cues or Cues(), seed), cost or HandCost())
+    return merge(*find_superpixels(pixels, n_superpixels, cues or Cues(), seed, mask), cost or HandCost())
 
 
 def find_superpixels(
-    pixels: Pixels, n_superpixels: int, cues: Cues, seed: int
+    pixels: Pixels, n_superpixels: int, cues: Cues, seed: int, mask: Bools | None = None
 ) -> tuple[Labels, Regions, Borders, NDArray[np.intp]]:
     """Return the superpixels of a picture, and what `merge` has to know of them and of their borders."""
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import distance_transform_edt, gaussian_filter
 
+    if mask is not None:
+        pixels = pixels[tuple(distance_transform_edt(~mask, return_distances=False, return_indices=True))]
     height, width = pixels.shape[:2]
     rgb = np.broadcast_to(unit_range(pixels.reshape(-1, pixels.shape[2])), (height * width, 3))
     lab = rgb_to_lab(rgb).reshape(height, width, 3)
     generator = np.random.default_rng(seed)
-    color_words = soft_words(gaussian_filter(lab, (0.8, 0.8, 0)), COLOR_ERROR, generator)
-    texture_words = soft_words(texture_features(lab[:, :, 0]), TEXTURE_ERROR, generator)
+    color_words = soft_words(gaussian_filter(lab, (0.8, 0.8, 0)), COLOR_ERROR, generator, mask)
+    texture_words = soft_words(texture_features(lab[:, :, 0]), TEXTURE_ERROR, generator, mask)
     planes = np.ascontiguousarray(lab.transpose(2, 0, 1), dtype=np.float32)
     for_superpixels, for_merging = weighted_gradients(color_words, texture_words, planes, cues)
     winner = for_superpixels.argmax(axis=0)[None]
     strength = gaussian_filter(np.take_along_axis(for_superpixels, winner, 0)[0], STRENGTH_BLUR)
     cue = np.take_along_axis(for_merging, winner, 0)[0].astype(np.float64)
-    labels = superpixels(strength, n_superpixels)
+    labels = superpixels(strength, n_superpixels, mask)
     return labels, *measure_regions(labels, color_words, texture_words, planes, cue)

@@ -29,6 +29,8 @@ class RegionsRecipe:
         What tells which neighbors are alike, see `segmenter.regions.merge`.
     n_superpixels : int, from 1 to 65,535
         The most that regions are made of.
+    working_size : float, megapixels, positive
+        Of larger pictures the hierarchy is that of a reduced one, and its boundaries are refined.
     seed : int, at least 0
     """
 
@@ -37,6 +39,7 @@ class RegionsRecipe:
     method: Literal["regions"] = "regions"
     merge_cost: MergeCost = "hand"
     n_superpixels: int = 700
+    working_size: float = 0.25
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -54,6 +57,10 @@ class RegionsRecipe:
                 legal = f"from {least}" if most == math.inf else f"from {least} to {most}"
                 raise InvalidArgumentError(name, f"is {value!r}; give a whole number {legal}")
             object.__setattr__(self, name, index(value))
+        size = self.working_size
+        if isinstance(size, bool | str) or not isinstance(size, SupportsFloat) or not 0 < float(size) < math.inf:
+            raise InvalidArgumentError("working_size", f"is {size!r}; give a positive number of megapixels")
+        object.__setattr__(self, "working_size", float(size))
         if self.n_segments is None:
             object.__setattr__(self, "scale", scale_of("medium" if self.scale is None else self.scale))
         elif self.scale is not None:

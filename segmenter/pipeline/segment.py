@@ -39,6 +39,7 @@ def segment(
     scale: Scale | float | None = None,
     merge_cost: MergeCost = RegionsRecipe.merge_cost,
     n_superpixels: int = RegionsRecipe.n_superpixels,
+    working_size: float = RegionsRecipe.working_size,
     color_space: ColorSpace = Recipe.color_space,
     covariance_type: CovarianceType = Recipe.covariance_type,
     init: Init = Recipe.init,
@@ -69,6 +70,8 @@ def segment(
         Of regions: what tells which neighbors are alike, see `segmenter.regions.merge`.
     n_superpixels : int
         Of regions: the most that they are made of.
+    working_size : float, megapixels
+        Of regions: larger pictures are reduced to this, and the boundaries refined.
     color_space : {"rgb", "lab", "hsv"}
     covariance_type : {"full", "tied", "diag", "spherical"}
     init : {"k-means++", "random"}
@@ -125,6 +128,7 @@ def segment(
         "scale": (scale, None),
         "merge_cost": (merge_cost, RegionsRecipe.merge_cost),
         "n_superpixels": (n_superpixels, RegionsRecipe.n_superpixels),
+        "working_size": (working_size, RegionsRecipe.working_size),
     }
     given = {name: value for name, (value, default) in options.items() if value is not default and value != default}
     recipe = choose_recipe({"method": method, "seed": seed, **given})

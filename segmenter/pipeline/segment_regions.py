@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from segmenter.errors import TooFewSuperpixelsError
 from segmenter.features.color import luminance
+from segmenter.features.reduced import area_means, reduced_shape
 from segmenter.io.photo import Photo
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.pipeline.regions_recipe import RegionsRecipe
@@ -16,6 +17,7 @@ from segmenter.regions.colored import ColoredHierarchy, colored
 from segmenter.regions.config import MergeCost
 from segmenter.regions.labels import Segment, Segmentation
 from segmenter.regions.merge import Cost, FittedCost, HandCost
+from segmenter.regions.refine import refined
 
 COSTS: dict[MergeCost, Cost] = {"hand": HandCost(), "fitted": FittedCost()}
 
@@ -28,10 +30,17 @@ def segment_regions(photo: Photo, recipe: RegionsRecipe) -> Segmentation:
     TooFewSuperpixelsError
         More regions were asked for than the photo has superpixels.
     """
+    pixels, mask = photo.pixels, photo.mask
+    height, width = pixels.shape[:2]
+    is_large = height * width > recipe.working_size * 1e6
+    if is_large:
+        pixels, mask = area_means(pixels, mask, reduced_shape(height, width, recipe.working_size * 1e6))
     with threadpool_limits(1, user_api="blas"):  # the bytes must not depend on the number of cores
         hierarchy = build_hierarchy(
-            photo.pixels, n_superpixels=recipe.n_superpixels, cost=COSTS[recipe.merge_cost], seed=recipe.seed
+            pixels, mask, n_superpixels=recipe.n_superpixels, cost=COSTS[recipe.merge_cost], seed=recipe.seed
         )
+    if is_large:
+        hierarchy = replace(hierarchy, superpixels=refined(hierarchy.superpixels, photo.pixels, photo.mask))
     return cut_regions(colored(hierarchy, photo.pixels), recipe, photo.name)
 
 

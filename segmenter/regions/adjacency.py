@@ -29,12 +29,12 @@ class Adjacency:
 
 
 def adjacency(labels: NDArray[np.integer[Any]]) -> Adjacency:
-    """Return the borders between the regions of a label image (H, W) of labels from 0."""
+    """Return the borders between the regions of a label image (H, W) of labels from 0; −1 is no region."""
     index = np.arange(labels.size).reshape(labels.shape)
     flat = labels.ravel()
     first = np.concatenate([index[:, :-1].ravel(), index[:-1].ravel()])
     second = np.concatenate([index[:, 1:].ravel(), index[1:].ravel()])
-    differs = flat[first] != flat[second]
+    differs = (flat[first] != flat[second]) & (np.minimum(flat[first], flat[second]) >= 0)
     first, second = first[differs], second[differs]
     one, other = flat[first].astype(np.intp), flat[second].astype(np.intp)
     n = int(flat.max()) + 1

@@ -128,9 +128,9 @@ class FittedCost:
 class Hierarchy:
     """Superpixels and the order in which they merge."""
 
-    superpixels: Labels  # (H, W), 1…R
+    superpixels: Labels  # (H, W), 1…R; 0 = takes no part
     merges: NDArray[np.intp]  # (R − 1, 2), superpixels that stand for the merged regions; the second joins the first
-    heights: Floats  # (R − 1,), never falling
+    heights: Floats  # (R − 1,), never falling; infinite between regions that do not touch
 
     @property
     def n_superpixels(self) -> int:
@@ -146,8 +146,8 @@ class Hierarchy:
         return self.cut_to(self.n_regions(height))
 
     def cut_to(self, n_regions: int) -> Labels:
-        """Return exactly n regions, or as many as there are superpixels, (H, W), 1…n in reading order."""
-        return np.asarray(self.regions_of(n_regions)[self.superpixels - 1], dtype=np.int32)
+        """Return exactly n regions, or as many as there are superpixels, (H, W), 1…n in reading order; 0 = no label."""
+        return np.concatenate([[0], self.regions_of(n_regions)]).astype(np.int32)[self.superpixels]
 
     def regions_of(self, n_regions: int) -> NDArray[np.intp]:
         """Return the region of each superpixel in the cut to n regions, (R,), 1…n in reading order."""
@@ -167,7 +167,7 @@ def measure_regions(
     Parameters
     ----------
     labels : ndarray of shape (H, W), int32
-        1…R.
+        1…R; 0 = takes no part.
     color_words, texture_words : ndarray of shape (K, H, W)
     lab : ndarray of shape (3, H, W)
     cue : ndarray of shape (H, W), from 0
@@ -182,11 +182,12 @@ def measure_regions(
     ndarray of shape (E, 2), intp
         The regions on both sides of each border, from 0, the lower first.
     """
-    flat = labels.ravel().astype(np.intp) - 1
+    inside = labels > 0
+    flat = labels[inside].astype(np.intp) - 1
     n = int(flat.max()) + 1
     sizes = np.bincount(flat, minlength=n).astype(np.float64)
     color, texture, means = (
-        np.stack([np.bincount(flat, plane.ravel(), n) / sizes for plane in planes], axis=1)
+        np.stack([np.bincount(flat, plane[inside], n) / sizes for plane in planes], axis=1)
         for planes in (color_words, texture_words, lab)
     )
     parts = adjacency(labels - 1)
@@ -205,18 +206,19 @@ def measure_regions(
 def merge(labels: Labels, regions: Regions, borders: Borders, ends: NDArray[np.intp], cost: Cost) -> Hierarchy:
     """Return the hierarchy of merging, time and again, the two neighbors of the least cost.
 
-    The height of a merge is the largest cost so far. Of equal costs the pair of the lowest numbers goes first.
+    The height of a merge is the largest cost so far. Of equal costs the pair of the lowest numbers goes first. Regions
+    that do not touch, as a mask may leave them, merge last.
 
     Parameters
     ----------
     labels : ndarray of shape (H, W), int32
-        1…R.
+        1…R; 0 = takes no part.
     regions, borders, ends
         From `measure_regions`.
     cost : Cost
         Does not depend on which of the two regions comes first.
     """
-    n_pixels = float(labels.size)
+    n_pixels = float(regions.n_pixels.sum())
     known = Regions(*(values.copy() for values in vars(regions).values()))
     between = Borders(*(values.copy() for values in vars(borders).values()))
     means = known.color_words, known.texture_words, known.lab
@@ -242,5 +244,7 @@ def merge(labels: Labels, regions: Regions, borders: Borders, ends: NDArray[np.i
 
     costs = cost(known[ends[:, 0]], known[ends[:, 1]], between, n_pixels).tolist()
     merges, paid = agglomerate(ends, costs, absorb, len(regions.n_pixels) - 1)
-    heights = np.maximum.accumulate(np.array(paid, dtype=np.float64))
+    apart = np.setdiff1d(np.arange(1, len(regions.n_pixels)), [gone for _, gone in merges])
+    merges += [(0, int(gone)) for gone in apart]
+    heights = np.maximum.accumulate(np.array(paid + [np.inf] * len(apart), dtype=np.float64))
     return Hierarchy(labels, np.array(merges, dtype=np.intp).reshape(-1, 2), heights)
