@@ -23,9 +23,10 @@ from segmenter.pipeline.compare import ordered_palette, partners
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.variant_numbers import Numbers, encode_table, escaped
 from segmenter.pipeline.variants import Axes, choices_of
-from segmenter.render.compare import Comparison, Style, Variant, compare_figure, letter
+from segmenter.render.compare import Comparison, Variant, compare_figure
 from segmenter.render.figure import MAX_HEIGHT_MM
 from segmenter.render.page import MM_PER_INCH
+from segmenter.render.style import Style, letter
 
 
 @pytest.fixture
