@@ -162,7 +162,9 @@ def _arrange(
         n_rows = n_variants // n_across
         photo = _Place((n_rows - 1) / 2, 0)
         return [[photo, *(_Place(i // n_across, 1 + i % n_across) for i in range(n_variants))]], 1 + n_across
-    comfort = float(np.clip(COMFORT_MM * np.sqrt(aspect / 1.5), 18, 140))
+    titles = [f"(m) {variant.title}" for variant in comparisons[0].variants]
+    widest = max((text_width(title, style.font_size * 8 / 7, bold=True) for title in titles), default=0.0)
+    comfort = float(np.clip(COMFORT_MM * np.sqrt(aspect / 1.5), max(18.0, min(widest, COMFORT_MM)), 140))
     most = max(1, int((style.width_mm + GUTTER_MM) // (comfort + GUTTER_MM)))
     if style.layout == "grid":
         most = min(most, ceil(np.sqrt(n_panels)))
