@@ -23,7 +23,7 @@ from segmenter.pipeline.variants import Choices
 from segmenter.regions.labels import Segmentation
 from segmenter.regions.measure import contingency
 from segmenter.render.paint import display_rgb, mean_colors
-from segmenter.render.palette import N_COLORS, palette
+from segmenter.render.palette import rising_palette
 from segmenter.render.quiet import quiet_matplotlib
 from segmenter.render.style import Style, letter
 
@@ -116,7 +116,7 @@ def draw(
         from segmenter.render.compare import Comparison, Variant, compare_figure  # matplotlib takes half a second
         from segmenter.render.figure import encode_figure
 
-        key = ordered_palette(max(n_alike(results) for _, results in found))
+        key = rising_palette(max(n_alike(results) for _, results in found))
         told = iter(numbers)
         comparisons = [
             Comparison(
@@ -149,13 +149,6 @@ def timed(photo: Photo, recipe: AnyRecipe) -> tuple[Segmentation, float]:
 
 
 # ---- colors --------------------------------------------------------------------------------------------------------
-
-
-def ordered_palette(n: int) -> Bytes:
-    """Return n colors of the palette from dark to bright: in gray print they are in the order of the segments."""
-    colors = palette(min(n, N_COLORS))
-    luminance = (colors / 255.0) ** 2.2 @ (0.2126, 0.7152, 0.0722)
-    return np.asarray(colors[np.argsort(luminance, kind="stable")][np.arange(n) % N_COLORS])
 
 
 def n_alike(results: Sequence[Segmentation]) -> int:
