@@ -19,13 +19,15 @@ from scenes import grainy
 
 from segmenter.arrays import Labels
 from segmenter.errors import PageFullError
-from segmenter.pipeline.compare import ordered_palette, partners
+from segmenter.pipeline.compare import partners
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.variant_numbers import Numbers, encode_table, escaped
 from segmenter.pipeline.variants import Axes, choices_of
-from segmenter.render.compare import Comparison, Style, Variant, compare_figure, letter
+from segmenter.render.compare import Comparison, Variant, compare_figure
 from segmenter.render.figure import MAX_HEIGHT_MM
 from segmenter.render.page import MM_PER_INCH
+from segmenter.render.palette import rising_palette
+from segmenter.render.style import Style, letter
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def scene(width: int, height: int, n_variants: int, k: int = 3) -> Comparison:
     labels: Labels = np.broadcast_to(np.arange(width, dtype=np.int32) % k + 1, (height, width))
     pixels = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
     numbers = ("3 segments", f"log L {-1.2345:.3f}", "BIC 123.4k")
-    variant = Variant("K = 3", numbers, labels, ordered_palette(k))
+    variant = Variant("K = 3", numbers, labels, rising_palette(k))
     return Comparison("a photo", pixels, (variant,) * n_variants)
 
 
@@ -107,8 +109,8 @@ def test_a_label_without_pixels_has_a_color_of_its_own() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 8, 40, 300])
 def test_colors_rise_from_dark_to_bright(n: int) -> None:
-    luminance = (ordered_palette(n)[:255] / 255.0) ** 2.2 @ (0.2126, 0.7152, 0.0722)
-    assert len(ordered_palette(n)) == n
+    luminance = (rising_palette(n)[:255] / 255.0) ** 2.2 @ (0.2126, 0.7152, 0.0722)
+    assert len(rising_palette(n)) == n
     assert (np.diff(luminance) >= 0).all()
 
 
@@ -120,7 +122,7 @@ SHAPES = [(1, 1), (40, 30), (30, 40), (400, 3), (3, 400), (64, 64)]
 @pytest.mark.parametrize(("width", "height"), SHAPES)
 @pytest.mark.parametrize("style", [Style(), Style(width_mm=89), Style(font_size=10, layout="grid")])
 def test_nothing_is_cut_off_and_no_texts_overlap(width: int, height: int, style: Style) -> None:
-    figure = compare_figure([scene(width, height, 3)], style, key=ordered_palette(3))
+    figure = compare_figure([scene(width, height, 3)], style, key=rising_palette(3))
     figure.draw_without_rendering()
     page = figure.bbox
     texts = [artist for artist in figure.findobj(Text) if artist.get_text()]

@@ -35,7 +35,11 @@ def command(model: Path, photos: tuple[Path, ...], options: OutputOptions) -> in
 
     A PHOTO of - is read from standard input.
     """  # noqa: D301  # the backspace keeps click from filling the list
-    check_streams(photos, options, extras=bool(options.save))  # wrong usage is told before any file is opened
+    if "likelihood" in options.plot:
+        raise click.UsageError("--plot likelihood is of fits, and a model is applied without one; leave it out")
+    check_streams(
+        photos, options, extras=bool(options.save or options.plot)
+    )  # wrong usage is told before any file is opened
     from segmenter.pipeline.model_file import load_model
 
     loaded = load_model(model)

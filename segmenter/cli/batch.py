@@ -150,14 +150,13 @@ def command(
     if save_model and shared_model:
         raise click.UsageError("--shared-model saves the one model anyway; leave --save-model out")
     from segmenter.pipeline.batch import Settings, check_batch, plan_batch, run_batch
-    from segmenter.pipeline.plan import FigureOptions
     from segmenter.pipeline.workers import Workers, available_memory
 
     unwind_on_interrupt()
     settings = Settings(
         options.output,
         recipe,
-        FigureOptions(options.figure_format, options.dpi) if options.figure else None,
+        options.drawing,
         options.max_pixels,
         extras,
         options.overwrite,

@@ -213,7 +213,7 @@ def command(
     from segmenter.pipeline.plan import check_output, text_of
     from segmenter.pipeline.variant_numbers import encode_table
     from segmenter.pipeline.variants import Axes, choices_of
-    from segmenter.render.compare import Style
+    from segmenter.render.style import Style
 
     unwind_on_interrupt()
     started = time.perf_counter()

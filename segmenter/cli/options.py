@@ -15,12 +15,13 @@ from segmenter.cli import STREAM
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
+from segmenter.pipeline.plan import PLOTS, PLOTS_OF_MIXTURES
 from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
 from segmenter.pipeline.regions_recipe import METHODS, AnyRecipe, RegionsRecipe, choose_recipe, option_names, scale_of
 from segmenter.regions.config import MERGE_COSTS, SCALES, Scale
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.plan import Extra, FigureFormat
+    from segmenter.pipeline.plan import Extra, FigureFormat, FigureOptions, Plot
     from segmenter.pipeline.table_recipe import TableRecipe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -299,7 +300,17 @@ class OutputOptions:
     json: bool
     quiet: bool
     verbose: bool
+    plot: tuple[Plot, ...]
     preview: bool = False
+
+    @property
+    def drawing(self) -> FigureOptions | None:
+        """What is drawn of each photo; None = nothing."""
+        from segmenter.pipeline.plan import FigureOptions
+
+        if not self.figure and not self.plot:
+            return None
+        return FigureOptions(self.figure_format, self.dpi, self.figure, tuple(dict.fromkeys(self.plot)))
 
 
 def save_model_option(command: Command) -> Command:
@@ -314,6 +325,7 @@ def extras_of(
     of_mixtures = [f"--save {extra}" for extra in options.save if extra in SAVES_OF_MIXTURES]
     of_mixtures += ["--save-model"] if save_model else []
     of_mixtures += ["--shared-model"] if shared_model else []
+    of_mixtures += [f"--plot {plot}" for plot in options.plot if plot in PLOTS_OF_MIXTURES]
     if recipe.method == "regions" and of_mixtures:
         raise click.UsageError(f"{of_mixtures[0]} is of mixtures of colors, and regions are none; leave it out")
     if recipe.method != "regions" and "hierarchy" in options.save:
@@ -342,7 +354,10 @@ def _with_output(command: Command, folder: Option, saves: Sequence[str], *more: 
     save = click.option(
         "--save", type=click.Choice(saves), multiple=True, help="Write this too, see above; may be repeated."
     )
-    decorated: Any = with_options(folder, save, *more, *_OUTPUT_OPTIONS)(with_output)
+    plot = click.option(
+        "--plot", type=click.Choice(PLOTS), multiple=True, help="Draw this figure too, see above; may be repeated."
+    )
+    decorated: Any = with_options(folder, save, plot, *more, *_OUTPUT_OPTIONS)(with_output)
     return decorated  # type: ignore[no-any-return]
 
 

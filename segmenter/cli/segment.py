@@ -51,6 +51,13 @@ def command(photos: tuple[Path, ...], recipe: AnyRecipe, save_model: bool, optio
       NAME.model.json      what was fitted, for segmenter apply
       NAME.hierarchy.npz   regions at all scales, for segmenter cut, and
       NAME.ucm.png         at which of them each boundary disappears
+    and figures (--plot):
+      NAME.plot-contours.png    outlines over the photo
+      NAME.plot-cutouts.png     each segment cut out
+      NAME.plot-likelihood.png  the climb of the log-likelihood
+      NAME.plot-colors.png      colors in their space, and the mixture
+      NAME.plot-confidence.png  how sure each label is
+      NAME.plot-palette.png     colors and shares; NAME.palette.css, .gpl
 
     With --scale all the usual names are those of the medium scale, and the
     others are called NAME.labels.coarse.png, NAME.labels.fine.png and so on.
@@ -58,7 +65,7 @@ def command(photos: tuple[Path, ...], recipe: AnyRecipe, save_model: bool, optio
     A PHOTO of - is read from standard input.
     """  # noqa: D301  # the backspace keeps click from filling the list
     extras = extras_of(recipe, options, save_model=save_model)
-    check_streams(photos, options, extras=bool(extras))
+    check_streams(photos, options, extras=bool(extras or options.plot))
     return segment_photos(photos, recipe, options, extras)
 
 
@@ -85,16 +92,15 @@ def segment_photos(
     """
     output, as_json = options.output, options.json
     from segmenter.pipeline import job as pipeline
-    from segmenter.pipeline.plan import SCHEMA, FigureOptions, check_outputs, plan_job, text_of
+    from segmenter.pipeline.plan import SCHEMA, check_outputs, plan_job, text_of
 
     unwind_on_interrupt()
-    figure_options = FigureOptions(options.figure_format, options.dpi) if options.figure else None
     jobs = [
         plan_job(
             Path("stdin") if photo == STREAM else photo,
             output,
             recipe,
-            figure_options=figure_options,
+            figure_options=options.drawing,
             max_pixels=options.max_pixels,
             overwrite=options.overwrite,
             extras=extras,
@@ -175,7 +181,8 @@ def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbos
     for note in notes_on(result):
         say(f"  note: {note}")
     if not to_stdout:
-        tell_earlier([job.record.with_suffix(".figure")], job.outputs)
+        stems = [job.record.with_suffix(".figure"), *(paths[0].with_suffix("") for paths in job.plots.values())]
+        tell_earlier(stems, job.outputs)
     if not verbose:
         return
     record = result.record

@@ -23,8 +23,9 @@ from segmenter.pipeline.variants import Choices
 from segmenter.regions.labels import Segmentation
 from segmenter.regions.measure import contingency
 from segmenter.render.paint import display_rgb, mean_colors
-from segmenter.render.palette import N_COLORS, palette
+from segmenter.render.palette import rising_palette
 from segmenter.render.quiet import quiet_matplotlib
+from segmenter.render.style import Style, letter
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""
@@ -42,7 +43,7 @@ class Result:
 def compare(
     photos: Sequence[Path],
     choices: Choices,
-    style: Any,
+    style: Style,
     *,
     figure_format: FigureFormat = "png",
     times: bool = False,
@@ -54,7 +55,7 @@ def compare(
     ----------
     photos : sequence of Path
     choices : Choices
-    style : segmenter.render.compare.Style
+    style : Style
     figure_format : {"png", "pdf", "svg"}
     times : bool
         Tell in the figure how long each took; two runs then differ.
@@ -65,10 +66,6 @@ def compare(
     SegmenterError
         A photo cannot be read or segmented, or the panels do not fit the page.
     """
-    with quiet_matplotlib():
-        from segmenter.render.compare import Comparison, Variant, compare_figure, letter
-        from segmenter.render.figure import encode_figure
-
     if style.crop is not None and (min(style.crop[:2]) < 0 or min(style.crop[2:]) < 1):
         raise InvalidArgumentError("--crop", f"is {','.join(map(str, style.crop))}; give X,Y,W,H from 0 and 1 up")
     found: list[tuple[Photo, tuple[Segmentation, ...]]] = []
@@ -84,20 +81,6 @@ def compare(
             numbers_of(photo, choice, each, letter(first + i), taken)
             for i, (choice, each, taken) in enumerate(zip(choices.choices, results, seconds, strict=True))
         ]
-    key = ordered_palette(max(n_alike(results) for _, results in found))
-    told = iter(numbers)
-    comparisons = [
-        Comparison(
-            path.stem,
-            display_rgb(photo.pixels),
-            tuple(
-                Variant(choice.title, next(told).parts(times=times), each.labels, colors, each.hierarchy is not None)
-                for choice, each, colors in zip(choices.choices, results, alike_colors(results, key), strict=True)
-            ),
-        )
-        for path, (photo, results) in zip(photos, found, strict=True)
-    ]
-    figure = compare_figure(comparisons, style, n_across=choices.n_across, key=None if style.boundaries else key)
     plain = {
         "schema": SCHEMA,
         "software": f"segmenter {__version__}",
@@ -107,13 +90,49 @@ def compare(
         ],
         "recipes": [asdict(choice.recipe) for choice in choices.choices],
     }
+    record = {**plain, "style": asdict(style), "variants": [asdict(each) for each in numbers]}
+    figure = draw(found, numbers, choices, style, figure_format, times=times, description=plain)
+    return Result(figure, tuple(numbers), record)
+
+
+def draw(
+    found: Sequence[tuple[Photo, tuple[Segmentation, ...]]],
+    numbers: Sequence[Numbers],
+    choices: Choices,
+    style: Style,
+    figure_format: FigureFormat,
+    *,
+    times: bool,
+    description: dict[str, Any],
+) -> bytes:
+    """Return the figure of photos and their variants as the content of a file."""
+    names = [Path(photo.name) for photo, _ in found]
     metadata = {
         "Software": f"segmenter {__version__}",
-        "Title": ", ".join(text_of(Path(path.name)) for path in photos),
-        "Description": json.dumps(plain, ensure_ascii=True),
+        "Title": ", ".join(text_of(Path(name.name)) for name in names),
+        "Description": json.dumps(description, ensure_ascii=True),
     }
-    record = {**plain, "style": asdict(style), "variants": [asdict(each) for each in numbers]}
-    return Result(encode_figure(figure, figure_format, metadata=metadata), tuple(numbers), record)
+    with quiet_matplotlib():
+        from segmenter.render.compare import Comparison, Variant, compare_figure  # matplotlib takes half a second
+        from segmenter.render.figure import encode_figure
+
+        key = rising_palette(max(n_alike(results) for _, results in found))
+        told = iter(numbers)
+        comparisons = [
+            Comparison(
+                name.stem,
+                display_rgb(photo.pixels),
+                tuple(
+                    Variant(
+                        choice.title, next(told).parts(times=times), each.labels, colors, each.hierarchy is not None
+                    )
+                    for choice, each, colors in zip(choices.choices, results, alike_colors(results, key), strict=True)
+                ),
+            )
+            for name, (photo, results) in zip(names, found, strict=True)
+        ]
+        figure = compare_figure(comparisons, style, n_across=choices.n_across, key=None if style.boundaries else key)
+        return encode_figure(figure, figure_format, metadata=metadata)
 
 
 def check_crop(photo: Photo, crop: tuple[int, int, int, int] | None) -> None:
@@ -130,13 +149,6 @@ def timed(photo: Photo, recipe: AnyRecipe) -> tuple[Segmentation, float]:
 
 
 # ---- colors --------------------------------------------------------------------------------------------------------
-
-
-def ordered_palette(n: int) -> Bytes:
-    """Return n colors of the palette from dark to bright: in gray print they are in the order of the segments."""
-    colors = palette(min(n, N_COLORS))
-    luminance = (colors / 255.0) ** 2.2 @ (0.2126, 0.7152, 0.0722)
-    return np.asarray(colors[np.argsort(luminance, kind="stable")][np.arange(n) % N_COLORS])
 
 
 def n_alike(results: Sequence[Segmentation]) -> int:

@@ -59,6 +59,10 @@ def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
     if job.figure is not None:
         files[job.figure] = draw_figure(result, job)
     files |= encode_extras(result, job)
+    if job.plots:
+        from segmenter.pipeline.plots import draw_plots
+
+        files |= draw_plots(result.photo, result.segmentation, job, describe_origin(result.record))
     files[job.record] = (json.dumps(result.record, indent=1, ensure_ascii=False) + "\n").encode()
     write_files(files, overwrite=job.overwrite)
     return result
@@ -122,9 +126,7 @@ def encode_extras(result: JobResult, job: Job) -> dict[Path, bytes]:
 
 def draw_figure(result: JobResult, job: Job) -> bytes:
     """Return the photo and its segments side by side, as the content of a file."""
-    segmentation, record = result.segmentation, result.record
-    origin = {key: record[key] for key in ("recipe", "input", "model") if key in record}
-    description = json.dumps(origin, ensure_ascii=True)
+    segmentation = result.segmentation
     with quiet_matplotlib():
         from segmenter.render.figure import encode_figure, segments_figure  # matplotlib takes half a second to import
 
@@ -154,8 +156,16 @@ def draw_figure(result: JobResult, job: Job) -> bytes:
         return encode_figure(
             figure,
             job.figure_options.figure_format,
-            metadata={"Software": f"segmenter {__version__}", "Title": job.source.name, "Description": description},
+            metadata=describe_origin(result.record),
         )
+
+
+def describe_origin(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a figure says of itself: of which photo it is, and by which options."""
+    origin = {key: record[key] for key in ("recipe", "input", "model") if key in record}
+    description = json.dumps(origin, ensure_ascii=True)
+    title = record["input"]["name"]
+    return {"Software": f"segmenter {__version__}", "Title": title, "Description": description}
 
 
 def describe(

@@ -32,12 +32,20 @@ EXTRA_ENDINGS: dict[Extra, str] = {
 }
 
 
+Plot: TypeAlias = Literal["contours", "cutouts", "likelihood", "colors", "confidence", "palette"]
+PLOTS: tuple[Plot, ...] = get_args(Plot)
+PLOTS_OF_MIXTURES: tuple[Plot, ...] = ("likelihood", "colors", "confidence")
+"""Figures of a photo that are drawn on request; those of them that regions do not have."""
+
+
 @dataclass(frozen=True)
 class FigureOptions:
-    """How the side-by-side figure is drawn; the segments do not depend on it."""
+    """What is drawn and how; the segments do not depend on it."""
 
     figure_format: FigureFormat = "png"
     dpi: int = 300
+    side_by_side: bool = True
+    plots: tuple[Plot, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class Job:
     hierarchy: Path | None = None
     contour_map: Path | None = None  # of the hierarchy
     other_scales: Mapping[Scale, tuple[Path, Path]] = field(default_factory=dict)  # label image and segments of each
+    plots: Mapping[Plot, tuple[Path, ...]] = field(default_factory=dict)
     model: Model | None = None  # to be applied; None = a mixture is fitted
 
     @property
@@ -72,6 +81,7 @@ class Job:
             self.hierarchy,
             self.contour_map,
             *chain.from_iterable(self.other_scales.values()),
+            *chain.from_iterable(self.plots.values()),
         )
         return (self.labels, self.segments, *(path for path in optional if path is not None), self.record)
 
@@ -97,7 +107,7 @@ def plan_job(
         Where the outputs go; made when the first is written.
     recipe : AnyRecipe
     figure_options : FigureOptions or None
-        None draws no figure.
+        None draws nothing.
     max_pixels : int
     overwrite : bool
         Whether files that exist may be replaced.
@@ -109,15 +119,16 @@ def plan_job(
         By default that of the file without its extension.
     """
     name = source.stem if name is None else name
+    drawing = figure_options or FigureOptions(side_by_side=False)
     chosen = {extra: folder / f"{name}.{ending}" for extra, ending in EXTRA_ENDINGS.items() if extra in extras}
     return Job(
         source=source,
         labels=folder / f"{name}.labels.png",
         segments=folder / f"{name}.segments.png",
         record=folder / f"{name}.json",
-        figure=None if figure_options is None else folder / f"{name}.figure.{figure_options.figure_format}",
+        figure=folder / f"{name}.figure.{drawing.figure_format}" if drawing.side_by_side else None,
         recipe=recipe,
-        figure_options=figure_options or FigureOptions(),
+        figure_options=drawing,
         max_pixels=max_pixels,
         overwrite=overwrite,
         posteriors=chosen.get("posteriors"),
@@ -130,8 +141,15 @@ def plan_job(
             for scale in OTHER_SCALES
             if "scales" in extras
         },
+        plots={plot: plot_paths(folder, name, plot, drawing.figure_format) for plot in drawing.plots},
         model=model,
     )
+
+
+def plot_paths(folder: Path, name: str, plot: Plot, figure_format: FigureFormat) -> tuple[Path, ...]:
+    """Return where a figure on request goes, and of the palette also the files for other programs."""
+    others = [folder / f"{name}.palette.{ending}" for ending in ("css", "gpl") if plot == "palette"]
+    return (folder / f"{name}.plot-{plot}.{figure_format}", *others)
 
 
 def check_outputs(jobs: Sequence[Job], *, kept: Sequence[Path] = ()) -> None:
@@ -236,9 +254,14 @@ def describe_files(job: Job) -> dict[str, Any]:
         "scales": job.other_scales,
     }
     return {
-        "figure": None if job.figure is None else asdict(job.figure_options),
+        "figure": None if job.figure is None and not job.plots else describe_drawing(job.figure_options),
         "saved": [name for name, paths in saved.items() if paths],
     }
+
+
+def describe_drawing(options: FigureOptions) -> dict[str, Any]:
+    """Return what is drawn and how, as JSON gives it back."""
+    return {**asdict(options), "plots": list(options.plots)}
 
 
 def describe_model(model: Model) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def finished_record(job: Job) -> dict[str, Any] | None:
     if any(record.get(key) != value for key, value in wanted.items()):
         return None
     files = describe_files(job)
-    if job.figure is not None and record.get("figure") != files["figure"]:
+    if files["figure"] is not None and record.get("figure") != files["figure"]:
         return None
     if not set(files["saved"]) <= set(record.get("saved", ())):
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from segmenter.arrays import Bytes, Labels
-from segmenter.errors import InvalidArgumentError, PageFullError, printable
+from segmenter.errors import PageFullError, printable
 from segmenter.render.contours import draw_contours
 from segmenter.render.figure import MAX_HEIGHT_MM, fixed_settings, reduce_photo
 from segmenter.render.page import (
@@ -33,12 +33,8 @@ from segmenter.render.page import (
     resize_nearest,
     text_artist,
 )
+from segmenter.render.style import Crop, Style, letter
 from segmenter.render.type import fitting, text_width
-
-Crop: TypeAlias = tuple[int, int, int, int]
-"""Left, top, width and height of a part of a photo, in pixels."""
-
-Layout: TypeAlias = Literal["row", "grid"]
 
 LEAST_PANEL_MM: Final = 12.0  # of the longer side of a panel, and of the width that it has
 COMFORT_MM: Final = 33.0  # the least width of a panel of ratio 3:2 before a row is broken
@@ -48,32 +44,10 @@ ZOOM_GAP_MM: Final = 1.0
 SWATCH_MM: Final = (5.0, 2.8)
 MAX_KEYS: Final = 10
 LUMA: Final = np.array([0.299, 0.587, 0.114])
+FADED: Final = 0.14
+"""What is left of the gray of what is not cut out."""
+
 KEY_TITLE: Final = "Segments, dark to bright; alike ones have one color"
-
-
-@dataclass(frozen=True)
-class Style:
-    """How a comparison looks."""
-
-    width_mm: float = 183.0
-    dpi: int = 300
-    font_size: float = TEXT_PT  # pt, of numbers and key; titles are larger by a seventh
-    layout: Layout | None = None  # None = what fits the page best
-    boundaries: bool = False  # lines over the photo instead of areas
-    overlay: float | None = None  # opacity of the areas over the photo; None = areas alone
-    crop: Crop | None = None  # shown enlarged beside each picture
-
-    def __post_init__(self) -> None:
-        """Raise InvalidArgumentError for the first value outside its range."""
-        for name, least, most, unit in (
-            ("width_mm", 40, 1200, " mm"),
-            ("dpi", 50, 1200, ""),
-            ("font_size", 4, 24, " pt"),
-        ):
-            if not least <= getattr(self, name) <= most:
-                raise InvalidArgumentError(name, f"is {getattr(self, name)}; give {least} to {most}{unit}")
-        if self.overlay is not None and not 0 <= self.overlay <= 1:
-            raise InvalidArgumentError("overlay", f"is {self.overlay}; give an opacity from 0 to 1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +59,7 @@ class Variant:
     labels: Labels  # (H, W), 0…K
     colors: Bytes  # (K, 3), sRGB
     lines: bool = False  # part areas by lines, too
+    cut_out: int | None = None  # show the photo itself, all but this label fading
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,16 +141,6 @@ def compare_figure(
         return compose(artists, style.width_mm, bottom + MARGIN_MM, style.dpi)
 
 
-def letter(index: int) -> str:
-    """Return a, b, …, z, aa, ab, and so on for 0, 1 and so on."""
-    text = ""
-    index += 1
-    while index:
-        index, place = divmod(index - 1, 26)
-        text = chr(ord("a") + place) + text
-    return text
-
-
 # ---- the layout ----------------------------------------------------------------------------------------------------
 
 
@@ -197,7 +162,9 @@ def _arrange(
         n_rows = n_variants // n_across
         photo = _Place((n_rows - 1) / 2, 0)
         return [[photo, *(_Place(i // n_across, 1 + i % n_across) for i in range(n_variants))]], 1 + n_across
-    comfort = float(np.clip(COMFORT_MM * np.sqrt(aspect / 1.5), 18, 140))
+    titles = [f"(m) {variant.title}" for variant in comparisons[0].variants]
+    widest = max((text_width(title, style.font_size * 8 / 7, bold=True) for title in titles), default=0.0)
+    comfort = float(np.clip(COMFORT_MM * np.sqrt(aspect / 1.5), max(18.0, min(widest, COMFORT_MM)), 140))
     most = max(1, int((style.width_mm + GUTTER_MM) // (comfort + GUTTER_MM)))
     if style.layout == "grid":
         most = min(most, ceil(np.sqrt(n_panels)))
@@ -262,6 +229,10 @@ def _pixels(comparison: Comparison, variant: Variant | None, box: Box, style: St
     if variant is None or labels is None:
         return ground
     reduced = resize_nearest(labels, height, width)
+    if variant.cut_out is not None:
+        faded = np.rint(255 - FADED * (255 - ground[..., :3] @ LUMA)).astype(np.uint8)
+        faded = opaque(np.repeat(faded[..., None], 3, axis=2))
+        return np.where((reduced == variant.cut_out)[..., None], ground, faded)
     if style.boundaries:
         shown = ground
     else:

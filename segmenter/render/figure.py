@@ -120,10 +120,10 @@ def segments_figure(
     parts = parts_of(np.asarray(shares, dtype=np.float64), colors, names)
     is_legend = len(colors) <= MAX_LEGEND_SEGMENTS
     aspect = photo.shape[1] / photo.shape[0]
-    width_mm = width_mm or _page_width(aspect)
+    width_mm = width_mm or page_width(aspect)
     n_key_rows = 1 + legend_grid(parts, width_mm)[0] if is_legend else 3
     key_height = KEY_GAP_MM + n_key_rows * ROW_MM + MARGIN_MM
-    panels = _panel_boxes(aspect, width_mm, MAX_HEIGHT_MM - key_height)
+    panels = panel_boxes(aspect, width_mm, MAX_HEIGHT_MM - key_height)
     bottom = panels[1].top + panels[1].height
     height_mm = bottom + key_height
 
@@ -219,14 +219,14 @@ def reduce_photo(photo: Bytes, height: int, width: int) -> Bytes:
     return photo
 
 
-def _page_width(aspect: float) -> float:
+def page_width(aspect: float) -> float:
     """Return the width of a page for panels of this width-to-height ratio: no wider than makes them larger."""
     widths = (SINGLE_COLUMN_MM, ONE_AND_A_HALF_COLUMN_MM, DOUBLE_COLUMN_MM)
-    largest = _panel_boxes(aspect, DOUBLE_COLUMN_MM, MAX_HEIGHT_MM)[0].height
-    return next(width for width in widths if _panel_boxes(aspect, width, MAX_HEIGHT_MM)[0].height >= largest)
+    largest = panel_boxes(aspect, DOUBLE_COLUMN_MM, MAX_HEIGHT_MM)[0].height
+    return next(width for width in widths if panel_boxes(aspect, width, MAX_HEIGHT_MM)[0].height >= largest)
 
 
-def _panel_boxes(aspect: float, page_width: float, max_height: float) -> tuple[Box, Box]:
+def panel_boxes(aspect: float, page_width: float, max_height: float) -> tuple[Box, Box]:
     """Return the places of two panels of this width-to-height ratio, as large as the page allows."""
     room = page_width - 2 * MARGIN_MM
     if aspect >= STACK_ASPECT:

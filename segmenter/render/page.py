@@ -120,11 +120,16 @@ def text_artist(
 def compose(artists: Sequence[Artist], width_mm: float, height_mm: float, dpi: int) -> Figure:
     """Return a figure of this size with the artists, whose coordinates are mm from the top left corner."""
     figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), dpi=dpi)
-    downward = Affine2D().scale(1, -1).translate(0, height_mm).scale(1 / MM_PER_INCH)
+    add_artists(figure, artists)
+    return figure
+
+
+def add_artists(figure: Figure, artists: Sequence[Artist]) -> None:
+    """Add artists to a figure; their coordinates are mm from its top left corner."""
+    downward = Affine2D().scale(1, -1).translate(0, MM_PER_INCH * figure.get_figheight()).scale(1 / MM_PER_INCH)
     for artist in artists:
         artist.set_transform(downward + figure.dpi_scale_trans)
         figure.add_artist(artist)
-    return figure
 
 
 def resize_nearest(pixels: Any, height: int, width: int) -> Any:

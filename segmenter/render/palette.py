@@ -78,3 +78,21 @@ def palette(n_colors: int) -> Bytes:
     if not 0 <= n_colors <= N_COLORS:
         raise InvalidArgumentError("n_colors", f"is {n_colors}; it must be from 0 to {N_COLORS}")
     return np.frombuffer(PALETTE, dtype=np.uint8).reshape(-1, 3)[:n_colors].copy()
+
+
+def rising_palette(n_colors: int) -> Bytes:
+    """Return the first n colors of the table from dark to bright: in gray print they are in the order of the labels.
+
+    Parameters
+    ----------
+    n_colors : int, at least 0
+        Beyond 255 the colors start again.
+
+    Returns
+    -------
+    ndarray of shape (n_colors, 3), uint8
+        sRGB.
+    """
+    colors = palette(min(n_colors, N_COLORS))
+    luminance = (colors / 255.0) ** 2.2 @ (0.2126, 0.7152, 0.0722)
+    return colors[np.argsort(luminance, kind="stable")][np.arange(n_colors) % N_COLORS]

@@ -44,15 +44,17 @@ LEGEND_MM: Final = 31.0  # to the right of one panel
 PANEL_GAP_MM: Final = 2.2
 
 
-def likelihood_figure(log_likelihoods: Floats, *, converged: bool, dpi: int = 300) -> Figure:
+def likelihood_figure(log_likelihoods: Floats, *, converged: bool, sample: str = "row", dpi: int = 300) -> Figure:
     """Draw the average log-likelihood of every step.
 
     Parameters
     ----------
-    log_likelihoods : ndarray of shape (n_iterations + 1,), float64, nats per row
+    log_likelihoods : ndarray of shape (n_iterations + 1,), float64, nats per sample
         That of the start first.
     converged : bool
         Whether the last step gained less than the tolerance.
+    sample : {"row", "pixel"}
+        What a sample is called.
     dpi : int, pixels per inch
 
     Returns
@@ -73,7 +75,7 @@ def likelihood_figure(log_likelihoods: Floats, *, converged: bool, dpi: int = 30
         end = f"{'converged' if converged else 'stopped'} after {n} step{'s' * (n != 1)}: {minus(log_likelihoods[-1])}"
         axes.set_title(end, loc="right", fontsize=TEXT_PT, color=INK, pad=4)
         axes.set_xlabel("step of EM")
-        axes.set_ylabel("average log-likelihood (nats per row)")
+        axes.set_ylabel(f"average log-likelihood (nats per {sample})")
         finish(axes, integer=True)
         axes.yaxis.grid(True, color=PALE, linewidth=LINE_PT)
         return figure
