@@ -248,7 +248,7 @@ def test_contours_are_drawn_where_segments_meet_and_go_away(page: Page) -> None:
 def test_the_legend_lights_its_segment_on_hover_and_on_focus_and_keeps_it_on_click(page: Page) -> None:
     open_photo(page, "deep/tiny.png")
     veil = page.locator("#veil")
-    bright = page.get_by_role("button", name="Segment 2, 33 %, #c8d2dc")
+    bright = page.get_by_role("button", name="Segment 2 #c8d2dc 33 %")
     expect(veil).to_be_hidden()
     bright.hover()
     expect(veil).to_be_visible()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 from segmenter import __version__
 from segmenter.errors import OutputExistsError
-from segmenter.io.writing import write_files
+from segmenter.io.writing import check_writable, write_files
 from segmenter.pipeline.plan import check_place
 from segmenter.pipeline.previews import Preview, map_previews, plan_previews
 from segmenter.pipeline.results import Result, read_results
@@ -80,11 +81,13 @@ def make_report(
     """
     results = read_results(folder)
     check_page(output, overwrite=overwrite)
+    check_writable(output.parent)
     jobs = plan_previews(folder, results, photos, max_pixels)
     previews: dict[int, Preview] = {}
-    for place, preview in map_previews(jobs, n_workers):
-        previews[place] = preview
-        tell(len(previews), len(jobs))
+    with closing(map_previews(jobs, n_workers)) as made:
+        for place, preview in made:
+            previews[place] = preview
+            tell(len(previews), len(jobs))
     title = folder.resolve().name or "results"
     files = dict(page_files(results, previews, output, title, max_page))
     write_files(files, overwrite=overwrite)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from unittest import mock
@@ -17,7 +19,7 @@ from segmenter.pipeline.previews import map_previews, plan_previews
 from segmenter.pipeline.results import read_results
 
 from .batch import COMMAND, make_photos
-from .interleave import call, compiled, process
+from .interleave import compiled, process
 from .report import spread, verdict
 
 N_PHOTOS = 500
@@ -67,18 +69,30 @@ def cost(folder: Path, output: Path, environment: dict[str, str]) -> bool:
     for path in output.glob("000.*"):
         shutil.copy(path, one)
     words = [str(COMMAND), "report", str(one), "--overwrite", "--photos", str(folder / "photos")]
-    start = median(process(words, environment).seconds for _ in range(N_ROUNDS))
+    start = median(
+        processor_seconds(lambda: process(words, environment), resource.RUSAGE_CHILDREN) for _ in range(N_ROUNDS)
+    )
     jobs = plan_previews(output, read_results(output), folder / "photos", 500_000_000)
     previews: list[object] = []
-    pictures = call(lambda: previews.extend(map_previews(jobs, 2))).seconds
-    with mock.patch.object(pipeline, "map_previews", lambda jobs, n_workers: iter(previews)):
-        page = folder / "page.html"
+    pictures = processor_seconds(lambda: previews.extend(map_previews(jobs, 1)))
+    page = folder / "page.html"
+    with mock.patch.object(pipeline, "map_previews", lambda jobs, n_workers: (made for made in previews)):
         rest = [
-            call(lambda: pipeline.make_report(output, page, photos=folder / "photos", overwrite=True)).seconds
+            processor_seconds(lambda: pipeline.make_report(output, page, photos=folder / "photos", overwrite=True))
             for _ in range(N_ROUNDS)
         ]
     told = f"{start + median(rest):.2f} s ({start:.2f} s for one photo and {spread(rest)}); pictures {pictures:.1f} s"
-    return verdict(f"{N_PHOTOS} photos beside their pictures", told, "< 2 s", start + median(rest) < 2)
+    return verdict(
+        f"{N_PHOTOS} photos beside their pictures, of processor time", told, "< 2 s", start + median(rest) < 2
+    )
+
+
+def processor_seconds(function: Callable[[], object], whose: int = resource.RUSAGE_SELF) -> float:
+    """Return the processor time that a call takes, here or in the processes that it waits for."""
+    before = resource.getrusage(whose)
+    function()
+    after = resource.getrusage(whose)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def interactive(title: str, page: Path) -> bool:

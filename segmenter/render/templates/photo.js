@@ -168,12 +168,12 @@ function legend(photo) {
     const bar = element("i");
     bar.style.width = `${100 * segment.share / largest}%`;
     const button = element("button", {type: "button", title: `${segment.pixels.toLocaleString("en")} pixels`},
-      swatch, element("span", {className: "segment-name", textContent: segment.name}),
+      swatch, element("span", {className: "segment-name"}, element("span", {className: "unseen", textContent: "Segment "}),
+        segment.name),
       element("span", {className: "bar"}, bar), element("code", {textContent: segment.color}),
       element("span", {className: "share", textContent: percent(segment.share)}));
     button.dataset.label = segment.label;
     button.setAttribute("aria-pressed", "false");
-    button.setAttribute("aria-label", `Segment ${segment.name}, ${percent(segment.share)}, ${segment.color}`);
     button.addEventListener("pointerenter", () => light(segment.label));
     button.addEventListener("pointerleave", () => light(state.pinned));
     button.addEventListener("focus", () => light(segment.label));
