@@ -46,3 +46,25 @@ def test_one_kind_stays_as_it_is() -> None:
     (total,) = sum_counts([count_colors(np.array([[[7], [7], [3]]], np.uint8))])
     assert in_common([total]) is total
     assert counted(total) == {(3,): 1, (7,): 2}
+
+
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+def test_colors_beyond_the_limit_lose_their_lowest_bits_however_they_are_grouped(
+    dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segmenter.features.counts.MAX_COLORS", 300)
+    pixels = np.random.default_rng(0).integers(0, 1 << 16, (12, 40, 40, 3))
+    pixels[:, :, 20:] = 65535
+    pictures = pixels.astype("u2") if dtype == "u2" else (pixels / 65535).astype("f4")
+    parts = [count_colors(picture) for picture in pictures]
+    (total,) = sum_counts(parts)
+    assert total.bits == 2  # at most 64 colors; 3 bits make 512
+    assert len(total.colors) == 64
+    assert total.counts.sum() == 12 * 40 * 40
+    average = total.counts @ total.colors / total.counts.sum()
+    assert average == pytest.approx(pixels.reshape(-1, 3).mean(axis=0), abs=(1 << 16 - total.bits) / 2)
+    (grouped,) = sum_counts([*sum_counts(parts[:5]), *sum_counts(parts[5:])])
+    assert grouped.bits == total.bits
+    np.testing.assert_array_equal(grouped.colors, total.colors)
+    np.testing.assert_array_equal(grouped.counts, total.counts)
+    assert in_common([total, count_colors(np.zeros((1, 1, 3), np.uint8))]).bits == 2

@@ -2,126 +2,79 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.mixture import GaussianMixture
+from PIL import Image
 
-from segmenter.arrays import Floats, Samples
-from segmenter.features.distinct import distinct_colors
-from segmenter.io.photo import read_photo
-from segmenter.mixture.config import FitConfig
-from segmenter.mixture.em import fit
-from segmenter.mixture.gaussian import Mixture, reorder
-from segmenter.mixture.posterior import order_by, predict, sample
-from segmenter.mixture.semi_supervised import fit_learned, learned_start
-from segmenter.mixture.statistics import exponentiate
+from examples import coins, customers, photo, recovery
+from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.posterior import predict
 
-COFFEE = Path(__file__).parent.parent / "images" / "coffee.png"
-
-N_SAMPLES, N_SEEDS = 600, 100
-
-TRUTHS = {
-    "two clusters on a line": Mixture(
-        np.array([0.4, 0.6]), np.array([[-2.0], [3.0]]), np.array([1.0, 0.25])[:, None, None]
-    ),
-    "three clusters on a line": Mixture(
-        np.array([0.3, 0.3, 0.4]), np.array([[-5.0], [0.0], [4.0]]), np.array([1.0, 0.5, 0.3])[:, None, None]
-    ),
-    "three clusters in the plane": Mixture(
-        np.array([0.2, 0.3, 0.5]),
-        np.array([[-4.0, 0.0], [0.0, 4.0], [4.0, -1.0]]),
-        np.array([[[1.0, 0.6], [0.6, 1.0]], [[1.0, -0.5], [-0.5, 0.5]], [[0.4, 0.0], [0.0, 1.5]]]),
-    ),
-    "eruptions of a geyser": Mixture(  # minutes of eruption and of waiting, as of Old Faithful
-        np.array([0.36, 0.64]),
-        np.array([[2.04, 54.5], [4.29, 80.0]]),
-        np.array([[[0.07, 0.44], [0.44, 33.7]], [[0.17, 0.94], [0.94, 36.0]]]),
-    ),
-}
+ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS.keys())
+@pytest.mark.parametrize("truth", recovery.TRUTHS.values(), ids=recovery.TRUTHS.keys())
 def test_em_recovers_the_truth_over_a_hundred_seeds(truth: Mixture) -> None:
     """The error of a mean or weight is that of an average: nearly always within four standard errors."""
     deviations = np.sqrt(truth.covariances.diagonal(axis1=1, axis2=2))
     mean_errors, weight_errors, agreements = [], [], []
-    for seed in range(N_SEEDS):
-        values, labels = sample(truth, N_SAMPLES, np.random.default_rng(seed))
-        found = fit(Samples(values, np.ones(N_SAMPLES)), FitConfig(truth.n_components, restarts=2, seed=seed))
-        mixture = reorder(found.mixture, order_by(found.mixture))
-        standard_errors = deviations / np.sqrt(N_SAMPLES * truth.weights)[:, None]
+    for seed in range(recovery.N_SEEDS):
+        mixture, agreement = recovery.recovered(truth, seed)
+        standard_errors = deviations / np.sqrt(recovery.N_SAMPLES * truth.weights)[:, None]
         mean_errors.append(np.abs(mixture.means - truth.means) / standard_errors)
-        weight_errors.append(np.abs(mixture.weights - truth.weights) / np.sqrt(truth.weights / N_SAMPLES))
-        agreements.append((predict(mixture, values) == labels).mean())
-    assert (np.max(mean_errors, axis=(1, 2)) < 4).sum() >= 0.97 * N_SEEDS
-    assert (np.max(weight_errors, axis=1) < 4).sum() >= 0.97 * N_SEEDS
+        weight_errors.append(np.abs(mixture.weights - truth.weights) / np.sqrt(truth.weights / recovery.N_SAMPLES))
+        agreements.append(agreement)
+    assert (np.max(mean_errors, axis=(1, 2)) < 4).sum() >= 0.97 * recovery.N_SEEDS
+    assert (np.max(weight_errors, axis=1) < 4).sum() >= 0.97 * recovery.N_SEEDS
     assert np.mean(agreements) > 0.97
 
 
 def test_from_the_start_that_labels_give_em_comes_where_scikit_learn_does() -> None:
-    """Two kinds of customers, two features in standard units, of which one in eleven is labeled."""
-    kinds = Mixture(np.array([0.4, 0.6]), np.array([[-1.0, -1.0], [1.0, 1.0]]), np.tile(0.35 * np.eye(2), (2, 1, 1)))
-    values, truth = sample(kinds, 1100, np.random.default_rng(0))
-    labels = np.where(np.arange(1100) < 100, truth, 0).astype(np.int32)
-    config = FitConfig(2, tolerance=1e-2, covariance_floor=1e-12)
-    start, _ = learned_start(values, labels, config)
-    unlabeled = values[labels == 0]
-    ours = fit_learned(values, labels, config).fit
-    theirs = GaussianMixture(
-        2,
-        tol=1e-2,
-        reg_covar=0,
-        weights_init=start.weights,
-        means_init=start.means,
-        precisions_init=np.linalg.inv(start.covariances),
-    ).fit(unlabeled)
-    assert ours.trace.n_iterations == theirs.n_iter_
-    np.testing.assert_allclose(ours.mixture.means, theirs.means_, rtol=1e-6)
-    np.testing.assert_array_equal(predict(ours.mixture, unlabeled), theirs.predict(unlabeled) + 1)
-    assert (predict(ours.mixture, unlabeled) == truth[labels == 0]).mean() > 0.98
+    found = customers.compare()
+    assert found.ours.trace.n_iterations == found.theirs.n_iter_
+    np.testing.assert_allclose(found.ours.mixture.means, found.theirs.means_, rtol=1e-6)
+    labels = predict(found.ours.mixture, found.values)
+    np.testing.assert_array_equal(labels, found.theirs.predict(found.values) + 1)
+    assert (labels == found.truth).mean() > 0.98
 
 
 def test_the_fit_of_a_photo_is_that_of_scikit_learn_on_all_its_pixels() -> None:
-    """Ours on distinct colors with counts, theirs on every pixel."""
-    pixels = read_photo(COFFEE).pixels[::6, ::6]
-    distinct = distinct_colors(np.ascontiguousarray(pixels), None)
-    samples = Samples(distinct.colors / 255.0, distinct.counts)
-    start = fit(samples, FitConfig(3, restarts=1, max_iterations=2)).mixture
-    ours = fit(samples, FitConfig(3, tolerance=1e-5, covariance_floor=1e-12), start)
-    everything = pixels.reshape(-1, 3) / 255.0
-    theirs = GaussianMixture(
-        3,
-        tol=1e-5,
-        reg_covar=0,
-        max_iter=500,
-        weights_init=start.weights,
-        means_init=start.means,
-        precisions_init=np.linalg.inv(start.covariances),
-    ).fit(everything)
-    assert len(distinct.colors) < len(everything)
-    assert ours.trace.n_iterations == theirs.n_iter_ > 5
-    assert ours.trace.log_likelihoods[-1] == pytest.approx(theirs.score(everything), abs=1e-8)
-    np.testing.assert_array_equal(predict(ours.mixture, everything), theirs.predict(everything) + 1)
+    found = photo.compare()
+    assert found.n_colors < found.labels[0].size
+    assert found.ours.trace.n_iterations == found.theirs.n_iter_ > 5
+    assert found.ours.trace.log_likelihoods[-1] == pytest.approx(found.their_log_likelihood, abs=1e-8)
+    np.testing.assert_array_equal(*found.labels)
 
 
 def test_two_coins_of_unknown_bias() -> None:
-    """A mixture of binomials: φ is [1, heads, tails], and both steps are the same two matrix products.
+    """Do and Batzoglou 2008: from (0.6, 0.5) EM comes to (0.80, 0.52) in ten steps."""
+    biases, log_likelihoods = coins.climb(10)
+    assert (np.diff(log_likelihoods) > 0).all()
+    assert biases[1] == pytest.approx([0.71, 0.58], abs=0.005)
+    assert biases[-1] == pytest.approx([0.80, 0.52], abs=0.005)
 
-    Do and Batzoglou 2008, "What is the expectation maximization algorithm?": five rounds of ten tosses with one of two
-    coins, which one is not known; from (0.6, 0.5) EM comes to (0.80, 0.52) in ten steps.
-    """
-    heads = np.array([5.0, 9.0, 8.0, 4.0, 7.0])
-    phi = np.stack([np.ones(5), heads, 10 - heads])
-    bias = np.array([0.6, 0.5])
-    objectives = []
-    for _ in range(10):
-        coefficients = np.stack([np.full(2, np.log(0.5)), np.log(bias), np.log(1 - bias)], axis=1)
-        joint = coefficients @ phi
-        densities, log_density, total = exponentiate(joint)
-        sums: Floats = (densities / total) @ phi.T
-        bias = sums[:, 1] / (sums[:, 1] + sums[:, 2])
-        objectives.append(log_density.sum())
-    assert (np.diff(objectives) > 0).all()
-    assert bias == pytest.approx([0.80, 0.52], abs=0.005)
+
+COMMANDS = re.findall(r"^python (-m examples\.\w+)$", (ROOT / "examples" / "README.md").read_text(), re.MULTILINE)
+
+
+def test_every_example_has_its_command() -> None:
+    names = {path.stem for path in (ROOT / "examples").glob("*.py")} - {"__init__"}
+    assert {command.removeprefix("-m examples.") for command in COMMANDS} == names
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_prints_and_draws(command: str, tmp_path: Path) -> None:
+    name = command.removeprefix("-m examples.")
+    words = [sys.executable, *command.split()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith(f"-> outputs/examples/{name}.png\n")
+    with Image.open(tmp_path / "outputs" / "examples" / f"{name}.png") as figure:
+        assert figure.width > 600

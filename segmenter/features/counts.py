@@ -1,4 +1,9 @@
-"""Counts of colors of many pictures: they add up, so that a mixture of all costs no more than its distinct colors."""
+"""Counts of colors of many pictures: they add up, so that a mixture of all costs no more than its distinct colors.
+
+Pictures of 16 bits and of floats hardly ever repeat a color, and their counts would grow with every picture. So where
+there are more than 2²⁴ distinct colors, the lowest bits of the channels are cut until there are fewer: 15 bits, 14 …,
+and never below 8, which make no more. Noise hides these bits anyway where there are that many colors.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,11 @@ from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.features.color import unit_range
 from segmenter.features.distinct import MAX_KEY_BITS, colors_of, distinct_colors, key_bits, keys_of
 
+MAX_COLORS = 1 << 24
+"""Distinct colors of one kind that are counted exactly."""
+
+DEEP_BITS = 16
+
 
 @dataclass(frozen=True, eq=False)
 class ColorCounts:
@@ -19,6 +29,7 @@ class ColorCounts:
 
     colors: Pixels  # (M, C), C = 1 gray or 3 sRGB; uint8, uint16, or floats from 0 to 1
     counts: Floats  # (M,), pixels
+    bits: int | None = None  # of a channel, where they were cut to so many; None = the colors are as they were
 
     @property
     def kind(self) -> tuple[str, int]:
@@ -35,7 +46,8 @@ def count_colors(pixels: Pixels, mask: Bools | None = None) -> ColorCounts:
 def sum_counts(parts: Iterable[ColorCounts]) -> list[ColorCounts]:
     """Return the counts of all parts together, one for each kind of color among them.
 
-    Sums may be summed again, in any order and grouping: counts are whole numbers, and exact up to 2⁵³.
+    Sums may be summed again, in any order and grouping: counts are whole numbers, and exact up to 2⁵³. Where colors are
+    cut, floats become 16-bit numbers.
     """
     sums: dict[tuple[str, int], _Sum] = {}
     for part in parts:
@@ -53,7 +65,8 @@ def in_common(sums: list[ColorCounts]) -> ColorCounts:
         return sums[0]
     n_channels = max(part.colors.shape[1] for part in sums)
     colors = [np.broadcast_to(unit_range(part.colors), (len(part.colors), n_channels)) for part in sums]
-    return _merged([ColorCounts(unit, part.counts) for unit, part in zip(colors, sums, strict=True)])
+    bits = min((part.bits for part in sums if part.bits is not None), default=None)
+    return _merged([ColorCounts(unit, part.counts, bits) for unit, part in zip(colors, sums, strict=True)])
 
 
 @dataclass
@@ -63,34 +76,63 @@ class _Sum:
     table: NDArray[np.float64] | None = None  # of all colors, where there are few enough
     parts: list[ColorCounts] = field(default_factory=list)  # the first is merged, the others wait
     n_waiting: int = 0
+    bits: int | None = None  # what colors are cut to
 
     def add(self, part: ColorCounts) -> None:
-        if part.colors.dtype.kind == "u" and key_bits(part.colors) <= MAX_KEY_BITS:
+        if part.bits is None and part.colors.dtype.kind == "u" and key_bits(part.colors) <= MAX_KEY_BITS:
             if self.table is None:
                 self.table = np.zeros(1 << key_bits(part.colors))
                 self.parts = [ColorCounts(part.colors[:0], part.counts[:0])]
             self.table[keys_of(part.colors)] += part.counts  # no color is twice in a part
             return
-        self.parts.append(part)
-        self.n_waiting += len(part.colors)
+        self.bits = min((bits for bits in (self.bits, part.bits) if bits is not None), default=None)
+        self.parts.append(part if self.bits is None else cut(part, self.bits))
+        self.n_waiting += len(self.parts[-1].colors)
         if self.n_waiting > len(self.parts[0].colors):  # so that each color is merged a few times only
-            self.parts, self.n_waiting = [_merged(self.parts)], 0
+            self.merge()
+
+    def merge(self) -> None:
+        """Make one part of all, of no more than so many colors."""
+        merged = _merged([part if part.bits == self.bits else cut(part, self.bits or 0) for part in self.parts])
+        while len(merged.colors) > MAX_COLORS:
+            self.bits = DEEP_BITS if self.bits is None else self.bits - 1
+            merged = cut(merged, self.bits)
+        self.parts, self.n_waiting = [merged], 0
 
     def total(self) -> ColorCounts:
         if self.table is None:
-            return _merged(self.parts)
+            self.merge()
+            return self.parts[0]
         none = self.parts[0].colors
         keys = np.flatnonzero(self.table != 0)
         return ColorCounts(colors_of(keys, none), self.table[keys])
 
 
+def cut(part: ColorCounts, bits: int) -> ColorCounts:
+    """Return counts of colors of 16 bits or floats by the highest bits of each channel, 1 to 16 of them.
+
+    Those that share them count as the 16-bit color in the middle of what is left open.
+    """
+    colors = part.colors
+    if colors.dtype.kind == "f":
+        colors = np.rint(unit_range(colors) * (2**DEEP_BITS - 1)).astype(np.uint16)
+    dropped = DEEP_BITS - bits
+    middle = 1 << dropped >> 1
+    return _summed(colors >> dropped << dropped | np.uint16(middle), part.counts, bits)
+
+
 def _merged(parts: list[ColorCounts]) -> ColorCounts:
-    """Return the sum of parts of one kind by sorting."""
+    """Return the sum of parts of one kind."""
     if len(parts) == 1:
         return parts[0]
     colors = np.concatenate([part.colors for part in parts])
-    counts = np.concatenate([part.counts for part in parts])
-    order = np.lexsort(colors.T[::-1])
+    return _summed(colors, np.concatenate([part.counts for part in parts]), parts[0].bits)
+
+
+def _summed(colors: Pixels, counts: Floats, bits: int | None) -> ColorCounts:
+    """Return counts of colors (M, C), some of which are equal, by sorting."""
+    has_keys = colors.dtype.kind == "u" and key_bits(colors) <= 64
+    order = np.argsort(keys_of(colors), kind="stable") if has_keys else np.lexsort(colors.T[::-1])
     colors = colors[order]
     starts = np.flatnonzero(np.concatenate([[True], (colors[1:] != colors[:-1]).any(axis=1)]))
-    return ColorCounts(colors[starts], np.add.reduceat(counts[order], starts))
+    return ColorCounts(colors[starts], np.add.reduceat(counts[order], starts), bits)

@@ -2,7 +2,8 @@
 
 The fit is the one that all pixels together would give, not an approximation: a mixture of colors sees nothing of a
 photo but its distinct colors and how often each is. Photos of 8 and 16 bits and grays beside colors count in common
-(`segmenter.features.counts.in_common`).
+(`segmenter.features.counts.in_common`). Only of 16-bit and float photos that hold more than 2²⁴ colors together are
+the lowest bits left out, so that memory is bounded for any number of them.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from segmenter.pipeline.segment import fit_colors
 from segmenter.pipeline.summary import Row, failed_row
 from segmenter.pipeline.workers import Sums, Workers, map_jobs
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the record of a shared fit."""
 
 
@@ -181,6 +182,7 @@ def fit_shared(colors: ColorCounts, inner: ColorCounts | None, recipe: Recipe) -
         "recipe": asdict(recipe),
         "pixels": int(colors.counts.sum()),
         "colors": len(colors.colors),
+        "bits": colors.bits,  # a channel, where the lowest were cut to keep the colors few
         "selection": describe_selection(selection),
         "fit": describe_fit(found.trace),
     }

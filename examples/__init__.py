@@ -1,0 +1,17 @@
+"""Worked examples, each of which can be run: ``python -m examples.coins``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+FOLDER = Path("outputs/examples")
+
+
+def save(figure: Figure, name: str, folder: Path) -> None:
+    """Write a figure as PNG, and tell where."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
+    figure.savefig(path, metadata={"Software": "segmenter"})
+    print(f"-> {path}")
