@@ -118,9 +118,7 @@ def encode_extras(result: JobResult, job: Job) -> dict[Path, bytes]:
 
 def draw_figure(result: JobResult, job: Job) -> bytes:
     """Return the photo and its segments side by side, as the content of a file."""
-    segmentation, record = result.segmentation, result.record
-    origin = {key: record[key] for key in ("recipe", "input", "model") if key in record}
-    description = json.dumps(origin, ensure_ascii=True)
+    segmentation = result.segmentation
     with quiet_matplotlib():
         from segmenter.render.figure import encode_figure, segments_figure  # matplotlib takes half a second to import
 
@@ -147,11 +145,15 @@ def draw_figure(result: JobResult, job: Job) -> bytes:
                 contours=segmentation.hierarchy is not None,
                 dpi=job.figure_options.dpi,
             )
-        return encode_figure(
-            figure,
-            job.figure_options.figure_format,
-            metadata={"Software": f"segmenter {__version__}", "Title": job.source.name, "Description": description},
-        )
+        metadata = metadata_of(result.record, job.source.name)
+        return encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
+
+
+def metadata_of(record: Mapping[str, Any], title: str) -> dict[str, str]:
+    """Return what a figure tells of what it was made from."""
+    origin = {key: record[key] for key in ("recipe", "input", "model") if key in record}
+    description = json.dumps(origin, ensure_ascii=True)
+    return {"Software": f"segmenter {__version__}", "Title": title, "Description": description}
 
 
 def describe(
