@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 from click.core import ParameterSource
 
 from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, FileCommand, complain, say, unwind_on_interrupt
-from segmenter.cli.options import (
-    OutputOptions,
-    count_cores,
-    extras_of,
-    folder_options,
-    recipe_options,
-    save_model_option,
-)
+from segmenter.cli.options import OutputOptions, extras_of, folder_options, recipe_options, save_model_option
+from segmenter.cli.resources import LEAST_MEMORY, Jobs, MemorySize
 from segmenter.errors import SegmenterError, printable
 from segmenter.pipeline.regions_recipe import AnyRecipe
 
@@ -29,44 +22,8 @@ if TYPE_CHECKING:
     from segmenter.pipeline.batch import Plan
     from segmenter.pipeline.summary import Summary
 
-LEAST_MEMORY = 250_000_000
-"""Of a worker, bytes: what its libraries take, and a small photo with its figure."""
-
 MAX_EXTENSIONS = 4
 """Kinds of files that were left out which a note lists."""
-
-
-class Jobs(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has none
-    """A whole number, or ``auto``."""
-
-    name = "number or auto"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return a number of processes; of auto that of the cores that may be used."""
-        if value == "auto":
-            return count_cores()
-        try:
-            return int(click.IntRange(1, 1024).convert(value, param, ctx))
-        except click.BadParameter:
-            self.fail(f"{value!r} is neither a whole number from 1 to 1024 nor auto.", param, ctx)
-
-
-class MemorySize(click.ParamType):  # type: ignore[type-arg]
-    """A number of bytes such as 800M or 1.5G, or ``auto``."""
-
-    name = "size or auto"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | Literal["auto"]:
-        """Return the bytes."""
-        if value == "auto":
-            return "auto"
-        match = re.fullmatch(r"(\d+(?:\.\d*)?)([KMGT]?)B?", value.strip(), re.IGNORECASE)
-        if not match:
-            self.fail(f"{value!r} is neither a size such as 800M or 2G nor auto.", param, ctx)
-        size = int(float(match[1]) * 1000 ** " KMGT".index(match[2].upper() or " "))
-        if size < LEAST_MEMORY:
-            self.fail(f"{value!r} is less than a worker needs, which is {LEAST_MEMORY // 1_000_000}M.", param, ctx)
-        return size
 
 
 @click.command(name="batch", cls=FileCommand)

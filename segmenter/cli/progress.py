@@ -115,6 +115,47 @@ class Watch:
                 say(line)
 
 
+@contextmanager
+def watching_steps(*, quiet: bool) -> Iterator[Steps]:
+    """Yield who is told of the steps of one picture: a bar on a terminal, nothing elsewhere."""
+    if quiet or not has_terminal():
+        yield Steps()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=8)),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    console = Console(stderr=True, highlight=False)
+    with Progress(*columns, console=console, refresh_per_second=REFRESHES, transient=True, expand=True) as bar:
+        yield Steps(bar)
+
+
+class Steps:
+    """Tells how far the work on one picture is."""
+
+    def __init__(self, bar: Progress | None = None) -> None:
+        self._bar = bar
+        self._task: TaskID | None = None
+
+    def begin(self, stage: str, n_steps: int) -> None:
+        """Show that a stage of so many steps begins."""
+        if self._bar is not None:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(stage, total=n_steps)
+
+    def step(self) -> None:
+        """Show that a step is done."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, advance=1)
+
+
 def told(row: Row) -> str:
     """Return what became of a photo, for a line."""
     if row.status != "done":

@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import click
 
 from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
 from segmenter.cli.options import PATH, OutputOptions, extras_of, output_options, recipe_options, save_model_option
+from segmenter.cli.resources import Bands, Jobs, MemorySize
 from segmenter.cli.terminal import color_depth, show_segments
 from segmenter.errors import printable
 from segmenter.pipeline.regions_recipe import AnyRecipe
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
     from segmenter.pipeline.job import JobResult
     from segmenter.pipeline.model import Model
-    from segmenter.pipeline.plan import Extra, Job
+    from segmenter.pipeline.plan import Extra, Job, LargeJob
+    from segmenter.pipeline.road import Limits
     from segmenter.regions.labels import Segment, Segmentation
 
 MAX_NUMBERS = 5
@@ -35,8 +37,34 @@ MAX_SHARES = 6
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
 @recipe_options
 @save_model_option
+@click.option("--bands", type=Bands(), default=(), metavar="4,3,2", help="Which bands of a TIFF or Zarr array to take.")
+@click.option(
+    "--max-memory",
+    type=MemorySize(1),
+    default="auto",
+    show_default=True,
+    metavar="SIZE",
+    help="Read by windows a TIFF that would take more, such as 2G; auto = half of what is free.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=Jobs(),
+    default="auto",
+    show_default=True,
+    metavar="N",
+    help="Windows of such a picture that are worked on at once; auto = cores.",
+)
 @output_options
-def command(photos: tuple[Path, ...], recipe: AnyRecipe, save_model: bool, options: OutputOptions) -> int:
+def command(
+    photos: tuple[Path, ...],
+    recipe: AnyRecipe,
+    save_model: bool,
+    bands: tuple[int, ...],
+    max_memory: int | Literal["auto"],
+    jobs: int,
+    options: OutputOptions,
+) -> int:
     """Segment each PHOTO: by its colors, or with --method regions as people would.
 
     \b
@@ -63,10 +91,20 @@ def command(photos: tuple[Path, ...], recipe: AnyRecipe, save_model: bool, optio
     others are called NAME.labels.coarse.png, NAME.labels.fine.png and so on.
 
     A PHOTO of - is read from standard input.
+
+    A TIFF that does not fit into memory, or of more bands than a photo, is read
+    by windows, as is the folder of a Zarr array. Its label image is then a TIFF
+    of the same name (tiles, overviews, palette), with no image of the segments.
     """  # noqa: D301  # the backspace keeps click from filling the list
     extras = extras_of(recipe, options, save_model=save_model)
     check_streams(photos, options, extras=bool(extras or options.plot))
-    return segment_photos(photos, recipe, options, extras)
+    from segmenter.pipeline.road import Limits
+    from segmenter.pipeline.workers import Workers, available_memory
+
+    source = click.get_current_context().get_parameter_source("max_pixels")
+    memory = available_memory() // 2 if max_memory == "auto" else max_memory
+    limits = Limits(memory, Workers(jobs), bands, is_strict=source != click.core.ParameterSource.DEFAULT)
+    return segment_photos(photos, recipe, options, extras, limits=limits)
 
 
 def segment_photos(
@@ -76,6 +114,7 @@ def segment_photos(
     extras: Sequence[Extra],
     *,
     model: Model | None = None,
+    limits: Limits | None = None,
 ) -> int:
     """Segment photos one by one, tell of each, and return the exit status.
 
@@ -89,13 +128,15 @@ def segment_photos(
         What else to write.
     model : Model, optional
         Apply it, and fit nothing.
+    limits : Limits, optional
+        What decides which photos are read by windows; without them none is.
     """
     output, as_json = options.output, options.json
     from segmenter.pipeline import job as pipeline
-    from segmenter.pipeline.plan import SCHEMA, check_outputs, plan_job, text_of
+    from segmenter.pipeline.plan import SCHEMA, LargeJob, check_outputs, plan_job, text_of
 
     unwind_on_interrupt()
-    jobs = [
+    planned = [
         plan_job(
             Path("stdin") if photo == STREAM else photo,
             output,
@@ -108,6 +149,11 @@ def segment_photos(
         )
         for photo in photos
     ]
+    jobs: list[Job | LargeJob] = list(planned)
+    if limits is not None:
+        from segmenter.pipeline.road import choose_road
+
+        jobs = [choose_road(job, limits, to_stdout=output == STREAM) for job in planned]
     if output != STREAM:
         check_outputs(jobs, kept=[] if model is None else [Path(model.name)])
     depth = color_depth()
@@ -118,7 +164,12 @@ def segment_photos(
         stream: BinaryIO | None = sys.stdin.buffer if photo == STREAM else None
         started = time.perf_counter()
         try:
-            result = pipeline.compute_job(job, stream) if output == STREAM else pipeline.run_job(job, stream)
+            if isinstance(job, LargeJob):
+                result = run_by_windows(job, options)
+            elif output == STREAM:
+                result = pipeline.compute_job(job, stream)
+            else:
+                result = pipeline.run_job(job, stream)
             label_image = pipeline.encode_label_image(result.segmentation) if output == STREAM else b""
         except Exception as error:  # whatever happens to one photo, the others go on
             status = EXIT_FAILED
@@ -138,6 +189,15 @@ def segment_photos(
             if depth is not None:
                 show_segments(result.segmentation, depth, picture=options.preview)
     return status
+
+
+def run_by_windows(job: LargeJob, options: OutputOptions) -> JobResult:
+    """Segment a picture by windows, and show on a terminal how far that is."""
+    from segmenter.cli.progress import watching_steps
+    from segmenter.pipeline.large import run_large
+
+    with watching_steps(quiet=options.quiet) as progress:
+        return run_large(job, progress)
 
 
 def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: bool) -> None:
@@ -169,7 +229,7 @@ def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: boo
         raise click.UsageError("-o - writes a PNG; send it to a file or a program, not to the terminal")
 
 
-def tell(result: JobResult, job: Job, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
+def tell(result: JobResult, job: Job | LargeJob, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
     """Tell a person what was found: one line, the notes, and on request the details."""
     segments, trace = result.segmentation.segments, result.segmentation.fit_trace
     selection = result.segmentation.selection

@@ -42,11 +42,12 @@ def color_features(colors: Pixels, color_space: ColorSpace, *, keep_color: bool 
     ``rgb``: sRGB from 0 to 1. ``lab``: CIELAB (D65), L* to 100. ``hsv``: the cone of hue, saturation and value;
     hue is an angle, so it enters as a direction, and red at 359° is next to red at 1°. Colors that are all gray,
     whether the file says so or not, have one feature: three equal ones would tell a mixture no more, but weigh on it.
+    Of any other number of bands each is a feature as it is, whatever the color space.
 
     Parameters
     ----------
     colors : ndarray of shape (M, C), uint8, uint16 or float32 from 0 to 1
-        C = 1 gray or 3 sRGB.
+        C = 1 gray, 3 sRGB, else bands.
     color_space : {"rgb", "lab", "hsv"}
     keep_color : bool
         Give grays the three features of colors, too: a mixture fitted to colors expects them.
@@ -55,6 +56,8 @@ def color_features(colors: Pixels, color_space: ColorSpace, *, keep_color: bool 
     -------
     ColorFeatures
     """
+    if colors.shape[1] not in (1, 3):
+        return ColorFeatures(unit_range(colors), tuple(f"band {band}" for band in range(1, colors.shape[1] + 1)))
     rgb = np.broadcast_to(unit_range(colors), (len(colors), 3))
     if color_space == "rgb":
         values = rgb
@@ -85,6 +88,6 @@ def rgb_to_hsv_cone(rgb: Floats) -> Floats:
 
 
 def luminance(colors: Pixels) -> Floats:
-    """Return the luminance of colors (M, C), from 0 to 1, shape (M,)."""
+    """Return the luminance of colors (M, C), from 0 to 1, shape (M,); of bands that are no color, their mean."""
     unit = unit_range(colors)
-    return unit[:, 0] if unit.shape[1] == 1 else unit @ LUMINANCE
+    return np.asarray(unit @ LUMINANCE if unit.shape[1] == 3 else unit.mean(axis=1))

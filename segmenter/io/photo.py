@@ -249,6 +249,19 @@ def _in_range(color: Pixels, mask: Bools | None, label: str) -> tuple[Pixels, tu
     low, high = float(visible.min()), float(visible.max())
     if mask is not None:
         color = np.where(mask[..., np.newaxis], color, visible.min())  # what is hidden may be anything
+    return in_range(color, low, high)
+
+
+def in_range(color: Pixels, low: float, high: float) -> tuple[Pixels, tuple[str, ...]]:
+    """Return numbers of any type that lie between two limits as a photo has them, and a note where they were scaled.
+
+    Integers from 0 to 65,535 become uint16, floats from 0 to 1 float32, and all others are scaled linearly to that.
+    """
+    kind = color.dtype.kind
+    if kind == "u" and color.dtype.itemsize <= 2:
+        return color, ()
+    if kind in "iu" and low >= 0 and high <= 65535:
+        return color.astype(np.uint16), ()
     if low >= 0 and high <= 1 and kind == "f":
         return color.astype(np.float32, copy=False), ()
     scale = max(abs(low), abs(high))  # divided first, so that high − low cannot overflow

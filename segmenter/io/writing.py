@@ -27,7 +27,7 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.E
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
-def write_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
+def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
     """Write a set of files, each whole or not at all; on an error or an interrupt none of them is there half.
 
     All are written under temporary names in their folders first, so that a full disk changes nothing; where nothing is
@@ -38,7 +38,7 @@ def write_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
 
     Parameters
     ----------
-    files : mapping of Path to bytes
+    files : mapping of Path to bytes, or to the Path of a `temporary_file` in the same folder, which is moved
     overwrite : bool
         Replace files that exist.
 
@@ -55,6 +55,9 @@ def write_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
     try:
         for path, content in files.items():
             with _write_errors(path):
+                if isinstance(content, Path):
+                    staged[path] = content
+                    continue
                 path.parent.mkdir(parents=True, exist_ok=True)
                 descriptor, staged[path] = _new_file(path.parent, locks)
                 with open(descriptor, "wb") as file:  # noqa: PTH123  # Path cannot open a descriptor
@@ -80,6 +83,26 @@ def write_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
         for temporary in staged.values():
             with contextlib.suppress(OSError):
                 temporary.unlink()
+        for lock in locks:
+            os.close(lock)
+
+
+@contextlib.contextmanager
+def temporary_file(path: Path) -> Iterator[Path]:
+    """Yield a new, empty and locked file in the folder of a path, made where it is missing, for `write_files` to move.
+
+    What is still there when the block ends is removed. WriteError names ``path``.
+    """
+    locks: list[int] = []
+    with _write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = _new_file(path.parent, locks)
+        os.close(descriptor)
+    try:
+        yield temporary
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         for lock in locks:
             os.close(lock)
 

@@ -7,10 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
-from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
+from segmenter.errors import OutputCollisionError, OutputExistsError, UnsupportedPhotoError, WriteError
+from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.regions_recipe import AnyRecipe
+from segmenter.pipeline.workers import Workers
 from segmenter.regions.config import OTHER_SCALES, Scale
 
 if TYPE_CHECKING:
@@ -46,6 +48,25 @@ class FigureOptions:
     dpi: int = 300
     side_by_side: bool = True
     plots: tuple[Plot, ...] = ()
+
+
+class Planned(Protocol):
+    """What is known of any job before it is done."""
+
+    @property
+    def source(self) -> Path:
+        """What is read."""
+        ...
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Everything that is written, the record last."""
+        ...
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether files that exist may be replaced."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -84,6 +105,56 @@ class Job:
             *chain.from_iterable(self.plots.values()),
         )
         return (self.labels, self.segments, *(path for path in optional if path is not None), self.record)
+
+
+@dataclass(frozen=True)
+class LargeJob:
+    """What to do with one picture that is read by windows."""
+
+    source: Path
+    labels: Path
+    record: Path
+    figure: Path | None  # None = no figure
+    saved_model: Path | None  # None = is not written
+    recipe: Recipe
+    figure_options: FigureOptions
+    overwrite: bool
+    bands: tuple[int, ...]  # from 1; empty = all
+    workers: Workers  # of the windows
+    reason: str  # why it is read by windows; a note
+    plots: Mapping[Plot, tuple[Path, ...]] = field(default_factory=dict)  # none is drawn by windows
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Everything that is written, the record last."""
+        optional = (self.figure, self.saved_model)
+        return (self.labels, *(path for path in optional if path is not None), self.record)
+
+
+def as_large(job: Job, bands: tuple[int, ...], workers: Workers, reason: str) -> LargeJob:
+    """Return the job of a picture as one that is done by windows: its label image is a TIFF then.
+
+    Raises
+    ------
+    UnsupportedPhotoError
+        Regions are asked for, which know pictures as a whole only.
+    """
+    if not isinstance(job.recipe, Recipe):
+        advice = "--method regions works on whole pictures only; scale it down, or leave --method out"
+        raise UnsupportedPhotoError(str(job.source), f"{reason}; {advice}")
+    return LargeJob(
+        source=job.source,
+        labels=job.labels.with_suffix(".tif"),
+        record=job.record,
+        figure=job.figure,
+        saved_model=job.saved_model,
+        recipe=job.recipe,
+        figure_options=job.figure_options,
+        overwrite=job.overwrite,
+        bands=bands,
+        workers=workers,
+        reason=reason,
+    )
 
 
 def plan_job(
@@ -152,12 +223,12 @@ def plot_paths(folder: Path, name: str, plot: Plot, figure_format: FigureFormat)
     return (folder / f"{name}.plot-{plot}.{figure_format}", *others)
 
 
-def check_outputs(jobs: Sequence[Job], *, kept: Sequence[Path] = ()) -> None:
+def check_outputs(jobs: Sequence[Planned], *, kept: Sequence[Path] = ()) -> None:
     """Refuse jobs whose outputs cannot all be written, before any work is done.
 
     Parameters
     ----------
-    jobs : sequence of Job
+    jobs : sequence of Planned
     kept : sequence of Path
         Other files that no output may replace.
 

@@ -243,7 +243,13 @@ def sort_by_luminance(
 
 def rgb_of(distinct: ColorCounts | DistinctColors) -> Floats:
     """Return the distinct colors as sRGB from 0 to 1, shape (M, 3)."""
-    return np.broadcast_to(unit_range(distinct.colors), (len(distinct.colors), 3))
+    return visible_bands(unit_range(distinct.colors))
+
+
+def visible_bands(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values (..., C) as RGB (..., 3): one or two bands as gray, of more than three the first three."""
+    shown = values[..., :3] if values.shape[-1] >= 3 else values[..., :1]
+    return np.broadcast_to(shown, (*values.shape[:-1], 3))
 
 
 def describe_segments(

@@ -1,0 +1,128 @@
+"""Label images of any size: tiled, compressed TIFF with overviews, written tile by tile."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter import __version__
+from segmenter.arrays import Bytes
+from segmenter.errors import WriteError
+from segmenter.io.windows import TAG
+
+OVERVIEW_SIDE = 512
+"""Overviews are made until one is no larger, in pixels."""
+
+MAX_INDEX = 255
+_GDAL_NO_DATA = 42113
+_ASCII = 2
+_REDUCED = 1
+_BIG = 1 << 31
+"""Files that may become longer than this many bytes are BigTIFF."""
+
+
+def encode_tiles(labels: NDArray[np.unsignedinteger[Any]], tile: tuple[int, int]) -> list[bytes]:
+    """Return the tiles of some rows of labels, in reading order, compressed (deflate); the last are filled with 0."""
+    rows, columns = tile
+    encoded = []
+    for top in range(0, labels.shape[0], rows):
+        for left in range(0, labels.shape[1], columns):
+            part = labels[top : top + rows, left : left + columns]
+            if part.shape != tile:
+                whole = np.zeros(tile, labels.dtype)
+                whole[: part.shape[0], : part.shape[1]] = part
+                part = whole
+            encoder = zlib.compressobj(6, strategy=zlib.Z_RLE)  # as small as the default for labels, and much faster
+            encoded.append(encoder.compress(part.tobytes()) + encoder.flush())
+    return encoded
+
+
+def write_label_tiff(
+    path: Path,
+    tiles: Iterable[bytes],
+    shape: tuple[int, int],
+    tile: tuple[int, int],
+    dtype: type[np.unsignedinteger[Any]],
+    colors: Bytes,
+    tags: tuple[TAG, ...],
+) -> None:
+    """Write a label image and its overviews, each half as wide and high as the one before.
+
+    Labels of 8 bits are shown in the colors of a palette; 0 is declared as no data, as GDAL does. An overview holds the
+    label of every second pixel of every second row.
+
+    Parameters
+    ----------
+    path : Path
+        A file that exists, which nobody else writes to.
+    tiles : iterable of bytes
+        From `encode_tiles`, in reading order; consumed one at a time.
+    shape, tile : (int, int), pixels
+        Height and width.
+    dtype : uint8 or uint16
+    colors : ndarray of shape (n, 3), uint8
+        sRGB; row ``l - 1`` shows label ``l``.
+    tags : tuple of TAG
+        Tags to carry over.
+
+    Raises
+    ------
+    WriteError
+        The system refuses.
+    """
+    import tifffile
+
+    look: dict[str, Any] = {"photometric": "minisblack"}
+    if dtype == np.uint8:
+        table = np.zeros((3, 256), np.uint16)
+        table[:, 1 : len(colors) + 1] = colors.T.astype(np.uint16) * 257
+        look = {"photometric": "palette", "colormap": table}
+    common = {"tile": tile, "compression": "adobe_deflate", "dtype": dtype, "metadata": None, **look}
+    no_data: TAG = (_GDAL_NO_DATA, _ASCII, 2, "0", False)
+    is_big = shape[0] * shape[1] * np.dtype(dtype).itemsize > _BIG
+    height, width = shape
+    try:
+        with tifffile.TiffWriter(path, bigtiff=is_big) as writer:
+            writer.write(
+                iter(tiles), shape=shape, software=f"segmenter {__version__}", extratags=[*tags, no_data], **common
+            )
+        level = 0
+        while max(height, width) > OVERVIEW_SIDE:
+            height, width = -(-height // 2), -(-width // 2)
+            with tifffile.TiffFile(path) as above:
+                page = above.pages[level]
+                with tifffile.TiffWriter(path, append=True) as writer:
+                    writer.write(
+                        halved(page, tile), shape=(height, width), subfiletype=_REDUCED, extratags=[no_data], **common
+                    )
+            level += 1
+    except OSError as error:
+        raise WriteError(str(path), (error.strerror or str(error)).lower()) from error
+
+
+def halved(page: Any, tile: tuple[int, int]) -> Iterator[bytes]:
+    """Yield the tiles of an overview of a page of labels; two rows of its tiles are in memory at a time."""
+    rows, columns = tile
+    per_row = -(-page.imagewidth // columns)
+    n_rows = -(-page.imagelength // rows)
+    width = -(-page.imagewidth // 2)
+    for first in range(0, n_rows, 2):
+        strips = []
+        for row in range(first, min(first + 2, n_rows)):
+            numbers = range(row * per_row, (row + 1) * per_row)
+            blocks = [page.decode(read_block(page, number), number)[0][0, ::2, ::2, 0] for number in numbers]
+            strips.append(np.concatenate(blocks, axis=1)[:, :width])
+        strip = np.concatenate(strips)
+        yield from encode_tiles(strip[: -(-min(2 * rows, page.imagelength - first * rows) // 2)], tile)
+
+
+def read_block(page: Any, number: int) -> bytes:
+    """Return a block of a page as it is stored."""
+    file = page.parent.filehandle
+    file.seek(page.dataoffsets[number])
+    return bytes(file.read(page.databytecounts[number]))

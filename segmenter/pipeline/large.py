@@ -1,0 +1,397 @@
+"""A picture larger than memory: read twice by windows, once for the colors and once for the labels.
+
+Colors of up to 24 bits (8-bit gray and RGB, 16-bit gray) are counted, and counts add up exactly: the labels are those
+that the picture would get in memory. Colors of more bits hardly ever repeat. There the mixture is fitted to a sample of
+524,288 pixels, drawn by a seed; a picture of fewer is its own sample. The labels of all pixels are then exact again,
+for the mixture of the sample.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from math import isqrt
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.arrays import Bools, Bytes, Floats, Labels, Pixels
+from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
+from segmenter.features.color import unit_range
+from segmenter.features.counts import ColorCounts, in_common, sum_counts
+from segmenter.features.sample import PixelSample, counts_of, merge_samples
+from segmenter.io.label_tiff import MAX_INDEX, write_label_tiff
+from segmenter.io.opening import open_regular, unchanging
+from segmenter.io.photo import Photo, in_range
+from segmenter.io.windows import WindowedPicture, is_zarr, open_windows
+from segmenter.io.writing import temporary_file, write_files
+from segmenter.mixture.selection import Selection
+from segmenter.pipeline.auto_k import choose_for_interior
+from segmenter.pipeline.job import JobResult, describe, describe_origin, describe_photo
+from segmenter.pipeline.model import model_of
+from segmenter.pipeline.model_file import encode_model
+from segmenter.pipeline.plan import LargeJob, describe_drawing
+from segmenter.pipeline.segment import fit_colors, visible_bands
+from segmenter.pipeline.windows import (
+    SAMPLE,
+    CountJob,
+    Labeled,
+    Labeler,
+    LabelJob,
+    MixtureLabeler,
+    WindowLabeling,
+    count_window,
+    table_of,
+)
+from segmenter.pipeline.workers import map_jobs
+from segmenter.regions.labels import Segment, Segmentation
+from segmenter.render.palette import palette
+from segmenter.render.quiet import quiet_matplotlib
+
+REDUCED_SIDE = 2048
+"""The reduced picture, which is drawn, is no larger than this, in pixels."""
+
+AUTO_PIXELS = 1 << 22
+"""Pixels that the number of segments is told from, where that is asked for: the middle of each window."""
+
+STRETCH = (0.01, 0.99)
+"""Quantiles of a picture of more than 8 bits that are drawn black and white."""
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+class Progress(Protocol):
+    """Who is told how far the work is."""
+
+    def begin(self, stage: str, n_steps: int) -> None:
+        """Take note that something of so many steps begins."""
+
+    def step(self) -> None:
+        """Take note that a step is done."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """What the first pass found."""
+
+    colors: ColorCounts  # of all pixels that take part, or of a sample of them
+    is_sample: bool
+    n_pixels: int  # that take part
+    low: float  # of all numbers that take part
+    high: float
+    reduced: Pixels  # (h, w, C), as stored
+    mask: Bools  # (h, w)
+    interior: ColorCounts | None
+
+
+def run_large(job: LargeJob, progress: Progress) -> JobResult:
+    """Read, segment, draw and write one picture by windows.
+
+    Returns
+    -------
+    JobResult
+        The photo and the label image in it are the reduced ones; the record and the segments tell of the whole.
+
+    Raises
+    ------
+    SegmenterError
+        Nothing of this picture was written.
+    """
+    label = str(job.source)
+    with ExitStack() as stack:
+        digest = None
+        if not is_zarr(job.source):
+            file = stack.enter_context(open_regular(job.source))
+            stack.enter_context(unchanging(file, label))
+            pool = stack.enter_context(ThreadPoolExecutor(1))
+            digest = pool.submit(digest_of_file, file)
+        picture = stack.enter_context(open_windows(job.source, job.bands))
+        check_recipe(picture, job)
+        gathered = gather(picture, job, progress)
+        photo = Photo(
+            in_range(gathered.reduced, gathered.low, gathered.high)[0],
+            gathered.mask,
+            job.source.name,
+            None if digest is None else digest.result(),
+            notes(picture, gathered, job),
+        )
+        progress.begin("fitting", 1)
+        selection, n_segments = chosen_number(gathered, job)
+        colors = gathered.colors
+        if gathered.is_sample:
+            colors = ColorCounts(in_range(colors.colors, gathered.low, gathered.high)[0], colors.counts)
+        found, features, color_labels, segments = fit_colors(colors, job.recipe, n_segments, label)
+        dtype = np.uint8 if found.mixture.n_components <= MAX_INDEX else np.uint16
+        labeler: Labeler
+        if gathered.is_sample:
+            labeler = MixtureLabeler(
+                found.mixture, features.channels, job.recipe.color_space, gathered.low, gathered.high, dtype
+            )
+        else:
+            labeler = table_of(gathered.colors, color_labels, dtype)
+        temporary = stack.enter_context(temporary_file(job.labels))
+        reduced, n_pixels, sums = write_labels(
+            temporary, picture, labeler, job, progress, gathered.mask.shape, len(segments), dtype
+        )
+        if gathered.is_sample:
+            segments = described_again(segments, n_pixels[1:], sums)
+        segmentation = Segmentation(
+            labels=reduced,
+            segments=segments,
+            fitted_mixture=found.mixture,
+            channels=features.channels,
+            selection=selection,
+            fit_trace=found.trace,
+            options={},
+        )
+        record = describe_large(photo, segmentation, picture, job, gathered)
+        result = JobResult(record, segmentation, photo)
+        files: dict[Path, bytes | Path] = {job.labels: temporary}
+        if job.figure is not None:
+            files[job.figure] = draw(result, picture.shape, job)
+        if job.saved_model is not None:
+            files[job.saved_model] = encode_model(model_of(replace(segmentation, options=record["recipe"])))
+        files[job.record] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+        write_files(files, overwrite=job.overwrite)
+    return result
+
+
+def digest_of_file(file: BinaryIO) -> str:
+    """Return the SHA-256 of an open file, hexadecimal."""
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
+
+
+def check_recipe(picture: WindowedPicture, job: LargeJob) -> None:
+    """Raise InvalidArgumentError for what cannot be had of bands that are no colors."""
+    n_features, dtype = picture.n_features, picture.header.dtype
+    if n_features not in (1, 3):
+        advice = f"of {n_features} bands; choose three of them with --bands"
+        if job.recipe.color_space != "rgb":
+            raise InvalidArgumentError(
+                f"{picture.label}: color space", f"{job.recipe.color_space} cannot be made {advice}"
+            )
+        if job.saved_model is not None:
+            raise InvalidArgumentError(f"{picture.label}: a model", f"cannot be saved {advice}")
+    if job.recipe.n_segments == "auto" and (n_features not in (1, 3) or dtype.kind != "u" or dtype.itemsize > 2):
+        advice = f"of {n_features} bands of {dtype}; give -k a number"
+        raise InvalidArgumentError(f"{picture.label}: the number of segments", f"cannot be told {advice}")
+
+
+# ---- the first pass ------------------------------------------------------------------------------------------------
+
+
+def gather(picture: WindowedPicture, job: LargeJob, progress: Progress) -> Gathered:
+    """Return what the fit needs of all windows together."""
+    _, windows = picture.windows()
+    stride = stride_of(picture.shape)
+    height, width = (-(-side // stride) for side in picture.shape)
+    reduced = np.zeros((height, width, picture.n_features), picture.dtype)
+    mask = np.zeros((height, width), np.bool_)
+    total, low, high = 0, np.inf, -np.inf
+    samples: list[PixelSample] = []
+    interiors: list[ColorCounts] = []
+    limit = 1.0
+
+    def jobs() -> Iterator[tuple[int, CountJob]]:
+        patch = isqrt(AUTO_PIXELS // len(windows)) if job.recipe.n_segments == "auto" else 0
+        for number, window in enumerate(windows):
+            yield number, CountJob(job.source, job.bands, number, window, stride, job.recipe.seed, limit, patch)
+
+    def parts() -> Generator[ColorCounts]:
+        nonlocal total, low, high, samples, interiors, limit
+        for place, counted in answers(count_window, jobs(), job, progress):
+            window = windows[place]
+            top, left = -(-window.top // stride), -(-window.left // stride)
+            rows, columns = counted.reduced_mask.shape
+            reduced[top : top + rows, left : left + columns] = counted.reduced
+            mask[top : top + rows, left : left + columns] = counted.reduced_mask
+            total, low, high = total + counted.n_pixels, min(low, counted.low), max(high, counted.high)
+            if counted.interior is not None:
+                interiors = sum_counts([*interiors, counted.interior])
+            if counted.sample is not None:
+                samples.append(counted.sample)
+                if sum(len(sample.drawn) for sample in samples) > 2 * SAMPLE:
+                    samples = [merge_samples(samples, SAMPLE)]
+                    limit = samples[0].largest
+            if counted.colors is not None:
+                yield counted.colors
+
+    progress.begin("reading colors", len(windows))
+    with closing(parts()) as counts:
+        sums = sum_counts(counts)
+    if not total:
+        raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
+    colors = counts_of(merge_samples(samples, SAMPLE)) if samples else sums[0]
+    inner = in_common(interiors) if interiors else None
+    return Gathered(colors, bool(samples), total, low, high, reduced, mask, inner)
+
+
+def answers(
+    function: Callable[[J], R | Exception], jobs: Iterator[tuple[int, J]], job: LargeJob, progress: Progress
+) -> Generator[tuple[int, R]]:
+    """Yield what workers answer, and raise what went wrong in one of them."""
+    with closing(map_jobs(function, jobs, job.workers)) as found:
+        for answer in found:
+            if isinstance(answer.result, Exception):
+                raise answer.result
+            if answer.result is None:
+                raise UnsupportedPhotoError(str(job.source), answer.lost)
+            progress.step()
+            yield answer.place, answer.result
+
+
+def stride_of(shape: tuple[int, int]) -> int:
+    """Return of how many rows and columns one is in the reduced picture, a power of two."""
+    stride = 1
+    while max(shape) > stride * REDUCED_SIDE:
+        stride *= 2
+    return stride
+
+
+def chosen_number(gathered: Gathered, job: LargeJob) -> tuple[Selection | None, int]:
+    """Return K, and how it was chosen; None where it was given."""
+    if job.recipe.n_segments != "auto":
+        return None, job.recipe.n_segments
+    most = min(10, len(gathered.colors.counts))
+    selection = choose_for_interior(gathered.interior or gathered.colors, max_segments=most, seed=job.recipe.seed)
+    return selection, selection.n_components
+
+
+# ---- the second pass -----------------------------------------------------------------------------------------------
+
+
+def write_labels(
+    temporary: Path,
+    picture: WindowedPicture,
+    labeler: Labeler,
+    job: LargeJob,
+    progress: Progress,
+    reduced_shape: tuple[int, ...],
+    n_labels: int,
+    dtype: type[np.unsignedinteger[Any]],
+) -> tuple[Labels, Floats, Floats]:
+    """Write the label image; return it reduced, the pixels of each label (K + 1,), and the sums of colors (K, 3)."""
+    tile, windows = picture.windows()
+    stride = stride_of(picture.shape)
+    reduced = np.zeros(reduced_shape, np.int32)
+    n_pixels, sums = np.zeros(n_labels + 1), np.zeros((n_labels, 3))
+    jobs = (
+        (number, LabelJob(job.source, job.bands, number, window, stride, tile, n_labels))
+        for number, window in enumerate(windows)
+    )
+
+    def tiles() -> Generator[bytes]:
+        waiting: dict[int, Labeled] = {}
+        following = 0
+        with closing(answers(WindowLabeling(labeler), jobs, job, progress)) as found:
+            for place, labeled in found:
+                waiting[place] = labeled
+                while following in waiting:  # in reading order, so that sums do not depend on who was faster
+                    part = waiting.pop(following)
+                    window = windows[following]
+                    top, left = -(-window.top // stride), -(-window.left // stride)
+                    rows, columns = part.reduced.shape
+                    reduced[top : top + rows, left : left + columns] = part.reduced
+                    n_pixels[:] += part.n_pixels
+                    if part.sums is not None:
+                        sums[:] += part.sums
+                    following += 1
+                    yield from part.tiles
+
+    progress.begin("labeling", len(windows))
+    colors = palette(min(n_labels, MAX_INDEX))
+    with closing(tiles()) as encoded:
+        write_label_tiff(temporary, encoded, picture.shape, tile, dtype, colors, picture.header.tags)
+    return reduced, n_pixels, sums
+
+
+def described_again(segments: Sequence[Segment], n_pixels: Floats, sums: Floats) -> tuple[Segment, ...]:
+    """Return segments with the pixels and the mean colors of the whole picture instead of those of a sample."""
+    means = sums / np.maximum(n_pixels, 1)[:, None]
+    return tuple(
+        replace(
+            segment,
+            n_pixels=int(n),
+            share=float(n / max(n_pixels.sum(), 1)),
+            mean_rgb=(float(mean[0]), float(mean[1]), float(mean[2])) if n else segment.mean_rgb,
+        )
+        for segment, n, mean in zip(segments, n_pixels, means, strict=True)
+    )
+
+
+# ---- what is told --------------------------------------------------------------------------------------------------
+
+
+def notes(picture: WindowedPicture, gathered: Gathered, job: LargeJob) -> tuple[str, ...]:
+    """Return what a person may not expect."""
+    told = [job.reason, *picture.notes]
+    n_without = picture.shape[0] * picture.shape[1] - gathered.n_pixels
+    header = picture.header
+    if n_without and (header.no_data is not None or header.dtype.kind == "f"):
+        told.append(f"{n_without:,} pixels hold no data and get label 0")
+    if gathered.is_sample:
+        told += in_range(np.empty((0, 1), header.dtype), gathered.low, gathered.high)[1]
+        if gathered.n_pixels > SAMPLE:
+            told.append(f"fitted to a sample of {SAMPLE:,} pixels")
+    if gathered.interior is not None and len(picture.windows()[1]) > 1:
+        told.append("number of segments told from the middle of each window")
+    return tuple(told)
+
+
+def describe_large(
+    photo: Photo, segmentation: Segmentation, picture: WindowedPicture, job: LargeJob, gathered: Gathered
+) -> dict[str, Any]:
+    """Return the record of a run, as `segmenter.pipeline.job.describe` has it."""
+    height, width = picture.shape
+    whole = describe_photo(photo) | {"width": width, "height": height, "dtype": str(picture.dtype)}
+    record = describe(whole, segmentation, job.recipe)
+    record["unlabeled_pixels"] = height * width - gathered.n_pixels
+    windows = {
+        "bands": list(job.bands) or None,
+        "fitted_to": "a sample" if gathered.is_sample and gathered.n_pixels > SAMPLE else "all pixels",
+        "fitted_pixels": int(gathered.colors.counts.sum()),
+    }
+    saved = ["model"] if job.saved_model is not None else []
+    figure = None if job.figure is None else describe_drawing(job.figure_options)
+    return record | {"windows": windows, "figure": figure, "saved": saved}
+
+
+def draw(result: JobResult, shape: tuple[int, int], job: LargeJob) -> bytes:
+    """Return the reduced picture and its segments side by side, as the content of a file."""
+    segments = result.segmentation.segments
+    shown, colors = displayed(result.photo, segments)
+    shares = [segment.n_pixels / (shape[0] * shape[1]) for segment in segments]
+    with quiet_matplotlib():
+        from segmenter.render.figure import encode_figure, segments_figure
+
+        figure = segments_figure(shown, result.segmentation.labels, colors, shares, dpi=job.figure_options.dpi)
+        metadata = describe_origin(result.record)
+        return encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
+
+
+def displayed(photo: Photo, segments: Sequence[Segment]) -> tuple[Bytes, Bytes]:
+    """Return the reduced picture (h, w, 3) and the colors of the segments (K, 3) for the eye.
+
+    More than 8 bits are stretched: sensors rarely fill their range.
+    """
+    unit = visible_bands(unit_range(photo.pixels.reshape(-1, photo.pixels.shape[2])))
+    means = np.array([segment.mean_rgb for segment in segments])
+    low, high = 0.0, 1.0
+    if photo.pixels.dtype != np.uint8 and photo.mask is not None and photo.mask.any():
+        low, high = np.quantile(unit[photo.mask.ravel()], STRETCH)
+        high = high if high > low else low + 1
+    height, width = photo.pixels.shape[:2]
+
+    def to_bytes(values: NDArray[Any]) -> Bytes:
+        clean = np.nan_to_num((values - low) / (high - low))
+        return np.asarray(np.rint(255 * clean.clip(0, 1)).astype(np.uint8))
+
+    return to_bytes(unit).reshape(height, width, 3), to_bytes(means)

@@ -1,0 +1,93 @@
+"""Which road a picture takes: through memory as a whole, or by windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from segmenter.errors import SegmenterError, UnsupportedPhotoError
+from segmenter.io.windows import WindowedPicture, is_zarr, open_windows
+from segmenter.pipeline.plan import Job, LargeJob, as_large
+from segmenter.pipeline.workers import Workers
+
+BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL = 15, 100
+"""What a picture takes in memory at its peak: of 8 bits a channel, and of more. Measured."""
+
+_ORIENTATION = 274
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the choice depends on, beside the picture."""
+
+    max_memory: int  # bytes that a picture may take in memory
+    workers: Workers = field(default_factory=Workers)  # of the windows
+    bands: tuple[int, ...] = ()  # that were chosen, from 1
+    is_strict: bool = False  # whether the limit on pixels was given for windows, too
+
+
+def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | LargeJob:
+    """Return the job as it is, or as one that is done by windows.
+
+    By windows go Zarr arrays, pictures whose bands are chosen, TIFFs that take more memory or have more pixels than
+    allowed, and those that only windows can read as they are meant: of many bands, with a no-data value, GeoTIFFs.
+
+    Parameters
+    ----------
+    job : Job
+    limits : Limits
+    to_stdout : bool
+        Only the label image is wanted, as PNG.
+
+    Raises
+    ------
+    UnsupportedPhotoError
+        It has to go by windows, and something is asked for that is not to be had there.
+    """
+    reason, must = _reason(job, limits)
+    if not reason:
+        return job
+    lacking = "-o -" if to_stdout else "--save" if job.posteriors or job.confidence else ""
+    lacking = lacking or ("--plot" if job.plots else "")
+    if (lacking or job.recipe.method == "regions") and not must:
+        return job
+    if lacking:
+        raise UnsupportedPhotoError(str(job.source), f"{reason}, which cannot be had with {lacking}; leave that out")
+    return as_large(job, limits.bands, limits.workers, reason)
+
+
+def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
+    """Return why a picture goes by windows, "" = it does not, and whether it must."""
+    if job.model is not None:
+        return "", False
+    if is_zarr(job.source):
+        return "a Zarr array is read by windows", True
+    if limits.bands:
+        return "read by windows, to choose from its bands", True
+    try:
+        with open_windows(job.source) as picture:
+            return _reason_of(picture, job, limits)
+    except SegmenterError:  # what is wrong with it is told where it is read
+        return "", False
+
+
+def _reason_of(picture: WindowedPicture, job: Job, limits: Limits) -> tuple[str, bool]:
+    header = picture.header
+    n_pixels = header.height * header.width
+    needed = n_pixels * (BYTES_PER_PIXEL if header.dtype == np.uint8 else BYTES_PER_DEEP_PIXEL)
+    if n_pixels > job.max_pixels and limits.is_strict:
+        return "", False
+    if needed > limits.max_memory or n_pixels > job.max_pixels:
+        return f"read by windows: in memory it would take some {in_words(needed)}", True
+    if not header.is_photo:
+        kind = "for its no-data value" if header.no_data is not None else f"for its {header.n_bands} bands"
+        return f"read by windows {kind}", True
+    if any(code != _ORIENTATION for code, *_ in header.tags):
+        return "read by windows, as a GeoTIFF", False
+    return "", False
+
+
+def in_words(n_bytes: int) -> str:
+    """Return a number of bytes for people."""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"

@@ -1,0 +1,374 @@
+"""Pictures read by windows: the labels are those of the picture in memory, and what goes wrong leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+
+import segmenter
+from segmenter.errors import DamagedPhotoError, SegmenterError, UnsupportedPhotoError
+from segmenter.features.distinct import distinct_colors
+from segmenter.features.sample import counts_of, merge_samples, sample_pixels
+from segmenter.io import windows as io_windows
+from segmenter.io.windows import Window, open_windows
+from segmenter.pipeline import large, windows
+from segmenter.pipeline.job import JobResult
+from segmenter.pipeline.large import run_large
+from segmenter.pipeline.plan import FigureOptions, Job, LargeJob, as_large, plan_job
+from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.road import Limits, choose_road
+from segmenter.pipeline.workers import Answer, Workers
+
+GENERATOR = np.random.default_rng(0)
+
+
+class Silent:
+    """Is told how far the work is, and forgets it."""
+
+    def begin(self, stage: str, n_steps: int) -> None:
+        pass
+
+    def step(self) -> None:
+        pass
+
+
+def here_and_shuffled(
+    function: Callable[[Any], Any], jobs: Iterable[tuple[int, Any]], workers: Workers
+) -> Generator[Answer[Any, Any]]:
+    """Do in this process what workers do, and answer in another order, as they might."""
+    waiting = [Answer(place, job, function(job)) for place, job in jobs]
+    random.Random(len(waiting)).shuffle(waiting)
+    yield from waiting
+
+
+@pytest.fixture
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make even small pictures of several windows, and do them here."""
+    monkeypatch.setattr(io_windows, "WINDOW_BYTES", 12_000)
+    monkeypatch.setattr(io_windows, "MIN_TILE", 16)
+    monkeypatch.setattr(io_windows, "USUAL_TILE", 32)
+    monkeypatch.setattr(large, "map_jobs", here_and_shuffled)
+
+
+def picture(height: int, width: int, n_bands: int, dtype: str = "u1", seed: int = 0) -> NDArray[Any]:
+    """Return four overlapping clusters of colors in blobs."""
+    generator = np.random.default_rng(seed)
+    top = np.iinfo(dtype).max if np.dtype(dtype).kind in "iu" else 1
+    centers = generator.uniform(0.15, 0.85, (4, n_bands))
+    place = (np.arange(height)[:, None] // 9 + np.arange(width)[None] // 13) % 4
+    values = centers[place] + 0.05 * generator.standard_normal((height, width, n_bands))
+    return np.asarray(top * values.clip(0, 1)).astype(dtype)
+
+
+def planned(path: Path, recipe: Recipe | None = None, **options: Any) -> Job:
+    given = {"figure_options": None, "max_pixels": 10**9, "overwrite": False} | options
+    return plan_job(path, path.parent / "out", recipe or Recipe(restarts=1), **given)
+
+
+def by_windows(path: Path, recipe: Recipe | None = None, bands: tuple[int, ...] = (), **options: Any) -> JobResult:
+    return run_large(as_large(planned(path, recipe, **options), bands, Workers(2), "read by windows"), Silent())
+
+
+def labels_of(path: Path, level: int = 0) -> NDArray[Any]:
+    labels: NDArray[Any] = tifffile.imread(path.parent / "out" / f"{path.stem}.labels.tif", key=level)
+    return labels
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "tiles": {"tile": (48, 32)},
+    "tiles, deflate": {"tile": (16, 64), "compression": "zlib", "predictor": True},
+    "rows": {"rowsperstrip": 1},
+    "strips, deflate": {"rowsperstrip": 7, "compression": "zlib"},
+    "one strip": {},
+    "BigTIFF": {"tile": (32, 32), "bigtiff": True},
+    "big-endian": {"byteorder": ">", "rowsperstrip": 20},
+    "planes": {"planarconfig": "separate", "tile": (32, 32)},
+}
+
+
+@pytest.mark.usefixtures("small_windows")
+class TestBothRoads:
+    @pytest.mark.parametrize("form", FORMS)
+    @pytest.mark.parametrize(("n_bands", "dtype"), [(3, "u1"), (1, "u1"), (1, "u2"), (3, "u2")])
+    def test_give_the_same_labels(self, tmp_path: Path, form: str, n_bands: int, dtype: str) -> None:
+        pixels = picture(131, 87, n_bands, dtype)
+        stored = pixels[..., 0] if n_bands == 1 else pixels
+        if form == "planes":
+            if n_bands == 1:
+                return
+            stored = np.moveaxis(stored, -1, 0)
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, stored, photometric="rgb" if n_bands == 3 else "minisblack", **FORMS[form])
+        result = by_windows(path)
+        expected = segmenter.segment(path, restarts=1)
+        assert (labels_of(path) == expected.labels).all()
+        assert [segment.n_pixels for segment in result.segmentation.segments] == [
+            segment.n_pixels for segment in expected.segments
+        ]
+        assert result.segmentation.trace.objectives.tolist() == expected.trace.objectives.tolist()
+
+    @pytest.mark.parametrize("dtype", ["u1", "u2"])
+    def test_take_transparent_pixels_out(self, tmp_path: Path, dtype: str) -> None:
+        pixels = picture(70, 90, 4, dtype)
+        pixels[..., 3] = np.iinfo(dtype).max
+        pixels[20:50, 10:60, 3] = 0
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, pixels, photometric="rgb", extrasamples=["unassalpha"], tile=(32, 32))
+        by_windows(path)
+        labels = labels_of(path)
+        assert (labels == segmenter.segment(path, restarts=1).labels).all()
+        assert (labels[20:50, 10:60] == 0).all()
+        assert labels[0, 0] > 0
+
+    def test_see_an_inverted_gray_and_a_palette_alike(self, tmp_path: Path) -> None:
+        gray = picture(60, 50, 1)[..., 0]
+        colors = GENERATOR.integers(0, 256, (3, 256)).astype(np.uint16) * 257
+        for name, options in (
+            ("inverted", {"photometric": "miniswhite"}),
+            ("palette", {"photometric": "palette", "colormap": colors}),
+        ):
+            path = tmp_path / f"{name}.tif"
+            tifffile.imwrite(path, gray, tile=(16, 16), **options)
+            by_windows(path)
+            assert (labels_of(path) == segmenter.segment(path, restarts=1).labels).all()
+
+    def test_scale_floats_alike(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, 700 * picture(60, 50, 3, "f4") - 300, photometric="rgb", tile=(16, 16))
+        result = by_windows(path)
+        assert (labels_of(path) == segmenter.segment(path, restarts=1).labels).all()
+        assert any("scaled to 0…1" in note for note in result.photo.notes)
+
+    def test_find_as_many_segments_where_one_window_is_all(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(io_windows, "WINDOW_BYTES", 1 << 20)
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(90, 80, 3), photometric="rgb", tile=(16, 16))
+        found, expected = by_windows(path, Recipe("auto")).segmentation.selection, segmenter.segment(path, "auto")
+        assert found is not None
+        assert expected.selection is not None
+        assert found.criterion.tolist() == expected.selection.criterion.tolist()
+
+    def test_write_the_same_record_of_the_fit(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(60, 50, 3), photometric="rgb", tile=(16, 16))
+        record: Any = by_windows(path).record
+        from segmenter.pipeline.job import compute_job
+
+        expected: Any = compute_job(planned(path)).record
+        for key in ("recipe", "selection", "fit", "mixture", "unlabeled_pixels"):
+            assert record[key] == expected[key]
+        for key in ("name", "sha256", "width", "height", "channels", "dtype"):
+            assert record["input"][key] == expected["input"][key]
+
+
+@pytest.mark.usefixtures("small_windows")
+class TestTheLabelImage:
+    def test_has_overviews_of_every_second_pixel(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("segmenter.io.label_tiff.OVERVIEW_SIDE", 30)
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(131, 87, 3), photometric="rgb", tile=(32, 16))
+        by_windows(path)
+        with tifffile.TiffFile(tmp_path / "out" / "a.labels.tif") as tiff:
+            pages: list[Any] = list(tiff.pages)
+            assert [page.shape for page in pages] == [(131, 87), (66, 44), (33, 22), (17, 11)]
+            assert [int(page.subfiletype) for page in pages] == [0, 1, 1, 1]
+            assert all(page.is_tiled and page.compression == 8 for page in pages)
+        labels = labels_of(path)
+        for level in range(1, 4):
+            assert (labels_of(path, level) == labels[:: 2**level, :: 2**level]).all()
+
+    def test_keeps_where_on_earth_it_is(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        scale, tie = (10.0, 10.0, 0.0), (0.0, 0.0, 0.0, 5e5, 4e6, 0.0)
+        keys, text = (1, 1, 0, 1, 1024, 0, 1, 1), "WGS 84|"
+        tags: list[Any] = [(33550, 12, 3, scale), (33922, 12, 6, tie), (34735, 3, 8, keys), (34737, 2, 8, text)]
+        tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb", tile=(16, 16), extratags=tags)
+        job = choose_road(planned(path), Limits(10**9))
+        assert isinstance(job, LargeJob)
+        run_large(job, Silent())
+        with tifffile.TiffFile(tmp_path / "out" / "a.labels.tif") as tiff:
+            found: Any = tiff.pages.first.tags
+            assert [found[code].value for code in (33550, 33922, 34735, 34737)] == [scale, tie, keys, text]
+            assert found[42113].value == "0"
+
+    def test_does_not_depend_on_the_number_of_workers(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.undo()  # real workers
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(600, 700, 3, "u2"), photometric="rgb", tile=(256, 256))
+        written = []
+        for n_workers in (1, 3):
+            job = as_large(planned(path, overwrite=True, figure_options=FigureOptions()), (), Workers(n_workers), "so")
+            run_large(job, Silent())
+            written.append({output.name: output.read_bytes() for output in (tmp_path / "out").iterdir()})
+        assert written[0] == written[1]
+        assert set(written[0]) == {"a.labels.tif", "a.figure.png", "a.json"}
+
+
+@pytest.mark.usefixtures("small_windows")
+class TestBands:
+    def test_are_the_features(self, tmp_path: Path) -> None:
+        pixels = picture(60, 50, 7, "u2")
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, np.moveaxis(pixels, -1, 0), photometric="minisblack", planarconfig="separate")
+        result = by_windows(path)
+        assert result.segmentation.mixture.n_features == 7
+        values = segmenter.Samples(pixels.reshape(-1, 7) / 65535)
+        same = segmenter.fit(values, segmenter.FitConfig(n_components=4, restarts=1, acceleration=True))
+        assert np.allclose(same.objective, result.segmentation.trace.objectives[-1], atol=1e-3)
+
+    def test_chosen_are_those_of_a_picture_of_them_alone(self, tmp_path: Path) -> None:
+        pixels = picture(60, 50, 5)
+        tifffile.imwrite(tmp_path / "all.tif", pixels, photometric="minisblack", planarconfig="contig", tile=(16, 16))
+        tifffile.imwrite(tmp_path / "some.tif", pixels[..., [3, 1, 0]], photometric="rgb")
+        by_windows(tmp_path / "all.tif", bands=(4, 2, 1))
+        expected = segmenter.segment(tmp_path / "some.tif", restarts=1)
+        assert (labels_of(tmp_path / "all.tif") == expected.labels).all()
+
+    def test_without_data_take_no_part(self, tmp_path: Path) -> None:
+        pixels = picture(60, 50, 4, "f4")
+        pixels[:10] = -9999
+        pixels[10:15, :20, 2] = np.nan
+        path = tmp_path / "a.tif"
+        tags: list[Any] = [(42113, 2, 6, "-9999")]
+        tifffile.imwrite(path, pixels, photometric="minisblack", planarconfig="contig", extratags=tags)
+        result = by_windows(path)
+        labels = labels_of(path)
+        assert (labels[:10] == 0).all()
+        assert (labels[10:15, :20] == 0).all()
+        assert np.count_nonzero(labels) == 60 * 50 - 10 * 50 - 5 * 20
+        assert result.record["unlabeled_pixels"] == 600
+        assert any("600 pixels hold no data" in note for note in result.photo.notes)
+
+    def test_that_are_not_there_are_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(20, 20, 3), photometric="rgb")
+        with pytest.raises(UnsupportedPhotoError, match=r"has no band 4; it has bands 1 to 3"):
+            by_windows(path, bands=(4,))
+
+    def test_of_ome_tiff_may_be_pages(self, tmp_path: Path) -> None:
+        pixels = picture(60, 50, 4, "u2")
+        path = tmp_path / "a.ome.tif"
+        tifffile.imwrite(path, np.moveaxis(pixels, -1, 0), photometric="minisblack", metadata={"axes": "CYX"})
+        with open_windows(path) as opened:
+            colors, mask = opened.read(Window(5, 7, 30, 20))
+        assert mask is None
+        assert (colors == pixels[5:35, 7:27]).all()
+
+    def test_of_planes_in_time_are_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.ome.tif"
+        tifffile.imwrite(path, picture(20, 30, 1, seed=1)[None, ..., 0].repeat(2, 0), metadata={"axes": "TYX"})
+        with pytest.raises(UnsupportedPhotoError, match="holds 2 points of time"):
+            by_windows(path)
+
+
+class TestASample:
+    def test_is_the_same_however_the_parts_are_met(self) -> None:
+        parts = [picture(20, 30, 3, "u2", seed) for seed in range(4)]
+        drawn = [sample_pixels(part, None, 100, (7, number)) for number, part in enumerate(parts)]
+        whole = merge_samples(drawn, 100)
+        pairs = [merge_samples(drawn[2:], 100), merge_samples(drawn[:2], 100)]
+        again = merge_samples(pairs, 100)
+        assert (whole.colors == again.colors).all()
+        assert len(whole.drawn) == 100
+        limited = sample_pixels(parts[0], None, 100, (7, 0), limit=whole.largest)
+        assert (merge_samples([limited, *drawn[1:]], 100).drawn[:-1] == whole.drawn[:-1]).all()
+
+    def test_of_few_pixels_is_all_of_them(self) -> None:
+        pixels, mask = picture(20, 30, 3, "u2"), np.arange(600).reshape(20, 30) % 3 > 0
+        counts, expected = counts_of(sample_pixels(pixels, mask, 1000, (0,))), distinct_colors(pixels, mask)
+        assert (counts.colors == expected.colors).all()
+        assert (counts.counts == expected.counts).all()
+
+    @pytest.mark.usefixtures("small_windows")
+    def test_is_told_of_and_labels_nearly_as_all_pixels_do(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(200, 150, 3, "u2"), photometric="rgb", tile=(64, 64))
+        for module in (large, windows):
+            monkeypatch.setattr(module, "SAMPLE", 4000)
+        result = by_windows(path)
+        assert "fitted to a sample of 4,000 pixels" in result.photo.notes
+        assert result.record["windows"]["fitted_pixels"] == 4000
+        agreement = np.mean(labels_of(path) == segmenter.segment(path, restarts=1).labels)
+        assert agreement > 0.98
+
+
+class TestTheRoad:
+    def test_leads_by_windows_where_memory_is_short(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
+        job = planned(path)
+        assert choose_road(job, Limits(40 * 50 * 15)) is job
+        chosen = choose_road(job, Limits(40 * 50 * 15 - 1))
+        assert isinstance(chosen, LargeJob)
+        assert chosen.labels.name == "a.labels.tif"
+
+    def test_leads_by_windows_beyond_the_limit_on_pixels_unless_that_was_given(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
+        job = planned(path, max_pixels=1999)
+        assert isinstance(choose_road(job, Limits(10**9)), LargeJob)
+        assert choose_road(job, Limits(10**9, is_strict=True)) is job
+
+    def test_leads_through_memory_for_what_is_no_tiff(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        path.write_text("no picture")
+        assert choose_road(planned(path), Limits(1)) == planned(path)
+
+    def test_refuses_what_cannot_be_had(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
+        with pytest.raises(UnsupportedPhotoError, match="cannot be had with -o -"):
+            choose_road(planned(path), Limits(1), to_stdout=True)
+
+
+@pytest.mark.usefixtures("small_windows")
+class TestWhatGoesWrong:
+    def test_a_damaged_tile_is_one_line_and_leaves_nothing(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(131, 87, 3), photometric="rgb", tile=(32, 32), compression="zlib")
+        with tifffile.TiffFile(path) as tiff:
+            page: Any = tiff.pages.first
+            offset = page.dataoffsets[7]
+        data = bytearray(path.read_bytes())
+        data[offset : offset + 40] = bytes(40)
+        path.write_bytes(data)
+        with pytest.raises(DamagedPhotoError, match=r"the block at row 64, column 32"):
+            by_windows(path)
+        assert not [*(tmp_path / "out").glob("*")]
+
+    @pytest.mark.parametrize("form", ["tiles", "tiles, deflate", "rows", "one strip"])
+    def test_a_file_cut_off_is_refused(self, tmp_path: Path, form: str) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(131, 87, 3), photometric="rgb", **FORMS[form])
+        path.write_bytes(path.read_bytes()[:-3000])
+        with pytest.raises(SegmenterError, match="is damaged or cut off"):
+            by_windows(path)
+        assert not (tmp_path / "out" / "a.json").exists()
+
+    def test_no_data_at_all_is_told(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, np.full((20, 30), np.nan, np.float32))
+        with pytest.raises(UnsupportedPhotoError, match="holds no data in any pixel"):
+            by_windows(path)
+
+    def test_results_that_are_there_are_kept(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(20, 30, 3), photometric="rgb")
+        by_windows(path)
+        before = (tmp_path / "out" / "a.labels.tif").read_bytes()
+        with pytest.raises(SegmenterError, match="exists already"):
+            by_windows(path, Recipe(2))
+        assert (tmp_path / "out" / "a.labels.tif").read_bytes() == before
+        assert json.loads((tmp_path / "out" / "a.json").read_text())["recipe"]["n_segments"] == 4
