@@ -644,6 +644,7 @@ def test_help_lists_one_output_a_line(tmp_path: Path) -> None:
         "NAME.model.json",
         "NAME.hierarchy.npz",
         "NAME.ucm.png",
+        *(f"NAME.plot-{plot}.png" for plot in ("contours", "cutouts", "likelihood", "colors", "confidence", "palette")),
     ]
     assert any(line.startswith("  --dpi N ") for line in lines)
     assert any("File format of the figure" in line for line in lines)

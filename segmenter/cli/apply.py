@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from segmenter.cli import FileCommand
-from segmenter.cli.options import PATH, SAVES_OF_MIXTURES, OutputOptions, output_options
+from segmenter.cli.options import SAVES_OF_MIXTURES, OutputOptions, output_options
 from segmenter.cli.segment import check_streams, segment_photos
+from segmenter.cli.types import PATH
 
 
 @click.command(name="apply", cls=FileCommand)

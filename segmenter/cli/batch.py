@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, FileCommand, complain, say, unwind_on_interrupt
 from segmenter.cli.options import OutputOptions, extras_of, folder_options, recipe_options, save_model_option
-from segmenter.cli.resources import LEAST_MEMORY, Jobs, MemorySize
+from segmenter.cli.types import LEAST_MEMORY, Jobs, MemorySize
 from segmenter.errors import SegmenterError, printable
 from segmenter.pipeline.regions_recipe import AnyRecipe
 

@@ -13,8 +13,6 @@ import click
 from segmenter.cli import STREAM, FileCommand, say, tell_earlier, unwind_on_interrupt
 from segmenter.cli.options import (
     OVERWRITE,
-    PATH,
-    CountOrAuto,
     columns_of,
     columns_option,
     em_options,
@@ -23,6 +21,7 @@ from segmenter.cli.options import (
     talk_options,
     with_options,
 )
+from segmenter.cli.types import PATH, CountOrAuto
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import METHODS
 from segmenter.pipeline.table_recipe import MAX_CLUSTERS, SEMI_SUPERVISED, TableRecipe

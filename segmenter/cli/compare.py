@@ -12,7 +12,8 @@ from typing import Any, Literal
 import click
 
 from segmenter.cli import FileCommand, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, CountOrAuto, talk_options, with_options
+from segmenter.cli.options import MAX_PIXELS, OVERWRITE, talk_options, with_options
+from segmenter.cli.types import CountOrAuto
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import EXIT_FAILED, FileCommand, fail, say, unwind_on_interrupt
-from segmenter.cli.options import OVERWRITE, AnyScale, folder_option, scale_option, talk_options, with_options
+from segmenter.cli.options import OVERWRITE, folder_option, scale_option, talk_options, with_options
 from segmenter.cli.segment import found_text, tell_segments
+from segmenter.cli.types import AnyScale
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.pipeline.recipe import MAX_SEGMENTS
 from segmenter.regions.config import SCALES

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import FileCommand, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, PATH, talk_options, with_options
-from segmenter.cli.resources import Jobs
+from segmenter.cli.options import MAX_PIXELS, OVERWRITE, talk_options, with_options
+from segmenter.cli.types import PATH, Jobs
 
 if TYPE_CHECKING:
     from segmenter.pipeline.evaluate import PhotoEvaluation

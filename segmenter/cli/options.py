@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
 
 from segmenter.cli import STREAM
+from segmenter.cli.types import PATH, CountOrAuto, ScaleOrNumber
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
 from segmenter.pipeline.plan import PLOTS, PLOTS_OF_MIXTURES
 from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
-from segmenter.pipeline.regions_recipe import METHODS, AnyRecipe, RegionsRecipe, choose_recipe, option_names, scale_of
-from segmenter.regions.config import MERGE_COSTS, SCALES, Scale
+from segmenter.pipeline.regions_recipe import METHODS, AnyRecipe, RegionsRecipe, choose_recipe, option_names
+from segmenter.regions.config import MERGE_COSTS, SCALES
 
 if TYPE_CHECKING:
     from segmenter.pipeline.plan import Extra, FigureFormat, FigureOptions, Plot
@@ -26,51 +26,11 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option: TypeAlias = Callable[[Any], Any]
-AnyScale: TypeAlias = Scale | float | Literal["all"]
 
 _SCALES = f"{', '.join(SCALES)}, or a height; all writes the three"
 
-PATH = click.Path(path_type=Path, readable=False)
-"""A path as it was typed. What cannot be read is told where it is opened: of several photos the others are done."""
-
 SAVES_OF_MIXTURES = ("posteriors", "confidence")
 SAVES = (*SAVES_OF_MIXTURES, "hierarchy")
-
-
-class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has none
-    """A whole number from 1, or ``auto``."""
-
-    name = "number or auto"
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | Literal["auto"]:
-        """Return what was typed, or fail with what could have been."""
-        if value == "auto":
-            return "auto"
-        try:
-            return int(click.IntRange(1, self.most).convert(value, param, ctx))
-        except click.BadParameter:
-            self.fail(f"{value!r} is neither a whole number from 1 to {self.most} nor auto.", param, ctx)
-
-
-class ScaleOrNumber(click.ParamType):  # type: ignore[type-arg]
-    """The name of a scale, a height, or ``all``."""
-
-    name = "scale or number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> AnyScale:
-        """Return what was typed, or fail with what could have been."""
-        try:
-            return "all" if value == "all" else scale_of(value if value in SCALES else float(value))
-        except (InvalidArgumentError, ValueError):
-            self.fail(f"{value!r} is neither {', '.join(SCALES)}, all nor a number from 0.", param, ctx)
-
-
-def count_cores() -> int:
-    """Return how many cores may be used."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def with_options(*options: Option) -> Callable[[Command], Command]:

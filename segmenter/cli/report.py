@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import EXIT_FAILED, FileCommand, complain, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, PATH, count_cores, refuse_stream, talk_options, with_options
+from segmenter.cli.options import MAX_PIXELS, OVERWRITE, refuse_stream, talk_options, with_options
 from segmenter.cli.progress import has_terminal
+from segmenter.cli.types import PATH, count_cores
 
 if TYPE_CHECKING:
     from segmenter.pipeline.report import Report

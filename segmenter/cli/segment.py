@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 import click
 
 from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
-from segmenter.cli.options import PATH, OutputOptions, extras_of, output_options, recipe_options, save_model_option
-from segmenter.cli.resources import Bands, Jobs, MemorySize
+from segmenter.cli.options import OutputOptions, extras_of, output_options, recipe_options, save_model_option
 from segmenter.cli.terminal import color_depth, show_segments
+from segmenter.cli.types import PATH, Bands, Jobs, MemorySize
 from segmenter.errors import printable
 from segmenter.pipeline.regions_recipe import AnyRecipe
 

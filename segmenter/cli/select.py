@@ -14,7 +14,6 @@ from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt
 from segmenter.cli.options import (
     MAX_PIXELS,
     OVERWRITE,
-    PATH,
     columns_of,
     columns_option,
     fit_options,
@@ -22,6 +21,7 @@ from segmenter.cli.options import (
     talk_options,
     with_options,
 )
+from segmenter.cli.types import PATH
 from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS, Recipe
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from segmenter.render.palette import rising_palette
 from segmenter.render.quiet import quiet_matplotlib
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from segmenter.render.figure import Figure
 
 
 def draw_plots(photo: Photo, found: Segmentation, job: Job, metadata: Mapping[str, str]) -> dict[Path, bytes]:

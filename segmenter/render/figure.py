@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Figure  # for those who may not know matplotlib
 
 from segmenter.arrays import Bytes, Floats, Labels
 from segmenter.errors import InvalidArgumentError, printable

@@ -1,16 +1,61 @@
-"""How much of the machine a command may take: processes and memory, as options."""
+"""What options take: numbers, sizes and names, checked as they are typed."""
 
 from __future__ import annotations
 
+import os
 import re
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 import click
 
-from segmenter.cli.options import count_cores
+from segmenter.errors import InvalidArgumentError
+from segmenter.pipeline.regions_recipe import scale_of
+from segmenter.regions.config import SCALES, Scale
+
+AnyScale: TypeAlias = Scale | float | Literal["all"]
+
+PATH = click.Path(path_type=Path, readable=False)
+"""A path as it was typed. What cannot be read is told where it is opened: of several photos the others are done."""
 
 LEAST_MEMORY = 250_000_000
 """Of a worker, bytes: what its libraries take, and a small photo with its figure."""
+
+
+def count_cores() -> int:
+    """Return how many cores may be used."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has none
+    """A whole number from 1, or ``auto``."""
+
+    name = "number or auto"
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | Literal["auto"]:
+        """Return what was typed, or fail with what could have been."""
+        if value == "auto":
+            return "auto"
+        try:
+            return int(click.IntRange(1, self.most).convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither a whole number from 1 to {self.most} nor auto.", param, ctx)
+
+
+class ScaleOrNumber(click.ParamType):  # type: ignore[type-arg]
+    """The name of a scale, a height, or ``all``."""
+
+    name = "scale or number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> AnyScale:
+        """Return what was typed, or fail with what could have been."""
+        try:
+            return "all" if value == "all" else scale_of(value if value in SCALES else float(value))
+        except (InvalidArgumentError, ValueError):
+            self.fail(f"{value!r} is neither {', '.join(SCALES)}, all nor a number from 0.", param, ctx)
 
 
 class Jobs(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has none
