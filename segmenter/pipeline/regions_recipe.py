@@ -37,7 +37,7 @@ class RegionsRecipe:
     scale: Scale | float | None = None
     n_segments: int | None = None
     method: Literal["regions"] = "regions"
-    merge_cost: MergeCost = "hand"
+    merge_cost: MergeCost = "fitted"
     n_superpixels: int = 700
     working_size: float = 0.25
     seed: int = 0
