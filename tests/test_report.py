@@ -349,7 +349,7 @@ def test_wrong_input_is_told_in_one_line_and_nothing_is_written(made: Path, tmp_
     for folder, line in (
         ("empty", "empty: holds no results; give a folder that 'segmenter segment' or 'segmenter batch' wrote to"),
         ("none", "none: no such file; check the spelling of the path"),
-        ("file", "file: is a file, not a folder; give the folder that the results are in"),
+        ("file", "file: is a file, not a folder; give the path of a folder"),
     ):
         result = run("report", folder, cwd=tmp_path)
         assert (result.returncode, result.stderr) == (1, f"segmenter: {line}\n")

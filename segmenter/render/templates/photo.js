@@ -40,7 +40,7 @@ async function draw(place) {
     $("message").textContent = photos[place].script ? "The pictures are missing: keep the folder beside this page." : "";
     return;
   }
-  const image = await decoded(found.labels);
+  const [image] = await Promise.all([found.labels, found.photo].filter(Boolean).map(decoded));
   if (state.place !== place) return;
   const [width, height] = [image.naturalWidth, image.naturalHeight];
   const canvas = element("canvas", {width, height});
