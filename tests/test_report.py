@@ -349,7 +349,7 @@ def test_wrong_input_is_told_in_one_line_and_nothing_is_written(made: Path, tmp_
     for folder, line in (
         ("empty", "empty: holds no results; give a folder that 'segmenter segment' or 'segmenter batch' wrote to"),
         ("none", "none: no such file; check the spelling of the path"),
-        ("file", "file: is a file, not a folder; give the folder that the results are in"),
+        ("file", "file: is a file, not a folder; give the path of a folder"),
     ):
         result = run("report", folder, cwd=tmp_path)
         assert (result.returncode, result.stderr) == (1, f"segmenter: {line}\n")
@@ -470,6 +470,19 @@ def test_a_thumbnail_shows_the_photo_and_to_its_right_the_segments() -> None:
     assert (image[:4, 16:, 3] == 0).all()
     alone = np.asarray(Image.open(BytesIO(encode_thumbnail(None, labels, np.array([[0, 0, 200]], np.uint8)))))
     assert (alone[:, :8, :2] < 60).all()
+
+
+def test_pixels_that_take_no_part_are_transparent(tmp_path: Path) -> None:
+    pixels = np.dstack([two_colors(), np.full((4, 6), 255, np.uint8)])
+    pixels[0] = 0
+    save(pixels, tmp_path / "clear.png")
+    run("segment", "clear.png", "-k", "2", "--no-figure", "-o", "out", cwd=tmp_path)
+    assert run("report", "out", cwd=tmp_path).returncode == 0
+    read = Reader((tmp_path / "out" / "report.html").read_text())
+    photo = json.loads(read.blocks["pictures-0"])["photo"]
+    for address in (photo, read.images[0]):
+        image = Image.open(BytesIO(base64.b64decode(address.partition(",")[2])))
+        np.testing.assert_array_equal(np.asarray(image)[..., 3] > 0, np.arange(4)[:, None] > np.zeros(6))
 
 
 def test_the_labels_of_a_page_are_those_of_the_label_image(made: Path, page: Path) -> None:

@@ -239,8 +239,8 @@ def test_contours_are_drawn_where_segments_meet_and_go_away(page: Page) -> None:
     expect(page.locator("#contours")).to_be_hidden()
     page.keyboard.press("c")
     expect(page.get_by_label("Contours")).to_be_checked()
-    columns = [pixel(page, "contours", x, 3) for x in range(12)]  # two of each pixel; segments meet at 4
-    assert columns == [[0] * 4] * 3 + [[0, 0, 0, 255], [255, 255, 255, 255]] + [[0] * 4] * 7
+    columns = [pixel(page, "contours", x, 3) for x in range(6 * 16)]  # 16 of each pixel; segments meet after two
+    assert columns == [[0] * 4] * 31 + [[0, 0, 0, 255], [255, 255, 255, 255]] + [[0] * 4] * 63
     page.keyboard.press("c")
     expect(page.locator("#contours")).to_be_hidden()
 
@@ -266,6 +266,17 @@ def test_the_legend_lights_its_segment_on_hover_and_on_focus_and_keeps_it_on_cli
     page.locator("#slider").focus()
     page.locator("#title").hover()
     expect(veil).to_be_hidden()
+
+
+def test_a_segment_that_is_pointed_at_before_the_pictures_are_there_stays_lit(page: Page) -> None:
+    page.evaluate("""() => {
+        const enter = () => document.querySelector("#legend button").dispatchEvent(new PointerEvent("pointerenter"));
+        addEventListener("hashchange", enter, {once: true});
+        location.hash = "#photo-4";
+    }""")
+    ready(page)
+    expect(page.locator("#veil")).to_be_visible()
+    assert pixel(page, "veil", 0, 0)[3] > 150
 
 
 def test_the_picture_tells_the_segment_under_the_pointer(page: Page) -> None:

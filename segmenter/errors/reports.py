@@ -6,9 +6,9 @@ from segmenter.errors.reading import ReadError
 
 
 class NotAFolderError(ReadError):
-    """A file is in the place of a folder of results."""
+    """A file is in the place of a folder that is to be read."""
 
-    problem = "is a file, not a folder; give the folder that the results are in"
+    problem = "is a file, not a folder; give the path of a folder"
 
 
 class NoResultsError(ReadError):

@@ -75,7 +75,7 @@ def encode_thumbnail(photo: Bytes | None, labels: Labels, colors: Bytes) -> byte
 
     Parameters
     ----------
-    photo : ndarray of shape (H, W, 3), uint8 sRGB, or None
+    photo : ndarray of shape (H, W, 3) or (H, W, 4), uint8 sRGB and opacity, or None
     labels : ndarray of shape (H, W), int32
         0…K; 0 is transparent.
     colors : ndarray of shape (K, 3), uint8
@@ -83,10 +83,11 @@ def encode_thumbnail(photo: Bytes | None, labels: Labels, colors: Bytes) -> byte
     """
     table = np.concatenate([np.zeros((1, 4), np.uint8), np.insert(colors, 3, 255, axis=1)])
     painted = table[labels]
-    if labels.min(initial=1) > 0:
-        painted = painted[..., :3]
     if photo is not None:
         half = labels.shape[1] // 2
-        painted[:, :half, :3] = photo[:, :half]
-        painted[:, :half, 3:] = 255
+        n_channels = photo.shape[2]
+        painted[:, :half, 3] = 255
+        painted[:, :half, :n_channels] = photo[:, :half]
+    if painted[..., 3].all():
+        painted = painted[..., :3]
     return encode_preview(shrink(painted, THUMBNAIL_SIDE))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from segmenter.arrays import Bytes
 from segmenter.errors import DamagedRecordError, ReadError, SegmenterError, problem_of
 from segmenter.io.files import read_labels
-from segmenter.io.photo import read_photo
+from segmenter.io.photo import Photo, read_photo
 from segmenter.io.preview import encode_label_numbers, encode_preview, encode_thumbnail, shrink, shrink_labels
 from segmenter.io.results import files_by_name
 from segmenter.pipeline.results import LABELS_ENDING, Result
@@ -71,7 +72,7 @@ def make_preview(job: PreviewJob) -> Preview:
                 photo_problem = str(error)
                 continue
             if job.digest is None or found.digest == job.digest:
-                photo = shrink(display_rgb(found.pixels))
+                photo = shrink(display_rgba(found))
                 break
             photo_problem = f"{path} is another photo, or has changed since"
         if photo is not None and photo.shape[:2] != small.shape:
@@ -85,6 +86,12 @@ def make_preview(job: PreviewJob) -> Preview:
     except Exception as error:  # whatever happens to one result, the others are shown
         told = str(error) if isinstance(error, SegmenterError) else problem_of(error, job.labels)
         return Preview(problem=told)
+
+
+def display_rgba(photo: Photo) -> Bytes:
+    """Return a photo as 8-bit sRGB, with opacity where some of its pixels take no part."""
+    pixels = display_rgb(photo.pixels)
+    return pixels if photo.mask is None else np.dstack([pixels, 255 * photo.mask.astype(np.uint8)])
 
 
 def plan_previews(

@@ -6,6 +6,8 @@ const cards = [...document.querySelectorAll(".gallery > li")];
 const rows = [...document.querySelectorAll("tbody > tr")];
 const last = (values) => values[values.length - 1];
 const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+const number = (value, digits) => value.toFixed(digits).replace("-", "−");
+const count = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 const element = (tag, properties = {}, ...children) => {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);

@@ -40,7 +40,7 @@ async function draw(place) {
     $("message").textContent = photos[place].script ? "The pictures are missing: keep the folder beside this page." : "";
     return;
   }
-  const image = await decoded(found.labels);
+  const [image] = await Promise.all([found.labels, found.photo].filter(Boolean).map(decoded));
   if (state.place !== place) return;
   const [width, height] = [image.naturalWidth, image.naturalHeight];
   const canvas = element("canvas", {width, height});
@@ -52,13 +52,14 @@ async function draw(place) {
   for (let i = 0; i < labels.length; i++) labels[i] = bytes[4 * i] + (isWide ? 256 * bytes[4 * i + 1] : 0);
   Object.assign(state, {labels, width, height});
   for (const other of layers.querySelectorAll("canvas")) Object.assign(other, {width, height});
-  Object.assign($("contours"), {width: 2 * width, height: 2 * height});
+  state.fine = Math.max(2, Math.min(16, Math.floor(1280 / Math.max(width, height))));  // small pictures are enlarged
+  Object.assign($("contours"), {width: state.fine * width, height: state.fine * height});
   if (found.photo) $("photo").src = found.photo;
   layers.classList.toggle("alone", !found.photo);
   fit(width, height);
   paint();
   contours();
-  light(state.pinned);
+  light(state.lit || state.pinned);
   layers.dataset.ready = place;
 }
 
@@ -100,16 +101,18 @@ function contours() {
   const isOn = $("show-contours").checked;
   $("contours").hidden = !isOn;
   if (!isOn || !state.labels) return;
-  const {labels, width, height} = state;
+  const {labels, width, height, fine} = state;
   const [dark, bright] = [rgba(0, 0, 0, 255), rgba(255, 255, 255, 255)];
-  fill($("contours"), (i) => {  // of each pixel four quarters: dark above and to the left of a border, bright beyond
-    const [right, low] = [i & 1, Math.floor(i / (2 * width)) & 1];
-    const [x, y] = [(i % (2 * width)) >> 1, Math.floor(i / (4 * width))];
-    const [here, own] = [y * width + x, labels[y * width + x]];
-    if ((right && x + 1 < width && labels[here + 1] !== own) || (low && y + 1 < height && labels[here + width] !== own)) {
+  fill($("contours"), (i) => {  // in the rims of pixels: dark above and to the left of a border, bright beyond it
+    const [column, row] = [i % (fine * width), Math.floor(i / (fine * width))];
+    const [x, y] = [Math.floor(column / fine), Math.floor(row / fine)];
+    const [left, top] = [column - fine * x, row - fine * y];
+    const here = y * width + x;
+    const differs = (isRim, isInside, other) => isRim && isInside && labels[other] !== labels[here];
+    if (differs(left === fine - 1, x + 1 < width, here + 1) || differs(top === fine - 1, y + 1 < height, here + width)) {
       return dark;
     }
-    return (!right && x > 0 && labels[here - 1] !== own) || (!low && y > 0 && labels[here - width] !== own) ? bright : 0;
+    return differs(left === 0, x > 0, here - 1) || differs(top === 0, y > 0, here - width) ? bright : 0;
   });
 }
 
@@ -144,7 +147,7 @@ function show(place) {
   const around = shown.filter((other) => photos[other].input);
   const position = around.indexOf(place);
   $("title").textContent = photo.name;
-  $("facts").textContent = `${photo.input.width}×${photo.input.height} · ${photo.n_segments} segments`
+  $("facts").textContent = `${photo.input.width}×${photo.input.height} · ${count(photo.n_segments, "segment")}`
     + (photo.selection ? `, chosen by ${photo.selection}` : "") + (photo.model ? ` · ${photo.model} applied` : "");
   $("position").textContent = position < 0 ? "" : `${position + 1} of ${around.length}`;
   $("previous").disabled = position <= 0;
@@ -226,18 +229,20 @@ function curve(fit) {
   $("curve-section").hidden = !fit;
   if (!fit) return;
   const values = fit.log_likelihoods;
-  const [width, height, left, right, top, bottom] = [320, 150, 52, 10, 8, 22];
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = high > low ? 0.06 * (high - low) : 0.5;
+  const {ticks, digits} = roundNumbers(low - room, high + room, 3);
+  const texts = ticks.map((tick) => number(tick, digits));
+  const [width, height, right, top, bottom] = [320, 150, 10, 8, 22];
+  const left = 12 + 6.6 * Math.max(...texts.map((text) => text.length));
   const x = (i) => left + (width - left - right) * (values.length > 1 ? i / (values.length - 1) : 0.5);
   const y = (value) => height - bottom - (height - top - bottom) * (value - low + room) / (high - low + 2 * room);
   const svg = drawn("svg", {viewBox: `0 0 ${width} ${height}`, role: "img",
     "aria-label": `Log-likelihood of ${values.length - 1} steps, from ${values[0].toFixed(4)} to ${last(values).toFixed(4)}`});
-  const {ticks, digits} = roundNumbers(low - room, high + room, 3);
-  for (const tick of ticks) {
+  ticks.forEach((tick, i) => {
     svg.append(drawn("line", {class: "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick)}));
-    svg.append(drawn("text", {x: left - 6, y: y(tick) + 4, "text-anchor": "end"}, tick.toFixed(digits).replace("-", "−")));
-  }
+    svg.append(drawn("text", {x: left - 6, y: y(tick) + 4, "text-anchor": "end"}, texts[i]));
+  });
   const step = Math.max(1, roundNumbers(0, Math.max(values.length - 1, 1), 5).ticks[1] || 1);
   for (let i = 0; i < values.length; i += Math.round(step)) {
     svg.append(drawn("text", {x: x(i), y: height - 5, "text-anchor": "middle"}, i));
@@ -250,7 +255,7 @@ function curve(fit) {
   });
   $("curve").replaceChildren(svg);
   const starts = fit.restarts.length;
-  $("fit").textContent = `${last(values).toFixed(4)} after ${fit.n_iterations} step${fit.n_iterations === 1 ? "" : "s"}: `
+  $("fit").textContent = `${number(last(values), 4)} after ${count(fit.n_iterations, "step")}: `
     + `${fit.stop.replaceAll("_", " ")}` + (starts > 1 ? `; best of ${starts} starts` : "");
 }
 
