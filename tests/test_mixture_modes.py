@@ -769,7 +769,29 @@ def test_one_gaussian_is_what_a_fit_of_one_component_finds() -> None:
     trace = fit(samples, FitConfig(1, covariance_floor=1e-12)).trace
     assert trace.single_gaussian == pytest.approx(trace.log_likelihoods[-1], abs=1e-9)
     assert trace.verdict == "converged"  # one component need not beat itself
-    assert np.isnan(fit(with_holes(samples, 0.1), FitConfig(1)).trace.single_gaussian)
+
+
+@every_family
+def test_with_missing_values_one_gaussian_is_found_as_well(covariance_type: CovarianceType) -> None:
+    samples = with_holes(blobs(3, 3)[0], 0.2)
+    one = fit(samples, FitConfig(1, covariance_type, tolerance=1e-8)).trace
+    three = fit(samples, FitConfig(3, covariance_type)).trace
+    assert one.single_gaussian == pytest.approx(one.log_likelihoods[-1], abs=1e-3)
+    assert three.single_gaussian == one.single_gaussian
+    assert three.verdict == "converged"
+
+
+@pytest.mark.parametrize("is_holed", [False, True])
+@pytest.mark.parametrize("has_constant", [False, True])
+def test_components_that_are_alike_are_suspicious(is_holed: bool, has_constant: bool) -> None:
+    """A constant feature, all of whose spread is blur, explains nothing, whatever K."""
+    values = np.random.default_rng(0).standard_normal((300, 3))
+    values[:, 2] = 1.0 if has_constant else values[:, 2]
+    samples = with_holes(Samples(values), 0.2) if is_holed else Samples(values)
+    alike = Mixture(np.full(2, 0.5), np.zeros((2, 3)), np.broadcast_to(np.eye(3), (2, 3, 3)))
+    trace = fit(samples, FitConfig(2, tolerance=1e-6), alike).trace
+    assert trace.verdict == "suspicious"
+    assert trace.log_likelihoods[-1] == pytest.approx(trace.single_gaussian, abs=1e-3)
 
 
 @every_family

@@ -21,7 +21,7 @@ from segmenter.mixture.m_step import NormalInverseWishart, m_step
 from segmenter.mixture.start import as_k_means, draw_start
 from segmenter.mixture.statistics import SufficientStatistics, e_step
 from segmenter.mixture.together import climb_together
-from segmenter.mixture.verdict import collapsed_components, log_likelihood_of_one_gaussian
+from segmenter.mixture.verdict import blur_cost, collapsed_components, log_likelihood_of_one_gaussian
 
 Stop: TypeAlias = Literal["converged", "iteration limit", "all noise"]
 Verdict: TypeAlias = Literal["converged", "iteration limit", "all noise", "degenerate", "suspicious"]
@@ -60,7 +60,7 @@ class FitTrace:
     n_died: int  # components that lost all their mass and were removed
     collapsed: tuple[int, ...]  # 1…K, components whose spread in some direction is that of the blur alone
     survivors: tuple[int, ...]  # 1…K of the start, which of its components those at the end were
-    single_gaussian: float  # log-likelihood of one Gaussian of the same family for all; NaN with missing values
+    single_gaussian: float  # log-likelihood of one Gaussian of the same family for all
     noise_share: float = 0.0  # part of the samples that are noise, 0 to 1
 
     @property
@@ -162,7 +162,7 @@ def fit(
     data = data_of(samples, config.covariance_floor)
     problem = Problem(data, config, log_prior, prior)
     if start is not None:
-        return climb(problem, as_k_means(start) if config.method == "k-means" else start)
+        return compared(climb(problem, as_k_means(start) if config.method == "k-means" else start), data)
     screen = None if log_prior is not None else stand_in(data, config)
     ground = problem if screen is None else replace(problem, data=screen)
     generators = [np.random.default_rng([config.seed, restart]) for restart in range(config.restarts)]
@@ -177,7 +177,14 @@ def fit(
         runs = [climb(problem, mixture) for mixture in finalists(problem, screened, objectives)]
     best = max(runs, key=lambda run: run.objective)
     n_died = config.n_components - best.mixture.n_components
-    return Fit(best.mixture, replace(best.trace, restarts=objectives, screened=screen is not None, n_died=n_died))
+    trace = replace(best.trace, restarts=objectives, screened=screen is not None, n_died=n_died)
+    return compared(Fit(best.mixture, trace), data)
+
+
+def compared(found: Fit, data: Data) -> Fit:
+    """Return a fit that also tells what one Gaussian alone would explain."""
+    single_gaussian = log_likelihood_of_one_gaussian(data, found.mixture.covariance_type)
+    return Fit(found.mixture, replace(found.trace, single_gaussian=single_gaussian))
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,7 +296,7 @@ def climb(problem: Problem, start: Mixture) -> Fit:
         n_died=start.n_components - mixture.n_components,
         collapsed=collapsed_components(mixture, data),
         survivors=tuple(int(k) + 1 for k in survivors),
-        single_gaussian=log_likelihood_of_one_gaussian(data, mixture.covariance_type),
+        single_gaussian=np.nan,  # `fit` tells it once, not of every run
         noise_share=steps[-1].statistics.noise_mass / data.total_weight,
     )
     return Fit(mixture, trace)
@@ -362,20 +369,10 @@ def evaluate(
     statistics = e_step(data, mixture, log_prior=log_prior, is_hard=is_hard, responsibilities=kept)
     total = statistics.total_weight
     objective = statistics.log_likelihood / total
-    log_likelihood = objective + blur_cost(mixture, statistics, data)
+    log_likelihood = objective + blur_cost(mixture, statistics.mass / total, data)
     if problem.prior is not None:
         objective += problem.prior.log_density(mixture) / total
     if kept is not None and survivors is not None:
         given = np.zeros((data.n_samples, n_at_start))
         given[:, survivors] = kept[: mixture.n_components].T
     return Step(statistics, log_likelihood, objective, given)
-
-
-def blur_cost(mixture: Mixture, statistics: SufficientStatistics, data: Data) -> float:
-    """Return what the blur of the data costs the average log-likelihood, ½ δ Σ_k π_k tr(V Σ_k⁻¹), in nats.
-
-    Exact to second order in it: to 1e-8 nats unless components that collapsed overlap others.
-    """
-    inverse = inverse_factors(mixture.covariances)
-    traces = np.einsum("kij,j->k", inverse * inverse, data.variances)
-    return 0.5 * data.blur * float(statistics.mass @ traces) / statistics.total_weight

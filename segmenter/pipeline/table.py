@@ -232,7 +232,6 @@ def describe(
     """Return the model and how it was found as plain values; without time and folder, so that bytes stay the same."""
     mixture, trace = clusters.fit.mixture, clusters.fit.trace
     counts = np.bincount(clusters.labels, minlength=len(clusters.names) + 1)[1:]
-    one_gaussian = trace.single_gaussian
     return {
         "schema": SCHEMA,
         "software": f"segmenter {__version__}",
@@ -255,7 +254,7 @@ def describe(
             "restarts": trace.restarts.tolist(),
             "n_died": trace.n_died,
             "collapsed": list(trace.collapsed),
-            "one_gaussian": None if np.isnan(one_gaussian) else one_gaussian,
+            "one_gaussian": trace.single_gaussian,
         },
         "mixture": {
             "covariance_type": mixture.covariance_type,
