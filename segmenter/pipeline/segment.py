@@ -229,7 +229,7 @@ def sort_by_luminance(
     """Return the fit with its components from dark to bright."""
     means = found.mixture.means
     if color_space == "rgb":  # luminance is linear in these features
-        brightness = means[:, 0] if means.shape[1] == 1 else means @ LUMINANCE
+        brightness = means @ LUMINANCE if means.shape[1] == 3 else means.mean(axis=1)
     else:
         brightness = component_averages(found.mixture, samples, luminance(distinct.colors)[:, None])[:, 0]
     return found.reordered(np.argsort(brightness, kind="stable"))
