@@ -234,8 +234,8 @@ def sort_by_luminance(
 ) -> Fit:
     """Return the fit with its components from dark to bright."""
     means = found.mixture.means
-    if color_space == "rgb" and means.shape[1] == len(LUMINANCE):  # luminance is linear in these features
-        brightness = means @ LUMINANCE
+    if color_space == "rgb":  # luminance is linear in these features
+        brightness = means @ LUMINANCE if means.shape[1] == len(LUMINANCE) else means.mean(axis=1)
     else:
         brightness = component_averages(found.mixture, samples, luminance(distinct.colors)[:, None])[:, 0]
     return found.reordered(np.argsort(brightness, kind="stable"))

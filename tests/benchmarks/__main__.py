@@ -27,6 +27,7 @@ BENCHMARKS = (
     "batch",
     "batch_many",
     "batch_kills",
+    "large",
 )
 
 

@@ -1,0 +1,41 @@
+"""The fit of a large picture alone: its colors, counted by windows, and the processor time of EM; as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from segmenter.io.windows import open_windows
+from segmenter.pipeline.large import gather
+from segmenter.pipeline.plan import FigureOptions, as_large, plan_job
+from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.segment import fit_colors
+from segmenter.pipeline.workers import Workers
+
+
+class Silent:
+    """Is told how far the work is, and forgets it."""
+
+    def begin(self, stage: str, n_steps: int) -> None:
+        """Do nothing."""
+
+    def step(self) -> None:
+        """Do nothing."""
+
+
+def main() -> None:
+    """Count the colors of PICTURE, fit, and print."""
+    path = Path(sys.argv[1])
+    planned = plan_job(path, Path(), Recipe(5), figure_options=FigureOptions(), max_pixels=10**9, overwrite=False)
+    job = as_large(planned, (), Workers(2), "")
+    with open_windows(path) as picture:
+        gathered = gather(picture, job, Silent())
+    started = time.process_time()
+    fit_colors(gathered.colors, Recipe(5), 5, str(path))
+    print(json.dumps({"seconds": time.process_time() - started, "colors": len(gathered.colors.colors)}))
+
+
+if __name__ == "__main__":
+    main()
