@@ -21,6 +21,7 @@ BENCHMARKS = (
     "tables",
     "customers",
     "regions",
+    "refine",
     "evaluate",
     "report_page",
     "compare",
