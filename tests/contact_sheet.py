@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHEET = ROOT / "outputs" / "figures" / "contact-sheet.png"
 PHOTOS = ("coffee.png", "camera.png", "retina.jpg")
 COLUMN_MM, GAP_MM, HEAD_MM = 130.0, 8.0, 9.0
-DPI = 110
+DPI = 90
 
 TITLES = {
     "figure": "segment: photo and segments",

@@ -45,8 +45,9 @@ ZOOM_GAP_MM: Final = 1.0
 SWATCH_MM: Final = (5.0, 2.8)
 MAX_KEYS: Final = 10
 LUMA: Final = np.array([0.299, 0.587, 0.114])
-FADED: Final = 0.14
-"""What is left of the gray of what is not cut out."""
+ASIDE: Final = np.array([205, 219, 238])
+FADED: Final = 0.16
+"""What is not cut out: its color, and what is left of the dark; tinted, as white and gray may be a segment's own."""
 
 KEY_TITLE: Final = "Segments, dark to bright; alike ones have one color"
 
@@ -241,8 +242,8 @@ def _pixels(comparison: Comparison, variant: Variant | None, box: Box, style: St
         return ground
     reduced = resize_nearest(labels, height, width)
     if variant.cut_out is not None:
-        faded = np.rint(255 - FADED * (255 - ground[..., :3] @ LUMA)).astype(np.uint8)
-        faded = opaque(np.repeat(faded[..., None], 3, axis=2))
+        dark = 1 - (ground[..., :3] @ LUMA)[..., None] / 255
+        faded = opaque(np.rint(ASIDE * (1 - FADED * dark)).astype(np.uint8))
         return np.where((reduced == variant.cut_out)[..., None], ground, faded)
     if style.boundaries:
         return ground
