@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from segmenter.mixture.posterior import confidence, impute, predict, responsibilities, sample, score_samples
     from segmenter.mixture.selection import SelectionTable, aic, bic, choose, icl, selection_table
     from segmenter.mixture.semi_supervised import ClassFit, fit_clamped, fit_learned, learned_start
+    from segmenter.pipeline.evaluate import evaluate
     from segmenter.pipeline.hierarchy_file import cut, load_hierarchy
     from segmenter.pipeline.model import Model, apply
     from segmenter.pipeline.model_file import load_model, save_model
+    from segmenter.pipeline.plots import draw_plot
     from segmenter.pipeline.posterior_maps import confidence_map, posterior_map
     from segmenter.pipeline.recipe import Recipe
     from segmenter.pipeline.segment import segment
@@ -51,6 +53,8 @@ _HOMES = {
     "confidence": "segmenter.mixture.posterior",
     "confidence_map": "segmenter.pipeline.posterior_maps",
     "cut": "segmenter.pipeline.hierarchy_file",
+    "draw_plot": "segmenter.pipeline.plots",
+    "evaluate": "segmenter.pipeline.evaluate",
     "fit": "segmenter.mixture.em",
     "fit_clamped": "segmenter.mixture.semi_supervised",
     "fit_learned": "segmenter.mixture.semi_supervised",
@@ -95,6 +99,8 @@ __all__ = [
     "confidence",
     "confidence_map",
     "cut",
+    "draw_plot",
+    "evaluate",
     "fit",
     "fit_clamped",
     "fit_learned",

@@ -22,6 +22,7 @@ from segmenter.cli import COMMANDS, FileCommand, cli
 from segmenter.cli.segment import numbers
 from segmenter.errors import WriteError
 from segmenter.io.writing import write_files
+from segmenter.pipeline.plan import PLOTS
 
 ROOT = Path(__file__).parent.parent
 COFFEE = ROOT / "images" / "coffee.png"
@@ -644,7 +645,7 @@ def test_help_lists_one_output_a_line(tmp_path: Path) -> None:
         "NAME.model.json",
         "NAME.hierarchy.npz",
         "NAME.ucm.png",
-        *(f"NAME.plot-{plot}.png" for plot in ("contours", "cutouts", "likelihood", "colors", "confidence", "palette")),
+        *(f"NAME.plot-{plot}.png" for plot in PLOTS),
     ]
     assert any(line.startswith("  --dpi N ") for line in lines)
     assert any("File format of the figure" in line for line in lines)

@@ -17,11 +17,14 @@ from PIL import Image
 from scipy.io import savemat
 from sklearn.metrics import adjusted_rand_score
 
+import segmenter
 from segmenter.arrays import Labels
 from segmenter.errors import NotLabelsError, SegmenterError
 from segmenter.io.files import encode_labels
 from segmenter.io.label_images import numbered, read_label_file
-from segmenter.pipeline.evaluate import evaluate_photo, measures_of
+from segmenter.pipeline.evaluate import evaluate_photo
+from segmenter.pipeline.evaluation import measures_of
+from segmenter.pipeline.hierarchy_file import encode_hierarchy, saved_hierarchy
 from segmenter.pipeline.pairs import pair_up
 from segmenter.regions.ultrametric import cut_contours, even_heights
 
@@ -223,6 +226,38 @@ def test_a_folder_of_hierarchies_has_one_scale_for_all_and_the_best_of_each(tmp_
         ("b", "1", "1.000000"),
         ("b", "2", "0.500000"),
     ]
+
+
+def test_hierarchies_of_ours_are_cut_at_even_heights(tmp_path: Path) -> None:
+    image = np.repeat(np.array([20, 30, 200], np.uint8), 20)[None].repeat(40, axis=0)
+    found = segmenter.segment(image, 3, method="regions")
+    truth = tmp_path / "a.npy"
+    np.save(truth, found.labels)
+    hierarchy = tmp_path / "a.hierarchy.npz"
+    hierarchy.write_bytes(encode_hierarchy(saved_hierarchy(found, {})))
+    record = json.loads(run(hierarchy, truth, "--scales", 40, "--json").stdout)
+    assert record["heights"] == pytest.approx(even_heights(40).tolist())
+    numbers = [scale["n_regions"] for scale in record["photos"][0]["scales"]]
+    assert numbers == sorted(numbers, reverse=True)
+    assert record["summary"]["ois"]["covering"] == 1
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for name in ("a.hierarchy.npz", "a.labels.png"):
+        (folder / name).write_bytes(hierarchy.read_bytes())
+    assert pair_up(folder, [tmp_path], hierarchies=True).pairs[0].labels.name == "a.hierarchy.npz"
+    assert pair_up(folder, [tmp_path]).pairs[0].labels.name == "a.labels.png"
+
+
+def test_the_function_says_what_the_command_says(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", HALVES)
+    truth = berkeley(tmp_path / "b.mat", [ROWS, QUARTERS])
+    record = json.loads(run(tmp_path / "a.npy", truth, "--json").stdout)
+    figures = {name: value for name, value in record["photos"][0]["scales"][0].items() if name != "n_regions"}
+    assert segmenter.evaluate(HALVES, [ROWS, QUARTERS]) == figures
+    assert segmenter.evaluate(tmp_path / "a.npy", truth) == figures
+    for labels, people in ((HALVES, HALVES.T), (HALVES, []), (HALVES / 3, HALVES), (np.stack([HALVES, ROWS]), ROWS)):
+        with pytest.raises(SegmenterError):
+            segmenter.evaluate(labels, people)
 
 
 def test_the_table_fits_80_columns_and_ends_with_all(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from segmenter.cli.options import MAX_PIXELS, OVERWRITE, talk_options, with_opti
 from segmenter.cli.types import PATH, Jobs
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.evaluate import PhotoEvaluation
+    from segmenter.pipeline.evaluation import PhotoEvaluation
     from segmenter.pipeline.pairs import Pairing
 
 WIDTH = 80
@@ -105,12 +105,8 @@ def command(
     the best one of each photo.
     """  # noqa: D301  # the backspace keeps click from filling the list
     from segmenter.io.writing import write_files
-    from segmenter.pipeline.evaluate import (
-        EvaluationConfig,
-        describe_evaluation,
-        encode_csv,
-        evaluate_pairs,
-    )
+    from segmenter.pipeline.evaluate import evaluate_pairs
+    from segmenter.pipeline.evaluation import EvaluationConfig, describe_evaluation, encode_csv
     from segmenter.pipeline.pairs import pair_up
     from segmenter.pipeline.plan import check_output
 
@@ -161,7 +157,7 @@ def table_rows(photos: Sequence[PhotoEvaluation]) -> list[tuple[str, Mapping[str
     Of one photo a row stands for a scale, or for a person; of several for a photo.
     """
     from segmenter.errors import printable
-    from segmenter.pipeline.evaluate import best_measures, measures_of, summary_of
+    from segmenter.pipeline.evaluation import best_measures, measures_of, summary_of
 
     first, n_scales = photos[0], len(photos[0].n_regions)
     summary = summary_of(photos)

@@ -2,66 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segmenter import __version__
 from segmenter.arrays import Labels
-from segmenter.errors import DifferentScalesError, DifferentSizesError, LostWorkerError, SegmenterError
-from segmenter.io.label_images import LabelFile, read_label_file
-from segmenter.io.photo import MAX_PIXELS
-from segmenter.pipeline.pairs import Pair, Pairing
-from segmenter.pipeline.plan import text_of
-from segmenter.pipeline.workers import Workers, map_jobs
-from segmenter.regions.measure import (
-    TOLERANCE,
-    BoundaryCounts,
-    PhotoScore,
-    boundary,
-    boundary_counts,
-    score_photo,
-    summarize,
-    summarize_boundaries,
+from segmenter.errors import (
+    DifferentScalesError,
+    DifferentSizesError,
+    InvalidArgumentError,
+    LostWorkerError,
+    NotLabelsError,
+    SegmenterError,
 )
+from segmenter.io.label_images import numbered, read_label_file
+from segmenter.pipeline.evaluation import EvaluationConfig, PhotoEvaluation, measures_of
+from segmenter.pipeline.pairs import HIERARCHY, Pair, Pairing
+from segmenter.pipeline.workers import Workers, map_jobs
+from segmenter.regions.measure import boundary, boundary_counts, score_photo
 from segmenter.regions.ultrametric import cut_contours, even_heights
-
-SCHEMA = 1
-"""Version of the JSON record; raised when the meaning of a field changes."""
-
-N_SCALES = 25
-"""Heights that a hierarchy is cut at."""
-
-REGION_MEASURES = ("covering", "rand_index", "variation_of_information", "adjusted_rand_index", "under_segmentation")
-BOUNDARY_MEASURES = ("boundary_precision", "boundary_recall", "boundary_f")
-LESS_IS_BETTER = frozenset({"variation_of_information", "under_segmentation"})
-
-
-@dataclass(frozen=True)
-class EvaluationConfig:
-    """What is measured, and how files are read."""
-
-    boundaries: bool = True
-    n_scales: int = N_SCALES  # at least 1; of hierarchies
-    ignore: int | None = None  # label of pixels of the truth that nobody labeled; None = every number is a region
-    max_pixels: int = MAX_PIXELS
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoEvaluation:
-    """What is measured of one photo, at T scales."""
-
-    name: str
-    size: tuple[int, int]  # height, width
-    n_regions: tuple[int, ...]  # (T,)
-    heights: tuple[float, ...] | None  # (T,), where a hierarchy was cut; None = label images
-    score: PhotoScore
-    boundaries: tuple[BoundaryCounts, ...] | None  # (T,); None = not measured
-    people: tuple[PhotoEvaluation, ...] = ()  # the same against one person each, where there are several
 
 
 @dataclass(frozen=True)
@@ -137,11 +101,18 @@ def evaluate_task(task: _Task) -> PhotoEvaluation:
 
 def read_scales(path: Path, config: EvaluationConfig) -> tuple[list[Labels], tuple[float, ...] | None]:
     """Return the segmentations of a file, a hierarchy cut at even heights, and these heights."""
-    found: LabelFile = read_label_file(path, max_pixels=config.max_pixels)
+    heights = even_heights(config.n_scales)
+    if path.name.endswith(HIERARCHY):
+        from segmenter.pipeline.hierarchy_file import load_hierarchy
+
+        hierarchy = load_hierarchy(path).hierarchy
+        tables = [hierarchy.regions_of(hierarchy.n_regions(height)) for height in heights.tolist()]
+        labels = [np.concatenate([[0], table]).astype(np.int32)[hierarchy.superpixels] for table in tables]
+        return labels, tuple(heights.tolist())
+    found = read_label_file(path, max_pixels=config.max_pixels)
     if found.contours is None:
         return list(found.images), None
-    heights = even_heights(config.n_scales)
-    return [cut_contours(found.contours, height) for height in heights], tuple(heights.tolist())
+    return [cut_contours(found.contours, height) for height in heights.tolist()], tuple(heights.tolist())
 
 
 def evaluate_photo(
@@ -186,109 +157,75 @@ def evaluate_photo(
     return against(everybody, tuple(against([p]) for p in everybody) if each_person and len(people) > 1 else ())
 
 
-# ---- what is told --------------------------------------------------------------------------------------------------
+def evaluate(
+    labels: str | Path | NDArray[Any],
+    truth: str | Path | NDArray[Any] | Sequence[NDArray[Any]],
+    *,
+    boundaries: bool = True,
+) -> dict[str, float]:
+    """Tell how well a label image agrees with one or several segmentations that people drew.
+
+    Parameters
+    ----------
+    labels : path, or ndarray of shape (H, W) of whole numbers
+        Every number is a region; so is 0.
+    truth : path, ndarray of shape (H, W), or several of them
+        A file may hold several people's.
+    boundaries : bool
+        Whether boundaries are matched, too, which takes most of the time.
+
+    Returns
+    -------
+    dict of str to float
+        ``covering`` (0 to 1), ``rand_index`` (0 to 1), ``variation_of_information`` (bits, less is better),
+        ``adjusted_rand_index`` (at most 1), ``under_segmentation`` (from 0, less is better), and
+        ``boundary_precision``, ``boundary_recall`` and ``boundary_f`` (0 to 1): means over people, and of boundaries
+        the sums over people.
+
+    Raises
+    ------
+    ReadError
+        A file cannot be used.
+    InvalidArgumentError
+        An array holds no labels, or a file several of them.
+    DifferentSizesError
+        Labels and truth are of different sizes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import segmenter
+    >>> halves = np.repeat([[1, 1, 2, 2]], 4, axis=0)
+    >>> figures = segmenter.evaluate(halves, [halves, halves.T])
+    >>> figures["covering"], figures["variation_of_information"]
+    (0.6666666666666666, 1.0)
+    """
+    (ours, *more), people = images_of(labels, "labels"), images_of(truth, "truth")
+    if more:
+        raise InvalidArgumentError("labels", f"are {1 + len(more)} label images; give one")
+    for person in people:
+        if person.shape != ours.shape:
+            raise DifferentSizesError("labels", shape_of(ours), "truth", shape_of(person))
+    return measures_of(evaluate_photo("", [ours], people, boundaries=boundaries), 0)
 
 
-def measures_of(photo: PhotoEvaluation, scale: int) -> dict[str, float]:
-    """Return every measure of a photo at a scale, by name."""
-    score = photo.score
-    values = {
-        "covering": float(score.covered[scale]) / max(score.total, 1),
-        "rand_index": float(score.rand_index[scale]),
-        "variation_of_information": float(score.variation[scale]),
-        "adjusted_rand_index": float(score.adjusted_rand[scale]),
-        "under_segmentation": float(score.under_segmentation[scale]),
-    }
-    return values if photo.boundaries is None else values | boundary_measures(photo.boundaries[scale])
+def images_of(given: str | Path | NDArray[Any] | Sequence[NDArray[Any]], argument: str) -> list[Labels]:
+    """Return the label images that a caller gives, by an argument of some name."""
+    if isinstance(given, str | Path):
+        found = read_label_file(Path(given))
+        if found.contours is not None:
+            raise InvalidArgumentError(argument, "is a hierarchy; give label images")
+        return list(found.images)
+    arrays = [given] if isinstance(given, np.ndarray) and given.ndim == 2 else list(given)
+    if not arrays:
+        raise InvalidArgumentError(argument, "holds no label image")
+    try:
+        return [numbered(np.asarray(array), argument) for array in arrays]
+    except NotLabelsError as error:
+        raise InvalidArgumentError(argument, error.reason) from error
 
 
-def best_measures(photo: PhotoEvaluation) -> dict[str, float]:
-    """Return each measure of a photo at the scale that is the best for it; of boundaries that of the best F."""
-    scales = [measures_of(photo, t) for t in range(len(photo.n_regions))]
-    best = {name: min if name in LESS_IS_BETTER else max for name in REGION_MEASURES}
-    values = {name: choose(scale[name] for scale in scales) for name, choose in best.items()}
-    if photo.boundaries is None:
-        return values
-    return values | boundary_measures(max(photo.boundaries, key=lambda counts: counts.f))
-
-
-def boundary_measures(counts: BoundaryCounts) -> dict[str, float]:
-    """Return precision, recall and F by name."""
-    return dict(zip(BOUNDARY_MEASURES, (counts.precision, counts.recall, counts.f), strict=True))
-
-
-def summary_of(photos: Sequence[PhotoEvaluation]) -> dict[str, Any]:
-    """Return the figures of a set of photos: at one scale for all (ods), at the best of each photo (ois)."""
-    scores = summarize([photo.score for photo in photos])
-    summary: dict[str, Any] = {
-        kind: {
-            "covering": getattr(scores, f"covering_{kind}"),
-            "rand_index": getattr(scores, f"rand_index_{kind}"),
-            "variation_of_information": getattr(scores, f"variation_{kind}"),
-            "adjusted_rand_index": getattr(scores, f"adjusted_rand_{kind}"),
-            "under_segmentation": getattr(scores, f"under_segmentation_{kind}"),
-        }
-        for kind in ("ods", "ois")
-    }
-    summary |= {"best_covering": scores.covering_best, "covering_scale": scores.covering_scale + 1}
-    counts = [photo.boundaries for photo in photos if photo.boundaries is not None]
-    if len(counts) == len(photos):
-        boundaries = summarize_boundaries(counts)
-        summary["ods"] |= boundary_measures(boundaries.ods)
-        summary["ois"] |= boundary_measures(boundaries.ois)
-        summary |= {"boundary_scale": boundaries.scale + 1, "average_precision": boundaries.average_precision}
-    return summary
-
-
-def describe_evaluation(
-    photos: Sequence[PhotoEvaluation], pairing: Pairing, config: EvaluationConfig
-) -> dict[str, Any]:
-    """Return all that was measured as plain values; scales are numbered from 1."""
-    return {
-        "schema": SCHEMA,
-        "software": f"segmenter {__version__}",
-        "tolerance": TOLERANCE if config.boundaries else None,
-        "ignored_label": config.ignore,
-        "n_scales": len(photos[0].n_regions),
-        "heights": photos[0].heights,
-        "summary": summary_of(photos),
-        "without_truth": list(pairing.without_truth),
-        "without_labels": list(pairing.without_labels),
-        "photos": [describe_photo(photo, pair) for photo, pair in zip(photos, pairing.pairs, strict=True)],
-    }
-
-
-def describe_photo(photo: PhotoEvaluation, pair: Pair) -> dict[str, Any]:
-    """Return what was measured of one photo as plain values."""
-    height, width = photo.size
-    return {
-        "name": photo.name,
-        "labels": text_of(pair.labels),
-        "truth": [text_of(path) for path in pair.truths],
-        "width": width,
-        "height": height,
-        "scales": describe_scales(photo),
-        **({"people": [describe_scales(person) for person in photo.people]} if photo.people else {}),
-    }
-
-
-def describe_scales(photo: PhotoEvaluation) -> list[Mapping[str, float]]:
-    """Return the number of regions and every measure at each scale."""
-    return [{"n_regions": n, **measures_of(photo, t)} for t, n in enumerate(photo.n_regions)]
-
-
-def encode_csv(photos: Sequence[PhotoEvaluation]) -> bytes:
-    """Return a table with a row for each photo and scale."""
-    import csv
-    import io
-
-    content = io.StringIO()
-    columns = ["photo", "scale", "height", "regions", *measures_of(photos[0], 0)]
-    writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(columns)
-    for photo in photos:
-        for t, n in enumerate(photo.n_regions):
-            cut = "" if photo.heights is None else f"{photo.heights[t]:.6g}"
-            values = [f"{value:.6f}" for value in measures_of(photo, t).values()]
-            writer.writerow([text_of(Path(photo.name)), t + 1, cut, n, *values])
-    return content.getvalue().encode()
+def shape_of(labels: Labels) -> tuple[int, int]:
+    """Return height and width."""
+    height, width = labels.shape
+    return height, width

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import color_features
 from segmenter.features.distinct import distinct_colors
 from segmenter.io.photo import Photo
-from segmenter.pipeline.plan import Job, Plot
+from segmenter.pipeline.plan import PLOTS, Job, Plot
+from segmenter.pipeline.posterior_maps import confidence_map, photo_for
 from segmenter.pipeline.segment import rgb_of
 from segmenter.regions.labels import Segmentation
 from segmenter.render.paint import display_rgb, mean_colors
@@ -19,6 +22,8 @@ from segmenter.render.palette import rising_palette
 from segmenter.render.quiet import quiet_matplotlib
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from segmenter.render.figure import Figure
 
 
@@ -41,7 +46,7 @@ def draw_plots(photo: Photo, found: Segmentation, job: Job, metadata: Mapping[st
         from segmenter.render.palette_figure import palette_css, palette_gpl
 
         for plot, (path, *others) in job.plots.items():
-            figure = plot_figure(plot, photo, found, names=names, name=job.source.stem, dpi=job.figure_options.dpi)
+            figure = _draw(plot, photo, found, names=names, name=job.source.stem, dpi=job.figure_options.dpi)
             files[path] = encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
             for other, encode in zip(others, (palette_css, palette_gpl), strict=False):
                 text = encode(mean_colors(found.segments), shares_of(found), job.source.name, names)
@@ -49,36 +54,66 @@ def draw_plots(photo: Photo, found: Segmentation, job: Job, metadata: Mapping[st
     return files
 
 
-def plot_figure(
-    plot: Plot,
-    photo: Photo,
+def draw_plot(
+    image: str | Path | Image | NDArray[Any] | Photo,
     found: Segmentation,
+    plot: Plot,
     *,
-    names: tuple[str, ...] | None = None,
+    names: Sequence[str] | None = None,
     name: str = "Photo",
     dpi: int = 300,
 ) -> Figure:
-    """Return a figure of a photo and its segments.
+    """Draw a photo and its segments as a figure for a report.
 
     Parameters
     ----------
-    plot : {"contours", "cutouts", "likelihood", "colors", "confidence", "palette"}
-    photo : Photo
+    image : path, Pillow image, ndarray or Photo
+        As for `segmenter.segment`.
     found : Segmentation
-        Of it.
-    names : tuple of str of length K, optional
+        Of this image.
+    plot : {"contours", "cutouts", "likelihood", "colors", "confidence", "palette"}
+        Outlines over the photo; each segment cut out; the climb of the log-likelihood; the colors in their space with
+        the mixture; how sure each label is; the mean colors with their shares.
+    names : sequence of str of length K, optional
         Of the segments; None = their labels.
     name : str
-        Of the photo.
+        Of the photo, above it.
     dpi : int, pixels per inch
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Its ``savefig`` writes it in any format.
 
     Raises
     ------
+    InvalidArgumentError
+        There is no such plot, or the image is of another size than the segmentation.
     NoMixtureError
         Segments that are regions have no likelihood, colors or confidence.
     NotFittedError
         A model was applied, so that there is no likelihood.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import segmenter
+    >>> image = np.zeros((40, 60, 3), np.uint8)
+    >>> image[:, 30:] = 200
+    >>> figure = segmenter.draw_plot(image, segmenter.segment(image, 2), "palette")
+    >>> figure.savefig("palette.pdf")  # doctest: +SKIP
     """
+    if plot not in PLOTS:
+        raise InvalidArgumentError("plot", f"is {plot!r}; give one of {', '.join(PLOTS)}")
+    if names is not None and len(names) != found.n_labels:
+        raise InvalidArgumentError("names", f"are {len(names)}, but there are {found.n_labels} segments")
+    photo = photo_for(image, found)
+    with quiet_matplotlib():
+        return _draw(plot, photo, found, names=names, name=name, dpi=dpi)
+
+
+def _draw(plot: Plot, photo: Photo, found: Segmentation, *, names: Sequence[str] | None, name: str, dpi: int) -> Figure:
+    """Return a figure; matplotlib is quiet already."""
     from segmenter.render import photo_figures
     from segmenter.render.color_cloud import color_figure
     from segmenter.render.palette_figure import palette_figure
@@ -96,8 +131,6 @@ def plot_figure(
     if plot == "cutouts":
         return photo_figures.cutouts_figure(picture, found.labels, colors, shares, names=names, name=name, dpi=dpi)
     if plot == "confidence":
-        from segmenter.pipeline.posterior_maps import confidence_map
-
         return photo_figures.confidence_figure(picture, confidence_map(photo, found), found.n_labels, dpi=dpi)
     mixture = found.mixture
     distinct = distinct_colors(photo.pixels, photo.mask)

@@ -45,14 +45,16 @@ class Numbers:
     def parts(self, *, times: bool) -> tuple[str, ...]:
         """Return what stands beneath the panel, what matters most first."""
         is_in_title = self.variant.endswith(f"K = {self.segments}")
-        told = [] if is_in_title else [f"{self.segments} segment{'s' if self.segments > 1 else ''}"]
+        thing = "region" if self.method == METHOD_NAMES["regions"] else "segment"
+        found = f"{self.segments} {thing}{'s' if self.segments > 1 else ''}"
+        told = [] if is_in_title else [found]
         if self.log_likelihood is not None:
             told.append(f"log L {self.log_likelihood:.3f}".replace("-", MINUS))
         if times:
             told.append(f"{self.seconds:.2f} s")
         if self.bic is not None:
             told.append(f"BIC {thousands(self.bic)}")
-        return tuple(told) or (f"{self.segments} segments",)
+        return tuple(told) or (found,)
 
 
 def thousands(value: float) -> str:

@@ -19,6 +19,7 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.errors import PageFullError, printable
 from segmenter.render.contours import draw_contours
 from segmenter.render.figure import MAX_HEIGHT_MM, fixed_settings, reduce_photo
+from segmenter.render.outlines import outline_artists
 from segmenter.render.page import (
     GUTTER_MM,
     INK,
@@ -44,8 +45,9 @@ ZOOM_GAP_MM: Final = 1.0
 SWATCH_MM: Final = (5.0, 2.8)
 MAX_KEYS: Final = 10
 LUMA: Final = np.array([0.299, 0.587, 0.114])
-FADED: Final = 0.14
-"""What is left of the gray of what is not cut out."""
+ASIDE: Final = np.array([205, 219, 238])
+FADED: Final = 0.16
+"""What is not cut out: its color, and what is left of the dark; tinted, as white and gray may be a segment's own."""
 
 KEY_TITLE: Final = "Segments, dark to bright; alike ones have one color"
 
@@ -69,6 +71,7 @@ class Comparison:
     name: str
     photo: Bytes  # (H, W, 3), sRGB
     variants: tuple[Variant, ...]
+    numbers: tuple[str, ...] = ()  # told beneath the photo; () = its size
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ def _panel(
     size = style.font_size * 8 / 7
     height, width = comparison.photo.shape[:2]
     title, numbers = (
-        (comparison.name, (f"{width}×{height} pixels", f"{width}×{height}"))
+        (comparison.name, comparison.numbers or (f"{width}×{height} pixels",))
         if variant is None
         else (variant.title, variant.numbers)
     )
@@ -193,27 +196,36 @@ def _panel(
     left = max(left, box.left - (cell - box.width) / 2)
     room = cell - (left - (box.left - (cell - box.width) / 2))
     baseline = box.top - 1.6 * scale
-    told = fitting([numbers[0]] if variant is None else numbers, room, style.font_size)
-    if variant is None and not told:
-        told = numbers[1]
+    told = fitting(numbers, room, style.font_size)
     artists = [
         text_artist(left, baseline, mark, size=size, bold=True),
         text_artist(left + indent, baseline, _cut(printable(title), room - indent, size), size=size),
         text_artist(left, box.top + box.height + 2.9 * scale, told, size=style.font_size),
     ]
     if style.crop is None:
-        return [*artists, *picture_artists(_pixels(comparison, variant, box, style), box)]
+        return [*artists, *_picture(comparison, variant, box, style)]
     whole = Box(box.left, box.top, (box.width - ZOOM_GAP_MM) * width / height / _aspect((height, width), style.crop), 0)
     whole = Box(box.left, box.top, whole.width, whole.width * height / width)
     zoom = Box(whole.left + whole.width + ZOOM_GAP_MM, box.top, box.width - whole.width - ZOOM_GAP_MM, whole.height)
-    artists += picture_artists(_pixels(comparison, variant, whole, style), whole)
-    artists += picture_artists(_pixels(comparison, variant, zoom, style, style.crop), zoom)
+    artists += _picture(comparison, variant, whole, style)
+    artists += _picture(comparison, variant, zoom, style, style.crop)
     per_pixel = whole.width / width
     left_pixel, top_pixel, crop_width, crop_height = (per_pixel * value for value in style.crop)
     corner = (whole.left + left_pixel, whole.top + top_pixel)
     for color, line in (("white", 1.6), (INK, 0.7)):
         artists.append(Rectangle(corner, crop_width, crop_height, fill=False, edgecolor=color, linewidth=line))
     return artists
+
+
+def _picture(
+    comparison: Comparison, variant: Variant | None, box: Box, style: Style, crop: Crop | None = None
+) -> list[Artist]:
+    """Return what a panel shows, with outlines where they are asked for."""
+    artists = picture_artists(_pixels(comparison, variant, box, style, crop), box)
+    if not style.boundaries or variant is None:
+        return artists
+    left, top, width, height = crop or (0, 0, *variant.labels.shape[::-1])
+    return [*artists, *outline_artists(variant.labels[top : top + height, left : left + width], box)]
 
 
 def _pixels(comparison: Comparison, variant: Variant | None, box: Box, style: Style, crop: Crop | None = None) -> Bytes:
@@ -230,20 +242,19 @@ def _pixels(comparison: Comparison, variant: Variant | None, box: Box, style: St
         return ground
     reduced = resize_nearest(labels, height, width)
     if variant.cut_out is not None:
-        faded = np.rint(255 - FADED * (255 - ground[..., :3] @ LUMA)).astype(np.uint8)
-        faded = opaque(np.repeat(faded[..., None], 3, axis=2))
+        dark = 1 - (ground[..., :3] @ LUMA)[..., None] / 255
+        faded = opaque(np.rint(ASIDE * (1 - FADED * dark)).astype(np.uint8))
         return np.where((reduced == variant.cut_out)[..., None], ground, faded)
     if style.boundaries:
-        shown = ground
-    else:
-        table = np.zeros((len(variant.colors) + 1, 4), dtype=np.uint8)
-        table[1:] = opaque(variant.colors)
-        shown = table[reduced]
-        if style.overlay is not None:
-            gray = (ground[..., :3] @ LUMA)[..., None]  # a photo's own colors would mix with those of the segments
-            mixed = style.overlay * shown[..., :3] + (1 - style.overlay) * gray
-            shown = np.where((reduced > 0)[..., None], opaque(np.rint(mixed).astype(np.uint8)), ground)
-    if not (style.boundaries or variant.lines):
+        return ground
+    table = np.zeros((len(variant.colors) + 1, 4), dtype=np.uint8)
+    table[1:] = opaque(variant.colors)
+    shown: Bytes = table[reduced]
+    if style.overlay is not None:
+        gray = (ground[..., :3] @ LUMA)[..., None]  # a photo's own colors would mix with those of the segments
+        mixed = style.overlay * shown[..., :3] + (1 - style.overlay) * gray
+        shown = np.where((reduced > 0)[..., None], opaque(np.rint(mixed).astype(np.uint8)), ground)
+    if not variant.lines:
         return shown
     return draw_contours(resize_nearest(shown, rows, columns), resize_nearest(labels, rows, columns), style.dpi)
 

@@ -13,7 +13,6 @@ from matplotlib.lines import Line2D
 
 from segmenter.arrays import Bytes, Floats, Labels
 from segmenter.render.compare import Comparison, Variant, compare_figure
-from segmenter.render.contours import draw_contours
 from segmenter.render.figure import (
     DOUBLE_COLUMN_MM,
     KEY_GAP_MM,
@@ -28,6 +27,7 @@ from segmenter.render.figure import (
     reduce_photo,
 )
 from segmenter.render.legend import BASELINE_MM, ROW_MM, legend, legend_grid, parts_of, share_bar
+from segmenter.render.outlines import outline_artists
 from segmenter.render.page import (
     INK,
     LINE_PT,
@@ -44,7 +44,6 @@ from segmenter.render.page import (
 from segmenter.render.style import Style
 
 STRIP_ASPECT: Final = 2.2  # from this width-to-height ratio on, a single panel takes the width of a page
-SPECKLE_MM2: Final = 1.0  # smaller pieces of a segment have no contour of their own
 MAX_CUTOUTS: Final = 15
 BAR_MM: Final = (60.0, 3.0)  # width and height of the key to confidence
 UNLABELED: Final = (0, 0, 0, 0)
@@ -94,36 +93,18 @@ def contours_figure(
     box = Box((width_mm - height * aspect) / 2, MARGIN_MM, height * aspect, height)
     bottom = MARGIN_MM + height
     with fixed_settings():
-        artists = picture_artists(outlined(photo, labels, box, dpi), box)
+        artists = [*picture_artists(visible(photo, labels, box, dpi), box), *outline_artists(labels, box)]
         artists += (legend if is_legend else share_bar)(parts, bottom + KEY_GAP_MM, width_mm)
         return compose(artists, width_mm, bottom + foot, dpi)
 
 
-def outlined(photo: Bytes, labels: Labels, box: Box, dpi: int) -> Bytes:
-    """Return a photo with the outlines of its segments, (h, w, 4), at the resolution of a box on the page."""
+def visible(photo: Bytes, labels: Labels, box: Box, dpi: int) -> Bytes:
+    """Return a photo without what has no label, (h, w, 4), at no more than the resolution of a box on the page."""
     rows, columns = (max(1, round(length / MM_PER_INCH * dpi)) for length in (box.height, box.width))
     height, width = min(photo.shape[0], rows), min(photo.shape[1], columns)
-    ground = opaque(reduce_photo(photo, height, width))
-    reduced = resize_nearest(labels, height, width)
-    ground[reduced == 0] = UNLABELED
-    per_mm2 = reduced.size / max(box.width * box.height, 1e-9)
-    smooth = without_speckles(reduced, SPECKLE_MM2 * per_mm2)
-    return draw_contours(resize_nearest(ground, rows, columns), resize_nearest(smooth, rows, columns), dpi)
-
-
-def without_speckles(labels: Labels, least: float) -> Labels:
-    """Return labels of which every piece smaller than some pixels has taken the label of the nearest larger one."""
-    if least <= 1 or labels.size <= least:
-        return labels
-    from scipy.ndimage import distance_transform_edt
-    from skimage.measure import label
-
-    pieces = np.asarray(label(labels, connectivity=1, background=-1))  # type: ignore[no-untyped-call]
-    is_small = (np.bincount(pieces.ravel()) < least)[pieces]
-    if not is_small.any() or is_small.all():
-        return labels
-    rows, columns = distance_transform_edt(is_small, return_distances=False, return_indices=True)
-    return np.asarray(labels[rows, columns])
+    shown = opaque(reduce_photo(photo, height, width))
+    shown[resize_nearest(labels, height, width) == 0] = UNLABELED
+    return shown
 
 
 def cutouts_figure(
@@ -154,8 +135,8 @@ def cutouts_figure(
     variants = tuple(
         Variant(f"Segment {parts[k].name}", (parts[k].percent,), labels, colors, cut_out=int(k) + 1) for k in chosen
     )
-    title = name if len(chosen) == len(sizes) else f"{name}: {len(chosen)} of {len(sizes)} segments"
-    return compare_figure([Comparison(title, photo, variants)], Style(width_mm=width_mm, dpi=dpi), key=None)
+    told = () if len(chosen) == len(sizes) else (f"{len(chosen)} of {len(sizes)} segments",)
+    return compare_figure([Comparison(name, photo, variants, told)], Style(width_mm=width_mm, dpi=dpi), key=None)
 
 
 def confidence_figure(

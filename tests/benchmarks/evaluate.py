@@ -14,7 +14,8 @@ from sklearn.metrics import adjusted_rand_score, rand_score
 
 from segmenter.arrays import Labels
 from segmenter.io.label_images import read_label_file
-from segmenter.pipeline.evaluate import EvaluationConfig, evaluate_pairs, summary_of
+from segmenter.pipeline.evaluate import evaluate_pairs
+from segmenter.pipeline.evaluation import EvaluationConfig, summary_of
 from segmenter.pipeline.pairs import pair_up
 from segmenter.regions.measure import PhotoScore, score_photo
 

@@ -1,0 +1,151 @@
+"""What is measured of labels against a truth, and how it is told: as plain values, as a table, and summed up."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segmenter import __version__
+from segmenter.io.photo import MAX_PIXELS
+from segmenter.pipeline.pairs import Pair, Pairing
+from segmenter.pipeline.plan import text_of
+from segmenter.regions.measure import TOLERANCE, BoundaryCounts, PhotoScore, summarize, summarize_boundaries
+
+SCHEMA = 1
+"""Version of the JSON record; raised when the meaning of a field changes."""
+
+N_SCALES = 25
+"""Heights that a hierarchy is cut at."""
+
+REGION_MEASURES = ("covering", "rand_index", "variation_of_information", "adjusted_rand_index", "under_segmentation")
+BOUNDARY_MEASURES = ("boundary_precision", "boundary_recall", "boundary_f")
+LESS_IS_BETTER = frozenset({"variation_of_information", "under_segmentation"})
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """What is measured, and how files are read."""
+
+    boundaries: bool = True
+    n_scales: int = N_SCALES  # at least 1; of hierarchies
+    ignore: int | None = None  # label of pixels of the truth that nobody labeled; None = every number is a region
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoEvaluation:
+    """What is measured of one photo, at T scales."""
+
+    name: str
+    size: tuple[int, int]  # height, width
+    n_regions: tuple[int, ...]  # (T,)
+    heights: tuple[float, ...] | None  # (T,), where a hierarchy was cut; None = label images
+    score: PhotoScore
+    boundaries: tuple[BoundaryCounts, ...] | None  # (T,); None = not measured
+    people: tuple[PhotoEvaluation, ...] = ()  # the same against one person each, where there are several
+
+
+def measures_of(photo: PhotoEvaluation, scale: int) -> dict[str, float]:
+    """Return every measure of a photo at a scale, by name."""
+    score = photo.score
+    values = {
+        "covering": float(score.covered[scale]) / max(score.total, 1),
+        "rand_index": float(score.rand_index[scale]),
+        "variation_of_information": float(score.variation[scale]),
+        "adjusted_rand_index": float(score.adjusted_rand[scale]),
+        "under_segmentation": float(score.under_segmentation[scale]),
+    }
+    return values if photo.boundaries is None else values | boundary_measures(photo.boundaries[scale])
+
+
+def best_measures(photo: PhotoEvaluation) -> dict[str, float]:
+    """Return each measure of a photo at the scale that is the best for it; of boundaries that of the best F."""
+    scales = [measures_of(photo, t) for t in range(len(photo.n_regions))]
+    best = {name: min if name in LESS_IS_BETTER else max for name in REGION_MEASURES}
+    values = {name: choose(scale[name] for scale in scales) for name, choose in best.items()}
+    if photo.boundaries is None:
+        return values
+    return values | boundary_measures(max(photo.boundaries, key=lambda counts: counts.f))
+
+
+def boundary_measures(counts: BoundaryCounts) -> dict[str, float]:
+    """Return precision, recall and F by name."""
+    return dict(zip(BOUNDARY_MEASURES, (counts.precision, counts.recall, counts.f), strict=True))
+
+
+def summary_of(photos: Sequence[PhotoEvaluation]) -> dict[str, Any]:
+    """Return the figures of a set of photos: at one scale for all (ods), at the best of each photo (ois)."""
+    scores = summarize([photo.score for photo in photos])
+    summary: dict[str, Any] = {
+        kind: {
+            "covering": getattr(scores, f"covering_{kind}"),
+            "rand_index": getattr(scores, f"rand_index_{kind}"),
+            "variation_of_information": getattr(scores, f"variation_{kind}"),
+            "adjusted_rand_index": getattr(scores, f"adjusted_rand_{kind}"),
+            "under_segmentation": getattr(scores, f"under_segmentation_{kind}"),
+        }
+        for kind in ("ods", "ois")
+    }
+    summary |= {"best_covering": scores.covering_best, "covering_scale": scores.covering_scale + 1}
+    counts = [photo.boundaries for photo in photos if photo.boundaries is not None]
+    if len(counts) == len(photos):
+        boundaries = summarize_boundaries(counts)
+        summary["ods"] |= boundary_measures(boundaries.ods)
+        summary["ois"] |= boundary_measures(boundaries.ois)
+        summary |= {"boundary_scale": boundaries.scale + 1, "average_precision": boundaries.average_precision}
+    return summary
+
+
+def describe_evaluation(
+    photos: Sequence[PhotoEvaluation], pairing: Pairing, config: EvaluationConfig
+) -> dict[str, Any]:
+    """Return all that was measured as plain values; scales are numbered from 1."""
+    return {
+        "schema": SCHEMA,
+        "software": f"segmenter {__version__}",
+        "tolerance": TOLERANCE if config.boundaries else None,
+        "ignored_label": config.ignore,
+        "n_scales": len(photos[0].n_regions),
+        "heights": photos[0].heights,
+        "summary": summary_of(photos),
+        "without_truth": list(pairing.without_truth),
+        "without_labels": list(pairing.without_labels),
+        "photos": [describe_photo(photo, pair) for photo, pair in zip(photos, pairing.pairs, strict=True)],
+    }
+
+
+def describe_photo(photo: PhotoEvaluation, pair: Pair) -> dict[str, Any]:
+    """Return what was measured of one photo as plain values."""
+    height, width = photo.size
+    return {
+        "name": photo.name,
+        "labels": text_of(pair.labels),
+        "truth": [text_of(path) for path in pair.truths],
+        "width": width,
+        "height": height,
+        "scales": describe_scales(photo),
+        **({"people": [describe_scales(person) for person in photo.people]} if photo.people else {}),
+    }
+
+
+def describe_scales(photo: PhotoEvaluation) -> list[Mapping[str, float]]:
+    """Return the number of regions and every measure at each scale."""
+    return [{"n_regions": n, **measures_of(photo, t)} for t, n in enumerate(photo.n_regions)]
+
+
+def encode_csv(photos: Sequence[PhotoEvaluation]) -> bytes:
+    """Return a table with a row for each photo and scale."""
+    content = io.StringIO()
+    columns = ["photo", "scale", "height", "regions", *measures_of(photos[0], 0)]
+    writer = csv.writer(content, lineterminator="\n")
+    writer.writerow(columns)
+    for photo in photos:
+        for t, n in enumerate(photo.n_regions):
+            cut = "" if photo.heights is None else f"{photo.heights[t]:.6g}"
+            values = [f"{value:.6f}" for value in measures_of(photo, t).values()]
+            writer.writerow([text_of(Path(photo.name)), t + 1, cut, n, *values])
+    return content.getvalue().encode()
