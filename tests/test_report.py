@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -456,6 +457,24 @@ def test_label_numbers_are_exact(most: int) -> None:
     pixels = np.asarray(Image.open(BytesIO(encode_label_numbers(labels))).convert("RGB")).astype(int)
     green = pixels[..., 1] if most > 255 else 0
     np.testing.assert_array_equal(pixels[..., 0] + 256 * green, labels)
+
+
+def test_of_a_picture_larger_than_memory_an_overview_is_shown(tmp_path: Path) -> None:
+    pixels = np.kron(two_colors()[..., :1].repeat(3, 2), np.ones((350, 300, 1), np.uint8))
+    tifffile.imwrite(tmp_path / "large.tif", pixels, photometric="rgb", tile=(128, 128))
+    result = run("segment", "large.tif", "-k", "2", "--max-memory", "1M", "--no-figure", "-o", "out", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "out" / "large.labels.tif").exists()
+    assert run("report", "out", "-o", "page.html", "-q", cwd=tmp_path).returncode == 0
+    pictures = json.loads(Reader((tmp_path / "page.html").read_text()).blocks["pictures-0"])
+    labels = np.asarray(Image.open(BytesIO(base64.b64decode(pictures["labels"].partition(",")[2]))))
+    assert labels.shape == (498, 640)
+    expected = np.where(np.arange(640) < 640 / 3, 2, 1)
+    assert (labels == expected).mean() > 0.99
+    (tmp_path / "out" / "large.labels.tif").write_bytes(b"II*\0")
+    result = run("report", "out", "-q", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "large.labels.tif: is damaged" in result.stderr
 
 
 def test_a_thumbnail_shows_the_photo_and_to_its_right_the_segments() -> None:

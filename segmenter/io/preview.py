@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import zlib
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from segmenter.arrays import Bytes, Labels
+from segmenter.errors import DamagedRecordError
+from segmenter.io.decode import decoding, quiet
+from segmenter.io.files import read_labels
+from segmenter.io.opening import open_regular
 
 PREVIEW_SIDE = 640
 """Pixels of the longer side, at most."""
@@ -40,14 +46,54 @@ def resize(pixels: Bytes, size: tuple[int, int]) -> Bytes:
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
 
 
-def shrink_labels(labels: Labels, side: int = PREVIEW_SIDE) -> Labels:
-    """Return a label image (H, W) made smaller: the label in the middle of what each pixel covers."""
+def shrink_labels(labels: Labels, size: tuple[int, int] | None = None) -> Labels:
+    """Return a label image (H, W) made smaller: the label in the middle of what each pixel covers.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W), int32
+    size : (int, int), optional
+        Width and height; None = that of a preview.
+    """
     height, width = labels.shape
     columns, rows = (
         ((np.arange(new) + 0.5) * old / new).astype(np.intp)
-        for new, old in zip(preview_size(width, height, side), (width, height), strict=True)
+        for new, old in zip(size or preview_size(width, height, PREVIEW_SIDE), (width, height), strict=True)
     )
     return np.ascontiguousarray(labels[np.ix_(rows, columns)])
+
+
+def read_labels_small(path: Path, shape: tuple[int, int]) -> Labels:
+    """Return a label image in the size of a preview, as PNG, or as TIFF with overviews, of which one is read.
+
+    Parameters
+    ----------
+    path : Path
+        ``NAME.labels.png`` or ``NAME.labels.tif``.
+    shape : (int, int)
+        Height and width that the whole label image must have.
+
+    Raises
+    ------
+    ReadError
+        There is no such file, it is damaged, or it has another shape.
+    """
+    size = preview_size(shape[1], shape[0], PREVIEW_SIDE)
+    if path.suffix == ".png":
+        whole = read_labels(path)
+        found, labels = whole.shape, whole
+    else:
+        with open_regular(path) as file, decoding(str(path)), quiet():
+            import tifffile
+
+            with tifffile.TiffFile(file, name=str(path)) as tiff:
+                pages: list[Any] = list(tiff.pages)
+                found = pages[0].shape
+                fitting = [page for page in pages if max(page.shape) >= max(size)] or pages[:1]
+                labels = fitting[-1].asarray().astype(np.int32)
+    if found != shape:
+        raise DamagedRecordError(str(path), "it has not the size that its record tells")
+    return shrink_labels(labels, size)
 
 
 def encode_preview(pixels: Bytes) -> bytes:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from segmenter.errors import MissingFileError, NotAFolderError, UnreadableFileError
 
-ENDINGS = (".labels.png", ".json")
-"""What the names of results end in; one of them is enough to be found, and both are needed to be whole."""
+RECORD_ENDING = ".json"
+LABELS_ENDINGS = (".labels.png", ".labels.tif")
+"""What the names of results end in: a record or a label image is enough to be found, and a result has both."""
 
 
 def list_results(folder: Path) -> list[str]:
@@ -22,7 +23,7 @@ def list_results(folder: Path) -> list[str]:
     Returns
     -------
     list of str
-        Every NAME of which there is NAME.labels.png or NAME.json; the latter may be a file of somebody else.
+        Every NAME of which there is a label image or NAME.json; the latter may be a file of somebody else.
 
     Raises
     ------
@@ -34,7 +35,7 @@ def list_results(folder: Path) -> list[str]:
     for top, sub_folders, files in os.walk(folder):
         sub_folders[:] = [name for name in sub_folders if not name.startswith(".")]
         for file in files:
-            ending = next((ending for ending in ENDINGS if file.endswith(ending)), None)
+            ending = next((ending for ending in (*LABELS_ENDINGS, RECORD_ENDING) if file.endswith(ending)), None)
             if ending is not None and not file.startswith("."):
                 names.add(os.path.relpath(os.path.join(top, file.removesuffix(ending)), folder))  # noqa: PTH118
     return sorted(names, key=lambda name: os.fsencode(name).split(b"/"))

@@ -11,11 +11,10 @@ import numpy as np
 
 from segmenter.arrays import Bytes
 from segmenter.errors import DamagedRecordError, ReadError, SegmenterError, problem_of
-from segmenter.io.files import read_labels
 from segmenter.io.photo import Photo, read_photo
-from segmenter.io.preview import encode_label_numbers, encode_preview, encode_thumbnail, shrink, shrink_labels
+from segmenter.io.preview import encode_label_numbers, encode_preview, encode_thumbnail, read_labels_small, shrink
 from segmenter.io.results import files_by_name
-from segmenter.pipeline.results import LABELS_ENDING, Result
+from segmenter.pipeline.results import Result, label_images
 from segmenter.pipeline.workers import Workers, map_jobs
 from segmenter.render.paint import display_rgb
 
@@ -59,10 +58,9 @@ def map_previews(jobs: Sequence[tuple[int, PreviewJob]], n_workers: int) -> Gene
 def make_preview(job: PreviewJob) -> Preview:
     """Return the pictures of one result; what stands in their way is told, not raised."""
     try:
-        labels = read_labels(job.labels)
-        if labels.shape != job.shape or labels.max() > len(job.colors):
-            raise DamagedRecordError(str(job.labels), "it is not the label image that its record tells of")
-        small = shrink_labels(labels)
+        small = read_labels_small(job.labels, job.shape)
+        if small.max() > len(job.colors):
+            raise DamagedRecordError(str(job.labels), "it holds more labels than its record tells")
         colors = np.frombuffer(bytes.fromhex("".join(color[1:] for color in job.colors)), np.uint8).reshape(-1, 3)
         photo, photo_problem = None, "not found"
         for path in job.photos:
@@ -133,7 +131,7 @@ def plan_previews(
             (
                 place,
                 PreviewJob(
-                    result.stem.with_name(f"{result.stem.name}{LABELS_ENDING}"),
+                    next(filter(os.path.exists, label_images(result.stem)), label_images(result.stem)[0]),
                     (taken["height"], taken["width"]),
                     tuple(segment["color"] for segment in result.record["segments"]),
                     tuple(dict.fromkeys(path for path in places if os.path.isfile(path))),  # noqa: PTH113

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from segmenter.errors import DamagedRecordError, NoResultsError
-from segmenter.io.results import ENDINGS, list_results
+from segmenter.io.results import LABELS_ENDINGS, RECORD_ENDING, list_results
 from segmenter.pipeline.batch import SHARED_NAME
 from segmenter.pipeline.plan import text_of
 from segmenter.pipeline.resume import read_record
@@ -18,7 +18,6 @@ from segmenter.pipeline.summary import SUMMARIES
 
 ResultStatus: TypeAlias = Literal["done", "failed", "not done", "damaged"]
 
-LABELS_ENDING, RECORD_ENDING = ENDINGS
 SUMMARY = SUMMARIES[1].removesuffix(RECORD_ENDING)
 MODEL_ENDING = ".model"
 
@@ -71,6 +70,11 @@ def read_results(folder: Path) -> list[Result]:
     return sorted(results, key=lambda result: (result.name.split("/"), result.results))
 
 
+def label_images(stem: Path) -> list[Path]:
+    """Return where the label image of a result may lie; of pictures larger than memory it is a TIFF."""
+    return [stem.with_name(f"{stem.name}{ending}") for ending in LABELS_ENDINGS]
+
+
 def _result(folder: Path, name: str, row: _Row | None) -> Result | None:
     """Return the result of which there are files of a name; None where they are of something else."""
     if name in (SUMMARY, SHARED_NAME) or name.endswith(MODEL_ENDING):
@@ -79,7 +83,8 @@ def _result(folder: Path, name: str, row: _Row | None) -> Result | None:
         return _without_files(row)
     text, path = text_of(Path(name)), folder / f"{name}{RECORD_ENDING}"
     record = read_record(path)
-    if row is None and not (folder / f"{name}{LABELS_ENDING}").exists() and not _looks_like_one(record):
+    has_labels = any(labels.exists() for labels in label_images(folder / name))
+    if row is None and not has_labels and not _looks_like_one(record):
         return None
     try:
         checked = checked_record(record, str(path))
