@@ -28,6 +28,7 @@ BENCHMARKS = (
     "batch_many",
     "batch_kills",
     "large",
+    "large_sample",
 )
 
 
