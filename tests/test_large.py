@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import resource
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from numpy.typing import NDArray
+from test_cli import run
 
 import segmenter
 from segmenter.errors import DamagedPhotoError, SegmenterError, UnsupportedPhotoError
@@ -78,8 +85,8 @@ def by_windows(path: Path, recipe: Recipe | None = None, bands: tuple[int, ...] 
 
 
 def labels_of(path: Path, level: int = 0) -> NDArray[Any]:
-    labels: NDArray[Any] = tifffile.imread(path.parent / "out" / f"{path.stem}.labels.tif", key=level)
-    return labels
+    written = path.parent / "out" / f"{path.stem}.labels.tif"
+    return segmenter.read_labels(written) if level == 0 else np.asarray(tifffile.imread(written, key=level))
 
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -331,6 +338,106 @@ class TestTheRoad:
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
         with pytest.raises(UnsupportedPhotoError, match="cannot be had with -o -"):
             choose_road(planned(path), Limits(1), to_stdout=True)
+
+
+class TestTheCommand:
+    def test_reads_by_windows_what_is_larger_than_allowed(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", picture(300, 200, 3), photometric="rgb", tile=(128, 128))
+        result = run("segment", "a.tif", "--max-memory", "500K", "-j", "2", "-o", "out", "-v", cwd=tmp_path)
+        told = result.stderr.decode()
+        assert result.returncode == 0, told
+        assert "note: read by windows: in memory it would take some 1 MB" in told
+        assert "200×300 pixels of 3×uint8" in told
+        names = {path.name for path in (tmp_path / "out").iterdir()}
+        assert names == {"a.labels.tif", "a.figure.png", "a.json"}
+        assert (labels_of(tmp_path / "a.tif") == segmenter.segment(tmp_path / "a.tif").labels).all()
+
+    def test_chooses_bands(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", picture(60, 50, 5), photometric="minisblack", planarconfig="contig")
+        result = run("segment", "a.tif", "--bands", "4,2", "--no-figure", "--json", cwd=tmp_path)
+        record = json.loads(result.stdout)
+        assert record["windows"]["bands"] == [4, 2]
+        assert len(record["mixture"]["means"][0]) == 2
+        assert record["outputs"] == ["outputs/a.labels.tif", "outputs/a.json"]
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            (("--bands", "0"), "no list of bands from 1"),
+            (("--bands", "1,1"), "holds a band twice"),
+            (("--bands", "4"), "has no band 4; it has bands 1 to 3"),
+            (("--max-memory", "1K", "--save", "confidence"), "cannot be had with --save"),
+            (("--max-memory", "1K", "-o", "-"), "cannot be had with -o -"),
+            (("--max-memory", "1K", "--method", "regions"), "--method regions works on whole pictures only"),
+            (("--max-memory", "1K", "--max-pixels", "9"), "are more than the limit of 9"),
+        ],
+    )
+    def test_tells_in_one_line_what_cannot_be(self, tmp_path: Path, options: tuple[str, ...], problem: str) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", picture(60, 50, 3), photometric="rgb")
+        result = run("segment", "a.tif", *options, cwd=tmp_path)
+        assert result.returncode != 0
+        assert problem in result.stderr.decode()
+        assert result.stderr.count(b"\n") == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+    def test_leaves_nothing_where_the_disk_is_full(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", GENERATOR.integers(0, 256, (900, 700, 3), np.uint8), photometric="rgb")
+
+        def limit() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+        words = ("segment", "a.tif", "--max-memory", "1K", "--no-figure", "-o", "out")
+        result = run(*words, cwd=tmp_path, preexec_fn=limit)
+        assert result.returncode == 1
+        assert result.stderr == b"segmenter: out/a.labels.tif: cannot be written (file too large); " + (
+            b"choose another place with -o\n"
+        )
+        assert list((tmp_path / "out").iterdir()) == []
+
+    def test_leaves_nothing_where_it_is_interrupted(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", GENERATOR.integers(0, 256, (3000, 2000, 3), np.uint8), photometric="rgb")
+        command = Path(sys.executable).with_name("segmenter")
+        process = subprocess.Popen(
+            [command, "segment", "a.tif", "--max-memory", "1K", "-o", "out"], cwd=tmp_path, stderr=subprocess.PIPE
+        )
+        while process.poll() is None and not list(tmp_path.glob("out/.segmenter-*")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert told == b"segmenter: interrupted; what was finished is whole\n"
+        assert list((tmp_path / "out").iterdir()) == []
+
+
+class TestZarr:
+    @pytest.mark.parametrize("version", [2, 3])
+    def test_is_read_as_a_tiff_of_the_same_pixels(self, tmp_path: Path, version: Any) -> None:
+        pixels = picture(131, 87, 3)
+        array = zarr.create_array(
+            tmp_path / "a", shape=pixels.shape, chunks=(40, 30, 3), dtype="u1", zarr_format=version
+        )
+        array[:] = pixels
+        tifffile.imwrite(tmp_path / "b.tif", pixels, photometric="rgb")
+        job = choose_road(planned(tmp_path / "a"), Limits(10**9, Workers(1)))
+        assert isinstance(job, LargeJob)
+        run_large(job, Silent())
+        assert (labels_of(tmp_path / "a") == segmenter.segment(tmp_path / "b.tif", restarts=1).labels).all()
+
+    def test_of_ome_has_axes(self, tmp_path: Path) -> None:
+        pixels = picture(30, 20, 4, "u2")
+        group = zarr.open_group(tmp_path / "a", mode="w")
+        array = group.create_array("0", shape=(1, 4, 30, 20), chunks=(1, 1, 16, 16), dtype="u2")
+        array[:] = np.moveaxis(pixels, -1, 0)[None]
+        axes = [{"name": name} for name in "tcyx"]
+        group.attrs["multiscales"] = [{"axes": axes, "datasets": [{"path": "0"}]}]
+        with open_windows(tmp_path / "a") as opened:
+            assert opened.shape == (30, 20)
+            assert (opened.read(Window(3, 2, 20, 10))[0] == pixels[3:23, 2:12]).all()
+
+    def test_that_makes_no_sense_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "zarr.json").write_text("{")
+        with pytest.raises(DamagedPhotoError), open_windows(tmp_path):
+            pass
 
 
 @pytest.mark.usefixtures("small_windows")

@@ -93,7 +93,7 @@ def read_labels(path: str | Path) -> Labels:
     Parameters
     ----------
     path : str or Path
-        An indexed or gray PNG of up to 16 bits.
+        An indexed or gray PNG of up to 16 bits, or a TIFF of a picture that was read by windows.
 
     Returns
     -------
@@ -107,6 +107,10 @@ def read_labels(path: str | Path) -> Labels:
     """
     name = str(path)
     with open_regular(Path(path)) as file, decoding(name):
+        if file.read(2) in (b"II", b"MM"):
+            from segmenter.io.label_tiff import decode_labels
+
+            return decode_labels(file, name)
         image = open_image(file)
         if image.format != "PNG" or image.mode not in ("1", "L", "P", "I", "I;16"):
             raise UnsupportedPhotoError(name, "is not a label image; give an indexed or gray PNG (NAME.labels.png)")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segmenter import __version__
-from segmenter.arrays import Bytes
-from segmenter.errors import WriteError
+from segmenter.arrays import Bytes, Labels
+from segmenter.errors import UnsupportedPhotoError
+from segmenter.io.decode import quiet
 from segmenter.io.windows import TAG
 
 OVERVIEW_SIDE = 512
@@ -72,7 +73,7 @@ def write_label_tiff(
 
     Raises
     ------
-    WriteError
+    OSError
         The system refuses.
     """
     import tifffile
@@ -86,23 +87,32 @@ def write_label_tiff(
     no_data: TAG = (_GDAL_NO_DATA, _ASCII, 2, "0", False)
     is_big = shape[0] * shape[1] * np.dtype(dtype).itemsize > _BIG
     height, width = shape
-    try:
-        with tifffile.TiffWriter(path, bigtiff=is_big) as writer:
-            writer.write(
-                iter(tiles), shape=shape, software=f"segmenter {__version__}", extratags=[*tags, no_data], **common
-            )
-        level = 0
-        while max(height, width) > OVERVIEW_SIDE:
-            height, width = -(-height // 2), -(-width // 2)
-            with tifffile.TiffFile(path) as above:
-                page = above.pages[level]
-                with tifffile.TiffWriter(path, append=True) as writer:
-                    writer.write(
-                        halved(page, tile), shape=(height, width), subfiletype=_REDUCED, extratags=[no_data], **common
-                    )
-            level += 1
-    except OSError as error:
-        raise WriteError(str(path), (error.strerror or str(error)).lower()) from error
+    with tifffile.TiffWriter(path, bigtiff=is_big) as writer:
+        writer.write(
+            iter(tiles), shape=shape, software=f"segmenter {__version__}", extratags=[*tags, no_data], **common
+        )
+    level = 0
+    while max(height, width) > OVERVIEW_SIDE:
+        height, width = -(-height // 2), -(-width // 2)
+        with tifffile.TiffFile(path) as above:
+            page = above.pages[level]
+            with tifffile.TiffWriter(path, append=True) as writer:
+                writer.write(
+                    halved(page, tile), shape=(height, width), subfiletype=_REDUCED, extratags=[no_data], **common
+                )
+        level += 1
+
+
+def decode_labels(file: BinaryIO, label: str) -> Labels:
+    """Return the label image (H, W) that a TIFF holds; UnsupportedPhotoError where it holds something else."""
+    import tifffile
+
+    file.seek(0)
+    with quiet(), tifffile.TiffFile(file, name=label) as tiff:
+        page: Any = tiff.pages.first
+        if page.samplesperpixel != 1 or page.dtype not in (np.uint8, np.uint16):
+            raise UnsupportedPhotoError(label, "is not a label image; give the NAME.labels.tif of segmenter segment")
+        return np.asarray(page.asarray(), dtype=np.int32)
 
 
 def halved(page: Any, tile: tuple[int, int]) -> Iterator[bytes]:

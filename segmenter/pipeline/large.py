@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Bytes, Floats, Labels, Pixels
-from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
+from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError, WriteError
 from segmenter.features.color import unit_range
 from segmenter.features.counts import ColorCounts, in_common, sum_counts
 from segmenter.features.sample import PixelSample, counts_of, merge_samples
@@ -308,8 +308,11 @@ def write_labels(
 
     progress.begin("labeling", len(windows))
     colors = palette(min(n_labels, MAX_INDEX))
-    with closing(tiles()) as encoded:
-        write_label_tiff(temporary, encoded, picture.shape, tile, dtype, colors, picture.header.tags)
+    try:
+        with closing(tiles()) as encoded:
+            write_label_tiff(temporary, encoded, picture.shape, tile, dtype, colors, picture.header.tags)
+    except OSError as error:
+        raise WriteError(str(job.labels), (error.strerror or str(error)).lower()) from error
     return reduced, n_pixels, sums
 
 

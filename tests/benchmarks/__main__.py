@@ -29,6 +29,7 @@ BENCHMARKS = (
     "batch_many",
     "batch_kills",
     "large",
+    "large_sample",
 )
 
 
