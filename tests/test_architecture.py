@@ -32,9 +32,11 @@ HOMES = {
     "matplotlib": {"render"},
     "jinja2": {"render"},
     "markupsafe": {"render"},
+    "aiohttp": {"io"},
     "dask": {"pipeline"},
     "distributed": {"pipeline"},
     "sklearn": {"estimators"},
+    "fsspec": {"io"},
     "rich": {"cli"},
 }
 EXEMPT = {"__init__", "__main__"}
@@ -47,6 +49,8 @@ MAY_EXIT = {"pipeline.processes": {"os._exit"}}
 """The main function of a process of ours that is no command."""
 
 HEAVY = (
+    "aiohttp",
+    "fsspec",
     "numpy",
     "scipy",
     "skimage",

@@ -10,12 +10,22 @@ from typing import Any, Literal, TypeAlias
 import click
 
 from segmenter.errors import InvalidArgumentError
+from segmenter.io.remote import as_path
 from segmenter.pipeline.regions_recipe import scale_of
 from segmenter.regions.config import SCALES, Scale
 
 AnyScale: TypeAlias = Scale | float | Literal["all"]
 
-PATH = click.Path(path_type=Path, readable=False)
+
+class FilePath(click.Path):
+    """A path, or an address such as s3://bucket/photo.jpg."""
+
+    def coerce_path_result(self, value: Any) -> Any:
+        """Return it as a path that knows what it is."""
+        return as_path(os.fspath(value))
+
+
+PATH = FilePath(path_type=Path, readable=False)
 """A path as it was typed. What cannot be read is told where it is opened: of several photos the others are done."""
 
 LEAST_MEMORY = 250_000_000

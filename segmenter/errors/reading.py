@@ -41,6 +41,15 @@ class UnreadableFileError(ReadError):
         return f"{self.name}: cannot be opened ({self.reason}); check its permissions"
 
 
+class RemoteReadError(ReadError):
+    """A file of another machine cannot be fetched; ``reason`` is what its store says."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: cannot be fetched ({self.reason}); check the address, the network and your credentials"
+
+
 class ChangedFileError(ReadError):
     """Somebody wrote to the file while it was read."""
 

@@ -17,6 +17,7 @@ from segmenter.errors import (
     StreamTooLongError,
     UnreadableFileError,
 )
+from segmenter.io.remote import RemotePath, fetch
 
 HEAD = 64
 """Bytes that tell a picture from anything else."""
@@ -42,7 +43,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
     Parameters
     ----------
     path : Path
-        Symbolic links are followed.
+        Symbolic links are followed; a file of another machine is read into memory.
 
     Yields
     ------
@@ -51,10 +52,13 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 
     Raises
     ------
-    MissingFileError, NotAFileError, UnreadableFileError
+    MissingFileError, NotAFileError, UnreadableFileError, RemoteReadError, StreamTooLongError
         Their text holds ``path`` as given.
     """
     label = str(path)
+    if isinstance(path, RemotePath):
+        yield fetch(path, MAX_STREAM_BYTES)
+        return
     try:
         _require_regular(path.stat().st_mode, label)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe put there meanwhile must not block either
@@ -70,6 +74,9 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def unchanging(file: BinaryIO, label: str) -> Iterator[None]:
     """Raise ChangedFileError if somebody writes to an open file during the block, or whatever the block raises."""
+    if isinstance(file, io.BytesIO):  # fetched from another machine
+        yield
+        return
     descriptor = os.dup(file.fileno())  # decoders may close the file
     try:
         before = _state(descriptor)

@@ -31,6 +31,7 @@ from segmenter.io.decode import (
     with_frame_note,
 )
 from segmenter.io.opening import HEAD, open_regular, read_stream, unchanging
+from segmenter.io.remote import as_path
 
 READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, PPM and PGM"
 MAX_PIXELS = 500_000_000
@@ -88,7 +89,7 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
     if max_pixels < 1:
         raise InvalidArgumentError("max_pixels", f"must be at least 1, not {max_pixels}")
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
+        path = as_path(source)
         with open_regular(path) as file, unchanging(file, str(path)):
             return _read(file, str(path), name or path.name, max_pixels)
     label = name or "stream"

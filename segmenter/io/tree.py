@@ -13,6 +13,7 @@ from pathlib import Path
 
 from segmenter.errors import MissingFileError, OutputCollisionError
 from segmenter.io.opening import KINDS
+from segmenter.io.remote import as_path, find, is_remote, match
 
 EXTENSIONS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".avif")
@@ -63,16 +64,25 @@ def list_photos(inputs: Sequence[str], *, recursive: bool, output: str) -> Listi
     OutputCollisionError
         The output folder is one of the inputs.
     """
-    walk = _Walk(recursive, _identity(output), os.path.realpath(output))
+    walk = _Walk(recursive, output, _identity(output), os.path.realpath(output))
     for given in inputs:
-        if os.path.lexists(given) or not glob.has_magic(given):
+        if is_remote(given):
+            walk.read_remote(given)
+        elif os.path.lexists(given) or not glob.has_magic(given):
             walk.read(given)
         else:
             walk.read_pattern(given)
     base = os.path.commonpath(walk.bases) if walk.bases else os.curdir
-    photos = [(path, _below(os.path.abspath(os.path.dirname(path)), base)) for path in walk.photos.values()]
+    photos = [(path, _below(os.path.dirname(place), base)) for place, path in walk.photos.items()]
     photos.sort(key=lambda photo: (os.fsencode(photo[1]).split(b"/"), os.fsencode(photo[0])))
     return Listing(base, tuple(photos), tuple(walk.skipped), tuple(walk.failed))
+
+
+def _place(path: str) -> str:
+    """Return a path from the root on, links not followed; an address as if its store lay in the root."""
+    if is_remote(path):
+        return "/" + "/".join(as_path(path).parts)
+    return os.path.join(os.path.abspath(os.path.dirname(path)), os.path.basename(path))
 
 
 def _below(folder: str, base: str) -> str:
@@ -94,7 +104,8 @@ class _Walk:
     """What was found so far."""
 
     recursive: bool
-    output: tuple[int, int] | None
+    output: str
+    output_identity: tuple[int, int] | None
     output_path: str
     entered: set[tuple[int, int]] = field(default_factory=set)
     bases: list[str] = field(default_factory=list)
@@ -105,7 +116,7 @@ class _Walk:
     def read(self, path: str) -> None:
         """Take an input that is no pattern."""
         if os.path.isdir(path):
-            if _identity(path) == self.output:
+            if _identity(path) == self.output_identity:
                 raise OutputCollisionError(path, "is both the input and the output folder; choose another with -o")
             self.bases.append(os.path.abspath(path))
             self.read_folder(path)
@@ -133,12 +144,38 @@ class _Walk:
             else:
                 self.add(path)
 
+    def read_remote(self, address: str) -> None:
+        """Take a file, the files of a folder or what a pattern matches on another machine."""
+        if not glob.has_magic(address):
+            found = find(address, recursive=self.recursive)
+            if found is None:
+                self.bases.append(os.path.dirname(_place(address)))
+                self.add(address)
+                return
+            self.bases.append(_place(address))
+        else:
+            parts = address.split("/")
+            first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
+            self.bases.append(_place("/".join(parts[:first])))
+            found = match(address)
+            if not found:
+                self.failed.append((address, "matches no file; check the pattern"))
+        for path in found:
+            name = path.rsplit("/", 1)[-1]
+            if _place(path).startswith(f"{_place(self.output)}/"):
+                continue
+            if name.startswith("."):
+                self.skipped.append((path, HIDDEN))
+            elif os.path.splitext(name)[1].lower() in EXTENSIONS:
+                self.add(path)
+            else:
+                self.skipped.append((path, NO_PHOTO))
+
     def is_in_output(self, path: str) -> bool:
         return f"{os.path.realpath(os.path.dirname(path))}{os.sep}".startswith(f"{self.output_path}{os.sep}")
 
     def add(self, path: str) -> None:
-        place = os.path.join(os.path.abspath(os.path.dirname(path)), os.path.basename(path))
-        self.photos.setdefault(place, path)
+        self.photos.setdefault(_place(path), path)
 
     def read_folder(self, top: str) -> None:
         """Take the photos of a folder; links to folders wait until all that is real was entered."""
@@ -147,7 +184,7 @@ class _Walk:
         while folders or links:
             folder = folders.pop() if folders else links.pop(0)
             identity = _identity(folder)
-            if identity is not None and identity == self.output:
+            if identity is not None and identity == self.output_identity:
                 continue
             if identity in self.entered:
                 if os.path.islink(folder):
@@ -181,7 +218,7 @@ class _Walk:
             elif stat.S_ISDIR(mode):
                 if self.recursive:
                     below.append(path)
-                elif _identity(path) != self.output:
+                elif _identity(path) != self.output_identity:
                     self.skipped.append((path, SUB_FOLDER))
             elif not stat.S_ISREG(mode):
                 self.skipped.append((path, f"a {KINDS.get(stat.S_IFMT(mode), 'special file')}"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from segmenter.errors import NoSpaceError, OutputExistsError, WriteError
+from segmenter.io.remote import RemotePath, check_store, put_files
 
 try:
     import fcntl
@@ -39,6 +40,7 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
     Parameters
     ----------
     files : mapping of Path to bytes, or to the Path of a `temporary_file` in the same folder, which is moved
+        All of this machine, or all of one other, where they are bytes.
     overwrite : bool
         Replace files that exist.
 
@@ -49,6 +51,9 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
     WriteError
         The system refuses: no permission, no space, a name too long, a folder in the place of a file.
     """
+    if any(isinstance(path, RemotePath) for path in files):
+        put_files({path: content for path, content in files.items() if isinstance(content, bytes)}, overwrite=overwrite)
+        return
     staged: dict[Path, Path] = {}
     locks: list[int] = []
     record = list(files)[-1] if len(files) > 1 else None
@@ -115,7 +120,7 @@ def remove_stale(folder: Path) -> None:
     folder : Path
         That there is none, or that it cannot be read, is no error: then there is nothing to remove.
     """
-    if fcntl is None:
+    if fcntl is None or isinstance(folder, RemotePath):
         return
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -131,6 +136,9 @@ def remove_stale(folder: Path) -> None:
 
 def check_writable(folder: Path) -> None:
     """Make a folder, and raise WriteError unless files can be made in it."""
+    if isinstance(folder, RemotePath):
+        check_store(folder)
+        return
     write_errors = _write_errors(folder)
     with write_errors:
         folder.mkdir(parents=True, exist_ok=True)

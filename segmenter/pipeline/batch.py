@@ -9,10 +9,12 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from segmenter.errors import NoSpaceError, OutputExistsError, SegmenterError, problem_of
+from segmenter.io.remote import as_path, existing
 from segmenter.io.tree import Listing, list_photos
 from segmenter.io.writing import check_writable, remove_stale
 from segmenter.pipeline.names import Entry, name_outputs
@@ -52,7 +54,7 @@ class Settings:
     def job(self, entry: Entry, model: Model | None = None) -> Job:
         """Return what is to be done with one photo."""
         return plan_job(
-            Path(entry.source),
+            as_path(entry.source),
             self.output / entry.folder,
             self.recipe,
             figure_options=self.figure_options,
@@ -135,12 +137,11 @@ def check_batch(plan: Plan) -> None:
     own = [*SUMMARIES, *((SHARED_MODEL, SHARED_RECORD) if settings.shared_model else ())]
     own += [REPORT_NAME] if settings.report else []
     first, n_existing = None, 0
-    for paths in ((settings.output / name for name in own), *(job.outputs for _, job in plan.jobs())):
-        for path in paths:
-            if os.path.lexists(path):
-                check_place(path)
-                first = first or path
-                n_existing += 1
+    outputs = chain.from_iterable(job.outputs for _, job in plan.jobs())
+    for path in existing(chain((settings.output / name for name in own), outputs)):
+        check_place(path)
+        first = first or path
+        n_existing += 1
     for folder in plan.folders:
         check_place(folder / "x")
     if first is not None and not (settings.overwrite or settings.resume):
@@ -183,7 +184,7 @@ def run_batch(plan: Plan, workers: Workers, watcher: Watcher, *, fail_fast: bool
         remove_stale(folder)
     summary = Summary(len(plan.entries))
     for path, reason in plan.listing.failed:
-        row = failed_row(Path(path), Path(), f"{path}: {reason}")
+        row = failed_row(as_path(path), Path(), f"{path}: {reason}")
         summary.add_failed_input(row)
     try:
         if not (fail_fast and plan.listing.failed):
@@ -193,7 +194,7 @@ def run_batch(plan: Plan, workers: Workers, watcher: Watcher, *, fail_fast: bool
             remove_stale(folder)
         for place, entry in enumerate(plan.entries):
             if not summary.has(place):
-                summary.add(place, Row(text_of(Path(entry.source)), "", "not done"))
+                summary.add(place, Row(text_of(as_path(entry.source)), "", "not done"))
         summary.write(settings.output, settings.recipe, plan.listing.skipped)
     return summary
 

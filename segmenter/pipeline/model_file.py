@@ -33,6 +33,7 @@ from segmenter.errors import (
     NotAModelError,
 )
 from segmenter.io.opening import read_start
+from segmenter.io.remote import as_path
 from segmenter.io.writing import write_files
 from segmenter.mixture.gaussian import Mixture
 from segmenter.pipeline.model import Model, model_of
@@ -80,7 +81,7 @@ def save_model(
         model = model_of(model, label_names)
     elif label_names is not None:
         model = replace(model, label_names=tuple(label_names))
-    write_files({Path(path): encode_model(model)}, overwrite=overwrite)
+    write_files({as_path(path): encode_model(model)}, overwrite=overwrite)
 
 
 def load_model(path: str | Path) -> Model:
@@ -109,7 +110,7 @@ def load_model(path: str | Path) -> Model:
     """
     name = str(path)
     try:
-        content = read_start(Path(path), MAX_BYTES + 1)
+        content = read_start(as_path(path), MAX_BYTES + 1)
     except NotAFileError as error:
         raise NotAModelError(name, f"is a {error.kind}, not a file") from error
     return decode_model(content, name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from segmenter.errors import OutputCollisionError, OutputExistsError, UnsupportedPhotoError, WriteError
+from segmenter.io.remote import RemotePath, existing, require_writable
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.pipeline.workers import Workers
@@ -262,9 +263,9 @@ def check_outputs(jobs: Sequence[Planned], *, kept: Sequence[Path] = ()) -> None
                 )
             written[place] = job.source
             check_place(path)
-    existing = [path for job in jobs if not job.overwrite for path in job.outputs if os.path.lexists(path)]
-    if existing:
-        raise OutputExistsError(str(existing[0]), n_more=len(existing) - 1)
+    found = list(existing(path for job in jobs if not job.overwrite for path in job.outputs))
+    if found:
+        raise OutputExistsError(str(found[0]), n_more=len(found) - 1)
 
 
 def check_output(path: Path, *, inputs: Sequence[Path], overwrite: bool) -> None:
@@ -303,6 +304,9 @@ def earlier_figures(stems: Sequence[Path], written: Collection[Path]) -> list[Pa
 
 def check_place(path: Path) -> None:
     """Raise WriteError if a folder is in the place of a file, or a file in that of its folder."""
+    if isinstance(path, RemotePath):
+        require_writable(path)
+        return
     if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where the name is too long
         raise WriteError(str(path), "is a folder")
     nearest = next((folder for folder in path.parents if os.path.lexists(folder)), Path())
@@ -310,8 +314,8 @@ def check_place(path: Path) -> None:
         raise WriteError(str(nearest), "is a file, not a folder")
 
 
-def text_of(path: Path) -> str:
-    r"""Return a path as text that any encoding of Unicode holds; a byte that is no UTF-8 becomes ``\xNN``."""
+def text_of(path: Path | str) -> str:
+    r"""Return a path, or what is said of one, as text of Unicode; a byte that is no UTF-8 becomes ``\xNN``."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

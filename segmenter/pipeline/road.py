@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from segmenter.errors import SegmenterError, UnsupportedPhotoError
+from segmenter.io.remote import RemotePath
 from segmenter.io.windows import WindowedPicture, is_zarr, open_windows
 from segmenter.pipeline.plan import Job, LargeJob, as_large
 from segmenter.pipeline.workers import Workers
@@ -45,9 +46,15 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
     UnsupportedPhotoError
         It has to go by windows, and something is asked for that is not to be had there.
     """
+    if isinstance(job.source, RemotePath):
+        if limits.bands:
+            raise UnsupportedPhotoError(str(job.source), "its bands can be chosen on a disk only; copy it there first")
+        return job
     reason, must = _reason(job, limits)
     if not reason:
         return job
+    if isinstance(job.record, RemotePath):
+        raise UnsupportedPhotoError(str(job.source), f"{reason}, and its results go to a disk only; choose one with -o")
     lacking = "-o -" if to_stdout else "--save" if job.posteriors or job.confidence else ""
     lacking = lacking or ("--plot" if job.plots else "")
     if (lacking or job.recipe.method == "regions") and not must:

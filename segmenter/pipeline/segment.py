@@ -17,6 +17,7 @@ from segmenter.features.color import LUMINANCE, ColorFeatures, color_features, l
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct import DistinctColors, distinct_colors
 from segmenter.io.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
+from segmenter.io.remote import as_path
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.posterior import component_averages, predict
@@ -140,7 +141,7 @@ def photo_of(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int) 
     if isinstance(image, Photo):
         return image
     if isinstance(image, str | Path):
-        return read_photo(Path(image), max_pixels=max_pixels)
+        return read_photo(as_path(image), max_pixels=max_pixels)
     if isinstance(image, np.ndarray):
         return photo_from_array(image)
     if hasattr(image, "getexif"):  # a Pillow image; Pillow itself is imported in `io` only

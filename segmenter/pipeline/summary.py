@@ -74,7 +74,7 @@ def row_of(record: Mapping[str, Any], job: Job) -> Row:
 
 def failed_row(source: Path, record: Path, problem: str, traceback: str | None = None) -> Row:
     """Return the row of a photo that failed."""
-    return Row(text_of(source), outputs_text(record), "failed", text_of(Path(problem)), traceback=traceback)
+    return Row(text_of(source), outputs_text(record), "failed", text_of(problem), traceback=traceback)
 
 
 def outputs_text(record: Path) -> str:
@@ -132,7 +132,7 @@ class Summary:
             "output": text_of(folder),
             "recipe": asdict(recipe),
             "counts": {status: self.counts[status] for status in ("done", "up to date", "failed", "not done")},
-            "skipped": [{"path": text_of(Path(path)), "reason": reason} for path, reason in skipped],
+            "skipped": [{"path": text_of(path), "reason": reason} for path, reason in skipped],
         }
         text = io.StringIO()
         text.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "photos": [')

@@ -30,6 +30,7 @@ BENCHMARKS = (
     "batch_kills",
     "large",
     "large_sample",
+    "cluster",
 )
 
 
