@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -350,3 +351,5 @@ def test_a_bar_on_a_terminal_fits_it_and_honors_no_color(no_color: bool, photos:
     assert b"4/4" in shown
     assert b"4 photos: 4 done" in shown
     assert (b"\x1b[3" in shown) is not no_color
+    frames = re.split(r"[\r\n]+", re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", shown.decode()))
+    assert max(len(frame) for frame in frames if "segmenting" in frame) == 77  # room for a ^C

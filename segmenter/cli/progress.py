@@ -16,6 +16,7 @@ from segmenter.cli import say
 from segmenter.errors import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from segmenter.cli.options import OutputOptions
@@ -33,7 +34,6 @@ def watching(options: OutputOptions, n_photos: int) -> Iterator[Watch]:
     if options.quiet or not has_terminal():
         yield Watch(options, n_photos)
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.table import Column
 
@@ -46,9 +46,21 @@ def watching(options: OutputOptions, n_photos: int) -> Iterator[Watch]:
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[name]}", table_column=Column(width=20, no_wrap=True), markup=False),
     )
-    console = Console(stderr=True, highlight=False)
-    with Progress(*columns, console=console, refresh_per_second=REFRESHES, transient=True, expand=True) as bar:
+    with Progress(*columns, console=bar_console(), refresh_per_second=REFRESHES, transient=True, expand=True) as bar:
         yield Watch(options, n_photos, bar)
+
+
+def bar_console() -> Console:
+    """Return the terminal, narrower by the ^C that it shows: on a line that is full, that would begin another one."""
+    from rich.console import Console, ConsoleDimensions
+
+    class Narrower(Console):
+        @property  # type: ignore[misc]  # nobody sets it
+        def size(self) -> ConsoleDimensions:
+            full = super().size
+            return ConsoleDimensions(max(1, full.width - len("^C") - 1), full.height)
+
+    return Narrower(stderr=True, highlight=False)
 
 
 def has_terminal() -> bool:
@@ -121,7 +133,6 @@ def watching_steps(*, quiet: bool) -> Iterator[Steps]:
     if quiet or not has_terminal():
         yield Steps()
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.table import Column
 
@@ -131,8 +142,7 @@ def watching_steps(*, quiet: bool) -> Iterator[Steps]:
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
     )
-    console = Console(stderr=True, highlight=False)
-    with Progress(*columns, console=console, refresh_per_second=REFRESHES, transient=True, expand=True) as bar:
+    with Progress(*columns, console=bar_console(), refresh_per_second=REFRESHES, transient=True, expand=True) as bar:
         yield Steps(bar)
 
 
