@@ -33,6 +33,11 @@ _OPTIONS = (
         metavar="N",
         help="Windows of such a picture that are worked on at once; auto = cores.",
     ),
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Let a Dask cluster work on windows, such as tcp://HOST:8786; it must see the same files.",
+    ),
 )
 
 
@@ -41,14 +46,19 @@ def windows_options(command: Command) -> Command:
 
     @wraps(command)
     def with_limits(
-        *arguments: Any, bands: tuple[int, ...], max_memory: int | Literal["auto"], jobs: int, **values: Any
+        *arguments: Any,
+        bands: tuple[int, ...],
+        max_memory: int | Literal["auto"],
+        jobs: int,
+        scheduler: str | None,
+        **values: Any,
     ) -> Any:
         from segmenter.pipeline.road import Limits
         from segmenter.pipeline.workers import Workers, available_memory
 
         source = click.get_current_context().get_parameter_source("max_pixels")
         memory = available_memory() // 2 if max_memory == "auto" else max_memory
-        limits = Limits(memory, Workers(jobs), bands, is_strict=source != ParameterSource.DEFAULT)
+        limits = Limits(memory, Workers(jobs, scheduler=scheduler), bands, is_strict=source != ParameterSource.DEFAULT)
         return command(*arguments, limits=limits, **values)
 
     decorated: Any = with_options(*_OPTIONS)(with_limits)
