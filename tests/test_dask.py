@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from distributed.versions import get_versions
 from scenes import overlapping
 from test_batch import COMMAND, LABELS_ONLY, run, save, statuses, tree
@@ -288,3 +289,25 @@ def test_without_dask_the_extra_is_told(tmp_path: Path) -> None:
     assert result.returncode == 1
     (line,) = result.stderr.decode().splitlines()
     assert line == "segmenter: --scheduler needs more libraries; install them with: pip install 'segmenter[cluster]'"
+
+
+def test_windows_of_a_large_picture_are_done_on_the_cluster_as_here(address: str, tmp_path: Path) -> None:
+    picture = np.tile(overlapping(3), (20, 30, 1))
+    tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb", tile=(128, 128))
+    written = []
+    for options in (("--jobs", "1"), ("--scheduler", address)):
+        result = run("segment", "a.tif", "--max-memory", "1K", "-o", "out", "--overwrite", *options, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr.decode()
+        written.append({path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()})
+    assert written[0] == written[1]
+    assert "a.labels.tif" in written[0]
+
+
+def test_a_scheduler_that_is_not_there_is_told_of_a_large_picture(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", overlapping(3), photometric="rgb")
+    words = ("segment", "a.tif", "--max-memory", "1K", "--scheduler", "tcp://127.0.0.1:1")
+    result = run(*words, cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.count(b"\n") == 1
+    assert b"tcp://127.0.0.1:1" in result.stderr
+    assert not list(tmp_path.glob("outputs/*"))

@@ -26,7 +26,7 @@ from segmenter.features.distinct import distinct_colors
 from segmenter.features.sample import counts_of, merge_samples, sample_pixels
 from segmenter.io import windows as io_windows
 from segmenter.io.windows import Window, open_windows
-from segmenter.pipeline import large, windows
+from segmenter.pipeline import large, large_record, windows
 from segmenter.pipeline.job import JobResult
 from segmenter.pipeline.large import run_large
 from segmenter.pipeline.plan import FigureOptions, Job, LargeJob, as_large, plan_job
@@ -302,7 +302,7 @@ class TestASample:
     ) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(200, 150, 3, "u2"), photometric="rgb", tile=(64, 64))
-        for module in (large, windows):
+        for module in (large, large_record, windows):
             monkeypatch.setattr(module, "SAMPLE", 4000)
         result = by_windows(path)
         assert "fitted to a sample of 4,000 pixels" in result.photo.notes
@@ -407,6 +407,27 @@ class TestTheCommand:
         assert process.returncode == 130
         assert told == b"segmenter: interrupted; what was finished is whole\n"
         assert list((tmp_path / "out").iterdir()) == []
+
+    @pytest.mark.parametrize("dtype", ["u1", "u2"])
+    def test_applies_a_model(self, tmp_path: Path, dtype: str) -> None:
+        for seed, name in enumerate(("a.tif", "b.tif")):
+            tifffile.imwrite(tmp_path / name, picture(300, 200, 3, dtype, seed), photometric="rgb", tile=(128, 128))
+        run("segment", "a.tif", "--max-memory", "1K", "--save-model", "--no-figure", "-o", "out", cwd=tmp_path)
+        model = tmp_path / "out" / "a.model.json"
+        result = run("apply", model, "b.tif", "--max-memory", "1K", "-o", "out", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr.decode()
+        assert (labels_of(tmp_path / "b.tif") == segmenter.apply(model, tmp_path / "b.tif").labels).all()
+        record = json.loads((tmp_path / "out" / "b.json").read_text())
+        assert record["model"]["name"] == "a.model.json"
+        assert sum(segment["pixels"] for segment in record["segments"]) == 300 * 200
+
+    def test_refuses_a_model_of_colors_for_bands(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", picture(60, 50, 3), photometric="rgb")
+        tifffile.imwrite(tmp_path / "b.tif", picture(60, 50, 5), photometric="minisblack", planarconfig="contig")
+        run("segment", "a.tif", "--save-model", "--no-figure", cwd=tmp_path)
+        result = run("apply", "outputs/a.model.json", "b.tif", cwd=tmp_path)
+        assert result.returncode == 1
+        assert result.stderr == b"segmenter: b.tif: a model of colors knows nothing of 5 bands\n"
 
 
 class TestZarr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,13 +12,18 @@ from segmenter.cli import FileCommand
 from segmenter.cli.options import SAVES_OF_MIXTURES, OutputOptions, output_options
 from segmenter.cli.segment import check_streams, segment_photos
 from segmenter.cli.types import PATH
+from segmenter.cli.windows import windows_options
+
+if TYPE_CHECKING:
+    from segmenter.pipeline.road import Limits
 
 
 @click.command(name="apply", cls=FileCommand)
 @click.argument("model", metavar="MODEL", type=PATH)
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
+@windows_options
 @partial(output_options, saves=SAVES_OF_MIXTURES)
-def command(model: Path, photos: tuple[Path, ...], options: OutputOptions) -> int:
+def command(model: Path, photos: tuple[Path, ...], limits: Limits, options: OutputOptions) -> int:
     """Segment each PHOTO by a MODEL that was fitted before.
 
     MODEL is a NAME.model.json, as segmenter segment --save-model writes it.
@@ -34,7 +40,8 @@ def command(model: Path, photos: tuple[Path, ...], options: OutputOptions) -> in
       NAME.posteriors.npz  the probability of each segment at each pixel
       NAME.confidence.png  that of the label, 255 = certain
 
-    A PHOTO of - is read from standard input.
+    A PHOTO of - is read from standard input. Large TIFFs are read by windows,
+    as by segmenter segment.
     """  # noqa: D301  # the backspace keeps click from filling the list
     if "likelihood" in options.plot:
         raise click.UsageError("--plot likelihood is of fits, and a model is applied without one; leave it out")
@@ -44,4 +51,4 @@ def command(model: Path, photos: tuple[Path, ...], options: OutputOptions) -> in
     from segmenter.pipeline.model_file import load_model
 
     loaded = load_model(model)
-    return segment_photos(photos, loaded.recipe, options, options.save, model=loaded)
+    return segment_photos(photos, loaded.recipe, options, options.save, limits, model=loaded)

@@ -7,14 +7,15 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
 from segmenter.cli.options import OutputOptions, extras_of, output_options, recipe_options, save_model_option
 from segmenter.cli.terminal import color_depth, show_segments
-from segmenter.cli.types import PATH, Bands, Jobs, MemorySize
+from segmenter.cli.types import PATH
+from segmenter.cli.windows import windows_options
 from segmenter.errors import printable
 from segmenter.pipeline.regions_recipe import AnyRecipe
 
@@ -37,32 +38,13 @@ MAX_SHARES = 6
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
 @recipe_options
 @save_model_option
-@click.option("--bands", type=Bands(), default=(), metavar="4,3,2", help="Which bands of a TIFF or Zarr array to take.")
-@click.option(
-    "--max-memory",
-    type=MemorySize(1),
-    default="auto",
-    show_default=True,
-    metavar="SIZE",
-    help="Read by windows a TIFF that would take more, such as 2G; auto = half of what is free.",
-)
-@click.option(
-    "-j",
-    "--jobs",
-    type=Jobs(),
-    default="auto",
-    show_default=True,
-    metavar="N",
-    help="Windows of such a picture that are worked on at once; auto = cores.",
-)
+@windows_options
 @output_options
 def command(
     photos: tuple[Path, ...],
     recipe: AnyRecipe,
     save_model: bool,
-    bands: tuple[int, ...],
-    max_memory: int | Literal["auto"],
-    jobs: int,
+    limits: Limits,
     options: OutputOptions,
 ) -> int:
     """Segment each PHOTO: by its colors, or with --method regions as people would.
@@ -98,13 +80,7 @@ def command(
     """  # noqa: D301  # the backspace keeps click from filling the list
     extras = extras_of(recipe, options, save_model=save_model)
     check_streams(photos, options, extras=bool(extras or options.plot))
-    from segmenter.pipeline.road import Limits
-    from segmenter.pipeline.workers import Workers, available_memory
-
-    source = click.get_current_context().get_parameter_source("max_pixels")
-    memory = available_memory() // 2 if max_memory == "auto" else max_memory
-    limits = Limits(memory, Workers(jobs), bands, is_strict=source != click.core.ParameterSource.DEFAULT)
-    return segment_photos(photos, recipe, options, extras, limits=limits)
+    return segment_photos(photos, recipe, options, extras, limits)
 
 
 def segment_photos(
@@ -112,9 +88,9 @@ def segment_photos(
     recipe: AnyRecipe,
     options: OutputOptions,
     extras: Sequence[Extra],
+    limits: Limits,
     *,
     model: Model | None = None,
-    limits: Limits | None = None,
 ) -> int:
     """Segment photos one by one, tell of each, and return the exit status.
 
@@ -126,14 +102,15 @@ def segment_photos(
     options : OutputOptions
     extras : sequence of Extra
         What else to write.
+    limits : Limits
+        What decides which photos are read by windows.
     model : Model, optional
         Apply it, and fit nothing.
-    limits : Limits, optional
-        What decides which photos are read by windows; without them none is.
     """
     output, as_json = options.output, options.json
     from segmenter.pipeline import job as pipeline
     from segmenter.pipeline.plan import SCHEMA, LargeJob, check_outputs, plan_job, text_of
+    from segmenter.pipeline.road import choose_road
 
     unwind_on_interrupt()
     planned = [
@@ -149,11 +126,12 @@ def segment_photos(
         )
         for photo in photos
     ]
-    jobs: list[Job | LargeJob] = list(planned)
-    if limits is not None:
-        from segmenter.pipeline.road import choose_road
-
-        jobs = [choose_road(job, limits, to_stdout=output == STREAM) for job in planned]
+    if STREAM in photos and limits.bands:
+        raise click.UsageError("--bands is of files; give the path of a TIFF")
+    jobs = [
+        job if photo == STREAM else choose_road(job, limits, to_stdout=output == STREAM)
+        for photo, job in zip(photos, planned, strict=True)
+    ]
     if output != STREAM:
         check_outputs(jobs, kept=[] if model is None else [Path(model.name)])
     depth = color_depth()

@@ -13,17 +13,15 @@ import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from math import isqrt
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segmenter.arrays import Bools, Bytes, Floats, Labels, Pixels
+from segmenter.arrays import Floats, Labels
 from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError, WriteError
-from segmenter.features.color import unit_range
 from segmenter.features.counts import ColorCounts, in_common, sum_counts
 from segmenter.features.sample import PixelSample, counts_of, merge_samples
 from segmenter.io.label_tiff import MAX_INDEX, write_label_tiff
@@ -33,11 +31,12 @@ from segmenter.io.windows import WindowedPicture, is_zarr, open_windows
 from segmenter.io.writing import temporary_file, write_files
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior
-from segmenter.pipeline.job import JobResult, describe, describe_origin, describe_photo
-from segmenter.pipeline.model import model_of
+from segmenter.pipeline.job import JobResult
+from segmenter.pipeline.large_record import Gathered, describe_large, draw, notes
+from segmenter.pipeline.model import apply_to_colors, model_of
 from segmenter.pipeline.model_file import encode_model
-from segmenter.pipeline.plan import LargeJob, describe_drawing
-from segmenter.pipeline.segment import fit_colors, visible_bands
+from segmenter.pipeline.plan import LargeJob
+from segmenter.pipeline.segment import fit_colors
 from segmenter.pipeline.windows import (
     SAMPLE,
     CountJob,
@@ -52,16 +51,12 @@ from segmenter.pipeline.windows import (
 from segmenter.pipeline.workers import map_jobs
 from segmenter.regions.labels import Segment, Segmentation
 from segmenter.render.palette import palette
-from segmenter.render.quiet import quiet_matplotlib
 
 REDUCED_SIDE = 2048
 """The reduced picture, which is drawn, is no larger than this, in pixels."""
 
 AUTO_PIXELS = 1 << 22
 """Pixels that the number of segments is told from, where that is asked for: the middle of each window."""
-
-STRETCH = (0.01, 0.99)
-"""Quantiles of a picture of more than 8 bits that are drawn black and white."""
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -75,20 +70,6 @@ class Progress(Protocol):
 
     def step(self) -> None:
         """Take note that a step is done."""
-
-
-@dataclass(frozen=True, eq=False)
-class Gathered:
-    """What the first pass found."""
-
-    colors: ColorCounts  # of all pixels that take part, or of a sample of them
-    is_sample: bool
-    n_pixels: int  # that take part
-    low: float  # of all numbers that take part
-    high: float
-    reduced: Pixels  # (h, w, C), as stored
-    mask: Bools  # (h, w)
-    interior: ColorCounts | None
 
 
 def run_large(job: LargeJob, progress: Progress) -> JobResult:
@@ -122,45 +103,50 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
             None if digest is None else digest.result(),
             notes(picture, gathered, job),
         )
-        progress.begin("fitting", 1)
-        selection, n_segments = chosen_number(gathered, job)
-        colors = gathered.colors
-        if gathered.is_sample:
-            colors = ColorCounts(in_range(colors.colors, gathered.low, gathered.high)[0], colors.counts)
-        found, features, color_labels, segments = fit_colors(colors, job.recipe, n_segments, label)
-        dtype = np.uint8 if found.mixture.n_components <= MAX_INDEX else np.uint16
+        progress.begin("fitting" if job.model is None else "applying the model", 1)
+        found, color_labels = found_in(gathered, job)
+        dtype = np.uint8 if found.n_labels <= MAX_INDEX else np.uint16
         labeler: Labeler
         if gathered.is_sample:
             labeler = MixtureLabeler(
-                found.mixture, features.channels, job.recipe.color_space, gathered.low, gathered.high, dtype
+                found.mixture, found.channels, job.recipe.color_space, gathered.low, gathered.high, dtype
             )
         else:
             labeler = table_of(gathered.colors, color_labels, dtype)
         temporary = stack.enter_context(temporary_file(job.labels))
         reduced, n_pixels, sums = write_labels(
-            temporary, picture, labeler, job, progress, gathered.mask.shape, len(segments), dtype
+            temporary, picture, labeler, job, progress, gathered.mask.shape, found.n_labels, dtype
         )
-        if gathered.is_sample:
-            segments = described_again(segments, n_pixels[1:], sums)
-        segmentation = Segmentation(
-            labels=reduced,
-            segments=segments,
-            fitted_mixture=found.mixture,
-            channels=features.channels,
-            selection=selection,
-            fit_trace=found.trace,
-            options={},
-        )
+        segments = described_again(found.segments, n_pixels[1:], sums) if gathered.is_sample else found.segments
+        segmentation = replace(found, labels=reduced, segments=segments)
         record = describe_large(photo, segmentation, picture, job, gathered)
         result = JobResult(record, segmentation, photo)
         files: dict[Path, bytes | Path] = {job.labels: temporary}
         if job.figure is not None:
             files[job.figure] = draw(result, picture.shape, job)
         if job.saved_model is not None:
-            files[job.saved_model] = encode_model(model_of(replace(segmentation, options=record["recipe"])))
+            files[job.saved_model] = encode_model(model_of(segmentation))
         files[job.record] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
         write_files(files, overwrite=job.overwrite)
     return result
+
+
+def found_in(gathered: Gathered, job: LargeJob) -> tuple[Segmentation, Labels]:
+    """Return what a fit, or a model, makes of colors, with no label image yet, and the label of each color, (M,)."""
+    name, colors = str(job.source), gathered.colors
+    if gathered.is_sample:
+        colors = ColorCounts(in_range(colors.colors, gathered.low, gathered.high)[0], colors.counts)
+    nothing = np.zeros((0, 0), np.int32)
+    if job.model is not None:
+        color_labels, segments = apply_to_colors(colors, job.model, name)
+        model = job.model
+        found = Segmentation(nothing, segments, model.mixture, model.channels, options=asdict(model.recipe))
+        return found, color_labels
+    selection, n_segments = chosen_number(gathered, job)
+    fit, features, color_labels, segments = fit_colors(colors, job.recipe, n_segments, name)
+    options = asdict(job.recipe)
+    found = Segmentation(nothing, segments, fit.mixture, features.channels, selection, fit.trace, options)
+    return found, color_labels
 
 
 def digest_of_file(file: BinaryIO) -> str:
@@ -172,6 +158,10 @@ def digest_of_file(file: BinaryIO) -> str:
 def check_recipe(picture: WindowedPicture, job: LargeJob) -> None:
     """Raise InvalidArgumentError for what cannot be had of bands that are no colors."""
     n_features, dtype = picture.n_features, picture.header.dtype
+    if job.model is not None and n_features not in (1, 3):
+        raise InvalidArgumentError(f"{picture.label}: a model of colors", f"knows nothing of {n_features} bands")
+    if job.model is not None:
+        return
     if n_features not in (1, 3):
         advice = f"of {n_features} bands; choose three of them with --bands"
         if job.recipe.color_space != "rgb":
@@ -201,7 +191,8 @@ def gather(picture: WindowedPicture, job: LargeJob, progress: Progress) -> Gathe
     limit = 1.0
 
     def jobs() -> Iterator[tuple[int, CountJob]]:
-        patch = isqrt(AUTO_PIXELS // len(windows)) if job.recipe.n_segments == "auto" else 0
+        is_asked = job.recipe.n_segments == "auto" and job.model is None
+        patch = isqrt(AUTO_PIXELS // len(windows)) if is_asked else 0
         for number, window in enumerate(windows):
             yield number, CountJob(job.source, job.bands, number, window, stride, job.recipe.seed, limit, patch)
 
@@ -328,73 +319,3 @@ def described_again(segments: Sequence[Segment], n_pixels: Floats, sums: Floats)
         )
         for segment, n, mean in zip(segments, n_pixels, means, strict=True)
     )
-
-
-# ---- what is told --------------------------------------------------------------------------------------------------
-
-
-def notes(picture: WindowedPicture, gathered: Gathered, job: LargeJob) -> tuple[str, ...]:
-    """Return what a person may not expect."""
-    told = [job.reason, *picture.notes]
-    n_without = picture.shape[0] * picture.shape[1] - gathered.n_pixels
-    header = picture.header
-    if n_without and (header.no_data is not None or header.dtype.kind == "f"):
-        told.append(f"{n_without:,} pixels hold no data and get label 0")
-    if gathered.is_sample:
-        told += in_range(np.empty((0, 1), header.dtype), gathered.low, gathered.high)[1]
-        if gathered.n_pixels > SAMPLE:
-            told.append(f"fitted to a sample of {SAMPLE:,} pixels")
-    if gathered.interior is not None and len(picture.windows()[1]) > 1:
-        told.append("number of segments told from the middle of each window")
-    return tuple(told)
-
-
-def describe_large(
-    photo: Photo, segmentation: Segmentation, picture: WindowedPicture, job: LargeJob, gathered: Gathered
-) -> dict[str, Any]:
-    """Return the record of a run, as `segmenter.pipeline.job.describe` has it."""
-    height, width = picture.shape
-    whole = describe_photo(photo) | {"width": width, "height": height, "dtype": str(picture.dtype)}
-    record = describe(whole, segmentation, job.recipe)
-    record["unlabeled_pixels"] = height * width - gathered.n_pixels
-    windows = {
-        "bands": list(job.bands) or None,
-        "fitted_to": "a sample" if gathered.is_sample and gathered.n_pixels > SAMPLE else "all pixels",
-        "fitted_pixels": int(gathered.colors.counts.sum()),
-    }
-    saved = ["model"] if job.saved_model is not None else []
-    figure = None if job.figure is None else describe_drawing(job.figure_options)
-    return record | {"windows": windows, "figure": figure, "saved": saved}
-
-
-def draw(result: JobResult, shape: tuple[int, int], job: LargeJob) -> bytes:
-    """Return the reduced picture and its segments side by side, as the content of a file."""
-    segments = result.segmentation.segments
-    shown, colors = displayed(result.photo, segments)
-    shares = [segment.n_pixels / (shape[0] * shape[1]) for segment in segments]
-    with quiet_matplotlib():
-        from segmenter.render.figure import encode_figure, segments_figure
-
-        figure = segments_figure(shown, result.segmentation.labels, colors, shares, dpi=job.figure_options.dpi)
-        metadata = describe_origin(result.record)
-        return encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
-
-
-def displayed(photo: Photo, segments: Sequence[Segment]) -> tuple[Bytes, Bytes]:
-    """Return the reduced picture (h, w, 3) and the colors of the segments (K, 3) for the eye.
-
-    More than 8 bits are stretched: sensors rarely fill their range.
-    """
-    unit = visible_bands(unit_range(photo.pixels.reshape(-1, photo.pixels.shape[2])))
-    means = np.array([segment.mean_rgb for segment in segments])
-    low, high = 0.0, 1.0
-    if photo.pixels.dtype != np.uint8 and photo.mask is not None and photo.mask.any():
-        low, high = np.quantile(unit[photo.mask.ravel()], STRETCH)
-        high = high if high > low else low + 1
-    height, width = photo.pixels.shape[:2]
-
-    def to_bytes(values: NDArray[Any]) -> Bytes:
-        clean = np.nan_to_num((values - low) / (high - low))
-        return np.asarray(np.rint(255 * clean.clip(0, 1)).astype(np.uint8))
-
-    return to_bytes(unit).reshape(height, width, 3), to_bytes(means)

@@ -12,16 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from segmenter.arrays import Labels
 from segmenter.errors import GrayModelError, InvalidArgumentError
 from segmenter.features.color import CHANNELS, GRAY_CHANNEL, color_features
-from segmenter.features.distinct import distinct_colors
+from segmenter.features.counts import ColorCounts
+from segmenter.features.distinct import DistinctColors, distinct_colors
 from segmenter.io.photo import MAX_PIXELS, Photo
 from segmenter.mixture.checks import check_parts
 from segmenter.mixture.gaussian import Mixture, log_joint_coefficients
 from segmenter.mixture.posterior import predict
 from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe, recipe_from
 from segmenter.pipeline.segment import describe_segments, label_image, photo_of
-from segmenter.regions.labels import Segmentation
+from segmenter.regions.labels import Segment, Segmentation
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -182,17 +184,37 @@ def apply_model(photo: Photo, model: Model) -> Segmentation:
         The model was fitted to grays, and the photo has colors.
     """
     distinct = distinct_colors(photo.pixels, photo.mask)
-    features = color_features(distinct.colors, model.recipe.color_space, keep_color=not model.is_gray)
-    if features.channels != model.channels:
-        raise GrayModelError(photo.name, model.name)
-    with threadpool_limits(1, user_api="blas"):  # as in the fit: the bytes must not depend on the number of cores
-        color_labels = predict(model.mixture, features.values)
+    color_labels, segments = apply_to_colors(distinct, model, photo.name)
     return Segmentation(
         labels=label_image(distinct, color_labels),
-        segments=describe_segments(
-            distinct, color_labels, model.n_labels, empty_colors=lambda: np.array(model.colors, dtype=np.float64)
-        ),
+        segments=segments,
         fitted_mixture=model.mixture,
         channels=model.channels,
         options=dataclasses.asdict(model.recipe),
     )
+
+
+def apply_to_colors(
+    distinct: ColorCounts | DistinctColors, model: Model, name: str
+) -> tuple[Labels, tuple[Segment, ...]]:
+    """Return the label of each color by a model, (M,), and what is told of the segments.
+
+    Parameters
+    ----------
+    distinct : ColorCounts or DistinctColors
+    model : Model
+    name : str
+        What errors call the photo.
+
+    Raises
+    ------
+    GrayModelError
+        The model was fitted to grays, and there are colors.
+    """
+    features = color_features(distinct.colors, model.recipe.color_space, keep_color=not model.is_gray)
+    if features.channels != model.channels:
+        raise GrayModelError(name, model.name)
+    with threadpool_limits(1, user_api="blas"):  # as in the fit: the bytes must not depend on the number of cores
+        color_labels = predict(model.mixture, features.values)
+    colors = np.array(model.colors, dtype=np.float64)
+    return color_labels, describe_segments(distinct, color_labels, model.n_labels, empty_colors=lambda: colors)

@@ -123,6 +123,7 @@ class LargeJob:
     bands: tuple[int, ...]  # from 1; empty = all
     workers: Workers  # of the windows
     reason: str  # why it is read by windows; a note
+    model: Model | None = None  # to be applied; None = a mixture is fitted
     plots: Mapping[Plot, tuple[Path, ...]] = field(default_factory=dict)  # none is drawn by windows
 
     @property
@@ -155,6 +156,7 @@ def as_large(job: Job, bands: tuple[int, ...], workers: Workers, reason: str) ->
         bands=bands,
         workers=workers,
         reason=reason,
+        model=job.model,
     )
 
 

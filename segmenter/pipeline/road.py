@@ -66,8 +66,6 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
 
 def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
     """Return why a picture goes by windows, "" = it does not, and whether it must."""
-    if job.model is not None:
-        return "", False
     if is_zarr(job.source):
         return "a Zarr array is read by windows", True
     if limits.bands:

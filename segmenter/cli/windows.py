@@ -1,0 +1,65 @@
+"""Options of commands that may read a picture by windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Literal, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from segmenter.cli.options import with_options
+from segmenter.cli.types import Bands, Jobs, MemorySize
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--bands", type=Bands(), default=(), metavar="4,3,2", help="Which bands of a TIFF or Zarr to take."),
+    click.option(
+        "--max-memory",
+        type=MemorySize(1),
+        default="auto",
+        show_default=True,
+        metavar="SIZE",
+        help="Read by windows a TIFF that would take more, such as 2G; auto = half of what is free.",
+    ),
+    click.option(
+        "-j",
+        "--jobs",
+        type=Jobs(),
+        default="auto",
+        show_default=True,
+        metavar="N",
+        help="Windows of such a picture that are worked on at once; auto = cores.",
+    ),
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Let a Dask cluster work on windows, such as tcp://HOST:8786; it must see the same files.",
+    ),
+)
+
+
+def windows_options(command: Command) -> Command:
+    """Add what decides which pictures are read by windows, and how; the command receives it as one ``limits``."""
+
+    @wraps(command)
+    def with_limits(
+        *arguments: Any,
+        bands: tuple[int, ...],
+        max_memory: int | Literal["auto"],
+        jobs: int,
+        scheduler: str | None,
+        **values: Any,
+    ) -> Any:
+        from segmenter.pipeline.road import Limits
+        from segmenter.pipeline.workers import Workers, available_memory
+
+        source = click.get_current_context().get_parameter_source("max_pixels")
+        memory = available_memory() // 2 if max_memory == "auto" else max_memory
+        limits = Limits(memory, Workers(jobs, scheduler=scheduler), bands, is_strict=source != ParameterSource.DEFAULT)
+        return command(*arguments, limits=limits, **values)
+
+    decorated: Any = with_options(*_OPTIONS)(with_limits)
+    return decorated  # type: ignore[no-any-return]

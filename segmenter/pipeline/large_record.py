@@ -1,0 +1,108 @@
+"""What is told of a picture that was read by windows: its notes, its record and its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.arrays import Bools, Bytes, Pixels
+from segmenter.features.color import unit_range
+from segmenter.features.counts import ColorCounts
+from segmenter.io.photo import Photo, in_range
+from segmenter.io.windows import WindowedPicture
+from segmenter.pipeline.job import JobResult, describe, describe_origin, describe_photo
+from segmenter.pipeline.plan import LargeJob, describe_drawing
+from segmenter.pipeline.segment import visible_bands
+from segmenter.pipeline.windows import SAMPLE
+from segmenter.regions.labels import Segment, Segmentation
+from segmenter.render.quiet import quiet_matplotlib
+
+STRETCH = (0.01, 0.99)
+"""Quantiles of a picture of more than 8 bits that are drawn black and white."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """What the first pass found."""
+
+    colors: ColorCounts  # of all pixels that take part, or of a sample of them
+    is_sample: bool
+    n_pixels: int  # that take part
+    low: float  # of all numbers that take part
+    high: float
+    reduced: Pixels  # (h, w, C), as stored
+    mask: Bools  # (h, w)
+    interior: ColorCounts | None
+
+
+def notes(picture: WindowedPicture, gathered: Gathered, job: LargeJob) -> tuple[str, ...]:
+    """Return what a person may not expect."""
+    told = [job.reason, *picture.notes]
+    n_without = picture.shape[0] * picture.shape[1] - gathered.n_pixels
+    header = picture.header
+    if n_without and (header.no_data is not None or header.dtype.kind == "f"):
+        told.append(f"{n_without:,} pixels hold no data and get label 0")
+    if gathered.is_sample:
+        told += in_range(np.empty((0, 1), header.dtype), gathered.low, gathered.high)[1]
+        if gathered.n_pixels > SAMPLE and job.model is None:
+            told.append(f"fitted to a sample of {SAMPLE:,} pixels")
+    if gathered.interior is not None and len(picture.windows()[1]) > 1:
+        told.append("number of segments told from the middle of each window")
+    return tuple(told)
+
+
+def describe_large(
+    photo: Photo, segmentation: Segmentation, picture: WindowedPicture, job: LargeJob, gathered: Gathered
+) -> dict[str, Any]:
+    """Return the record of a run, as `segmenter.pipeline.job.describe` has it."""
+    height, width = picture.shape
+    whole = describe_photo(photo) | {"width": width, "height": height, "dtype": str(picture.dtype)}
+    record = describe(whole, segmentation, job.recipe, job.model)
+    record["unlabeled_pixels"] = height * width - sum(segment.n_pixels for segment in segmentation.segments)
+    windows = {
+        "bands": list(job.bands) or None,
+        "fitted_pixels": None if job.model else int(gathered.colors.counts.sum()),
+    }
+    saved = ["model"] if job.saved_model is not None else []
+    figure = None if job.figure is None else describe_drawing(job.figure_options)
+    return record | {"windows": windows, "figure": figure, "saved": saved}
+
+
+def draw(result: JobResult, shape: tuple[int, int], job: LargeJob) -> bytes:
+    """Return the reduced picture and its segments side by side, as the content of a file."""
+    segments = result.segmentation.segments
+    shown, colors = displayed(result.photo, segments)
+    shares = [segment.n_pixels / (shape[0] * shape[1]) for segment in segments]
+    with quiet_matplotlib():
+        from segmenter.render.figure import encode_figure, segments_figure
+
+        names = None if job.model is None else job.model.label_names
+        figure = segments_figure(
+            shown, result.segmentation.labels, colors, shares, names=names, dpi=job.figure_options.dpi
+        )
+        metadata = describe_origin(result.record)
+        return encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
+
+
+def displayed(photo: Photo, segments: Sequence[Segment]) -> tuple[Bytes, Bytes]:
+    """Return the reduced picture (h, w, 3) and the colors of the segments (K, 3) for the eye.
+
+    More than 8 bits are stretched: sensors rarely fill their range.
+    """
+    unit = visible_bands(unit_range(photo.pixels.reshape(-1, photo.pixels.shape[2])))
+    means = np.array([segment.mean_rgb for segment in segments])
+    low, high = 0.0, 1.0
+    if photo.pixels.dtype != np.uint8 and photo.mask is not None and photo.mask.any():
+        low, high = np.quantile(unit[photo.mask.ravel()], STRETCH)
+        high = high if high > low else low + 1
+    height, width = photo.pixels.shape[:2]
+
+    def to_bytes(values: NDArray[Any]) -> Bytes:
+        clean = np.nan_to_num((values - low) / (high - low))
+        return np.asarray(np.rint(255 * clean.clip(0, 1)).astype(np.uint8))
+
+    return to_bytes(unit).reshape(height, width, 3), to_bytes(means)
