@@ -327,6 +327,43 @@ def test_a_record_that_makes_no_sense_is_refused(place: str, value: Any) -> None
         checked_record(record, "a.json")
 
 
+FULL = RECORD | {
+    "selection": {"rule": "some rule"},
+    "model": {"name": "a.model.json"},
+    "fit": {
+        "log_likelihoods": [1.0, 2.0],
+        "restarts": [1.5],
+        "stop": "converged",
+        "verdict": "converged",
+        "n_iterations": 1,
+        "n_died": 0,
+        "collapsed": [1],
+    },
+}
+
+
+def places(value: Any) -> list[tuple[Any, ...]]:
+    """Return the way to every part of plain values."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [way for key, part in inner for way in ((key,), *((key, *rest) for rest in places(part)))]
+
+
+@pytest.mark.parametrize("way", places(FULL), ids=lambda way: ".".join(map(str, way)))
+def test_whatever_stands_in_a_record_it_is_shown_or_refused(way: tuple[Any, ...], tmp_path: Path) -> None:
+    Image.fromarray(np.ones((1, 2), np.uint8)).save(tmp_path / "a.labels.png")
+    for value in (None, True, -1, 3, 1e400, float("nan"), "</script>", [], [None], {}, {"x": float("nan")}, "#0000"):
+        record = json.loads(json.dumps(FULL))
+        part = record
+        for step in way[:-1]:
+            part = part[step]
+        part[way[-1]] = value
+        (tmp_path / "a.json").write_text(json.dumps(record))
+        report = make_report(tmp_path, tmp_path / "page.html", overwrite=True)
+        (photo,) = told(report.path).values()
+        assert (photo["status"] == "damaged") == (len(report.damaged) == 1)
+        assert (tmp_path / "page.html").read_text().count("</script>") == (2 if report.damaged else 3)
+
+
 def test_json_of_others_is_left_alone(results: Path) -> None:
     (results / "package.json").write_text('{"name": "x"}')
     (results / "list.json").write_text("[]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -170,7 +171,7 @@ def _check(record: Mapping[str, Any]) -> None:
     for name in ("width", "height", "channels"):
         _require(_is_count(photo[name]) and photo[name] > 0, name)
     _require(_is_list(photo["notes"], str), "notes")
-    _require(isinstance(record["recipe"], dict), "recipe")
+    _require(isinstance(record["recipe"], dict) and _is_finite(record["recipe"]), "recipe")
     segments = record["segments"]
     _require(_is_list(segments, dict) and bool(segments), "segments")
     for place, segment in enumerate(segments, start=1):
@@ -189,6 +190,9 @@ def _check(record: Mapping[str, Any]) -> None:
         _require(_is_list(fit["restarts"], int, float) and all(map(_is_number, fit["restarts"])), "restarts")
         _require(isinstance(fit["stop"], str) and isinstance(fit["verdict"], str), "stop or verdict")
         _require(_is_count(fit["n_iterations"]) and _is_count(fit["n_died"]), "n_iterations or n_died")
+        _require(_is_list(fit.get("collapsed", []), int), "collapsed")
+    for part, name in (("selection", "rule"), ("model", "name")):
+        _require(record.get(part) is None or isinstance(record[part][name], str), f"{name} of {part}")
 
 
 _COLOR = re.compile("#[0-9a-f]{6}")
@@ -205,6 +209,15 @@ def _is_count(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_finite(values: object) -> bool:
+    """Tell whether plain values hold no number that JSON does not know."""
+    try:
+        json.dumps(values, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_list(value: object, *types: type) -> bool:

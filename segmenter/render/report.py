@@ -143,12 +143,10 @@ def _data(entry: Entry) -> dict[str, Any]:
         "label_colors": [_hex(color) for color in palette(min(len(segments), N_COLORS)).tolist()],
         "shares": [segment["share"] for segment in segments],
     }
-    model = record.get("model")
-    if isinstance(model, dict):
-        told["model"] = model.get("name")
-    selection = record.get("selection")
-    if isinstance(selection, dict):
-        told["selection"] = selection.get("rule")
+    if (model := record.get("model")) is not None:
+        told["model"] = model["name"]
+    if (selection := record.get("selection")) is not None:
+        told["selection"] = selection["rule"]
     if fit is not None:
         told["fit"] = {
             key: fit[key] for key in ("log_likelihoods", "n_iterations", "stop", "verdict", "restarts", "n_died")
