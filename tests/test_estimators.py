@@ -217,6 +217,30 @@ def test_too_few_steps_are_told() -> None:
     assert model.n_iter_ == 1
 
 
+def test_without_a_tolerance_it_climbs_until_nothing_rises() -> None:
+    values, _ = blobs()
+    model = GaussianMixture(2, tol=0, max_iter=1000, random_state=0).fit(values)
+    assert model.converged_
+    assert model.lower_bounds_[-1] - model.lower_bounds_[-2] < 1e-12
+    assert model.lower_bound_ >= GaussianMixture(2, tol=1e-3, random_state=0).fit(values).lower_bound_
+
+
+@pytest.mark.parametrize("n_init", [1, 5])
+@pytest.mark.parametrize("tol", [1e-1, 1e-7])
+def test_fit_predict_is_fit_and_predict(n_init: int, tol: float) -> None:
+    values, _ = blobs()
+    model = GaussianMixture(3, n_init=n_init, tol=tol, random_state=0)
+    labels = model.fit_predict(values)
+    np.testing.assert_array_equal(labels, model.predict(values))
+    np.testing.assert_array_equal(labels, clone(model).fit(values).predict(values))
+
+
+def test_numbers_of_32_bits_are_the_same_samples() -> None:
+    values = blobs()[0].astype(np.float32)
+    narrow, wide = (GaussianMixture(2, random_state=0).fit(given) for given in (values, values.astype(np.float64)))
+    np.testing.assert_array_equal(narrow.means_, wide.means_)
+
+
 def test_the_best_of_several_starts_is_kept() -> None:
     values, _ = blobs(5, distance=5.0)
     models = [

@@ -23,6 +23,7 @@ from segmenter.mixture.selection import (
     choose,
     held_out_log_likelihood,
     icl,
+    rising_fits,
     selection_table,
 )
 from segmenter.mixture.start import splits
@@ -126,6 +127,16 @@ def test_the_likelihood_of_a_table_never_falls() -> None:
     assert (np.diff(table.log_likelihood) > 0).all()
     assert table.n_components == tuple(range(1, 9))
     assert np.isnan(table.held_out).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fits_of_many_samples_rise_though_starts_are_compared_on_few(seed: int) -> None:
+    """Up to the tolerance of EM; repeated rows make spikes, which cells of a grid do not show."""
+    generator = np.random.default_rng(seed)
+    values = np.round(generator.standard_t(2, (6000, 2)), 1).clip(-3, 3)
+    found = list(rising_fits(Samples(values), FitConfig(restarts=1), 7))
+    assert any(one.trace.screened for one in found)
+    assert (np.diff([one.objective for one in found]) > -1e-3).all()
 
 
 def test_no_more_components_than_distinct_samples_are_tried() -> None:

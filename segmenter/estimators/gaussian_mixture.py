@@ -33,6 +33,9 @@ OUR_NAMES = {
 }
 """Options of `FitConfig` that scikit-learn calls otherwise."""
 
+TINY = float(np.finfo(np.float64).tiny)
+"""What a tolerance of 0 is taken for."""
+
 
 class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A Gaussian mixture fitted by EM, with weighted, partly labeled and incomplete samples.
@@ -51,8 +54,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     n_components : int, at least 1
         K, the number of Gaussians.
     covariance_type : {"full", "tied", "diag", "spherical"}
-    tol : float, nats per sample, positive
-        The fit has converged when a step raises the lower bound by less.
+    tol : float, nats per sample, at least 0
+        The fit has converged when a step raises the lower bound by less; with 0, when no step raises it.
     covariance_floor : float, from 1e-12 to 1
         The least variance, relative to that of each feature.
     max_iter : int, at least 1
@@ -196,7 +199,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             config = FitConfig(
                 n_components=self.n_components,
                 covariance_type=self.covariance_type,
-                tolerance=self.tol,
+                tolerance=TINY if self.tol == 0 else self.tol,
                 covariance_floor=self.covariance_floor,
                 max_iterations=self.max_iter,
                 restarts=self.n_init,

@@ -120,6 +120,7 @@ def fit(
     *,
     log_prior: LogPrior | None = None,
     prior: NormalInverseWishart | None = None,
+    beside: Sequence[Mixture] = (),
 ) -> Fit:
     """Fit a mixture, from a given start or from the best of several drawn ones.
 
@@ -141,6 +142,8 @@ def fit(
         What is known of the component of each sample, see `segmenter.mixture.log_prior`.
     prior : NormalInverseWishart, optional
         Conjugate prior on means and covariances; the fit is then a maximum a posteriori one.
+    beside : sequence of Mixture
+        The best of these, as they are, is one more start beside those that are drawn.
 
     Returns
     -------
@@ -169,6 +172,8 @@ def fit(
     starts = [draw_start(ground.data, config, generator) for generator in generators]
     if config.noise:
         starts = [with_noise(drawn_start, problem) for drawn_start in starts]
+    if beside:
+        starts.append(max(beside, key=lambda mixture: evaluate(ground, mixture).objective))
     if screen is None:
         runs = [climb(problem, drawn_start) for drawn_start in starts]
         objectives = np.array([run.objective for run in runs])

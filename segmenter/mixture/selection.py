@@ -7,7 +7,7 @@ rows of a table. Pixels are not independent; for pictures see `segmenter.pipelin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
@@ -231,14 +231,16 @@ def selection_table(
 
 def rising_fits(samples: Samples, config: FitConfig, max_components: int) -> Iterator[Fit]:
     """Yield the fits of K = 1…Kmax components; K explain no less than K − 1 did for want of a good start."""
-    previous: Fit | None = None
+    beside: Sequence[Mixture] = ()
+    least = -np.inf
     for k in range(1, max_components + 1):
         config_k = replace(config, n_components=k)
-        found = fit(samples, config_k)
-        if previous is not None and config.method == "em":
-            start = max(splits(previous.mixture), key=lambda start: average_log_likelihood(start, samples))
+        found = fit(samples, config_k, beside=beside)
+        if found.objective < least:  # on the few samples that starts are compared on, it seemed better
+            start = max(beside, key=lambda start: average_log_likelihood(start, samples))
             found = max(found, fit(samples, config_k, start), key=lambda found: found.objective)
-        previous = found
+        if config.method == "em":
+            beside, least = splits(found.mixture), found.objective
         yield found
 
 
