@@ -272,6 +272,15 @@ def test_likelihoods_that_hardly_differ_are_written_out() -> None:
     assert_nothing_is_cut_off(figure)
 
 
+def test_likelihoods_that_differ_by_rounding_are_drawn_level() -> None:
+    figure = likelihood_figure(np.array([4.344307869, 4.344307834, 4.344307899]), converged=True)
+    figure.draw_without_rendering()
+    low, high = figure.axes[0].get_ylim()
+    assert high - low == pytest.approx(1e-4)
+    assert low < 4.3443 < high
+    assert_nothing_is_cut_off(figure)
+
+
 def test_figures_of_an_earlier_run_are_told(table: Path, tmp_path: Path) -> None:
     assert run(table, "-k", "2", cwd=tmp_path).returncode == 0
     result = run(table, "-k", "3", "--figure-format", "svg", "--overwrite", cwd=tmp_path)

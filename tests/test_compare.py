@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,22 @@ def test_an_overlay_of_opacity_0_is_the_photo_in_gray_and_of_1_the_areas() -> No
     photo, gray = pixels(0)
     np.testing.assert_allclose(gray[..., 0], photo[..., :3] @ (0.299, 0.587, 0.114), atol=0.51)
     np.testing.assert_array_equal(pixels(1)[1], pixels(None)[1])
+
+
+@pytest.mark.parametrize(
+    ("style", "cut_out"), [(Style(), None), (Style(overlay=0.5), None), (Style(boundaries=True), None), (Style(), 1)]
+)
+def test_transparent_pixels_show_in_no_panel(style: Style, cut_out: int | None) -> None:
+    drawn = scene(40, 30, 1)
+    labels = drawn.variants[0].labels.copy()
+    labels[:10] = 0
+    drawn = replace(drawn, variants=(replace(drawn.variants[0], labels=labels, cut_out=cut_out),))
+    figure = compare_figure([drawn], style, key=None)
+    pictures = [artist.pixels for artist in figure.artists if hasattr(artist, "pixels")]
+    panels = [pixels for pixels in pictures if pixels.shape == (30, 40, 4)]
+    assert len(panels) == 2
+    for pixels in panels:
+        np.testing.assert_array_equal(pixels[..., 3] > 0, labels > 0)
 
 
 # ---- the command ---------------------------------------------------------------------------------------------------

@@ -92,6 +92,9 @@ def command(
     Killed or interrupted? --resume does the rest. a.jpg and a.png become
     a.jpg.labels.png and a.png.labels.png, other photos NAME.labels.png.
 
+    What segmenter segment reads by windows (TIFFs larger than memory, of more
+    bands than a photo, or with a no-data value) fails here.
+
     Exit status: 0 all done, 1 something failed, 130 interrupted.
     """
     if str(options.output) == "-":

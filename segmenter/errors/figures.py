@@ -14,7 +14,7 @@ class PageFullError(SegmenterError):
 
     def __str__(self) -> str:
         return (
-            f"{self.n_panels} panels do not fit a page: each would be {self.panel:.0f} mm small, less than "
+            f"{self.n_panels} panels do not fit a page: each would be {self.panel:.0f} mm large, less than "
             f"{self.least:.0f}; compare fewer variants or photos, or raise --width"
         )
 

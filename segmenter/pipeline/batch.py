@@ -27,7 +27,7 @@ from segmenter.pipeline.workers import Workers, cluster_workers, map_jobs
 if TYPE_CHECKING:
     from segmenter.pipeline.model import Model
 
-MEMORY_ADVICE = "raise --max-memory, lower --jobs or scale it down"
+MEMORY_ADVICE = "raise --max-memory, lower --jobs, or give it to 'segmenter segment', which reads TIFFs by windows"
 
 SHARED_NAME = "shared"
 SHARED_MODEL, SHARED_RECORD = f"{SHARED_NAME}.model.json", f"{SHARED_NAME}.json"
@@ -252,7 +252,9 @@ def settle(job: Job, *, resume: bool = False) -> Row:
             row = replace(row_of(record, job), status="up to date")
         else:
             from segmenter.pipeline.job import run_job  # late, so that who only hands out jobs needs no NumPy
+            from segmenter.pipeline.road import check_whole
 
+            check_whole(job.source)
             row = row_of(run_job(job).record, job)
     except Exception as error:  # whatever happens to one photo, the others go on
         told = None if isinstance(error, SegmenterError) else traceback.format_exc()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from segmenter.errors import SegmenterError, UnsupportedPhotoError
 from segmenter.io.remote import RemotePath
-from segmenter.io.windows import WindowedPicture, is_zarr, open_windows
+from segmenter.io.windows import Header, WindowedPicture, is_zarr, open_windows
 from segmenter.pipeline.plan import Job, LargeJob, as_large
 from segmenter.pipeline.workers import Workers
 
@@ -64,6 +65,24 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
     return as_large(job, limits.bands, limits.workers, reason)
 
 
+def check_whole(source: Path) -> None:
+    """Check that a picture is the same as a whole as it is by windows, for who reads it as a whole.
+
+    Raises
+    ------
+    UnsupportedPhotoError
+        It has a no-data value or more bands than a photo, which only windows can read.
+    """
+    try:
+        with open_windows(source) as picture:
+            header = picture.header
+    except SegmenterError:  # what is wrong with it is told where it is read
+        return
+    if not header.is_photo:
+        remedy = f"give it to 'segmenter segment', which reads it by windows {_for_its(header)}"
+        raise UnsupportedPhotoError(str(source), f"is no photo that can be read as a whole; {remedy}")
+
+
 def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
     """Return why a picture goes by windows, "" = it does not, and whether it must."""
     if is_zarr(job.source):
@@ -86,11 +105,15 @@ def _reason_of(picture: WindowedPicture, job: Job, limits: Limits) -> tuple[str,
     if needed > limits.max_memory or n_pixels > job.max_pixels:
         return f"read by windows: in memory it would take some {in_words(needed)}", True
     if not header.is_photo:
-        kind = "for its no-data value" if header.no_data is not None else f"for its {header.n_bands} bands"
-        return f"read by windows {kind}", True
+        return f"read by windows {_for_its(header)}", True
     if any(code != _ORIENTATION for code, *_ in header.tags):
         return "read by windows, as a GeoTIFF", False
     return "", False
+
+
+def _for_its(header: Header) -> str:
+    """Return for what only windows read a picture as it is meant."""
+    return "for its no-data value" if header.no_data is not None else f"for its {header.n_bands} bands"
 
 
 def in_words(n_bytes: int) -> str:

@@ -30,6 +30,7 @@ from segmenter.pipeline.model_file import encode_model, load_model
 from segmenter.pipeline.plan import Job, describe_model
 from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS, Recipe
 from segmenter.pipeline.resume import digest_of, read_record
+from segmenter.pipeline.road import check_whole
 from segmenter.pipeline.segment import fit_colors
 from segmenter.pipeline.summary import Row, failed_row
 from segmenter.pipeline.workers import Sums, Workers, map_jobs
@@ -51,6 +52,7 @@ class Counted:
 def count_photo(job: Job) -> Counted:
     """Count the colors of a photo; whatever happens to it is told, not raised."""
     try:
+        check_whole(job.source)
         photo = read_photo(job.source, name=str(job.source), max_pixels=job.max_pixels)
         inner: tuple[ColorCounts, ...] = ()
         if job.recipe.n_segments == "auto":

@@ -229,22 +229,23 @@ def _picture(
 
 
 def _pixels(comparison: Comparison, variant: Variant | None, box: Box, style: Style, crop: Crop | None = None) -> Bytes:
-    """Return what a panel shows, (h, w, 4), at no more than the resolution of the page."""
-    photo, labels = comparison.photo, None if variant is None else variant.labels
+    """Return what a panel shows, (h, w, 4), at no more than the resolution of the page; nothing where no label is."""
+    photo, labels = comparison.photo, (variant or comparison.variants[0]).labels
     if crop is not None:
         left, top, width, height = crop
         part = np.s_[top : top + height, left : left + width]
-        photo, labels = photo[part], None if labels is None else labels[part]
+        photo, labels = photo[part], labels[part]
     rows, columns = (max(1, round(length / MM_PER_INCH * style.dpi)) for length in (box.height, box.width))
     height, width = min(photo.shape[0], rows), min(photo.shape[1], columns)
     ground = opaque(reduce_photo(photo, height, width))
-    if variant is None or labels is None:
-        return ground
     reduced = resize_nearest(labels, height, width)
+    ground[reduced == 0] = 0
+    if variant is None:
+        return ground
     if variant.cut_out is not None:
         dark = 1 - (ground[..., :3] @ LUMA)[..., None] / 255
         faded = opaque(np.rint(ASIDE * (1 - FADED * dark)).astype(np.uint8))
-        return np.where((reduced == variant.cut_out)[..., None], ground, faded)
+        return np.where(np.isin(reduced, (0, variant.cut_out))[..., None], ground, faded)
     if style.boundaries:
         return ground
     table = np.zeros((len(variant.colors) + 1, 4), dtype=np.uint8)

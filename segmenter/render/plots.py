@@ -43,6 +43,9 @@ PAIRS_MM: Final = 183.0
 LEGEND_MM: Final = 31.0  # to the right of one panel
 PANEL_GAP_MM: Final = 2.2
 
+LEAST_SPAN: Final = 1e-4
+"""Of the axis of likelihoods, in nats per sample: finer steps would be rounding, drawn as a climb or a fall."""
+
 
 def likelihood_figure(log_likelihoods: Floats, *, converged: bool, sample: str = "row", dpi: int = 300) -> Figure:
     """Draw the average log-likelihood of every step.
@@ -71,6 +74,9 @@ def likelihood_figure(log_likelihoods: Floats, *, converged: bool, sample: str =
         axes.plot(steps, log_likelihoods, color=blue, linewidth=1.1, marker="o" if few else "", markersize=2.6)
         axes.plot(steps[-1:], log_likelihoods[-1:], "o", color=INK, markersize=3.6, clip_on=False)
         axes.margins(x=0.04, y=0.08)
+        low, high = axes.get_ylim()
+        if high - low < LEAST_SPAN:
+            axes.set_ylim((low + high - LEAST_SPAN) / 2, (low + high + LEAST_SPAN) / 2)
         n = len(steps) - 1
         end = f"{'converged' if converged else 'stopped'} after {n} step{'s' * (n != 1)}: {minus(log_likelihoods[-1])}"
         axes.set_title(end, loc="right", fontsize=TEXT_PT, color=INK, pad=4)
