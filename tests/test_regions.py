@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from segmenter.arrays import Bytes, Labels
-from segmenter.features.gradient import posterior_gradient
-from segmenter.features.texture import texture_features
+from segmenter.features.gradient import at_pixels, enlarged, halved, posterior_gradient
+from segmenter.features.texture import joint_features, texture_features
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.regions.config import HEIGHTS, MERGE_COSTS, MergeCost
 from segmenter.regions.measure import covering
@@ -120,6 +120,24 @@ def test_words_differ_only_across_their_border() -> None:
     across = posterior_gradient(words, 1, 1.5).max(axis=0)
     assert across[:, [19, 20, 39, 40]].min() > 0.5
     assert across[:, [8, 30, 52]].max() < 1e-3
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (1, 1), (1, 5), (12, 8)])
+def test_a_map_at_some_pixels_is_the_enlarged_map_there(shape: tuple[int, int]) -> None:
+    full = np.random.default_rng(0).random((8, *shape), dtype=np.float32)
+    small = halved(halved(full))
+    pixels = np.arange(shape[0] * shape[1])
+    planes = pixels % 8
+    expected = enlarged(small, 4, shape).reshape(8, -1)[planes, pixels]
+    np.testing.assert_allclose(at_pixels(small, 4, shape, planes, pixels), expected, rtol=1e-5)
+
+
+def test_texture_tells_grain_from_flat_of_one_mean() -> None:
+    lab = np.full((40, 60, 3), 50.0)
+    lab[:, 30:, 0] += np.random.default_rng(0).normal(0, 10, (40, 30))
+    features = joint_features(lab)
+    np.testing.assert_allclose(features[20, 8], [50, 50, 50, 0, 0, 0, 0, 0], atol=0.05)  # kernels end at 4 σ
+    assert features[20, 50, 3:].min() > 0.5
 
 
 def test_a_ramp_has_one_constant_derivative() -> None:

@@ -46,6 +46,33 @@ def enlarged(images: Maps, factor: int, shape: tuple[int, int]) -> Maps:
     return images
 
 
+def at_pixels(
+    images: Maps, factor: int, shape: tuple[int, int], planes: NDArray[np.intp], pixels: NDArray[np.intp]
+) -> Maps:
+    """Return what `enlarged` images (O, h, w) are at some pixels alone.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (N,)
+        Of which plane to take each value.
+    pixels : ndarray of shape (N,)
+        Flat indices into the full shape.
+
+    Returns
+    -------
+    ndarray of shape (N,), float32
+    """
+    ends = []
+    for place, length in zip(np.divmod(pixels, shape[1]), images.shape[1:], strict=True):
+        exact = np.clip((place + 0.5) / factor - 0.5, 0, length - 1).astype(np.float32)
+        low = exact.astype(np.intp)
+        ends.append((low, np.minimum(low + 1, length - 1), exact - low))
+    (top, bottom, down), (left, right, across) = ends
+    upper = images[planes, top, left] * (1 - across) + images[planes, top, right] * across
+    lower = images[planes, bottom, left] * (1 - across) + images[planes, bottom, right] * across
+    return np.asarray(upper * (1 - down) + lower * down)
+
+
 # ---- two sides of a line ---------------------------------------------------------------------------------------------
 
 

@@ -35,3 +35,25 @@ def texture_features(lightness: Floats, scales: Sequence[float] = (1.0, 2.0)) ->
         for order in DERIVATIVES
     ]
     return np.stack(responses, axis=-1)
+
+
+def joint_features(lab: Floats, scale: float = 2.0) -> Floats:
+    """Return color and texture of the surroundings of each pixel, in one vector.
+
+    Parameters
+    ----------
+    lab : ndarray of shape (H, W, 3), float64
+        CIELAB.
+    scale : float, pixels
+        Standard deviation of the Gaussian that tells how far the surroundings reach, and of the derivatives.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 8), float64
+        Means of L*, a*, b*, then root mean squares of `texture_features` at that scale.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    around = (scale, scale, 0)
+    energies = gaussian_filter(texture_features(lab[:, :, 0], (scale,)) ** 2, around)
+    return np.concatenate([gaussian_filter(lab, around), np.sqrt(np.maximum(energies, 0))], axis=-1)

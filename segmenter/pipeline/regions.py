@@ -11,18 +11,27 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Floats, Labels, Pixels, Samples
 from segmenter.features.color import rgb_to_lab, unit_range
-from segmenter.features.gradient import N_ORIENTATIONS, Maps, color_gradient, enlarged, halved, posterior_gradient
-from segmenter.features.texture import texture_features
+from segmenter.features.gradient import (
+    N_ORIENTATIONS,
+    Maps,
+    at_pixels,
+    color_gradient,
+    enlarged,
+    halved,
+    posterior_gradient,
+)
+from segmenter.features.texture import joint_features, texture_features
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import data_of, dithered
 from segmenter.mixture.em import Problem, climb
 from segmenter.mixture.posterior import log_joint_blocks, normalize
 from segmenter.mixture.start import draw_start
-from segmenter.regions.merge import Borders, Cost, HandCost, Hierarchy, Regions, measure_regions, merge
+from segmenter.regions.adjacency import adjacency
+from segmenter.regions.merge import Borders, Cost, FittedCost, Hierarchy, Regions, measure_regions, merge
 from segmenter.regions.superpixels import superpixels
 
 N_WORDS, N_SAMPLES, MAX_ITERATIONS = 20, 12_000, 25
-COLOR_ERROR, TEXTURE_ERROR = 4.0, 0.5
+COLOR_ERROR, TEXTURE_ERROR, JOINT_ERROR = 4.0, 0.5, 2.0
 """Variances by which samples are blurred, in squared units of L*: words no narrower than that."""
 
 STRENGTH_BLUR = 1.0
@@ -50,6 +59,7 @@ class Cues:
         Cue(8, 12, 0.5, 0.52),
     )
     texture_words: tuple[Cue, ...] = (Cue(2, 3, 0.3, 0.34), Cue(4, 6, 0.5, 0.38), Cue(8, 12, 0.3, 0.53))
+    joint_words: tuple[Cue, ...] = (Cue(4, 6, 0, 0), Cue(8, 12, 0, 0))
     color: tuple[Cue, ...] = (Cue(1, 1, 1, 1.24), Cue(2.5, 3, 1, 0.55))
 
 
@@ -87,36 +97,45 @@ def soft_words(values: Floats, error: float, generator: np.random.Generator, mas
     return posteriors.reshape(-1, *values.shape[:2])
 
 
-def weighted_gradients(color_words: Maps, texture_words: Maps, lab: Maps, cues: Cues) -> tuple[Maps, Maps]:
-    """Return the weighted sums of all gradients, in each orientation: for superpixels and for merging, (8, H, W) each.
+@dataclass(frozen=True, eq=False)
+class Gradient:
+    """How much the two sides of each pixel differ, on a picture that may be reduced."""
 
-    From σ = 2 pixels on words are compared on a picture of half the size, from σ = 4 of a quarter.
+    cue: Cue
+    planes: Maps  # (8, h, w), an orientation each
+    factor: int  # by which the picture was reduced: 1, 2 or 4
+
+
+def find_gradients(words: Sequence[Maps], lab: Maps, cues: Cues) -> list[Gradient]:
+    """Return all gradients. From σ = 2 pixels on words are compared at half the size, from σ = 4 at a quarter.
+
+    Parameters
+    ----------
+    words : three ndarrays of shape (K, H, W), float32
+        Posteriors of color words, of texture words and of joint words.
+    lab : ndarray of shape (3, H, W), float32
+    cues : Cues
     """
-    height, width = lab.shape[1:]
-    whole = sum(cue.for_merging for cue in (*cues.color_words, *cues.texture_words, *cues.color))
-    sums = np.zeros((2, N_ORIENTATIONS, height, width), dtype=np.float32)
+    gradients = []
+    for posteriors, scales in zip(words, (cues.color_words, cues.texture_words, cues.joint_words), strict=True):
+        factor = 1
+        for cue in scales:
+            while factor < (4 if cue.sigma >= 4 else 2 if cue.sigma >= 2 else 1):
+                posteriors, factor = halved(posteriors), 2 * factor
+            planes = posterior_gradient(posteriors, cue.sigma / factor, cue.delta / factor)
+            gradients.append(Gradient(cue, planes, factor))
+    return gradients + [Gradient(cue, color_gradient(lab, cue.sigma, cue.delta), 1) for cue in cues.color]
 
-    def add(gradients: Sequence[tuple[Cue, Maps]], factor: int) -> None:
-        for_superpixels, for_merging = np.zeros((2, *gradients[0][1].shape), dtype=np.float32)
-        for cue, gradient in gradients:
-            for_superpixels += np.float32(cue.for_superpixels) * gradient
-            for_merging += np.float32(cue.for_merging / whole) * gradient
-        for total, part in zip(sums, (for_superpixels, for_merging), strict=True):
-            total += enlarged(part, factor, (height, width))
 
-    add([(cue, color_gradient(lab, cue.sigma, cue.delta)) for cue in cues.color], 1)
+def for_superpixels(gradients: Sequence[Gradient], shape: tuple[int, int]) -> Maps:
+    """Return the weighted sum of the gradients in each orientation, shape (8, H, W)."""
+    total = np.zeros((N_ORIENTATIONS, *shape), dtype=np.float32)
     for factor in (1, 2, 4):
-        if factor > 1:
-            color_words, texture_words = halved(color_words), halved(texture_words)
-        gradients = [
-            (cue, posterior_gradient(words, cue.sigma / factor, cue.delta / factor))
-            for words, scales in ((color_words, cues.color_words), (texture_words, cues.texture_words))
-            for cue in scales
-            if factor == (4 if cue.sigma >= 4 else 2 if cue.sigma >= 2 else 1)
-        ]
-        if gradients:
-            add(gradients, factor)
-    return sums[0], sums[1]
+        alike = [gradient for gradient in gradients if gradient.factor == factor and gradient.cue.for_superpixels]
+        if alike:
+            part = sum(np.float32(gradient.cue.for_superpixels) * gradient.planes for gradient in alike)
+            total += enlarged(np.asarray(part), factor, shape)
+    return total
 
 
 def build_hierarchy(
@@ -138,11 +157,11 @@ def build_hierarchy(
         True = takes part. Pixels that do not are no region, and count as of the color of the nearest that does.
     n_superpixels : int, at least 1
     cost : Cost, optional
-        None = `HandCost`.
+        None = `FittedCost`.
     cues : Cues, optional
     seed : int, at least 0
     """
-    return merge(*find_superpixels(pixels, n_superpixels, cues or Cues(), seed, mask), cost or HandCost())
+    return merge(*find_superpixels(pixels, n_superpixels, cues or Cues(), seed, mask), cost or FittedCost())
 
 
 def find_superpixels(
@@ -157,12 +176,27 @@ def find_superpixels(
     rgb = np.broadcast_to(unit_range(pixels.reshape(-1, pixels.shape[2])), (height * width, 3))
     lab = rgb_to_lab(rgb).reshape(height, width, 3)
     generator = np.random.default_rng(seed)
-    color_words = soft_words(gaussian_filter(lab, (0.8, 0.8, 0)), COLOR_ERROR, generator, mask)
-    texture_words = soft_words(texture_features(lab[:, :, 0]), TEXTURE_ERROR, generator, mask)
+    words = [
+        soft_words(values, error, generator, mask)
+        for values, error in (
+            (gaussian_filter(lab, (0.8, 0.8, 0)), COLOR_ERROR),
+            (texture_features(lab[:, :, 0]), TEXTURE_ERROR),
+            (joint_features(lab), JOINT_ERROR),
+        )
+    ]
     planes = np.ascontiguousarray(lab.transpose(2, 0, 1), dtype=np.float32)
-    for_superpixels, for_merging = weighted_gradients(color_words, texture_words, planes, cues)
-    winner = for_superpixels.argmax(axis=0)[None]
-    strength = gaussian_filter(np.take_along_axis(for_superpixels, winner, 0)[0], STRENGTH_BLUR)
-    cue = np.take_along_axis(for_merging, winner, 0)[0].astype(np.float64)
+    gradients = find_gradients(words, planes, cues)
+    oriented = for_superpixels(gradients, (height, width))
+    winner = oriented.argmax(axis=0)
+    strength = gaussian_filter(np.take_along_axis(oriented, winner[None], 0)[0], STRENGTH_BLUR)
     labels = superpixels(strength, n_superpixels, mask)
-    return labels, *measure_regions(labels, color_words, texture_words, planes, cue)
+    parts = adjacency(labels - 1)
+    along = np.zeros((len(gradients), len(parts.first)))
+    for gradient, values in zip(gradients, along, strict=True):
+        for end in (parts.first, parts.second):
+            values += at_pixels(gradient.planes, gradient.factor, (height, width), winner.ravel()[end], end) / 2
+    weights = np.array([gradient.cue.for_merging for gradient in gradients])
+    regions, borders = measure_regions(
+        labels, parts, words[0], words[1], planes, along, weights @ along / weights.sum()
+    )
+    return labels, regions, borders, parts.ends

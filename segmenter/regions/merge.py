@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Labels
-from segmenter.regions.adjacency import adjacency, agglomerate
+from segmenter.regions.adjacency import Adjacency, agglomerate
 
 TINY = 1e-12
 
@@ -45,10 +45,18 @@ class Borders:
     squares: Floats  # (n,)
     least: Floats  # (n,)
     most: Floats  # (n,)
+    gradients: Floats  # (n, G), of each gradient that the cue is made of
 
     def __getitem__(self, index: NDArray[np.intp]) -> Borders:
         """Return some of the borders."""
-        return Borders(self.length[index], self.total[index], self.squares[index], self.least[index], self.most[index])
+        return Borders(
+            self.length[index],
+            self.total[index],
+            self.squares[index],
+            self.least[index],
+            self.most[index],
+            self.gradients[index],
+        )
 
 
 Cost: TypeAlias = Callable[[Regions, Regions, Borders, float], Floats]
@@ -85,43 +93,60 @@ class HandCost:
 
 @dataclass(frozen=True)
 class FittedCost:
-    """How likely people are to draw the border: a logistic regression, fitted to annotations of BSDS500.
+    """How likely people are to draw the border: a logistic regression, fitted to annotations of BSDS500 train.
 
-    A field is the weight of the quantity that it names. The weights of `color` and `most` are negative, since the
-    quantities beside them say much the same.
+    ``python -m tests.benchmarks.fit_cost`` fits it anew. A field is the weight of the quantity that it names.
+    Weights are negative where others say nearly the same.
     """
 
-    bias: float = -1.8
-    color_words: float = 4.6  # of √χ²
-    texture_words: float = 1.6  # of √χ²
-    mean: float = 6.2  # of the square root of the boundary cue's mean along the border, and so on
-    least: float = 2.9
-    most: float = -3.4
-    deviation: float = 1.7
-    color: float = -4.4  # of 1 − exp(−|ΔLab|/20), of the mean colors
-    size: float = 0.57  # of the logarithm of the size, mostly harmonic, as a part of the picture
-    shape: float = 0.11  # of the logarithm of perimeter over length
+    bias: float = -3.65
+    color_words: float = 3.81  # of √χ²
+    texture_words: float = 1.55  # of √χ²
+    mean: float = 0.75  # of the square root of the boundary cue's mean along the border, and so on
+    least: float = 1.52
+    most: float = -2.97
+    deviation: float = -0.51
+    color: float = -2.47  # of 1 − exp(−|ΔLab|/20), of the mean colors
+    size: float = 0.46  # of the logarithm of the size, mostly harmonic, as a part of the picture
+    shape: float = 0.05  # of the logarithm of perimeter over length
+    color_word_gradients: tuple[float, ...] = (-0.19, 1.11, -1.03, -0.30)  # of the square roots of their means
+    texture_word_gradients: tuple[float, ...] = (0.93, -0.96, 0.64)
+    joint_word_gradients: tuple[float, ...] = (3.66, 1.78)
+    color_gradients: tuple[float, ...] = (3.67, -2.05)
 
     def __call__(self, a: Regions, b: Regions, border: Borders, n_pixels: float) -> Floats:
         """Return the probabilities, 0 to 1."""
+        gradients = self.color_word_gradients + self.texture_word_gradients + self.joint_word_gradients
+        gradients += self.color_gradients
+        weights = [self.color_words, self.texture_words, self.mean, self.least, self.most, self.deviation, self.color]
+        weights += [self.size, self.shape, *gradients]
+        z = self.bias + self.quantities(a, b, border, n_pixels) @ np.array(weights)
+        return np.asarray(1 / (1 + np.exp(-z)))
+
+    @staticmethod
+    def quantities(a: Regions, b: Regions, border: Borders, n_pixels: float) -> Floats:
+        """Return what the weights are of, shape (n, 20), in the order of the fields."""
         mean = border.total / border.length
         deviation = np.sqrt(np.maximum(border.squares / border.length - mean * mean, 0.0))
         distance = np.sqrt(((a.lab - b.lab) ** 2).sum(axis=-1))
         harmonic = a.n_pixels * b.n_pixels / (a.n_pixels + b.n_pixels)
         size = (0.03 * np.minimum(a.n_pixels, b.n_pixels) + 0.97 * harmonic) / n_pixels
-        z = (
-            self.bias
-            + self.color_words * np.sqrt(chi_square(a.color_words, b.color_words))
-            + self.texture_words * np.sqrt(chi_square(a.texture_words, b.texture_words))
-            + self.mean * np.sqrt(mean)
-            + self.least * np.sqrt(border.least)
-            + self.most * np.sqrt(border.most)
-            + self.deviation * np.sqrt(deviation)
-            + self.color * (1 - np.exp(-distance / 20))
-            + self.size * np.log(size)
-            + self.shape * np.log(np.minimum(a.perimeter, b.perimeter) / border.length)
+        of_gradients = border.gradients / border.length[:, None]
+        return np.stack(
+            [
+                np.sqrt(chi_square(a.color_words, b.color_words)),
+                np.sqrt(chi_square(a.texture_words, b.texture_words)),
+                np.sqrt(mean),
+                np.sqrt(border.least),
+                np.sqrt(border.most),
+                np.sqrt(deviation),
+                1 - np.exp(-distance / 20),
+                np.log(size),
+                np.log(np.minimum(a.perimeter, b.perimeter) / border.length),
+                *np.sqrt(np.maximum(of_gradients, 0.0)).T,
+            ],
+            axis=-1,
         )
-        return np.asarray(1 / (1 + np.exp(-z)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,27 +185,29 @@ class Hierarchy:
 
 
 def measure_regions(
-    labels: Labels, color_words: NDArray[Any], texture_words: NDArray[Any], lab: NDArray[Any], cue: NDArray[Any]
-) -> tuple[Regions, Borders, NDArray[np.intp]]:
+    labels: Labels,
+    parts: Adjacency,
+    color_words: NDArray[Any],
+    texture_words: NDArray[Any],
+    lab: NDArray[Any],
+    gradients: NDArray[Any],
+    cue: NDArray[Any],
+) -> tuple[Regions, Borders]:
     """Return what is known of each superpixel and each border.
 
     Parameters
     ----------
     labels : ndarray of shape (H, W), int32
         1…R; 0 = takes no part.
+    parts : Adjacency
+        Their borders, of B pairs of pixels.
     color_words, texture_words : ndarray of shape (K, H, W)
+        Posteriors.
     lab : ndarray of shape (3, H, W)
-    cue : ndarray of shape (H, W), from 0
-        How sure each pixel is on a boundary; a pair of pixels has the mean of its two.
-
-    Returns
-    -------
-    Regions
-        R of them.
-    Borders
-        E of them.
-    ndarray of shape (E, 2), intp
-        The regions on both sides of each border, from 0, the lower first.
+    gradients : ndarray of shape (G, B)
+        At each pair of pixels.
+    cue : ndarray of shape (B,), from 0
+        How sure each pair of pixels is on a boundary.
     """
     inside = labels > 0
     flat = labels[inside].astype(np.intp) - 1
@@ -190,17 +217,18 @@ def measure_regions(
         np.stack([np.bincount(flat, plane[inside], n) / sizes for plane in planes], axis=1)
         for planes in (color_words, texture_words, lab)
     )
-    parts = adjacency(labels - 1)
-    v = (cue.ravel()[parts.first] + cue.ravel()[parts.second]) / 2
-    lengths, totals, squares = (
-        np.bincount(parts.border_of, weights, parts.n_borders).astype(np.float64) for weights in (None, v, v * v)
-    )
+
+    def sums(weights: NDArray[Any] | None) -> Floats:
+        return np.bincount(parts.border_of, weights, parts.n_borders).astype(np.float64)
+
     least, most = np.full(parts.n_borders, np.inf), np.zeros(parts.n_borders)
-    np.minimum.at(least, parts.border_of, v)
-    np.maximum.at(most, parts.border_of, v)
+    np.minimum.at(least, parts.border_of, cue)
+    np.maximum.at(most, parts.border_of, cue)
+    lengths = sums(None)
+    of_gradients = np.stack([sums(gradient) for gradient in gradients], axis=1)
+    borders = Borders(lengths, sums(cue), sums(cue * cue), least, most, of_gradients)
     perimeters = sum(np.bincount(end, lengths, n) for end in parts.ends.T)
-    regions = Regions(sizes, color, texture, means, np.asarray(perimeters))
-    return regions, Borders(lengths, totals, squares, least, most), parts.ends
+    return Regions(sizes, color, texture, means, np.asarray(perimeters)), borders
 
 
 def merge(labels: Labels, regions: Regions, borders: Borders, ends: NDArray[np.intp], cost: Cost) -> Hierarchy:
@@ -213,8 +241,10 @@ def merge(labels: Labels, regions: Regions, borders: Borders, ends: NDArray[np.i
     ----------
     labels : ndarray of shape (H, W), int32
         1…R; 0 = takes no part.
-    regions, borders, ends
+    regions, borders
         From `measure_regions`.
+    ends : ndarray of shape (E, 2), intp
+        The regions on both sides of each border, from 0, the lower first.
     cost : Cost
         Does not depend on which of the two regions comes first.
     """
@@ -231,7 +261,7 @@ def merge(labels: Labels, regions: Regions, borders: Borders, ends: NDArray[np.i
         known.n_pixels[a] = both
         known.perimeter[a] += known.perimeter[b] - 2 * between.length[shared]
         for kept, gone in twins:
-            for sums in (between.length, between.total, between.squares):
+            for sums in (between.length, between.total, between.squares, between.gradients):
                 sums[kept] += sums[gone]
             between.least[kept] = min(between.least[kept], between.least[gone])
             between.most[kept] = max(between.most[kept], between.most[gone])
