@@ -13,7 +13,7 @@ import click
 
 from segmenter.cli import FileCommand, say, unwind_on_interrupt
 from segmenter.cli.options import MAX_PIXELS, OVERWRITE, talk_options, with_options
-from segmenter.cli.types import CountOrAuto
+from segmenter.cli.types import PATH, CountOrAuto
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES
@@ -91,7 +91,7 @@ class Part(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command(name="compare", cls=FileCommand)
-@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
 @with_options(
     click.option(
         "-k",
@@ -119,7 +119,7 @@ class Part(click.ParamType):  # type: ignore[type-arg]
     click.option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path),
+        type=PATH,
         default=Path("outputs/comparison.png"),
         show_default=True,
         metavar="FILE",
@@ -128,7 +128,7 @@ class Part(click.ParamType):  # type: ignore[type-arg]
     click.option(
         "--table",
         "tables",
-        type=click.Path(path_type=Path),
+        type=PATH,
         multiple=True,
         metavar="FILE",
         help="Write the numbers, too: .csv, .tex (booktabs) or .md; may be repeated.",
