@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from examples import coins, customers, photo, recovery
 from PIL import Image
 
-from examples import coins, customers, photo, recovery
 from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.posterior import predict
 
@@ -60,17 +60,18 @@ def test_two_coins_of_unknown_bias() -> None:
     assert biases[-1] == pytest.approx([0.80, 0.52], abs=0.005)
 
 
-COMMANDS = re.findall(r"^python (-m examples\.\w+)$", (ROOT / "examples" / "README.md").read_text(), re.MULTILINE)
+EXAMPLES = ROOT / "tests" / "examples"
+COMMANDS = re.findall(r"^python (-m tests\.examples\.\w+)$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
 
 
 def test_every_example_has_its_command() -> None:
-    names = {path.stem for path in (ROOT / "examples").glob("*.py")} - {"__init__"}
-    assert {command.removeprefix("-m examples.") for command in COMMANDS} == names
+    names = {path.stem for path in EXAMPLES.glob("*.py")} - {"__init__"}
+    assert {command.removeprefix("-m tests.examples.") for command in COMMANDS} == names
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_prints_and_draws(command: str, tmp_path: Path) -> None:
-    name = command.removeprefix("-m examples.")
+    name = command.removeprefix("-m tests.examples.")
     words = [sys.executable, *command.split()]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from examples import FOLDER, save
 from segmenter.arrays import Floats
 from segmenter.mixture.statistics import exponentiate
+
+from . import FOLDER, save
 
 HEADS = np.array([5.0, 9.0, 8.0, 4.0, 7.0])
 N_TOSSES = 10

@@ -9,13 +9,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.mixture import GaussianMixture
 
-from examples import FOLDER, save
 from segmenter import Fit, FitConfig, Samples, fit, predict
 from segmenter.arrays import Labels, Pixels
 from segmenter.features.distinct import distinct_colors
 from segmenter.io.photo import read_photo
 
-COFFEE = Path(__file__).parent.parent / "images" / "coffee.png"
+from . import FOLDER, save
+
+COFFEE = Path(__file__).parents[2] / "images" / "coffee.png"
 STEP, K, TOLERANCE = 6, 3, 1e-5
 """Every sixth row and column, so that scikit-learn takes a second; clusters; nats per pixel."""
 

@@ -12,10 +12,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.mixture import GaussianMixture
 
-from examples import FOLDER, save
-from examples.recovery import ellipse
 from segmenter import Fit, FitConfig, Mixture, fit_learned, learned_start, predict, sample
 from segmenter.arrays import Floats, Labels
+
+from . import FOLDER, save
+from .recovery import ellipse
 
 KINDS = Mixture(np.array([0.4, 0.6]), np.array([[-1.0, -1.0], [1.0, 1.0]]), np.tile(0.35 * np.eye(2), (2, 1, 1)))
 N_CUSTOMERS, N_LABELED = 1100, 100

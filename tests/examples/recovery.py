@@ -9,11 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from examples import FOLDER, save
 from segmenter import FitConfig, Mixture, Samples, fit, predict, sample, score_samples
 from segmenter.arrays import Floats
 from segmenter.mixture.gaussian import reorder
 from segmenter.mixture.posterior import order_by
+
+from . import FOLDER, save
 
 N_SAMPLES, N_SEEDS = 600, 100
 

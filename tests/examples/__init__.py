@@ -1,4 +1,4 @@
-"""Worked examples, each of which can be run: ``python -m examples.coins``."""
+"""Worked examples, each of which can be run: ``python -m tests.examples.coins``."""
 
 from __future__ import annotations
 
