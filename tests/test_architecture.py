@@ -42,9 +42,6 @@ HOMES = {
 EXEMPT = {"__init__", "__main__"}
 """Modules of the package itself: the public names and the entry point."""
 
-TYPES_OF_CALLERS = {("pipeline", "PIL"), ("pipeline", "matplotlib")}
-"""What functions for callers take and return, and need not import."""
-
 MAY_EXIT = {"pipeline.processes": {"os._exit"}}
 """The main function of a process of ours that is no command."""
 
@@ -129,7 +126,7 @@ def offences(module: str, source: str) -> list[str]:
             target = rest[0] if rest else "the whole package"
             if RANK.get(target, len(LAYERS)) > RANK[layer]:
                 found.append(f"{module} imports {target}, which is not to its left")
-        elif layer not in HOMES.get(top, {layer}) and not (for_types and (layer, top) in TYPES_OF_CALLERS):
+        elif layer not in HOMES.get(top, {layer}) and not (for_types and (layer, top) == ("pipeline", "PIL")):
             found.append(f"{module} imports {top}, which is at home in {', '.join(HOMES[top])}")
     called = calls(source)
     if layer != "cli":
