@@ -346,5 +346,10 @@ def test_an_output_in_the_way_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "t.csv").read_text() == "kept"
 
 
+def test_a_table_is_no_stream(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", HALVES)
+    assert "--json" in complaint(tmp_path / "a.npy", tmp_path / "a.npy", "--csv", "-", status=2)
+
+
 def test_a_truth_is_required() -> None:
     assert "TRUTH" in complaint("a.npy", status=2)

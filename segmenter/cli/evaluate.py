@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from segmenter.cli import FileCommand, say, unwind_on_interrupt
+from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt
 from segmenter.cli.options import MAX_PIXELS, OVERWRITE, talk_options, with_options
 from segmenter.cli.types import PATH, Jobs
 
@@ -111,6 +111,8 @@ def command(
     from segmenter.pipeline.plan import check_output
 
     unwind_on_interrupt()
+    if csv == STREAM:
+        raise click.UsageError("--csv writes a file; give its name, or --json for standard output")
     if csv is not None:
         check_output(csv, inputs=(labels, *truths), overwrite=overwrite)
     pairing = pair_up(labels, truths, hierarchies=hierarchies, recursive=recursive)
