@@ -140,7 +140,7 @@ def _draw(plot: Plot, photo: Photo, found: Segmentation, *, names: Sequence[str]
         np.rint(255 * rgb_of(distinct)).astype(np.uint8),
         distinct.counts.astype(np.float64),
         mixture,
-        rising_palette(found.n_labels),
+        rising_palette(found.n_labels, brightest=78),  # lines, on white
         shares,
         channels=found.channels,
         names=names,

@@ -55,6 +55,10 @@ C8AAC8 69375F A51E00 F5D27D 9B82AF 4682B9 EBDCFA BE8737 3CAAC8 B4DCD2 A0CDB9 873
 """
 PALETTE: Final = bytes.fromhex(_HEX)  # 255 colors, three bytes each: sRGB red, green, blue
 N_COLORS: Final = len(PALETTE) // 3
+LUMINANCE: Final = np.array([0.2126, 0.7152, 0.0722])
+DARKEST: Final = 30.0
+LARGEST_STEP: Final = 14.0
+"""L* of the first of many colors in even steps, and the most that two of few are apart."""
 
 
 def palette(n_colors: int) -> Bytes:
@@ -80,19 +84,32 @@ def palette(n_colors: int) -> Bytes:
     return np.frombuffer(PALETTE, dtype=np.uint8).reshape(-1, 3)[:n_colors].copy()
 
 
-def rising_palette(n_colors: int) -> Bytes:
-    """Return the first n colors of the table from dark to bright: in gray print they are in the order of the labels.
+def rising_palette(n_colors: int, *, brightest: float = 90.0) -> Bytes:
+    """Return the first n colors of the table from dark to bright, in even steps of lightness.
+
+    In gray print they are told apart as far as n colors can be, in the order of the labels; where hues look alike to an
+    eye, lightness still tells them apart. Hues are those of the table, darkened or mixed with white.
 
     Parameters
     ----------
     n_colors : int, at least 0
         Beyond 255 the colors start again.
+    brightest : float, L*
+        Of the last color, where there are many; less for lines on white.
 
     Returns
     -------
     ndarray of shape (n_colors, 3), uint8
         sRGB.
     """
-    colors = palette(min(n_colors, N_COLORS))
-    luminance = (colors / 255.0) ** 2.2 @ (0.2126, 0.7152, 0.0722)
-    return colors[np.argsort(luminance, kind="stable")][np.arange(n_colors) % N_COLORS]
+    n = min(n_colors, N_COLORS)
+    linear = (palette(n) / 255.0) ** 2.2
+    linear = linear[np.argsort(linear @ LUMINANCE, kind="stable")]
+    span = min(brightest - DARKEST, LARGEST_STEP * max(n - 1, 0))
+    middle = (DARKEST + brightest) / 2
+    wanted = ((np.linspace(middle - span / 2, middle + span / 2, n) + 16) / 116)[:, None] ** 3  # CIE 1976
+    given = (linear @ LUMINANCE)[:, None]
+    darkened = linear * np.minimum(wanted / given, 1)
+    lightened = linear + (1 - linear) * np.maximum((wanted - given) / (1 - given), 0)
+    even = np.where(wanted < given, darkened, lightened) ** (1 / 2.2)
+    return np.asarray(np.rint(255 * even).astype(np.uint8)[np.arange(n_colors) % max(n, 1)])
