@@ -246,6 +246,7 @@ def test_hierarchies_of_ours_are_cut_at_even_heights(tmp_path: Path) -> None:
         (folder / name).write_bytes(hierarchy.read_bytes())
     assert pair_up(folder, [tmp_path], hierarchies=True).pairs[0].labels.name == "a.hierarchy.npz"
     assert pair_up(folder, [tmp_path]).pairs[0].labels.name == "a.labels.png"
+    assert "leave it out" in complaint(hierarchy, truth, "--hierarchies", status=2)
 
 
 def test_the_function_says_what_the_command_says(tmp_path: Path) -> None:
