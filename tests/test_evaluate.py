@@ -26,7 +26,7 @@ from segmenter.pipeline.evaluate import evaluate_photo
 from segmenter.pipeline.evaluation import measures_of
 from segmenter.pipeline.hierarchy_file import encode_hierarchy, saved_hierarchy
 from segmenter.pipeline.pairs import pair_up
-from segmenter.regions.ultrametric import cut_contours, even_heights
+from segmenter.regions.contour_map import cut_contours, even_heights
 
 HALVES: Labels = np.repeat(np.array([[1, 1, 1, 2, 2, 2]], np.int32), 4, axis=0)
 ROWS: Labels = np.ascontiguousarray(np.broadcast_to(np.array([[1], [1], [2], [2]], np.int32), (4, 6)))
