@@ -26,7 +26,7 @@ from segmenter.pipeline.evaluate import evaluate_photo
 from segmenter.pipeline.evaluation import measures_of
 from segmenter.pipeline.hierarchy_file import encode_hierarchy, saved_hierarchy
 from segmenter.pipeline.pairs import pair_up
-from segmenter.regions.ultrametric import cut_contours, even_heights
+from segmenter.regions.contour_map import cut_contours, even_heights
 
 HALVES: Labels = np.repeat(np.array([[1, 1, 1, 2, 2, 2]], np.int32), 4, axis=0)
 ROWS: Labels = np.ascontiguousarray(np.broadcast_to(np.array([[1], [1], [2], [2]], np.int32), (4, 6)))
@@ -246,6 +246,7 @@ def test_hierarchies_of_ours_are_cut_at_even_heights(tmp_path: Path) -> None:
         (folder / name).write_bytes(hierarchy.read_bytes())
     assert pair_up(folder, [tmp_path], hierarchies=True).pairs[0].labels.name == "a.hierarchy.npz"
     assert pair_up(folder, [tmp_path]).pairs[0].labels.name == "a.labels.png"
+    assert "leave it out" in complaint(hierarchy, truth, "--hierarchies", status=2)
 
 
 def test_the_function_says_what_the_command_says(tmp_path: Path) -> None:

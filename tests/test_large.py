@@ -365,6 +365,7 @@ class TestTheCommand:
         [
             (("--bands", "0"), "no list of bands from 1"),
             (("--bands", "1,1"), "holds a band twice"),
+            (("--max-memory", "0"), "'0' is too little; give at least 1"),
             (("--bands", "4"), "has no band 4; it has bands 1 to 3"),
             (("--max-memory", "1K", "--save", "confidence"), "cannot be had with --save"),
             (("--max-memory", "1K", "-o", "-"), "cannot be had with -o -"),
@@ -454,6 +455,14 @@ class TestZarr:
         with open_windows(tmp_path / "a") as opened:
             assert opened.shape == (30, 20)
             assert (opened.read(Window(3, 2, 20, 10))[0] == pixels[3:23, 2:12]).all()
+
+    def test_of_a_group_without_a_picture_names_the_remedy(self, tmp_path: Path) -> None:
+        zarr.open_group(tmp_path / "a", mode="w").create_array("b", shape=(9, 9), dtype="u1")
+        with (
+            pytest.raises(UnsupportedPhotoError, match="not of OME-Zarr; give the path of an array in it"),
+            open_windows(tmp_path / "a"),
+        ):
+            pass
 
     def test_that_makes_no_sense_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "zarr.json").write_text("{")

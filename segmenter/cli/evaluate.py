@@ -71,7 +71,7 @@ LESS = "Of VOI and UE less is better, of the others more."
         metavar="N",
         help="Photos that are worked on at once; auto = cores.",
     ),
-    click.option("--csv", type=PATH, metavar="FILE", help="Write all figures as a table."),
+    click.option("-o", "--csv", type=PATH, metavar="FILE", help="Write all figures as a table."),
     OVERWRITE,
     MAX_PIXELS,
     *talk_options("Print all figures as JSON, in one line.", "Tell what every measure is."),
@@ -99,10 +99,10 @@ def command(
       a file        one or several files, all of the same photo
       a folder      one or several folders; files are matched by name
 
-    A file is a PNG or TIFF with a number a pixel, NPY, or MAT as of BSDS500.
-    A truth may hold several people's segmentations; of labels, several are the
-    scales of a hierarchy. Of scales, ODS is the best one for all photos, OIS
-    the best one of each photo.
+    A file is a PNG or TIFF with a number a pixel, NPY, or MAT as of BSDS500;
+    of labels a NAME.hierarchy.npz, too. A truth may hold several people's
+    segmentations; of labels, several are the scales of a hierarchy. Of scales,
+    ODS is the best one for all photos, OIS the best one of each photo.
     """  # noqa: D301  # the backspace keeps click from filling the list
     from segmenter.io.writing import write_files
     from segmenter.pipeline.evaluate import evaluate_pairs
@@ -113,6 +113,8 @@ def command(
     unwind_on_interrupt()
     if csv == STREAM:
         raise click.UsageError("--csv writes a file; give its name, or --json for standard output")
+    if hierarchies and labels.is_file():
+        raise click.UsageError("--hierarchies chooses from a folder, and LABELS is a file; leave it out")
     if csv is not None:
         check_output(csv, inputs=(labels, *truths), overwrite=overwrite)
     pairing = pair_up(labels, truths, hierarchies=hierarchies, recursive=recursive)

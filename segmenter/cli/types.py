@@ -100,7 +100,8 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is neither a size such as 800M or 2G nor auto.", param, ctx)
         size = int(float(match[1]) * 1000 ** " KMGT".index(match[2].upper() or " "))
         if size < self.least:
-            self.fail(f"{value!r} is less than a worker needs, which is {self.least // 1_000_000}M.", param, ctx)
+            least = f"{self.least // 1_000_000}M" if self.least >= 1_000_000 else str(self.least)
+            self.fail(f"{value!r} is too little; give at least {least}.", param, ctx)
         return size
 
 

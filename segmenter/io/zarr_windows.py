@@ -23,7 +23,7 @@ def open_zarr(path: Path) -> ZarrStore:
     Raises
     ------
     UnsupportedPhotoError
-        Zarr is not installed, or the array is of another shape or type.
+        Zarr is not installed, the array is of another shape or type, or the group holds others.
     DamagedPhotoError
         Its metadata make no sense.
     """
@@ -36,10 +36,17 @@ def open_zarr(path: Path) -> ZarrStore:
         opened = zarr.open(str(path), mode="r")
         axes: list[str] = []
         if isinstance(opened, zarr.Group):
-            name, axes = _largest(opened.attrs.asdict())
+            attributes: dict[str, Any] = dict(opened.attrs.asdict())
+            if "multiscales" not in attributes.get("ome", attributes):
+                raise UnsupportedPhotoError(
+                    label, "is a Zarr group, but not of OME-Zarr; give the path of an array in it"
+                )
+            name, axes = _largest(attributes)
             opened = opened[name]
         array: Any = opened
         shape = tuple(int(length) for length in array.shape)
+    except UnsupportedPhotoError:
+        raise
     except Exception as error:  # what damaged metadata raise has no common base
         raise DamagedPhotoError(label, reason(error)) from error
     return ZarrStore(array, label, _places(shape, axes, label))
