@@ -87,6 +87,12 @@ def test_medium_is_what_one_gets() -> None:
     assert RegionsRecipe(n_segments=3).height is None
 
 
+def test_scale_0_is_the_superpixels_themselves() -> None:
+    found = segmenter.segment(disks(), method="regions", scale=0, n_superpixels=40)
+    assert found.hierarchy is not None
+    assert found.n_labels == found.hierarchy.n_superpixels == 40
+
+
 def test_every_option_of_regions_changes_something() -> None:
     usual = segmenter.segment(disks(), 9, method="regions").labels
     for options in ({"seed": 5}, {"n_superpixels": 20}, {"merge_cost": "hand"}):
@@ -104,6 +110,13 @@ def test_hard_em_and_k_means_are_those_of_the_mixture() -> None:
         config = segmenter.FitConfig(3, method=method, acceleration=True)
         expected = segmenter.fit(samples, config)
         assert found.trace.log_likelihoods[-1] == pytest.approx(expected.trace.log_likelihoods[-1])
+
+
+@pytest.mark.parametrize("method", ["hard-em", "k-means"])
+def test_a_model_of_any_method_gives_its_photo_the_labels_that_it_had(method: str, tmp_path: Path) -> None:
+    found = segmenter.segment(disks(), 3, method=method)  # type: ignore[arg-type]
+    segmenter.save_model(found, tmp_path / "a.model.json")
+    np.testing.assert_array_equal(segmenter.apply(tmp_path / "a.model.json", disks()).labels, found.labels)
 
 
 @pytest.mark.parametrize(
@@ -191,8 +204,9 @@ def test_a_batch_writes_the_same_bytes_whatever_the_jobs_and_can_be_resumed(fold
         ("--method regions --color-space lab", "--color-space is not for --method regions; leave it out"),
         ("--scale fine", "--scale is not for --method gmm; leave it out"),
         ("--superpixels 9", "--superpixels is not for --method gmm"),
-        ("--method regions -k 3 --scale fine", "scale and n_segments both tell how many regions"),
-        ("--method regions -k auto", "n_segments is 'auto'; give a whole number"),
+        ("--method regions -k 3 --scale fine", "-k and --scale both tell how many regions; give one of them"),
+        ("--method regions -k 800", "-k 800 takes as many superpixels; add --superpixels 800"),
+        ("--method regions -k auto", "-k auto is for sets of colors; with --method regions give a number, or --scale"),
         ("--method regions --scale big", "'big' is neither coarse, medium, fine, all nor a number from 0"),
         ("--method regions --scale nan", "'nan' is neither"),
         ("--method regions --save posteriors", "--save posteriors is of mixtures of colors, and regions are none"),

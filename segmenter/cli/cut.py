@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import EXIT_FAILED, FileCommand, fail, say, unwind_on_interrupt
-from segmenter.cli.options import OVERWRITE, folder_option, scale_option, talk_options, with_options
+from segmenter.cli.options import OVERWRITE, check_cut, folder_option, scale_option, talk_options, with_options
 from segmenter.cli.segment import found_text, tell_segments
 from segmenter.cli.types import AnyScale
-from segmenter.errors import InvalidArgumentError, printable
+from segmenter.errors import printable
 from segmenter.pipeline.recipe import MAX_SEGMENTS
 from segmenter.regions.config import SCALES
 
@@ -56,22 +56,14 @@ def command(
     from segmenter.pipeline.cut import plan_cut
     from segmenter.pipeline.plan import check_outputs
 
+    check_cut(segments, scale)
     unwind_on_interrupt()
     extras: tuple[Extra, ...] = ("scales",) if scale == "all" else ()
-    try:
-        jobs = [
-            plan_cut(
-                path,
-                output,
-                n_segments=segments,
-                scale="medium" if scale == "all" else scale,
-                overwrite=overwrite,
-                extras=extras,
-            )
-            for path in hierarchies
-        ]
-    except InvalidArgumentError as error:
-        raise click.UsageError(str(error)) from error
+    at = "medium" if scale == "all" else scale
+    jobs = [
+        plan_cut(path, output, n_segments=segments, scale=at, overwrite=overwrite, extras=extras)
+        for path in hierarchies
+    ]
     if json and sys.stdout is None:
         raise click.UsageError("standard output is closed; leave out --json")
     check_outputs(jobs)

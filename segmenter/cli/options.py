@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import click
 
 from segmenter.cli import STREAM
-from segmenter.cli.types import PATH, CountOrAuto, ScaleOrNumber
+from segmenter.cli.types import PATH, AnyScale, CountOrAuto, ScaleOrNumber
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
@@ -346,9 +346,21 @@ def _with_recipe(command: Command, options: Sequence[Option]) -> Command:
     return decorated  # type: ignore[no-any-return]
 
 
+def check_cut(segments: int | Literal["auto"] | None, scale: AnyScale | None, superpixels: int | None = None) -> None:
+    """Raise UsageError where the number of regions and their scale do not go together."""
+    if segments == "auto":
+        raise click.UsageError("-k auto is for sets of colors; with --method regions give a number, or --scale")
+    if segments is not None and scale is not None:
+        raise click.UsageError("-k and --scale both tell how many regions; give one of them")
+    if segments is not None and superpixels is not None and segments > superpixels:
+        raise click.UsageError(f"-k {segments} takes as many superpixels; add --superpixels {segments}")
+
+
 def _recipe(values: Mapping[str, Any]) -> AnyRecipe:
     """Return the recipe that options make, by their names on the command line; raise UsageError where they do not."""
     method = values.get("method", Recipe.method)
+    if method == "regions":
+        check_cut(values["segments"], values["scale"], values["superpixels"])
     context = click.get_current_context()
     given = {}
     for param in context.command.params:
