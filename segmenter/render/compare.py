@@ -17,7 +17,6 @@ from matplotlib.patches import Rectangle
 
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import PageFullError, printable
-from segmenter.render.contours import draw_contours
 from segmenter.render.figure import MAX_HEIGHT_MM, fixed_settings, reduce_photo
 from segmenter.render.outlines import outline_artists
 from segmenter.render.page import (
@@ -222,7 +221,7 @@ def _picture(
 ) -> list[Artist]:
     """Return what a panel shows, with outlines where they are asked for."""
     artists = picture_artists(_pixels(comparison, variant, box, style, crop), box)
-    if not style.boundaries or variant is None:
+    if variant is None or not (style.boundaries or variant.lines):
         return artists
     left, top, width, height = crop or (0, 0, *variant.labels.shape[::-1])
     return [*artists, *outline_artists(variant.labels[top : top + height, left : left + width], box)]
@@ -255,9 +254,7 @@ def _pixels(comparison: Comparison, variant: Variant | None, box: Box, style: St
         gray = (ground[..., :3] @ LUMA)[..., None]  # a photo's own colors would mix with those of the segments
         mixed = style.overlay * shown[..., :3] + (1 - style.overlay) * gray
         shown = np.where((reduced > 0)[..., None], opaque(np.rint(mixed).astype(np.uint8)), ground)
-    if not variant.lines:
-        return shown
-    return draw_contours(resize_nearest(shown, rows, columns), resize_nearest(labels, rows, columns), style.dpi)
+    return shown
 
 
 def _cut(text: str, room: float, size: float) -> str:

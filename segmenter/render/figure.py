@@ -20,9 +20,9 @@ from matplotlib.figure import Figure as Figure  # for those who may not know mat
 
 from segmenter.arrays import Bytes, Floats, Labels
 from segmenter.errors import InvalidArgumentError, printable
-from segmenter.render.contours import draw_contours
 from segmenter.render.fonts import embed_fonts
 from segmenter.render.legend import ROW_MM, legend, legend_grid, parts_of, share_bar
+from segmenter.render.outlines import outline_artists
 from segmenter.render.page import (
     GUTTER_MM,
     MARGIN_MM,
@@ -94,7 +94,7 @@ def segments_figure(
     names : sequence of str of length K, optional
         Of the segments, in the legend; None = their labels.
     contours : bool
-        Draw a line where the label changes.
+        Draw the outlines of the segments, too.
     width_mm : float, mm, optional
         Width of the page, at least 60; journals ask for 89, 120 or 183. None = 183, or for tall pictures the least of
         these that leaves the panels as they are.
@@ -127,11 +127,12 @@ def segments_figure(
     bottom = panels[1].top + panels[1].height
     height_mm = bottom + key_height
 
-    pixels = panel_pixels(photo, labels, colors, panels[0], dpi, contours=contours)
+    pixels = panel_pixels(photo, labels, colors, panels[0], dpi)
     with fixed_settings():
         artists = (legend if is_legend else share_bar)(parts, bottom + KEY_GAP_MM, width_mm)
         for letter, title, picture, box in zip("ab", titles, pixels, panels, strict=True):
             artists += [*heading(letter, title, box), *picture_artists(picture, box)]
+        artists += outline_artists(labels, panels[1]) if contours else []
         return compose(artists, width_mm, height_mm, dpi)
 
 
@@ -184,21 +185,16 @@ def _native_metadata(metadata: Mapping[str, str], figure_format: FigureFormat) -
     return native
 
 
-def panel_pixels(
-    photo: Bytes, labels: Labels, colors: Bytes, panel: Box, dpi: int, *, contours: bool
-) -> tuple[Bytes, Bytes]:
+def panel_pixels(photo: Bytes, labels: Labels, colors: Bytes, panel: Box, dpi: int) -> tuple[Bytes, Bytes]:
     """Return photo and painted labels, (height, width, 4), at no more than the panel's resolution."""
-    rows, columns = (max(1, round(length / MM_PER_INCH * dpi)) for length in (panel.height, panel.width))
-    height, width = min(photo.shape[0], rows), min(photo.shape[1], columns)
+    height = min(photo.shape[0], max(1, round(panel.height / MM_PER_INCH * dpi)))
+    width = min(photo.shape[1], max(1, round(panel.width / MM_PER_INCH * dpi)))
     table = np.zeros((len(colors) + 1, 4), dtype=np.uint8)
     table[1:] = opaque(colors)
     reduced_labels = resize_nearest(labels, height, width)
     visible = opaque(reduce_photo(photo, height, width))
     visible[reduced_labels == 0] = 0
-    if not contours:
-        return visible, table[reduced_labels]
-    fine_labels = resize_nearest(labels, rows, columns)  # a line is as thin as the page allows, not as a pixel is wide
-    return visible, draw_contours(table[fine_labels], fine_labels, dpi)
+    return visible, table[reduced_labels]
 
 
 def reduce_photo(photo: Bytes, height: int, width: int) -> Bytes:

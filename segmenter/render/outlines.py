@@ -13,6 +13,7 @@ from segmenter.render.page import INK, Box, resize_nearest
 
 MAX_SIDE: Final = 800  # pixels of the label image that outlines are taken from
 SMOOTHING: Final = 1.0  # standard deviation, in pixels of that image
+ROOM: Final = 6  # pixels around a segment that smoothing can reach
 SPECKLE_MM2: Final = 1.0  # smaller pieces of a segment have no outline of their own
 DARK_PT, LIGHT_PT = 1.3, 0.55
 
@@ -36,7 +37,7 @@ def outline_artists(labels: Labels, box: Box) -> list[Artist]:
 
 def outlines(labels: Labels, box: Box) -> list[Floats]:
     """Return the curves between segments, each (n, 2): left and top in mm on the page."""
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import find_objects, gaussian_filter
     from skimage.measure import find_contours
 
     height, width = labels.shape
@@ -49,10 +50,15 @@ def outlines(labels: Labels, box: Box) -> list[Floats]:
     per_pixel = np.array([box.width / columns, box.height / rows])
     corner = np.array([box.left, box.top])
     found: list[Floats] = []
-    for label in np.unique(reduced)[:-1]:  # the last one's are those of all others
-        inside = gaussian_filter((reduced == label).astype(np.float32), SMOOTHING, mode="nearest")
+    last = reduced.max()  # its outlines are those of all others
+    for label, place in enumerate(find_objects(reduced + 1)):
+        if place is None or label == last:
+            continue
+        tops = [max(side.start - ROOM, 0) for side in place]
+        around = tuple(slice(top, side.stop + ROOM) for top, side in zip(tops, place, strict=True))
+        inside = gaussian_filter((reduced[around] == label).astype(np.float32), SMOOTHING, mode="nearest")
         curves = find_contours(inside, 0.5)  # type: ignore[no-untyped-call]
-        found += [corner + (curve[:, ::-1] + 0.5) * per_pixel for curve in curves]
+        found += [corner + (curve[:, ::-1] + tops[::-1] + 0.5) * per_pixel for curve in curves]
     return found
 
 

@@ -16,13 +16,14 @@ from segmenter.render.figure import (
     heading,
     panel_pixels,
 )
+from segmenter.render.outlines import outline_artists
 from segmenter.render.page import GUTTER_MM, MARGIN_MM, Box, compose, picture_artists
 
 
 def scales_figure(
     photo: Bytes, cuts: Sequence[tuple[str, Labels, Bytes]], *, width_mm: float = DOUBLE_COLUMN_MM, dpi: int = 300
 ) -> Figure:
-    """Draw the photo and its regions at several scales, with contours.
+    """Draw the photo and its regions at several scales, with their outlines.
 
     Parameters
     ----------
@@ -44,10 +45,12 @@ def scales_figure(
     boxes = [
         Box(left + (i % 2) * (width + GUTTER_MM), HEADING_MM + (i // 2) * row, width, height) for i in range(2 * n_rows)
     ]
-    pairs = [panel_pixels(photo, labels, colors, boxes[0], dpi, contours=True) for _, labels, colors in cuts]
+    pairs = [panel_pixels(photo, labels, colors, boxes[0], dpi) for _, labels, colors in cuts]
     panels = [("Photo", pairs[0][0]), *((title, pair[1]) for (title, _, _), pair in zip(cuts, pairs, strict=True))]
     with fixed_settings():
         artists = []
         for letter, (title, picture), box in zip(ascii_lowercase, panels, boxes, strict=False):
             artists += [*heading(letter, title, box), *picture_artists(picture, box)]
+        for (_, labels, _), box in zip(cuts, boxes[1:], strict=False):
+            artists += outline_artists(labels, box)
         return compose(artists, width_mm, n_rows * row + MARGIN_MM, dpi)

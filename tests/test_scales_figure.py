@@ -1,18 +1,17 @@
-"""Contours, and the figure of several scales."""
+"""Regions with their outlines in the usual figure, and the figure of several scales."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 from PIL import Image
+from scipy.ndimage import gaussian_filter, uniform_filter
+from skimage.measure import find_contours
 
-from segmenter.arrays import Bytes, Labels
-from segmenter.render.contours import DARK, LIGHT, draw_contours
+from segmenter.arrays import Bytes
 from segmenter.render.figure import encode_figure, segments_figure
-from segmenter.render.page import opaque
+from segmenter.render.outlines import SMOOTHING, outlines
+from segmenter.render.page import Box
 from segmenter.render.scales import scales_figure
 
 HALVES = np.repeat(np.array([1, 2], np.int32), 30)[None].repeat(40, axis=0)
@@ -26,27 +25,17 @@ def pixels_of(content: bytes) -> Bytes:
         return np.asarray(image.convert("RGB"))
 
 
-@given(arrays.arrays(np.int32, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3)))
-def test_every_change_of_label_is_drawn_and_nothing_far_from_one(labels: Labels) -> None:
-    picture = opaque(np.full((*labels.shape, 3), 100, np.uint8))
-    drawn = draw_contours(picture, labels, 100)
-    is_drawn = (drawn != picture).any(axis=2)
-    assert is_drawn[:, 1:][labels[:, 1:] != labels[:, :-1]].all()
-    assert is_drawn[1:][labels[1:] != labels[:-1]].all()
-    if (labels == labels[0, 0]).all():
-        assert not is_drawn.any()
-    assert (picture == opaque(np.full((*labels.shape, 3), 100, np.uint8))).all()
-
-
-@pytest.mark.parametrize("dpi", [50, 300, 1200])
-def test_a_contour_is_light_between_dark(dpi: int) -> None:
-    labels = np.repeat(np.array([1, 2], np.int32), 60)[None]
-    (row,) = draw_contours(opaque(COLORS[labels - 1]), labels, dpi)
-    light, dark = (np.flatnonzero((row == color).all(axis=1)) for color in (LIGHT, DARK))
-    assert {59, 60} <= set(light.tolist())
-    assert dark.min() < light.min() <= light.max() < dark.max()
-    assert 0 <= dark.min() - (119 - dark.max()) <= 1, "in the middle"
-    assert len(light) + len(dark) <= max(4, dpi / 25.4), "at most a millimetre, or four pixels"
+@pytest.mark.parametrize("shape", [(90, 120), (1, 30), (3, 3)])
+def test_outlines_are_those_of_each_label_in_the_whole_picture(shape: tuple[int, int]) -> None:
+    labels = np.asarray(uniform_filter(np.random.default_rng(1).random(shape), 9) * 60, dtype=np.int32)
+    found = outlines(labels, Box(0, 0, shape[1] / 10, shape[0] / 10))
+    expected = []
+    for label in np.unique(labels)[:-1] if min(shape) > 1 else ():
+        inside = gaussian_filter((labels == label).astype(np.float32), SMOOTHING, mode="nearest")
+        expected += [(curve[:, ::-1] + 0.5) / 10 for curve in find_contours(inside, 0.5)]  # type: ignore[no-untyped-call]
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
 def test_the_usual_figure_has_contours_on_request_alone() -> None:
