@@ -234,7 +234,7 @@ def test_whatever_byte_is_changed_the_file_is_refused_in_one_line_or_read(
         ("text.npz", b"hello", "is no NPZ file"),
         ("empty.npz", b"", "is no NPZ file"),
         ("half.npz", CONTENT[: len(CONTENT) // 2], "is damaged or cut off"),
-        (".", None, "is a folder"),
+        (".", None, "is a folder, not a file; give the path of a file"),
     ],
 )
 def test_what_is_no_hierarchy_is_one_line(name: str, content: bytes | None, told: str, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class NotAFileError(ReadError):
     kind: str
 
     def __str__(self) -> str:
-        return f"{self.name}: is a {self.kind}, not a file; give the path of a photo"
+        return f"{self.name}: is a {self.kind}, not a file; give the path of a file"
 
 
 class UnreadableFileError(ReadError):
