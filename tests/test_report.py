@@ -382,10 +382,13 @@ def test_without_a_summary_the_records_are_shown(content: str, results: Path) ->
 
 
 def test_wrong_input_is_told_in_one_line_and_nothing_is_written(made: Path, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty.html").mkdir()
     (tmp_path / "file").write_text("")
     for folder, line in (
-        ("empty", "empty: holds no results; give a folder that 'segmenter segment' or 'segmenter batch' wrote to"),
+        (
+            "empty.html",
+            "empty.html: holds no results; give a folder that 'segmenter segment' or 'segmenter batch' wrote to",
+        ),
         ("none", "none: no such file; check the spelling of the path"),
         ("file", "file: is a file, not a folder; give the path of a folder"),
     ):
@@ -394,8 +397,11 @@ def test_wrong_input_is_told_in_one_line_and_nothing_is_written(made: Path, tmp_
     result = run("report", made / "out", "--photos", "none", "-o", "x.html", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (1, "segmenter: none: no such file; check the spelling of the path\n")
     assert run("report", made / "out", "-o", "-", cwd=tmp_path).returncode == 2
-    assert run("report", made / "out", "-o", "empty", cwd=tmp_path).returncode == 1
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty", "file"]
+    named = run("report", made / "out", "-o", "page.pdf", cwd=tmp_path)
+    assert named.returncode == 2
+    assert "-o page.pdf: the name has to end in .html" in named.stderr
+    assert run("report", made / "out", "-o", "empty.html", cwd=tmp_path).returncode == 1
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty.html", "file"]
 
 
 def test_an_existing_page_is_kept_unless_it_may_be_replaced(results: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from segmenter.cli import EXIT_FAILED, FileCommand, complain, say, unwind_on_int
 from segmenter.cli.options import MAX_PIXELS, OVERWRITE, refuse_stream, talk_options, with_options
 from segmenter.cli.progress import has_terminal
 from segmenter.cli.types import PATH, count_cores
+from segmenter.errors import printable
 
 if TYPE_CHECKING:
     from segmenter.pipeline.report import Report
@@ -63,6 +64,8 @@ def command(
 
     Exit status: 0 all shown, 1 some results are damaged; the page names them.
     """
+    if output is not None and output.suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"-o {printable(str(output))}: the name has to end in .html, .htm")
     unwind_on_interrupt()
     from segmenter.pipeline.batch import REPORT_NAME
     from segmenter.pipeline.report import make_report
