@@ -12,8 +12,15 @@ import click
 from click.core import ParameterSource
 
 from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, FileCommand, complain, say, unwind_on_interrupt
-from segmenter.cli.options import OutputOptions, extras_of, folder_options, recipe_options, save_model_option
-from segmenter.cli.types import LEAST_MEMORY, Jobs, MemorySize
+from segmenter.cli.options import (
+    OutputOptions,
+    extras_of,
+    folder_options,
+    jobs_option,
+    recipe_options,
+    save_model_option,
+)
+from segmenter.cli.types import LEAST_MEMORY, MemorySize
 from segmenter.errors import SegmenterError, printable
 from segmenter.pipeline.regions_recipe import AnyRecipe
 
@@ -31,15 +38,7 @@ MAX_EXTENSIONS = 4
     "inputs", metavar="FOLDER|GLOB|PHOTO...", nargs=-1, required=True, type=click.Path(path_type=str, readable=False)
 )
 @click.option("-r", "--recursive", is_flag=True, help="Read sub-folders, too.")
-@click.option(
-    "-j",
-    "--jobs",
-    type=Jobs(),
-    default="auto",
-    show_default=True,
-    metavar="N",
-    help="Photos that are worked on at once; auto = cores.",
-)
+@jobs_option("Photos")
 @click.option(
     "--scheduler",
     metavar="ADDRESS",

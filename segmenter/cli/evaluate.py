@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, talk_options, with_options
-from segmenter.cli.types import PATH, Jobs
+from segmenter.cli.options import MAX_PIXELS, OVERWRITE, jobs_option, talk_options, with_options
+from segmenter.cli.types import PATH
 
 if TYPE_CHECKING:
     from segmenter.pipeline.evaluation import PhotoEvaluation
@@ -62,15 +62,7 @@ LESS = "Of VOI and UE less is better, of the others more."
     ),
     click.option("--ignore", type=int, metavar="LABEL", help="Number of pixels of the truth that count as unlabeled."),
     click.option("-r", "--recursive", is_flag=True, help="Match files in sub-folders, too."),
-    click.option(
-        "-j",
-        "--jobs",
-        type=Jobs(),
-        default="auto",
-        show_default=True,
-        metavar="N",
-        help="Photos that are worked on at once; auto = cores.",
-    ),
+    jobs_option("Photos"),
     click.option("-o", "--csv", type=PATH, metavar="FILE", help="Write all figures as a table."),
     OVERWRITE,
     MAX_PIXELS,

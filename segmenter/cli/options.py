@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 import click
 
 from segmenter.cli import STREAM
-from segmenter.cli.types import PATH, AnyScale, CountOrAuto, ScaleOrNumber
+from segmenter.cli.types import PATH, AnyScale, CountOrAuto, Jobs, ScaleOrNumber
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
@@ -104,6 +104,20 @@ def figure_options(draw: str, figures: str) -> tuple[Option, ...]:
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 
 PREVIEW = click.option("--preview", is_flag=True, help="Draw the segments on the terminal.")
+
+
+def jobs_option(what: str) -> Option:
+    """Return the option of how much is worked on at once; ``what`` names the pieces."""
+    return click.option(
+        "-j",
+        "--jobs",
+        type=Jobs(),
+        default="auto",
+        show_default=True,
+        metavar="N",
+        help=f"{what} that are worked on at once; auto = cores.",
+    )
+
 
 MAX_PIXELS = click.option(
     "--max-pixels",

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeVar
 import click
 from click.core import ParameterSource
 
-from segmenter.cli.options import with_options
-from segmenter.cli.types import Bands, Jobs, MemorySize
+from segmenter.cli.options import jobs_option, with_options
+from segmenter.cli.types import Bands, MemorySize
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -24,15 +24,7 @@ _OPTIONS = (
         metavar="SIZE",
         help="Read by windows a TIFF that would take more, such as 2G; auto = half of what is free.",
     ),
-    click.option(
-        "-j",
-        "--jobs",
-        type=Jobs(),
-        default="auto",
-        show_default=True,
-        metavar="N",
-        help="Windows of such a picture that are worked on at once; auto = cores.",
-    ),
+    jobs_option("Windows of such a picture"),
     click.option(
         "--scheduler",
         metavar="ADDRESS",
