@@ -633,6 +633,13 @@ def test_help_fits_80_columns(arguments: list[str], tmp_path: Path) -> None:
     assert all(len(line) <= 80 for line in result.stdout.decode().splitlines())
 
 
+def test_help_tells_of_every_command_in_whole_sentences(tmp_path: Path) -> None:
+    lines = run("--help", cwd=tmp_path, env={**os.environ, "COLUMNS": "80"}).stdout.decode().splitlines()
+    told = lines[lines.index("Commands:") + 1 :]
+    assert [line.split()[0] for line in told] == sorted(COMMANDS)
+    assert all(line.endswith(".") and not line.endswith("...") for line in told)
+
+
 def test_help_lists_one_output_a_line(tmp_path: Path) -> None:
     lines = run("segment", "--help", cwd=tmp_path).stdout.decode().splitlines()
     assert [line.split()[0] for line in lines if line.startswith("    NAME.")] == [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from segmenter.pipeline.road import Limits
 
 
-@click.command(name="apply", cls=FileCommand)
+@click.command(name="apply", cls=FileCommand, short_help="Segment photos by a model fitted before.")
 @click.argument("model", metavar="MODEL", type=PATH)
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
 @windows_options

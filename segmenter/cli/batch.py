@@ -33,7 +33,7 @@ MAX_EXTENSIONS = 4
 """Kinds of files that were left out which a note lists."""
 
 
-@click.command(name="batch", cls=FileCommand)
+@click.command(name="batch", cls=FileCommand, short_help="Segment all photos of folders.")
 @click.argument(
     "inputs", metavar="FOLDER|GLOB|PHOTO...", nargs=-1, required=True, type=click.Path(path_type=str, readable=False)
 )

@@ -33,7 +33,7 @@ MAX_SHARES = 6
 """Shares that fit the line of a table; of more clusters the largest and the smallest are told."""
 
 
-@click.command(name="cluster", cls=FileCommand)
+@click.command(name="cluster", cls=FileCommand, short_help="Find clusters among the rows of a table.")
 @click.argument("table", metavar="TABLE", type=PATH)
 @with_options(
     folder_option("Where results go."),

@@ -90,7 +90,7 @@ class Part(click.ParamType):  # type: ignore[type-arg]
         return int(match[1]), int(match[2]), int(match[3]), int(match[4])
 
 
-@click.command(name="compare", cls=FileCommand)
+@click.command(name="compare", cls=FileCommand, short_help="Draw photos beside variants of their segments.")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
 @with_options(
     click.option(

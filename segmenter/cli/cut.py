@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from segmenter.pipeline.plan import Extra, Job
 
 
-@click.command(name="cut", cls=FileCommand)
+@click.command(name="cut", cls=FileCommand, short_help="Cut hierarchies into regions again, at once.")
 @click.argument("hierarchies", metavar="HIERARCHY...", nargs=-1, required=True, type=PATH)
 @with_options(
     scale_option(f"{', '.join(SCALES)}, or a height; all writes the three. [default: medium]"),

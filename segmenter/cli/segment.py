@@ -34,7 +34,7 @@ MAX_SHARES = 6
 """Shares that fit the line of a photo; of more segments the largest and the smallest are told."""
 
 
-@click.command(name="segment", cls=FileCommand)
+@click.command(name="segment", cls=FileCommand, short_help="Segment photos by color, or as people would.")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
 @recipe_options
 @save_model_option

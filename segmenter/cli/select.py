@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from segmenter.pipeline.select import Choices
 
 
-@click.command(name="select", cls=FileCommand)
+@click.command(name="select", cls=FileCommand, short_help="Tell how many segments or clusters there are.")
 @click.argument("source", metavar="PHOTO|TABLE", type=PATH)
 @with_options(
     click.option(
