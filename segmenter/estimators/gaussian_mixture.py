@@ -19,7 +19,7 @@ from segmenter.estimators.checks import checked_start, checked_weights, distinct
 from segmenter.estimators.families import from_matrices, inverses, shape_of, to_matrices
 from segmenter.mixture.config import CovarianceType, FitConfig, Init
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.gaussian import Mixture, inverse_factors, n_parameters
+from segmenter.mixture.gaussian import Mixture, n_parameters
 from segmenter.mixture.known_start import GivenStart, starts_for
 from segmenter.mixture.log_prior import clamp
 from segmenter.mixture.posterior import predict, responsibilities, sample, score_samples
@@ -348,5 +348,5 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     @property
     def precisions_cholesky_(self) -> Floats:
         """Upper triangular U with U Uᵀ = Σ⁻¹, in the shape of their family."""
-        factors = inverse_factors(self.mixture_.covariances).transpose(0, 2, 1)
+        factors = self.mixture_.inverse_factors.transpose(0, 2, 1)
         return from_matrices(factors, self.mixture_.covariance_type)

@@ -15,7 +15,7 @@ from segmenter.mixture.acceleration import leap
 from segmenter.mixture.checks import check_start
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import Data, data_of, stand_in
-from segmenter.mixture.gaussian import Mixture, has_noise, inverse_factors, reorder
+from segmenter.mixture.gaussian import Mixture, has_noise, reorder
 from segmenter.mixture.log_prior import LogPrior, checked
 from segmenter.mixture.m_step import NormalInverseWishart, m_step
 from segmenter.mixture.start import as_k_means, draw_start
@@ -326,7 +326,7 @@ def try_leap(problem: Problem, path: Sequence[SufficientStatistics], start: Mixt
         return None
     mixture = maximize(problem, ahead, start)
     try:
-        inverse_factors(mixture.covariances)
+        _ = mixture.inverse_factors
     except np.linalg.LinAlgError:
         return None
     return mixture

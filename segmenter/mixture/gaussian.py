@@ -40,6 +40,11 @@ class Mixture:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, numbers(name, getattr(self, name)))
 
+    @functools.cached_property
+    def inverse_factors(self) -> Floats:
+        """L⁻¹ with L Lᵀ = Σ for each component, shape (K, D, D); LinAlgError where one is not positive definite."""
+        return inverse_factors(self.covariances)
+
     @property
     def n_components(self) -> int:
         """K."""
@@ -179,7 +184,7 @@ def log_joint_coefficients(mixture: Mixture, origin: Floats) -> Floats:
     """
     n_features = mixture.n_features
     means = mixture.means - origin
-    inverse = inverse_factors(mixture.covariances)
+    inverse = mixture.inverse_factors
     half_log_precisions = np.log(inverse.diagonal(axis1=1, axis2=2)).sum(axis=1)
     precisions = inverse.transpose(0, 2, 1) @ inverse
     linear = (precisions @ means[:, :, None])[:, :, 0]

@@ -59,7 +59,7 @@ class NormalInverseWishart:
         """
         count = self.degrees + mixture.n_features + 2
         mode = inverse_factors(self.scale[None] / count)
-        inverse = inverse_factors(mixture.covariances)
+        inverse = mixture.inverse_factors
         deviations = (inverse @ (mixture.means - self.mean)[:, :, None])[:, :, 0]
         trace = np.einsum("kij,jl,kil->k", inverse, self.scale, inverse)
         log_precisions = 2 * (_log_diagonal(inverse) - _log_diagonal(mode))

@@ -89,7 +89,7 @@ def predict(mixture: Mixture, values: Floats) -> Labels:
         best = joint[0]
         block_labels = np.ones(joint.shape[1], dtype=np.int32)
         for k in range(1, len(joint)):
-            block_labels[joint[k] > best] = k + 1
+            block_labels += (k + 1 - block_labels) * (joint[k] > best)  # faster than a choice by mask
             np.maximum(best, joint[k], out=best)
         labels[rows] = block_labels
     if has_noise(mixture):

@@ -112,7 +112,7 @@ def are_legal(stack: Mixture, n_mixtures: int) -> Bools:
     """Return of which mixtures of a stack all covariances are positive definite, (R,)."""
     legal = np.ones(n_mixtures, dtype=np.bool_)
     try:
-        inverse_factors(stack.covariances)
+        _ = stack.inverse_factors
     except np.linalg.LinAlgError:
         for i, covariances in enumerate(stack.covariances.reshape(n_mixtures, -1, *stack.covariances.shape[1:])):
             try:

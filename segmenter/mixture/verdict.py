@@ -7,7 +7,7 @@ import numpy as np
 from segmenter.arrays import Floats
 from segmenter.mixture.config import CovarianceType
 from segmenter.mixture.data import Data
-from segmenter.mixture.gaussian import Mixture, inverse_factors
+from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.m_step import covariances, m_step
 from segmenter.mixture.statistics import e_step
 
@@ -69,6 +69,6 @@ def blur_cost(mixture: Mixture, shares: Floats, data: Data) -> float:
         π, the part of the samples that each component explains.
     data : Data
     """
-    inverse = inverse_factors(mixture.covariances)
+    inverse = mixture.inverse_factors
     traces = np.einsum("kij,j->k", inverse * inverse, data.variances)
     return 0.5 * data.blur * float(shares @ traces)
