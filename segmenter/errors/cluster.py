@@ -49,14 +49,14 @@ class ClusterVersionError(ClusterError):
     """A process of the cluster has other versions than this one."""
 
     process: str  # "the scheduler", or which worker
-    library: str
+    package: str
     found: str | None  # None = is not installed
     wanted: str
 
     def __str__(self) -> str:
-        has = f"no {self.library}" if self.found is None else f"{self.library} {self.found}"
+        has = f"no {self.package}" if self.found is None else f"{self.package} {self.found}"
         return (
-            f"{self.address}: {self.process} has {has}, and {self.library} {self.wanted} runs here; "
+            f"{self.address}: {self.process} has {has}, and {self.package} {self.wanted} runs here; "
             "install the same versions on all machines"
         )
 
