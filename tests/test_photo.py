@@ -219,15 +219,6 @@ def test_a_socket_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             read_photo(Path("socket"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_unreadable(tmp_path: Path) -> None:
-    path = tmp_path / "cat.jpg"
-    path.write_bytes(b"x")
-    path.chmod(0)
-    with pytest.raises(UnreadableFileError, match="permission"):
-        read_photo(path)
-
-
 def test_refusing_names_the_formats_that_are_read() -> None:
     with pytest.raises(NotAPhotoError, match=READABLE_FORMATS):
         read(b"<svg/>")

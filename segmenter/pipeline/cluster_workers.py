@@ -33,6 +33,7 @@ from segmenter.errors import (
     UnseenFileError,
 )
 from segmenter.io.writing import check_writable, mark_folder
+from segmenter.pipeline.interrupts import interrupts_in
 from segmenter.pipeline.processes import EXIT_IDLE, Process, Task, start, stop
 from segmenter.pipeline.workers import Answer, Sums, Workers, available_memory
 
@@ -71,7 +72,7 @@ class _Map:
 
     def __init__(self, client: Client, address: str, name: str, sums: Sums[Any] | None) -> None:
         self.client, self.address, self.name, self.sums = client, address, name, sums
-        self.finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self.finished: queue.SimpleQueue[Future | None] = queue.SimpleQueue()  # None = a Ctrl-C
         self.given: dict[str, tuple[int, Any, Future]] = {}  # by the key of what is waited for
         self.levels: list[list[Future]] = []  # sums of FAN_IN^level results that wait to be added
         self.n_sums = 0
@@ -83,10 +84,11 @@ class _Map:
 
         Dask blames a death on all jobs that the worker had, also on those that waited there.
         """
-        yield from self.pass_of(jobs)
-        self.alone = True
-        for suspect in self.suspects:
-            yield from self.pass_of(iter([suspect]))
+        with interrupts_in(self.finished):
+            yield from self.pass_of(jobs)
+            self.alone = True
+            for suspect in self.suspects:
+                yield from self.pass_of(iter([suspect]))
         if self.sums is not None and any(self.levels):
             total = self.add([part for level in self.levels for part in level])
             try:
@@ -136,7 +138,7 @@ class _Map:
             yield Answer(place, job, result, lost)
 
     def wait(self) -> list[Future]:
-        """Return what is finished; raise where nothing ever will be."""
+        """Return what is finished; raise where nothing ever will be, and KeyboardInterrupt after a Ctrl-C."""
         lonely_since = None
         while True:
             try:
@@ -153,8 +155,11 @@ class _Map:
             with suppress(queue.Empty):
                 while True:
                     ready.append(self.finished.get_nowait())
+            finished = [future for future in ready if future is not None]
+            if len(finished) < len(ready):
+                raise KeyboardInterrupt
             self.require_scheduler()
-            return ready
+            return finished
 
     def keep(self, level: int, part: Future) -> None:
         """Take a part of the sum, and add as many as there must be."""
