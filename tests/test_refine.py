@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,18 @@ from test_segment_regions import TRUTH, disks, run
 
 import segmenter
 from segmenter.arrays import Bools, Labels
-from segmenter.features.reduced import area_means, area_shares, reduced_shape
+from segmenter.features.reduced import area_means, area_overlaps, reduced_shape
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.regions.contour_map import WHITE, contour_map
 from segmenter.regions.measure import covering
-from segmenter.regions.refine import nearest, refined
+from segmenter.regions.refine import (
+    Rectangle,
+    all_around,
+    nearest,
+    refined,
+    refined_in_strips,
+    refined_rectangle,
+)
 from segmenter.regions.superpixels import superpixels
 
 # ---- masks ---------------------------------------------------------------------------------------------------------
@@ -109,17 +117,21 @@ def test_sixteen_bits_and_eight_are_one_picture() -> None:
 # ---- reduced and refined -------------------------------------------------------------------------------------------
 
 
-@given(st.integers(1, 40), st.integers(1, 40))
+@given(st.integers(1, 40), st.integers(1, 40), st.data())
 @settings(deadline=None)
-def test_areas_are_shared_exactly(n_pixels: int, n_places: int) -> None:
+def test_areas_are_shared_exactly(n_pixels: int, n_places: int, data: st.DataObject) -> None:
     if n_places > n_pixels:
         n_places, n_pixels = n_pixels, n_places
-    shares = area_shares(n_pixels, n_places).toarray()
+    first = data.draw(st.integers(0, n_pixels - 1))
+    n = data.draw(st.integers(1, n_pixels - first))
+    place, overlaps = area_overlaps(first, n, n_pixels, n_places)
     width = Fraction(n_pixels, n_places)
-    for place, row in enumerate(shares):
-        for pixel, share in enumerate(row):
-            overlap = min((place + 1) * width, Fraction(pixel + 1)) - max(place * width, Fraction(pixel))
-            assert share == pytest.approx(float(max(overlap, Fraction(0)) / width), abs=1e-12)
+    found = overlaps.toarray()
+    for part in range(n_places):
+        for pixel in range(n):
+            exact = min((part + 1) * width, Fraction(first + pixel + 1)) - max(part * width, Fraction(first + pixel))
+            there = found[part - place, pixel] if place <= part < place + len(found) else 0
+            assert there == max(exact, Fraction(0)) * n_places
 
 
 def test_a_reduced_picture_is_means_over_what_takes_part() -> None:
@@ -155,7 +167,7 @@ def test_a_boundary_is_found_to_the_pixel_not_enlarged(factor: int) -> None:
     grain = np.random.default_rng(0).integers(-15, 16, (*truth.shape, 3))
     pixels = (np.array([[80, 90, 60], [150, 120, 110]])[truth - 1] + grain).astype(np.uint8)
     small = truth[factor // 2 :: factor, factor // 2 :: factor]
-    enlarged = small[nearest(96, len(small))[:, None], nearest(120, small.shape[1])]
+    enlarged = small[nearest(0, 96, 96, len(small))[:, None], nearest(0, 120, 120, small.shape[1])]
     found = refined(small, pixels)
     assert (found != truth).mean() < 0.003
     assert (enlarged != truth).mean() > 2 * (found != truth).mean()
@@ -175,6 +187,42 @@ def test_refined_superpixels_are_all_there_and_in_one_piece(seed: int, is_masked
         return
     assert np.unique(found).tolist() == np.unique(small).tolist()
     assert all(components(found == n)[1] == 1 for n in np.unique(found))
+
+
+@given(st.integers(0, 10**6), st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_rectangles_do_not_depend_on_how_a_picture_is_divided(seed: int, is_masked: bool) -> None:
+    generator = np.random.default_rng(seed)
+    small = superpixels(generator.random(tuple(generator.integers(3, 24, 2))), int(generator.integers(1, 30)))
+    shape = tuple(int(n * generator.integers(1, 4) + generator.integers(0, 3)) for n in small.shape)
+    pixels = generator.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    mask = generator.random(shape) < 0.8 if is_masked else None
+    surroundings, colors = all_around(small, pixels, mask)
+    divided = np.zeros(shape, np.int32)
+    edges = [sorted({0, n, *generator.integers(0, n, 3).tolist()}) for n in shape]
+    for top, bottom in pairwise(edges[0]):
+        for left, right in pairwise(edges[1]):
+            inner = Rectangle(top, left, bottom, right)
+            around = surroundings.of(inner)
+            outer = around.with_margin(inner)
+            place = slice(outer.top, outer.bottom), slice(outer.left, outer.right)
+            known = None if mask is None else mask[place]
+            divided[top:bottom, left:right] = refined_rectangle(around, pixels[place], known, inner, colors)
+    np.testing.assert_array_equal(divided, refined_in_strips(small, pixels, mask))
+    np.testing.assert_array_equal(divided > 0, np.ones(shape) if mask is None else mask)
+
+
+def test_no_speck_is_left_in_rectangles() -> None:
+    truth = edge(240, 300)
+    grain = np.random.default_rng(0).integers(-60, 61, (*truth.shape, 3))
+    pixels = (np.array([[80, 90, 60], [150, 120, 110]])[truth - 1] + grain).astype(np.uint8)
+    small = truth[3::6, 3::6]
+    surroundings, colors = all_around(small, pixels, None)
+    raw, _, _ = surroundings.most_probable(pixels, None, (0, 0), colors)
+    found = refined_in_strips(small, pixels)
+    assert sum(components(raw == n)[1] for n in (1, 2)) > 10
+    assert [components(found == n)[1] for n in (1, 2)] == [1, 1]
+    assert (found != truth).mean() < 0.01
 
 
 def test_the_working_size_is_a_size_not_another_method() -> None:

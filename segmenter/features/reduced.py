@@ -1,14 +1,19 @@
-"""Pictures made smaller: every pixel is the mean of the area that it covers."""
+"""Pictures made smaller: every pixel is the mean of the area that it covers.
+
+Areas are counted in parts of pixels that divide both pictures, so that the sums over integers are integers, too: exact,
+in whatever order the pieces of a picture are added up.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from segmenter.arrays import Bools, Pixels
-from segmenter.features.color import unit_range
+from segmenter.arrays import Bools, Floats, Pixels
 
 CHUNK_PIXELS = 1 << 20
 """Pixels that are converted at once."""
@@ -38,34 +43,107 @@ def area_means(pixels: Pixels, mask: Bools | None, shape: tuple[int, int]) -> tu
         True where anything takes part.
     """
     height, width, n_channels = pixels.shape
-    down, across = area_shares(height, shape[0]), area_shares(width, shape[1])
-    n_planes = n_channels + (mask is not None)
-    sums = np.zeros((shape[0], shape[1] * n_planes))
+    total = AreaTotals((height, width), shape, n_channels)
+    for part in area_sums(pixels, mask, (0, 0), (height, width), shape):
+        total.add(part)
+    means, left = total.means()
+    if pixels.dtype.kind == "u":
+        means /= np.iinfo(pixels.dtype).max
+    return means.astype(np.float32), None if mask is None else left
+
+
+@dataclass(frozen=True, eq=False)
+class AreaSums:
+    """What a rectangle of a picture adds to the reduced pixels that it touches."""
+
+    top: int  # of these, in the reduced picture
+    left: int
+    sums: Floats  # (h, w, C), of values times areas, in units of the values
+    weights: Floats  # (h, w), the areas that take part
+
+
+def area_sums(
+    pixels: Pixels, mask: Bools | None, corner: tuple[int, int], shape: tuple[int, int], reduced: tuple[int, int]
+) -> Iterator[AreaSums]:
+    """Yield what a rectangle adds to a reduced picture, some rows at a time.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (H, W, C)
+        Of any type; what takes no part may be NaN.
+    mask : ndarray of shape (H, W), bool, optional
+        True = takes part.
+    corner : (top, left), pixels
+        Where the rectangle is in the picture.
+    shape, reduced : (height, width)
+        Of the whole picture, and of the reduced one.
+    """
+    width = pixels.shape[1]
+    left, across = area_overlaps(corner[1], width, shape[1], reduced[1])
     step = max(1, CHUNK_PIXELS // width)
-    for first in range(0, height, step):
+    for first in range(0, len(pixels), step):
         rows = slice(first, first + step)
-        unit = unit_range(pixels[rows])
+        values = pixels[rows].astype(np.float64)
+        height, _, n_planes = values.shape
+        top, down = area_overlaps(corner[0] + first, height, shape[0], reduced[0])
+        weights = np.outer(down.sum(axis=1), across.sum(axis=1))
         if mask is not None:
-            weights = mask[rows, :, None].astype(np.float64)
-            unit = np.concatenate([unit * weights, weights], axis=2)
-        narrow = across @ unit.transpose(1, 0, 2).reshape(width, -1)  # (w, rows × planes)
-        flat = narrow.reshape(shape[1], -1, n_planes).transpose(1, 0, 2).reshape(-1, shape[1] * n_planes)
-        sums += down[:, rows] @ flat
-    means = sums.reshape(*shape, n_planes)
-    if mask is None:
-        return means.astype(np.float32), None
-    share = means[:, :, -1:]
-    return (means[:, :, :-1] / np.where(share > 0, share, 1)).astype(np.float32), share[:, :, 0] > 0
+            values[~mask[rows]] = 0
+            weights = down @ (across @ mask[rows].T.astype(np.float64)).T
+        narrow = across @ values.transpose(1, 0, 2).reshape(width, -1)  # (w, rows × planes)
+        flat = narrow.reshape(-1, height, n_planes).transpose(1, 0, 2).reshape(height, -1)
+        yield AreaSums(top, left, (down @ flat).reshape(*weights.shape, n_planes), weights)
 
 
-def area_shares(n_pixels: int, n_places: int) -> Any:
-    """Return how much of each of n equal parts of a row each pixel is, sparse (n_places, n_pixels); rows sum to 1."""
-    from scipy.sparse import csr_array
+def area_overlaps(first: int, n_pixels: int, n_all: int, n_places: int) -> tuple[int, Any]:
+    """Return how much of some pixels of a row lies in each of the equal parts that the whole row is cut into.
 
-    ends = np.arange(n_places + 1) * (n_pixels / n_places)
-    lows = np.floor(ends[:-1]).astype(np.intp)
-    highs = np.minimum(np.ceil(ends[1:]).astype(np.intp), n_pixels)
-    rows = np.repeat(np.arange(n_places), highs - lows)
-    columns = np.concatenate([np.arange(low, high) for low, high in zip(lows, highs, strict=True)])
-    shares = np.minimum(columns + 1, ends[rows + 1]) - np.maximum(columns, ends[rows])
-    return csr_array((shares * (n_places / n_pixels), (rows, columns)), shape=(n_places, n_pixels))
+    Parameters
+    ----------
+    first, n_pixels : int
+        Which pixels.
+    n_all, n_places : int
+        Pixels and parts of the whole row.
+
+    Returns
+    -------
+    int
+        The first part that they touch.
+    sparse array of shape (parts that they touch, n_pixels), float64
+        Overlaps in units of which a pixel is ``n_places`` long and a part ``n_all``.
+    """
+    from scipy.sparse import csc_array
+
+    starts = np.arange(first, first + n_pixels) * n_places  # of pixels
+    lows = starts // n_all
+    highs = (starts + n_places - 1) // n_all + 1
+    counts = highs - lows
+    columns = np.repeat(np.arange(n_pixels), counts)
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    parts = np.repeat(lows, counts) + np.arange(len(columns)) - np.repeat(ends[:-1], counts)
+    overlaps = np.minimum(starts[columns] + n_places, (parts + 1) * n_all) - np.maximum(starts[columns], parts * n_all)
+    place = int(lows[0])
+    shape = (int(highs[-1]) - place, n_pixels)
+    return place, csc_array((overlaps.astype(np.float64), parts - place, ends), shape=shape).tocsr()
+
+
+class AreaTotals:
+    """The sums of all rectangles of a picture, which may come in any order."""
+
+    def __init__(self, shape: tuple[int, int], reduced: tuple[int, int], n_channels: int) -> None:
+        self._sums = np.zeros((*reduced, n_channels))
+        self._weights = np.zeros(reduced)
+
+    def add(self, part: AreaSums) -> None:
+        """Add what a rectangle adds."""
+        rows, columns = part.weights.shape
+        place = slice(part.top, part.top + rows), slice(part.left, part.left + columns)
+        self._sums[place] += part.sums
+        self._weights[place] += part.weights
+
+    def means(self) -> tuple[Floats, Bools]:
+        """Return the means (h, w, C) in units of the values, and where anything takes part, (h, w); ends the sum."""
+        left = self._weights > 0
+        np.maximum(self._weights, 1, out=self._weights)
+        self._sums /= self._weights[:, :, np.newaxis]
+        return self._sums, left

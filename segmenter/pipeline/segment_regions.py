@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from segmenter.arrays import Bools, Pixels
 from segmenter.errors import TooFewSuperpixelsError
 from segmenter.features.color import luminance
 from segmenter.features.reduced import area_means, reduced_shape
@@ -16,10 +17,14 @@ from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.regions.colored import ColoredHierarchy, colored
 from segmenter.regions.config import MergeCost
 from segmenter.regions.labels import Segment, Segmentation
-from segmenter.regions.merge import Cost, FittedCost, HandCost
-from segmenter.regions.refine import refined
+from segmenter.regions.merge import Cost, FittedCost, HandCost, Hierarchy
+from segmenter.regions.refine import refined, refined_in_strips
 
 COSTS: dict[MergeCost, Cost] = {"hand": HandCost(), "fitted": FittedCost()}
+
+
+STEP = 8
+"""How much smaller, on a side, a picture may be from which the boundaries of a larger one are found at once."""
 
 
 def segment_regions(photo: Photo, recipe: RegionsRecipe) -> Segmentation:
@@ -31,17 +36,36 @@ def segment_regions(photo: Photo, recipe: RegionsRecipe) -> Segmentation:
         More regions were asked for than the photo has superpixels.
     """
     pixels, mask = photo.pixels, photo.mask
+    shape = middle_shape(pixels.shape[:2], recipe)
+    is_huge = shape != pixels.shape[:2]
+    if is_huge:
+        pixels, mask = area_means(pixels, mask, shape)
+    hierarchy = find_hierarchy(pixels, mask, recipe)
+    if is_huge:
+        superpixels = refined_in_strips(hierarchy.superpixels, photo.pixels, photo.mask)
+        hierarchy = replace(hierarchy, superpixels=superpixels)
+    return cut_regions(colored(hierarchy, photo.pixels), recipe, photo.name)
+
+
+def middle_shape(shape: tuple[int, ...], recipe: RegionsRecipe) -> tuple[int, int]:
+    """Return the size at which superpixels are in one piece: that of the picture, or `STEP` times the working size."""
+    height, width = shape
+    most = STEP**2 * recipe.working_size * 1e6
+    return (height, width) if height * width <= most else reduced_shape(height, width, most)
+
+
+def find_hierarchy(pixels: Pixels, mask: Bools | None, recipe: RegionsRecipe) -> Hierarchy:
+    """Return the hierarchy of a picture of at most `STEP` times the working size, whose boundaries are refined once."""
     height, width = pixels.shape[:2]
+    small, inside = pixels, mask
     is_large = height * width > recipe.working_size * 1e6
     if is_large:
-        pixels, mask = area_means(pixels, mask, reduced_shape(height, width, recipe.working_size * 1e6))
+        small, inside = area_means(pixels, mask, reduced_shape(height, width, recipe.working_size * 1e6))
     with threadpool_limits(1, user_api="blas"):  # the bytes must not depend on the number of cores
         hierarchy = build_hierarchy(
-            pixels, mask, n_superpixels=recipe.n_superpixels, cost=COSTS[recipe.merge_cost], seed=recipe.seed
+            small, inside, n_superpixels=recipe.n_superpixels, cost=COSTS[recipe.merge_cost], seed=recipe.seed
         )
-    if is_large:
-        hierarchy = replace(hierarchy, superpixels=refined(hierarchy.superpixels, photo.pixels, photo.mask))
-    return cut_regions(colored(hierarchy, photo.pixels), recipe, photo.name)
+    return replace(hierarchy, superpixels=refined(hierarchy.superpixels, pixels, mask)) if is_large else hierarchy
 
 
 def cut_regions(hierarchy: ColoredHierarchy, recipe: RegionsRecipe, name: str) -> Segmentation:

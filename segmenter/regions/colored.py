@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from segmenter.arrays import Floats, Pixels
-from segmenter.features.color import unit_range
+from segmenter.arrays import Floats, Labels, Pixels
 from segmenter.regions.merge import Hierarchy
 
 CHUNK_ROWS = 256
@@ -23,13 +23,39 @@ class ColoredHierarchy(Hierarchy):
 
 def colored(hierarchy: Hierarchy, pixels: Pixels) -> ColoredHierarchy:
     """Return a hierarchy with the colors of its superpixels in a picture (H, W, C)."""
-    n = hierarchy.n_superpixels
-    sums = np.zeros((4, n + 1))
+    sums = color_sums(hierarchy.superpixels, pixels, hierarchy.n_superpixels)
+    return ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, in_unit(sums, pixels.dtype))
+
+
+def color_sums(superpixels: Labels, pixels: Pixels, n_superpixels: int) -> Floats:
+    """Return pixels of each superpixel, and the sums of their colors as they are stored: of integers these are exact.
+
+    Parameters
+    ----------
+    superpixels : ndarray of shape (H, W), int32
+        1…R; 0 = of none.
+    pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
+        C = 1 gray or 3 sRGB.
+    n_superpixels : int
+        R.
+
+    Returns
+    -------
+    ndarray of shape (R, 4), float64
+    """
+    n = n_superpixels + 1
+    sums = np.zeros((4, n))
     for first in range(0, len(pixels), CHUNK_ROWS):
         rows = slice(first, first + CHUNK_ROWS)
-        superpixels = hierarchy.superpixels[rows].ravel()
-        sums[0] += np.bincount(superpixels, minlength=n + 1)
-        unit = unit_range(pixels[rows].reshape(len(superpixels), -1))
-        for total, channel in zip(sums[1:], np.broadcast_to(unit, (len(unit), 3)).T, strict=True):
-            total += np.bincount(superpixels, channel, n + 1)
-    return ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, sums[:, 1:].T.copy())
+        flat = superpixels[rows].ravel()
+        colors = pixels[rows].reshape(len(flat), -1)
+        sums[0] += np.bincount(flat, minlength=n)
+        for total, channel in zip(sums[1:], np.broadcast_to(colors, (len(colors), 3)).T, strict=True):
+            total += np.bincount(flat, channel, n)
+    return sums[:, 1:].T.copy()
+
+
+def in_unit(sums: Floats, dtype: np.dtype[Any]) -> Floats:
+    """Return sums of colors that are stored in this type as those of colors from 0 to 1."""
+    top = np.iinfo(dtype).max if dtype.kind == "u" else 1
+    return np.asarray(sums / np.array([1, top, top, top]))

@@ -1,12 +1,19 @@
-"""Superpixels of a reduced picture carried over to the full one, their boundaries found anew.
+"""Superpixels of a reduced picture carried over to a larger one, their boundaries found anew.
 
 Near a boundary every pixel goes to the superpixel that is most probable: an E-step of a mixture of one spherical
-Gaussian for each superpixel, of its colors in the full picture, whose weights are local, namely how much of it there is
-nearby. Nearby is what a quadratic B-spline over 3×3 pixels of the reduced picture says, so that a boundary can move by
-one and a half of these. What is cut off from its superpixel goes to a neighbor.
+Gaussian for each superpixel, of its colors in the larger picture, whose weights are local, namely how much of it there
+is nearby. Nearby is what a quadratic B-spline over 3×3 pixels of the reduced picture says, so that a boundary can move
+by one and a half of these. What is cut off from its superpixel goes to a neighbor.
+
+`refined` knows the whole picture, and every superpixel stays in one piece. `refined_rectangle` knows its surroundings
+alone. There a piece is cut off if it is no longer than `REACH` pixels of the reduced picture, and none of its pixels is
+surely of its superpixel: that can be told from nearby, so that labels do not depend on how a picture was divided.
 """
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +26,9 @@ LEAST_DEVIATION = 4 / 255
 
 CHUNK_PIXELS = 1 << 20
 """Pixels that are refined at once."""
+
+REACH = 4
+"""How long a piece that is cut off may be, as far as rectangles are concerned, in pixels of the reduced picture."""
 
 TINY = 1e-9
 
@@ -39,27 +49,190 @@ def refined(small: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
     ndarray of shape (H, W), int32
         1…R, 0 where the mask is False. Every superpixel is there, and in one piece unless the mask divides it.
     """
-    height, width = pixels.shape[:2]
-    rows, columns = nearest(height, small.shape[0]), nearest(width, small.shape[1])
-    full = small[rows[:, None], columns]
-    band = band_of(small)
-    if band.any():
-        colors = color_statistics(small, pixels)
-        is_first = first_mentions(small)
-        step = max(1, CHUNK_PIXELS // width)
-        for first in range(0, height, step):
-            part = slice(first, first + step)
-            y, x = np.nonzero(band[rows[part, None], columns])
-            place = (2 * (y + first) + 1) * small.shape[0] / (2 * height), (2 * x + 1) * small.shape[1] / (2 * width)
-            full[part][y, x] = most_probable(small, is_first, unit_range(pixels[part][y, x]), place, colors)
-    if mask is not None:
-        full[~mask] = 0
-    return in_one_piece(full, small[rows[:, None], columns])
+    surroundings, colors = all_around(small, pixels, mask)
+    full, original, _ = surroundings.most_probable(pixels, mask, (0, 0), colors)
+    return in_one_piece(full, original)
 
 
-def nearest(n_pixels: int, n_places: int) -> NDArray[np.intp]:
-    """Return the reduced pixel that the middle of each pixel of a row lies in."""
-    return (2 * np.arange(n_pixels) + 1) * n_places // (2 * n_pixels)
+def refined_in_strips(small: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
+    """Return superpixels at the full size as `refined_rectangle` has them; parameters as of `refined`."""
+    surroundings, colors = all_around(small, pixels, mask)
+    height, width = surroundings.shape
+    step = max(1, CHUNK_PIXELS // width)
+    full = np.empty((height, width), np.int32)
+    for first in range(0, height, step):
+        inner = Rectangle(first, 0, min(first + step, height), width)
+        outer = surroundings.with_margin(inner)
+        rows = slice(outer.top, outer.bottom)
+        known = None if mask is None else mask[rows]
+        full[first : inner.bottom] = refined_rectangle(surroundings, pixels[rows], known, inner, colors)
+    return full
+
+
+def refined_rectangle(
+    surroundings: Surroundings, pixels: Pixels, mask: Bools | None, inner: Rectangle, colors: ColorStatistics
+) -> Labels:
+    """Return the superpixels of a rectangle of the full picture, which do not depend on how that is divided.
+
+    Parameters
+    ----------
+    surroundings : Surroundings
+        At least those of the rectangle with its margin.
+    pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
+        Of the rectangle with its margin.
+    mask : ndarray of shape (H, W), bool, optional
+        The same of the mask.
+    inner : Rectangle
+    colors : ColorStatistics
+        Of the whole picture.
+    """
+    outer = surroundings.with_margin(inner)
+    labels, original, is_sure = surroundings.most_probable(pixels, mask, (outer.top, outer.left), colors)
+    without_loose_pieces(labels, original, is_sure, surroundings.reach)
+    return labels[inner.top - outer.top : inner.bottom - outer.top, inner.left - outer.left : inner.right - outer.left]
+
+
+# ---- geometry ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """Some pixels of a picture."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What the reduced picture tells of some pixels of the full one, and where these are."""
+
+    small: Labels  # (h', w'), the superpixels of some reduced pixels
+    is_sure: Bools  # (h', w'), that all pixels in one are of its superpixel
+    corner: tuple[int, int]  # of these, in the reduced picture
+    shape: tuple[int, int]  # of the full picture
+    reduced: tuple[int, int]  # of the reduced one
+
+    @property
+    def reach(self) -> int:
+        """How long a piece that is cut off may be, in pixels of the full picture."""
+        return math.ceil(REACH * max(self.shape[0] / self.reduced[0], self.shape[1] / self.reduced[1]))
+
+    def with_margin(self, inner: Rectangle) -> Rectangle:
+        """Return the rectangle that has to be known for the labels of another one."""
+        margin, (height, width) = 2 * self.reach, self.shape
+        top, left = max(0, inner.top - margin), max(0, inner.left - margin)
+        return Rectangle(top, left, min(height, inner.bottom + margin), min(width, inner.right + margin))
+
+    def of(self, inner: Rectangle) -> Surroundings:
+        """Return those that the labels of a rectangle depend on."""
+        outer = self.with_margin(inner)
+        (top, bottom), (left, right) = (
+            (max(0, nearest(first, 1, n, places)[0] - 1), nearest(end - 1, 1, n, places)[0] + 2)
+            for first, end, n, places in zip(
+                (outer.top, outer.left), (outer.bottom, outer.right), self.shape, self.reduced, strict=True
+            )
+        )
+        place = slice(top, bottom), slice(left, right)
+        return Surroundings(self.small[place], self.is_sure[place], (int(top), int(left)), self.shape, self.reduced)
+
+    def most_probable(
+        self, pixels: Pixels, mask: Bools | None, corner: tuple[int, int], colors: ColorStatistics
+    ) -> tuple[Labels, Labels, Bools]:
+        """Return the most probable superpixel of each pixel of a rectangle.
+
+        Parameters
+        ----------
+        pixels : ndarray of shape (H, W, C)
+        mask : ndarray of shape (H, W), bool, optional
+        corner : (top, left)
+            Of the rectangle, in the full picture.
+        colors : ColorStatistics
+
+        Returns
+        -------
+        labels, original : ndarray of shape (H, W), int32
+            The most probable, and those of the reduced picture; 0 where the mask is False.
+        is_sure : ndarray of shape (H, W), bool
+            Where they were not to be found.
+        """
+        height, width = pixels.shape[:2]
+        at = [
+            nearest(first, n, *numbers) - whole
+            for first, n, whole, *numbers in zip(
+                corner, (height, width), self.corner, self.shape, self.reduced, strict=True
+            )
+        ]
+        is_sure = self.is_sure[at[0][:, None], at[1]]
+        original = self.small[at[0][:, None], at[1]]
+        if mask is not None:
+            original[~mask] = 0
+        is_sure &= original > 0
+        labels = original.copy()
+        if not is_sure.all():
+            is_first = first_mentions(self.small)
+            step = max(1, CHUNK_PIXELS // width)
+            for first in range(0, height, step):
+                rows = slice(first, first + step)
+                y, x = np.nonzero(~is_sure[rows] & (original[rows] > 0))
+                place = y + first + corner[0], x + corner[1]
+                unit = unit_range(pixels[rows][y, x])
+                labels[rows][y, x] = most_probable(self, is_first, unit, place, colors)
+        return labels, original, is_sure
+
+
+def all_around(small: Labels, pixels: Pixels, mask: Bools | None) -> tuple[Surroundings, ColorStatistics]:
+    """Return what the reduced picture tells of all pixels, and of their colors."""
+    shape, reduced = (pixels.shape[0], pixels.shape[1]), (small.shape[0], small.shape[1])
+    middle = middles(shape, reduced)
+    colors = color_statistics(small, unit_range(pixels[middle]), None if mask is None else mask[middle])
+    return Surroundings(small, surely(small), (0, 0), shape, reduced), colors
+
+
+def nearest(first: int, n: int, n_pixels: int, n_places: int) -> NDArray[np.intp]:
+    """Return the reduced pixel that the middle of each of some pixels of a row lies in."""
+    return (2 * np.arange(first, first + n) + 1) * n_places // (2 * n_pixels)
+
+
+def middles(shape: tuple[int, int], reduced: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where a pixel of the full picture lies in the middle of each reduced one, as an index."""
+    rows, columns = ((2 * np.arange(m) + 1) * n // (2 * m) for n, m in zip(shape, reduced, strict=True))
+    return rows[:, None], columns
+
+
+# ---- probabilities -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class ColorStatistics:
+    """The Gaussians of the colors of superpixels; row 0 is of none."""
+
+    means: Floats  # (R + 1, C)
+    variances: Floats  # (R + 1,)
+
+
+def color_statistics(small: Labels, unit: Floats, is_known: Bools | None = None) -> ColorStatistics:
+    """Return means and variances of the colors of superpixels.
+
+    Parameters
+    ----------
+    small : ndarray of shape (h, w), int32
+    unit : ndarray of shape (h, w, C), float64, 0 to 1
+        The color of a pixel in the middle of each reduced one.
+    is_known : ndarray of shape (h, w), bool, optional
+        Whether that pixel takes part. Of a superpixel without any all are looked at.
+    """
+    flat, colors = small.ravel(), unit.reshape(small.size, -1)
+    weights = np.ones(small.size)
+    if is_known is not None:
+        counted = np.bincount(flat, is_known.ravel())
+        weights = (is_known.ravel() | (counted == 0)[flat]).astype(np.float64)
+    counts = np.maximum(np.bincount(flat, weights), 1)
+    means = np.stack([np.bincount(flat, weights * channel) for channel in colors.T], axis=1) / counts[:, None]
+    squares = np.bincount(flat, weights * ((colors - means[flat]) ** 2).mean(axis=1)) / counts
+    return ColorStatistics(means, squares + LEAST_DEVIATION**2)
 
 
 def around(small: Labels) -> NDArray[np.int32]:
@@ -75,47 +248,44 @@ def first_mentions(small: Labels) -> Bools:
     return np.stack([(labels[k] > 0) & (labels[:k] != labels[k]).all(axis=0) for k in range(9)])
 
 
-def band_of(small: Labels) -> Bools:
-    """Return the pixels beside another superpixel, (h, w), but for the one of each superpixel that is most its own."""
+def surely(small: Labels) -> Bools:
+    """Return the pixels that are not beside another superpixel, (h, w), and of each superpixel the most its own."""
     same = (around(small) == small).sum(axis=0)
-    band = (small > 0) & (first_mentions(small).sum(axis=0) > 1)
+    is_sure = (small == 0) | (first_mentions(small).sum(axis=0) <= 1)
     order = np.lexsort((-same.ravel(), small.ravel()))
     _, first = np.unique(small.ravel()[order], return_index=True)
-    band.ravel()[order[first]] = False
-    return np.asarray(band)
-
-
-def color_statistics(small: Labels, pixels: Pixels) -> tuple[Floats, Floats]:
-    """Return means (R + 1, C) and variances (R + 1,) of the colors of superpixels, of a pixel in each reduced one."""
-    middle = [(2 * np.arange(m) + 1) * n // (2 * m) for n, m in zip(pixels.shape[:2], small.shape, strict=True)]
-    unit = unit_range(pixels[middle[0][:, None], middle[1]].reshape(small.size, -1))
-    flat = small.ravel()
-    counts = np.maximum(np.bincount(flat), 1)
-    means = np.stack([np.bincount(flat, channel) for channel in unit.T], axis=1) / counts[:, None]
-    squares = np.bincount(flat, ((unit - means[flat]) ** 2).mean(axis=1)) / counts
-    return means, squares + LEAST_DEVIATION**2
+    is_sure.ravel()[order[first]] = True
+    return np.asarray(is_sure)
 
 
 def most_probable(
-    small: Labels, is_first: Bools, unit: Floats, place: tuple[Floats, Floats], colors: tuple[Floats, Floats]
+    surroundings: Surroundings,
+    is_first: Bools,
+    unit: Floats,
+    place: tuple[NDArray[np.intp], NDArray[np.intp]],
+    colors: ColorStatistics,
 ) -> Labels:
     """Return the most probable superpixel of some pixels, (P,).
 
     Parameters
     ----------
-    small : ndarray of shape (h, w), int32
+    surroundings : Surroundings
     is_first : ndarray of shape (9, h, w), bool
         From `first_mentions`.
     unit : ndarray of shape (P, C), 0 to 1
         Their colors.
-    place : two ndarrays of shape (P,)
-        Where they are in the reduced picture, in its pixels, from the outer edge of the first.
-    colors : (R + 1, C) and (R + 1,)
-        From `color_statistics`.
+    place : two ndarrays of shape (P,), int
+        Where they are in the full picture.
+    colors : ColorStatistics
     """
-    means, variances = colors
-    at = [axis.astype(np.intp) for axis in place]
-    offsets = [axis - whole - 0.5 for axis, whole in zip(place, at, strict=True)]
+    small = surroundings.small
+    inside = [
+        (2 * axis + 1) * places / (2 * n)  # from the outer edge of the first reduced pixel, in these
+        for axis, n, places in zip(place, surroundings.shape, surroundings.reduced, strict=True)
+    ]
+    whole = [axis.astype(np.intp) for axis in inside]
+    offsets = [axis - part - 0.5 for axis, part in zip(inside, whole, strict=True)]
+    at = [part - first for part, first in zip(whole, surroundings.corner, strict=True)]
     splines = [(0.5 * (0.5 - t) ** 2, 0.75 - t * t, 0.5 * (0.5 + t) ** 2) for t in offsets]
     near = [
         (
@@ -133,8 +303,8 @@ def most_probable(
         weight = np.full(len(those), TINY)
         for other, share in near:
             weight += share[those] * (other[those] == label)
-        distance = ((unit[those] - means[label]) ** 2).sum(axis=1)
-        variance = variances[label]
+        distance = ((unit[those] - colors.means[label]) ** 2).sum(axis=1)
+        variance = colors.variances[label]
         score = np.log(weight) - distance / (2 * variance) - unit.shape[1] / 2 * np.log(variance)
         better = score > best[those]
         best[those[better]] = score[better]
@@ -142,30 +312,59 @@ def most_probable(
     return labels
 
 
+# ---- pieces --------------------------------------------------------------------------------------------------------
+
+
 def in_one_piece(labels: Labels, original: Labels) -> Labels:
     """Return superpixels of which what is cut off went to a neighbor, or where there is none to its original one."""
-    from skimage.measure import label
-
-    pieces = label(labels, background=0, connectivity=1)  # type: ignore[no-untyped-call]
+    pieces = pieces_of(labels)
     sizes = np.bincount(pieces.ravel())
     owner = np.zeros(len(sizes), dtype=np.int32)
     owner[pieces.ravel()] = labels.ravel()
     order = np.lexsort((-sizes, owner))
     _, first = np.unique(owner[order], return_index=True)
-    is_kept = np.zeros(len(sizes), dtype=np.bool_)
-    is_kept[order[first]] = True
-    is_kept[0] = True
-    y, x = np.nonzero(~is_kept[pieces])
+    is_cut_off = np.ones(len(sizes), dtype=np.bool_)
+    is_cut_off[order[first]] = False
+    is_cut_off[0] = False
+    give_away(labels, is_cut_off[pieces], original)
+    return labels
+
+
+def without_loose_pieces(labels: Labels, original: Labels, is_sure: Bools, reach: int) -> None:
+    """Give away, in place, short pieces that no pixel of which is sure."""
+    from scipy.ndimage import find_objects
+
+    pieces = pieces_of(labels)
+    is_loose = np.ones(pieces.max(initial=0) + 1, dtype=np.bool_)
+    is_loose[pieces[is_sure]] = False
+    is_loose[0] = False
+    pieces[~is_loose[pieces]] = 0
+    for number, box in enumerate(find_objects(pieces), start=1):
+        is_loose[number] = box is not None and all(side.stop - side.start <= reach for side in box)
+    give_away(labels, is_loose[pieces], original, reach)
+
+
+def pieces_of(labels: Labels) -> NDArray[np.intp]:
+    """Return the number of the 4-connected piece of one label that each pixel is in, (H, W); 0 where that is 0."""
+    from skimage.measure import label
+
+    return np.asarray(label(labels, background=0, connectivity=1))  # type: ignore[no-untyped-call]
+
+
+def give_away(labels: Labels, is_given: Bools, original: Labels, most_steps: int | None = None) -> None:
+    """Give pixels, in place, to neighbors from the outside in, and what has none within some steps back."""
+    y, x = np.nonzero(is_given)
     labels[y, x] = 0
+    step = 0
     while len(y):
         taken = np.zeros(len(y), dtype=np.int32)
         for i, j in ((-1, 0), (0, -1), (0, 1), (1, 0)):
             beside = labels[np.clip(y + i, 0, labels.shape[0] - 1), np.clip(x + j, 0, labels.shape[1] - 1)]
             taken = np.where(taken > 0, taken, beside)
         is_done = taken > 0
-        if not is_done.any():
+        if not is_done.any() or step == most_steps:
             labels[y, x] = original[y, x]
             break
         labels[y[is_done], x[is_done]] = taken[is_done]
         y, x = y[~is_done], x[~is_done]
-    return labels
+        step += 1

@@ -45,7 +45,7 @@ def score(path: Path, factor: float) -> list[list[BoundaryCounts]]:
     recipe = RegionsRecipe()
     cost = COSTS[recipe.merge_cost]
     small, whole = (build_hierarchy(picture, cost=cost) for picture in (means, pixels))
-    rows, columns = nearest(height, means.shape[0]), nearest(width, means.shape[1])
+    rows, columns = nearest(0, height, height, means.shape[0]), nearest(0, width, width, means.shape[1])
     superpixels = small.superpixels[rows[:, None], columns], refined(small.superpixels, pixels)
     at = recipe.height or 0.0
     found = [boundary(cut(small, enlarged, at)) for enlarged in superpixels] + [boundary(whole.cut(at))]
