@@ -26,11 +26,12 @@ from segmenter.features.distinct import distinct_colors
 from segmenter.features.sample import counts_of, merge_samples, sample_pixels
 from segmenter.io import windows as io_windows
 from segmenter.io.windows import Window, open_windows
-from segmenter.pipeline import large, large_record, windows
+from segmenter.pipeline import large, large_record, large_steps, windows
 from segmenter.pipeline.job import JobResult
 from segmenter.pipeline.large import run_large
 from segmenter.pipeline.plan import FigureOptions, Job, LargeJob, as_large, plan_job
 from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.pipeline.road import Limits, choose_road
 from segmenter.pipeline.workers import Answer, Workers
 
@@ -62,7 +63,7 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(io_windows, "WINDOW_BYTES", 12_000)
     monkeypatch.setattr(io_windows, "MIN_TILE", 16)
     monkeypatch.setattr(io_windows, "USUAL_TILE", 32)
-    monkeypatch.setattr(large, "map_jobs", here_and_shuffled)
+    monkeypatch.setattr(large_steps, "map_jobs", here_and_shuffled)
 
 
 def picture(height: int, width: int, n_bands: int, dtype: str = "u1", seed: int = 0) -> NDArray[Any]:
@@ -75,12 +76,12 @@ def picture(height: int, width: int, n_bands: int, dtype: str = "u1", seed: int 
     return np.asarray(top * values.clip(0, 1)).astype(dtype)
 
 
-def planned(path: Path, recipe: Recipe | None = None, **options: Any) -> Job:
+def planned(path: Path, recipe: AnyRecipe | None = None, **options: Any) -> Job:
     given = {"figure_options": None, "max_pixels": 10**9, "overwrite": False} | options
     return plan_job(path, path.parent / "out", recipe or Recipe(restarts=1), **given)
 
 
-def by_windows(path: Path, recipe: Recipe | None = None, bands: tuple[int, ...] = (), **options: Any) -> JobResult:
+def by_windows(path: Path, recipe: AnyRecipe | None = None, bands: tuple[int, ...] = (), **options: Any) -> JobResult:
     return run_large(as_large(planned(path, recipe, **options), bands, Workers(2), "read by windows"), Silent())
 
 
@@ -369,7 +370,9 @@ class TestTheCommand:
             (("--bands", "4"), "has no band 4; it has bands 1 to 3"),
             (("--max-memory", "1K", "--save", "confidence"), "cannot be had with --save"),
             (("--max-memory", "1K", "-o", "-"), "cannot be had with -o -"),
-            (("--max-memory", "1K", "--method", "regions"), "--method regions works on whole pictures only"),
+            (("--max-memory", "1K", "--method", "regions", "--save", "hierarchy"), "cannot be had with --save"),
+            (("--max-memory", "1K", "--method", "regions", "--scale", "all"), "cannot be had with --scale all"),
+            (("--max-memory", "1K", "--method", "regions", "-k", "700"), "a.tif: has 35 superpixels"),
             (("--max-memory", "1K", "--max-pixels", "9"), "are more than the limit of 9"),
         ],
     )

@@ -16,15 +16,14 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from math import isqrt
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import BinaryIO
 
 import numpy as np
 
 from segmenter.arrays import Floats, Labels
-from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError, WriteError
+from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
 from segmenter.features.counts import ColorCounts, in_common, sum_counts
 from segmenter.features.sample import PixelSample, counts_of, merge_samples
-from segmenter.io.label_tiff import MAX_INDEX, write_label_tiff
 from segmenter.io.opening import open_regular, unchanging
 from segmenter.io.photo import Photo, in_range
 from segmenter.io.windows import WindowedPicture, is_zarr, open_windows
@@ -32,15 +31,18 @@ from segmenter.io.writing import temporary_file, write_files
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior
 from segmenter.pipeline.job import JobResult
-from segmenter.pipeline.large_record import Gathered, describe_large, draw, notes
+from segmenter.pipeline.large_record import Gathered, describe_large, draw, notes, notes_on_fit
+from segmenter.pipeline.large_regions import find_regions
+from segmenter.pipeline.large_steps import REDUCED_SIDE, Found, Progress, answers, in_order, label_type, write_tiles
 from segmenter.pipeline.model import apply_to_colors, model_of
 from segmenter.pipeline.model_file import encode_model
 from segmenter.pipeline.plan import LargeJob
+from segmenter.pipeline.recipe import Recipe
+from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.segment import fit_colors
 from segmenter.pipeline.windows import (
     SAMPLE,
     CountJob,
-    Labeled,
     Labeler,
     LabelJob,
     MixtureLabeler,
@@ -48,28 +50,10 @@ from segmenter.pipeline.windows import (
     count_window,
     table_of,
 )
-from segmenter.pipeline.workers import map_jobs
 from segmenter.regions.labels import Segment, Segmentation
-from segmenter.render.palette import palette
-
-REDUCED_SIDE = 2048
-"""The reduced picture, which is drawn, is no larger than this, in pixels."""
 
 AUTO_PIXELS = 1 << 22
 """Pixels that the number of segments is told from, where that is asked for: the middle of each window."""
-
-J = TypeVar("J")
-R = TypeVar("R")
-
-
-class Progress(Protocol):
-    """Who is told how far the work is."""
-
-    def begin(self, stage: str, n_steps: int) -> None:
-        """Take note that something of so many steps begins."""
-
-    def step(self) -> None:
-        """Take note that a step is done."""
 
 
 def run_large(job: LargeJob, progress: Progress) -> JobResult:
@@ -95,43 +79,63 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
             digest = pool.submit(digest_of_file, file)
         picture = stack.enter_context(open_windows(job.source, job.bands))
         check_recipe(picture, job)
-        gathered = gather(picture, job, progress)
+
+        def temporary() -> Path:
+            return stack.enter_context(temporary_file(job.labels))
+
+        if isinstance(job.recipe, RegionsRecipe):
+            found = find_regions(picture, job, job.recipe, progress, temporary)
+        else:
+            found = find_segments(picture, job, job.recipe, progress, temporary)
         photo = Photo(
-            in_range(gathered.reduced, gathered.low, gathered.high)[0],
-            gathered.mask,
+            found.pixels,
+            found.mask,
             job.source.name,
             None if digest is None else digest.result(),
-            notes(picture, gathered, job),
+            notes(picture, found, job),
         )
-        progress.begin("fitting" if job.model is None else "applying the model", 1)
-        found, color_labels = found_in(gathered, job)
-        dtype = np.uint8 if found.n_labels <= MAX_INDEX else np.uint16
-        labeler: Labeler
-        if gathered.is_sample:
-            labeler = MixtureLabeler(
-                found.mixture, found.channels, job.recipe.color_space, gathered.low, gathered.high, dtype
-            )
-        else:
-            labeler = table_of(gathered.colors, color_labels, dtype)
-        temporary = stack.enter_context(temporary_file(job.labels))
-        reduced, n_pixels, sums = write_labels(
-            temporary, picture, labeler, job, progress, gathered.mask.shape, found.n_labels, dtype
-        )
-        segments = described_again(found.segments, n_pixels[1:], sums) if gathered.is_sample else found.segments
-        segmentation = replace(found, labels=reduced, segments=segments)
-        record = describe_large(photo, segmentation, picture, job, gathered)
-        result = JobResult(record, segmentation, photo)
-        files: dict[Path, bytes | Path] = {job.labels: temporary}
+        record = describe_large(photo, found, picture, job)
+        result = JobResult(record, found.segmentation, photo)
+        files: dict[Path, bytes | Path] = {job.labels: found.label_image}
         if job.figure is not None:
             files[job.figure] = draw(result, picture.shape, job)
         if job.saved_model is not None:
-            files[job.saved_model] = encode_model(model_of(segmentation))
+            files[job.saved_model] = encode_model(model_of(found.segmentation))
         files[job.record] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
         write_files(files, overwrite=job.overwrite)
     return result
 
 
-def found_in(gathered: Gathered, job: LargeJob) -> tuple[Segmentation, Labels]:
+def find_segments(
+    picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Progress, temporary: Callable[[], Path]
+) -> Found:
+    """Find the segments of a picture by its colors and write its label image; parameters as of `find_regions`."""
+    gathered = gather(picture, job, recipe, progress)
+    progress.begin("fitting" if job.model is None else "applying the model", 1)
+    found, color_labels = found_in(gathered, job, recipe)
+    dtype = label_type(found.n_labels)
+    labeler: Labeler
+    if gathered.is_sample:
+        labeler = MixtureLabeler(found.mixture, found.channels, recipe.color_space, gathered.low, gathered.high, dtype)
+    else:
+        labeler = table_of(gathered.colors, color_labels, dtype)
+    label_image = temporary()
+    reduced, n_pixels, sums = write_labels(
+        label_image, picture, labeler, job, progress, gathered.mask.shape, found.n_labels
+    )
+    segments = described_again(found.segments, n_pixels[1:], sums) if gathered.is_sample else found.segments
+    return Found(
+        label_image,
+        in_range(gathered.reduced, gathered.low, gathered.high)[0],
+        gathered.mask,
+        notes_on_fit(picture, gathered, job),
+        replace(found, labels=reduced, segments=segments),
+        gathered.n_pixels,
+        None if job.model else int(gathered.colors.counts.sum()),
+    )
+
+
+def found_in(gathered: Gathered, job: LargeJob, recipe: Recipe) -> tuple[Segmentation, Labels]:
     """Return what a fit, or a model, makes of colors, with no label image yet, and the label of each color, (M,)."""
     name, colors = str(job.source), gathered.colors
     if gathered.is_sample:
@@ -142,9 +146,9 @@ def found_in(gathered: Gathered, job: LargeJob) -> tuple[Segmentation, Labels]:
         model = job.model
         found = Segmentation(nothing, segments, model.mixture, model.channels, options=asdict(model.recipe))
         return found, color_labels
-    selection, n_segments = chosen_number(gathered, job)
-    fit, features, color_labels, segments = fit_colors(colors, job.recipe, n_segments, name)
-    options = asdict(job.recipe)
+    selection, n_segments = chosen_number(gathered, recipe)
+    fit, features, color_labels, segments = fit_colors(colors, recipe, n_segments, name)
+    options = asdict(recipe)
     found = Segmentation(nothing, segments, fit.mixture, features.channels, selection, fit.trace, options)
     return found, color_labels
 
@@ -158,19 +162,21 @@ def digest_of_file(file: BinaryIO) -> str:
 def check_recipe(picture: WindowedPicture, job: LargeJob) -> None:
     """Raise InvalidArgumentError for what cannot be had of bands that are no colors."""
     n_features, dtype = picture.n_features, picture.header.dtype
-    if job.model is not None and n_features not in (1, 3):
-        raise InvalidArgumentError(f"{picture.label}: a model of colors", f"knows nothing of {n_features} bands")
+    is_color = n_features in (1, 3)
     if job.model is not None:
+        if not is_color:
+            raise InvalidArgumentError(f"{picture.label}: a model of colors", f"knows nothing of {n_features} bands")
         return
-    if n_features not in (1, 3):
-        advice = f"of {n_features} bands; choose three of them with --bands"
-        if job.recipe.color_space != "rgb":
-            raise InvalidArgumentError(
-                f"{picture.label}: color space", f"{job.recipe.color_space} cannot be made {advice}"
-            )
-        if job.saved_model is not None:
-            raise InvalidArgumentError(f"{picture.label}: a model", f"cannot be saved {advice}")
-    if job.recipe.n_segments == "auto" and (n_features not in (1, 3) or dtype.kind != "u" or dtype.itemsize > 2):
+    advice = f"of {n_features} bands; choose three of them with --bands"
+    if isinstance(job.recipe, RegionsRecipe):
+        if not is_color:
+            raise InvalidArgumentError(f"{picture.label}: regions", f"cannot be found {advice}")
+        return
+    if not is_color and job.recipe.color_space != "rgb":
+        raise InvalidArgumentError(f"{picture.label}: color space", f"{job.recipe.color_space} cannot be made {advice}")
+    if not is_color and job.saved_model is not None:
+        raise InvalidArgumentError(f"{picture.label}: a model", f"cannot be saved {advice}")
+    if job.recipe.n_segments == "auto" and (not is_color or dtype.kind != "u" or dtype.itemsize > 2):
         advice = f"of {n_features} bands of {dtype}; give -k a number"
         raise InvalidArgumentError(f"{picture.label}: the number of segments", f"cannot be told {advice}")
 
@@ -178,7 +184,7 @@ def check_recipe(picture: WindowedPicture, job: LargeJob) -> None:
 # ---- the first pass ------------------------------------------------------------------------------------------------
 
 
-def gather(picture: WindowedPicture, job: LargeJob, progress: Progress) -> Gathered:
+def gather(picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Progress) -> Gathered:
     """Return what the fit needs of all windows together."""
     _, windows = picture.windows()
     stride = stride_of(picture.shape)
@@ -191,10 +197,10 @@ def gather(picture: WindowedPicture, job: LargeJob, progress: Progress) -> Gathe
     limit = 1.0
 
     def jobs() -> Iterator[tuple[int, CountJob]]:
-        is_asked = job.recipe.n_segments == "auto" and job.model is None
+        is_asked = recipe.n_segments == "auto" and job.model is None
         patch = isqrt(AUTO_PIXELS // len(windows)) if is_asked else 0
         for number, window in enumerate(windows):
-            yield number, CountJob(job.source, job.bands, number, window, stride, job.recipe.seed, limit, patch)
+            yield number, CountJob(job.source, job.bands, number, window, stride, recipe.seed, limit, patch)
 
     def parts() -> Generator[ColorCounts]:
         nonlocal total, low, high, samples, interiors, limit
@@ -225,20 +231,6 @@ def gather(picture: WindowedPicture, job: LargeJob, progress: Progress) -> Gathe
     return Gathered(colors, bool(samples), total, low, high, reduced, mask, inner)
 
 
-def answers(
-    function: Callable[[J], R | Exception], jobs: Iterator[tuple[int, J]], job: LargeJob, progress: Progress
-) -> Generator[tuple[int, R]]:
-    """Yield what workers answer, and raise what went wrong in one of them."""
-    with closing(map_jobs(function, jobs, job.workers)) as found:
-        for answer in found:
-            if isinstance(answer.result, Exception):
-                raise answer.result
-            if answer.result is None:
-                raise UnsupportedPhotoError(str(job.source), answer.lost)
-            progress.step()
-            yield answer.place, answer.result
-
-
 def stride_of(shape: tuple[int, int]) -> int:
     """Return of how many rows and columns one is in the reduced picture, a power of two."""
     stride = 1
@@ -247,12 +239,12 @@ def stride_of(shape: tuple[int, int]) -> int:
     return stride
 
 
-def chosen_number(gathered: Gathered, job: LargeJob) -> tuple[Selection | None, int]:
+def chosen_number(gathered: Gathered, recipe: Recipe) -> tuple[Selection | None, int]:
     """Return K, and how it was chosen; None where it was given."""
-    if job.recipe.n_segments != "auto":
-        return None, job.recipe.n_segments
+    if recipe.n_segments != "auto":
+        return None, recipe.n_segments
     most = min(10, len(gathered.colors.counts))
-    selection = choose_for_interior(gathered.interior or gathered.colors, max_segments=most, seed=job.recipe.seed)
+    selection = choose_for_interior(gathered.interior or gathered.colors, max_segments=most, seed=recipe.seed)
     return selection, selection.n_components
 
 
@@ -267,7 +259,6 @@ def write_labels(
     progress: Progress,
     reduced_shape: tuple[int, ...],
     n_labels: int,
-    dtype: type[np.unsignedinteger[Any]],
 ) -> tuple[Labels, Floats, Floats]:
     """Write the label image; return it reduced, the pixels of each label (K + 1,), and the sums of colors (K, 3)."""
     tile, windows = picture.windows()
@@ -280,30 +271,19 @@ def write_labels(
     )
 
     def tiles() -> Generator[bytes]:
-        waiting: dict[int, Labeled] = {}
-        following = 0
         with closing(answers(WindowLabeling(labeler), jobs, job, progress)) as found:
-            for place, labeled in found:
-                waiting[place] = labeled
-                while following in waiting:  # in reading order, so that sums do not depend on who was faster
-                    part = waiting.pop(following)
-                    window = windows[following]
-                    top, left = -(-window.top // stride), -(-window.left // stride)
-                    rows, columns = part.reduced.shape
-                    reduced[top : top + rows, left : left + columns] = part.reduced
-                    n_pixels[:] += part.n_pixels
-                    if part.sums is not None:
-                        sums[:] += part.sums
-                    following += 1
-                    yield from part.tiles
+            for place, part in in_order(found):
+                window = windows[place]
+                top, left = -(-window.top // stride), -(-window.left // stride)
+                rows, columns = part.reduced.shape
+                reduced[top : top + rows, left : left + columns] = part.reduced
+                n_pixels[:] += part.n_pixels
+                if part.sums is not None:
+                    sums[:] += part.sums
+                yield from part.tiles
 
     progress.begin("labeling", len(windows))
-    colors = palette(min(n_labels, MAX_INDEX))
-    try:
-        with closing(tiles()) as encoded:
-            write_label_tiff(temporary, encoded, picture.shape, tile, dtype, colors, picture.header.tags)
-    except OSError as error:
-        raise WriteError(str(job.labels), (error.strerror or str(error)).lower()) from error
+    write_tiles(temporary, tiles(), picture, tile, n_labels, job)
     return reduced, n_pixels, sums
 
 

@@ -15,10 +15,11 @@ from segmenter.features.counts import ColorCounts
 from segmenter.io.photo import Photo, in_range
 from segmenter.io.windows import WindowedPicture
 from segmenter.pipeline.job import JobResult, describe, describe_origin, describe_photo
+from segmenter.pipeline.large_steps import Found
 from segmenter.pipeline.plan import LargeJob, describe_drawing
 from segmenter.pipeline.segment import visible_bands
 from segmenter.pipeline.windows import SAMPLE
-from segmenter.regions.labels import Segment, Segmentation
+from segmenter.regions.labels import Segment
 from segmenter.render.quiet import quiet_matplotlib
 
 STRETCH = (0.01, 0.99)
@@ -39,15 +40,21 @@ class Gathered:
     interior: ColorCounts | None
 
 
-def notes(picture: WindowedPicture, gathered: Gathered, job: LargeJob) -> tuple[str, ...]:
+def notes(picture: WindowedPicture, found: Found, job: LargeJob) -> tuple[str, ...]:
     """Return what a person may not expect."""
     told = [job.reason, *picture.notes]
-    n_without = picture.shape[0] * picture.shape[1] - gathered.n_pixels
+    n_without = picture.shape[0] * picture.shape[1] - found.n_pixels
     header = picture.header
     if n_without and (header.no_data is not None or header.dtype.kind == "f"):
         told.append(f"{n_without:,} pixels hold no data and get label 0")
+    return (*told, *found.notes)
+
+
+def notes_on_fit(picture: WindowedPicture, gathered: Gathered, job: LargeJob) -> tuple[str, ...]:
+    """Return what a person may not expect of a fit."""
+    told: list[str] = []
     if gathered.is_sample:
-        told += in_range(np.empty((0, 1), header.dtype), gathered.low, gathered.high)[1]
+        told += in_range(np.empty((0, 1), picture.header.dtype), gathered.low, gathered.high)[1]
         if gathered.n_pixels > SAMPLE and job.model is None:
             told.append(f"fitted to a sample of {SAMPLE:,} pixels")
     if gathered.interior is not None and len(picture.windows()[1]) > 1:
@@ -55,18 +62,14 @@ def notes(picture: WindowedPicture, gathered: Gathered, job: LargeJob) -> tuple[
     return tuple(told)
 
 
-def describe_large(
-    photo: Photo, segmentation: Segmentation, picture: WindowedPicture, job: LargeJob, gathered: Gathered
-) -> dict[str, Any]:
+def describe_large(photo: Photo, found: Found, picture: WindowedPicture, job: LargeJob) -> dict[str, Any]:
     """Return the record of a run, as `segmenter.pipeline.job.describe` has it."""
     height, width = picture.shape
     whole = describe_photo(photo) | {"width": width, "height": height, "dtype": str(picture.dtype)}
-    record = describe(whole, segmentation, job.recipe, job.model)
-    record["unlabeled_pixels"] = height * width - sum(segment.n_pixels for segment in segmentation.segments)
-    windows = {
-        "bands": list(job.bands) or None,
-        "fitted_pixels": None if job.model else int(gathered.colors.counts.sum()),
-    }
+    record = describe(whole, found.segmentation, job.recipe, job.model)
+    n_labeled = sum(segment.n_pixels for segment in found.segmentation.segments)
+    record["unlabeled_pixels"] = height * width - n_labeled
+    windows = {"bands": list(job.bands) or None, "fitted_pixels": found.n_fitted}
     saved = ["model"] if job.saved_model is not None else []
     figure = None if job.figure is None else describe_drawing(job.figure_options)
     return record | {"windows": windows, "figure": figure, "saved": saved}
@@ -81,8 +84,16 @@ def draw(result: JobResult, shape: tuple[int, int], job: LargeJob) -> bytes:
         from segmenter.render.figure import encode_figure, segments_figure
 
         names = None if job.model is None else job.model.label_names
+        is_regions = result.segmentation.hierarchy is not None
         figure = segments_figure(
-            shown, result.segmentation.labels, colors, shares, names=names, dpi=job.figure_options.dpi
+            shown,
+            result.segmentation.labels,
+            colors,
+            shares,
+            titles=("Photo", "Regions" if is_regions else "Segments"),
+            names=names,
+            contours=is_regions,
+            dpi=job.figure_options.dpi,
         )
         metadata = describe_origin(result.record)
         return encode_figure(figure, job.figure_options.figure_format, metadata=metadata)

@@ -9,9 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
-from segmenter.errors import OutputCollisionError, OutputExistsError, UnsupportedPhotoError, WriteError
+from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
 from segmenter.io.remote import RemotePath, existing, require_writable
-from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.pipeline.workers import Workers
 from segmenter.regions.config import OTHER_SCALES, Scale
@@ -117,7 +116,7 @@ class LargeJob:
     record: Path
     figure: Path | None  # None = no figure
     saved_model: Path | None  # None = is not written
-    recipe: Recipe
+    recipe: AnyRecipe
     figure_options: FigureOptions
     overwrite: bool
     bands: tuple[int, ...]  # from 1; empty = all
@@ -134,16 +133,7 @@ class LargeJob:
 
 
 def as_large(job: Job, bands: tuple[int, ...], workers: Workers, reason: str) -> LargeJob:
-    """Return the job of a picture as one that is done by windows: its label image is a TIFF then.
-
-    Raises
-    ------
-    UnsupportedPhotoError
-        Regions are asked for, which know pictures as a whole only.
-    """
-    if not isinstance(job.recipe, Recipe):
-        advice = "--method regions works on whole pictures only; scale it down, or leave --method out"
-        raise UnsupportedPhotoError(str(job.source), f"{reason}; {advice}")
+    """Return the job of a picture as one that is done by windows: its label image is a TIFF then."""
     return LargeJob(
         source=job.source,
         labels=job.labels.with_suffix(".tif"),

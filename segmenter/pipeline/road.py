@@ -56,9 +56,14 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
         return job
     if isinstance(job.record, RemotePath):
         raise UnsupportedPhotoError(str(job.source), f"{reason}, and its results go to a disk only; choose one with -o")
-    lacking = "-o -" if to_stdout else "--save" if job.posteriors or job.confidence else ""
-    lacking = lacking or ("--plot" if job.plots else "")
-    if (lacking or job.recipe.method == "regions") and not must:
+    wanted = {
+        "-o -": to_stdout,
+        "--save": job.posteriors or job.confidence or job.hierarchy,
+        "--plot": job.plots,
+        "--scale all": job.other_scales,
+    }
+    lacking = next((option for option, is_wanted in wanted.items() if is_wanted), "")
+    if lacking and not must:
         return job
     if lacking:
         raise UnsupportedPhotoError(str(job.source), f"{reason}, which cannot be had with {lacking}; leave that out")

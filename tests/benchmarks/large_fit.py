@@ -31,7 +31,7 @@ def main() -> None:
     planned = plan_job(path, Path(), Recipe(5), figure_options=FigureOptions(), max_pixels=10**9, overwrite=False)
     job = as_large(planned, (), Workers(2), "")
     with open_windows(path) as picture:
-        gathered = gather(picture, job, Silent())
+        gathered = gather(picture, job, Recipe(5), Silent())
     started = time.process_time()
     fit_colors(gathered.colors, Recipe(5), 5, str(path))
     print(json.dumps({"seconds": time.process_time() - started, "colors": len(gathered.colors.colors)}))

@@ -1,0 +1,189 @@
+"""Regions of a picture larger than memory: found in the picture reduced, their boundaries in its windows.
+
+Pass one makes the reduced picture, of at most `STEP` times the working size on a side; the hierarchy is found in it as
+in any picture of that size. Pass two finds the boundaries of its superpixels at the full size, and sums their colors;
+with these the hierarchy is cut. Pass three turns superpixels into labels. The labels are those of the picture in
+memory: sums over integers are exact in any order, and what is refined does not depend on how a picture is divided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segmenter.arrays import Bools, Floats, Pixels
+from segmenter.errors import UnsupportedPhotoError
+from segmenter.features.color import unit_range
+from segmenter.features.reduced import AreaTotals, reduced_shape
+from segmenter.io.photo import in_range
+from segmenter.io.windows import WindowedPicture
+from segmenter.pipeline.large_steps import REDUCED_SIDE, Found, Progress, answers, in_order, label_type, write_tiles
+from segmenter.pipeline.plan import LargeJob
+from segmenter.pipeline.regions_recipe import RegionsRecipe
+from segmenter.pipeline.regions_windows import (
+    ReduceJob,
+    RefineJob,
+    Relabeling,
+    WindowRefinement,
+    rectangle,
+    reduce_window,
+)
+from segmenter.pipeline.segment_regions import cut_regions, find_hierarchy, middle_shape
+from segmenter.regions.colored import ColoredHierarchy, in_unit
+from segmenter.regions.labels import Segmentation
+from segmenter.regions.merge import Hierarchy
+from segmenter.regions.refine import Surroundings, color_statistics, surely
+
+
+def find_regions(
+    picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progress: Progress, temporary: Callable[[], Path]
+) -> Found:
+    """Find the regions of a picture and write its label image.
+
+    Parameters
+    ----------
+    picture : WindowedPicture
+        Of 1 or 3 bands.
+    job : LargeJob
+    recipe : RegionsRecipe
+        Of the job.
+    progress : Progress
+    temporary : callable
+        Makes the file that the label image goes into.
+
+    Raises
+    ------
+    TooFewSuperpixelsError
+        More regions were asked for than the picture has superpixels.
+    UnsupportedPhotoError, DamagedPhotoError, WriteError
+    """
+    middle = reduce(picture, job, recipe, progress)
+    progress.begin("finding regions", 1)
+    hierarchy = find_hierarchy(middle.pixels, middle.mask, recipe)
+    progress.step()
+    superpixels, sums = refine(picture, job, hierarchy, middle, progress)
+    complete = ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, sums)
+    found = cut_regions(complete, recipe, str(job.source))
+    label_of = np.zeros(complete.n_superpixels + 1, label_type(found.n_labels))
+    label_of[complete.superpixels] = found.labels
+    tile, windows = picture.windows()
+
+    def tiles() -> Generator[bytes]:
+        jobs = enumerate(superpixels)
+        with closing(answers(Relabeling(label_of, job.source), jobs, job, progress)) as labeled:
+            for _, part in in_order(labeled):
+                yield from part
+
+    progress.begin("labeling", len(windows))
+    label_image = temporary()
+    write_tiles(label_image, tiles(), picture, tile, found.n_labels, job)
+    return shown(middle, found, picture, recipe, label_image)
+
+
+# ---- the first pass ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Middle:
+    """The picture at the size at which superpixels are found."""
+
+    pixels: Pixels  # (h, w, C), means; where nothing is reduced, colors as a photo has them
+    mask: Bools | None  # (h, w)
+    samples: Pixels  # (h, w, C), as a photo has them: the color of a pixel in the middle of each
+    is_known: Bools  # (h, w), whether that takes part
+    low: float  # of all numbers that take part
+    high: float
+    n_pixels: int  # of the whole picture that take part
+
+
+def reduce(picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progress: Progress) -> Middle:
+    """Return the reduced picture."""
+    _, windows = picture.windows()
+    shape = picture.shape
+    reduced = middle_shape(shape, recipe)
+    totals = None if reduced == shape else AreaTotals(shape, reduced, picture.n_features)
+    samples = np.zeros((*reduced, picture.n_features), picture.dtype)
+    is_known = np.zeros(reduced, np.bool_)
+    n_pixels, low, high = 0, np.inf, -np.inf
+    jobs = ((number, ReduceJob(job.source, job.bands, window, shape, reduced)) for number, window in enumerate(windows))
+    progress.begin("reducing", len(windows))
+    with closing(answers(reduce_window, jobs, job, progress)) as found:
+        for _, part in in_order(found):
+            samples[part.place], is_known[part.place] = part.middles, part.is_known
+            n_pixels, low, high = n_pixels + part.n_pixels, min(low, part.low), max(high, part.high)
+            if totals is not None:
+                for areas in part.areas:
+                    totals.add(areas)
+    if not n_pixels:
+        raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
+    samples, _ = in_range(samples, low, high)
+    pixels, mask = samples, is_known
+    if totals is not None:
+        means, mask = totals.means()
+        pixels = in_unit_range(means, picture.dtype, low, high)
+    return Middle(pixels, None if mask.all() else mask, samples, is_known, low, high, n_pixels)
+
+
+def in_unit_range(means: Floats, dtype: np.dtype[Any], low: float, high: float) -> Pixels:
+    """Return means of stored numbers as those of a photo, from 0 to 1."""
+    if dtype.kind == "u" and dtype.itemsize <= 2:
+        means /= np.iinfo(dtype).max
+    elif high > low:
+        least, most = unit_range(in_range(np.array([low, high], dtype), low, high)[0])
+        means -= low
+        means *= (most - least) / (high - low)
+        means += least
+    return means.astype(np.float32)
+
+
+# ---- the second pass -----------------------------------------------------------------------------------------------
+
+
+def refine(
+    picture: WindowedPicture, job: LargeJob, hierarchy: Hierarchy, middle: Middle, progress: Progress
+) -> tuple[list[list[bytes]], Floats]:
+    """Return the superpixels of each window as compressed tiles, and their color sums as of `ColoredHierarchy`."""
+    tile, windows = picture.windows()
+    small, n = hierarchy.superpixels, hierarchy.n_superpixels
+    whole = Surroundings(small, surely(small), (0, 0), picture.shape, small.shape)
+    colors = color_statistics(small, unit_range(middle.samples), middle.is_known)
+    jobs = (
+        (number, RefineJob(job.source, job.bands, window, whole.of(rectangle(window)), tile))
+        for number, window in enumerate(windows)
+    )
+    tiles: list[list[bytes]] = []
+    sums = np.zeros((n, 4))
+    progress.begin("refining", len(windows))
+    with closing(answers(WindowRefinement(colors, n, middle.low, middle.high), jobs, job, progress)) as found:
+        for _, part in in_order(found):
+            tiles.append(part.tiles)
+            sums += part.sums
+    return tiles, in_unit(sums, middle.samples.dtype)
+
+
+# ---- what is told --------------------------------------------------------------------------------------------------
+
+
+def shown(
+    middle: Middle, found: Segmentation, picture: WindowedPicture, recipe: RegionsRecipe, label_image: Path
+) -> Found:
+    """Return what was found at a size that can be drawn, and what a person may not expect of it."""
+    step = -(-max(found.labels.shape) // REDUCED_SIDE)
+    place = slice(None, None, step), slice(None, None, step)
+    pixels = middle.pixels[place]
+    if picture.dtype == np.uint8:
+        pixels = np.rint(255 * unit_range(pixels)).astype(np.uint8)
+    notes: list[str] = []
+    height, width = picture.shape
+    if height * width > recipe.working_size * 1e6:
+        rows, columns = reduced_shape(*middle_shape((height, width), recipe), recipe.working_size * 1e6)
+        notes.append(f"regions of the picture reduced to {columns}×{rows} pixels; boundaries refined by windows")
+    notes += in_range(np.empty((0, 1), picture.dtype), middle.low, middle.high)[1]
+    mask = np.ones(found.labels.shape, np.bool_) if middle.mask is None else middle.mask
+    reduced = replace(found, labels=found.labels[place])
+    return Found(label_image, pixels, mask[place], tuple(notes), reduced, middle.n_pixels)

@@ -1,0 +1,167 @@
+"""What workers do with one window where regions are looked for: reduce it, refine superpixels in it, label it.
+
+All are functions of a value that can be pickled, so that `segmenter.pipeline.workers.map_jobs` can spread them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.arrays import Bools, Floats, Pixels
+from segmenter.features.reduced import AreaSums, area_sums
+from segmenter.io.label_tiff import compressed, encode_tiles
+from segmenter.io.photo import in_range
+from segmenter.io.windows import Window, open_windows
+from segmenter.pipeline.windows import told
+from segmenter.regions.colored import color_sums
+from segmenter.regions.refine import ColorStatistics, Rectangle, Surroundings, middles, refined_rectangle
+
+# ---- the first pass ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ReduceJob:
+    """Take from a window its share of the reduced picture."""
+
+    source: Path
+    bands: tuple[int, ...]
+    window: Window
+    shape: tuple[int, int]  # of the picture
+    reduced: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """What was taken."""
+
+    n_pixels: int  # that take part
+    low: float  # of all numbers that take part; inf where none does
+    high: float
+    areas: list[AreaSums]  # none where the picture is not reduced
+    place: tuple[slice, slice]  # of what follows, in the reduced picture
+    middles: Pixels  # (h, w, C), of a pixel in the middle of each reduced one
+    is_known: Bools  # (h, w), whether that takes part
+
+
+def reduce_window(job: ReduceJob) -> Reduced | Exception:
+    """Reduce a window; what goes wrong is returned."""
+    try:
+        with open_windows(job.source, job.bands) as picture:
+            pixels, mask = picture.read(job.window)
+        return reduced(pixels, mask, job)
+    except Exception as error:
+        return told(error, job.source)
+
+
+def reduced(pixels: Pixels, mask: Bools | None, job: ReduceJob) -> Reduced:
+    """Return the share of the pixels of a window."""
+    window = job.window
+    areas: list[AreaSums] = []
+    if job.reduced != job.shape:
+        areas = list(area_sums(pixels, mask, (window.top, window.left), job.shape, job.reduced))
+    place, at = [], []
+    for axis, first, n in zip(
+        middles(job.shape, job.reduced), (window.top, window.left), (window.height, window.width), strict=True
+    ):
+        start, stop = np.searchsorted(axis.ravel(), (first, first + n))
+        place.append(slice(int(start), int(stop)))
+        at.append(axis.ravel()[start:stop] - first)
+    index = at[0][:, None], at[1]
+    visible = pixels if mask is None else pixels[mask]
+    chosen = pixels[index]
+    return Reduced(
+        visible.size // pixels.shape[2],
+        float(visible.min()) if visible.size else np.inf,
+        float(visible.max()) if visible.size else -np.inf,
+        areas,
+        (place[0], place[1]),
+        np.nan_to_num(chosen, posinf=0, neginf=0) if chosen.dtype.kind == "f" else chosen,
+        np.ones(chosen.shape[:2], np.bool_) if mask is None else mask[index],
+    )
+
+
+# ---- the second pass -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class RefineJob:
+    """Find the superpixel of each pixel of a window."""
+
+    source: Path
+    bands: tuple[int, ...]
+    window: Window
+    surroundings: Surroundings
+    tile: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Refined:
+    """What became of a window."""
+
+    tiles: list[bytes]  # compressed superpixels
+    sums: Floats  # (R, 4), of `color_sums`
+
+
+@dataclass(frozen=True, eq=False)
+class WindowRefinement:
+    """The function of the second pass: workers receive it once, with all that it knows."""
+
+    colors: ColorStatistics
+    n_superpixels: int
+    low: float  # of all numbers that take part
+    high: float
+
+    def __call__(self, job: RefineJob) -> Refined | Exception:
+        """Refine a window; what goes wrong is returned."""
+        try:
+            return self.refined(job)
+        except Exception as error:
+            return told(error, job.source)
+
+    def refined(self, job: RefineJob) -> Refined:
+        """Return the superpixels of a window, and the sums of their colors."""
+        window, around = job.window, job.surroundings
+        inner = rectangle(window)
+        outer = around.with_margin(inner)
+        wide = Window(outer.top, outer.left, outer.bottom - outer.top, outer.right - outer.left)
+        with open_windows(job.source, job.bands) as picture:
+            stored, mask = picture.read(wide)
+        pixels = in_range(stored, self.low, self.high)[0]
+        if around.shape == around.reduced:
+            top, left = inner.top - around.corner[0], inner.left - around.corner[1]
+            labels = around.small[top : top + window.height, left : left + window.width]
+        else:
+            labels = refined_rectangle(around, pixels, mask, inner, self.colors)
+        top, left = inner.top - outer.top, inner.left - outer.left
+        inside = pixels[top : top + window.height, left : left + window.width]
+        sums = color_sums(labels, np.ascontiguousarray(inside), self.n_superpixels)
+        return Refined(encode_tiles(labels.astype(np.uint16), job.tile), sums)
+
+
+def rectangle(window: Window) -> Rectangle:
+    """Return a window as what is refined."""
+    return Rectangle(window.top, window.left, window.top + window.height, window.left + window.width)
+
+
+# ---- the third pass ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Relabeling:
+    """The function of the third pass: superpixels become labels."""
+
+    label_of: NDArray[np.unsignedinteger[Any]]  # (R + 1,)
+    source: Path
+
+    def __call__(self, tiles: list[bytes]) -> list[bytes] | Exception:
+        """Return tiles of labels, compressed, for those of superpixels; what goes wrong is returned."""
+        try:
+            return [compressed(self.label_of[np.frombuffer(zlib.decompress(tile), np.uint16)]) for tile in tiles]
+        except Exception as error:
+            return told(error, self.source)
