@@ -151,7 +151,7 @@ def refine(
     tile, windows = picture.windows()
     small, n = hierarchy.superpixels, hierarchy.n_superpixels
     whole = Surroundings(small, surely(small), (0, 0), picture.shape, small.shape)
-    colors = color_statistics(small, unit_range(middle.samples), middle.is_known)
+    colors = color_statistics(small, middle.samples, middle.is_known)
     jobs = (
         (number, RefineJob(job.source, job.bands, window, whole.of(rectangle(window)), tile))
         for number, window in enumerate(windows)

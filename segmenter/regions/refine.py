@@ -13,6 +13,7 @@ surely of its superpixel: that can be told from nearby, so that labels do not de
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -187,7 +188,7 @@ def all_around(small: Labels, pixels: Pixels, mask: Bools | None) -> tuple[Surro
     """Return what the reduced picture tells of all pixels, and of their colors."""
     shape, reduced = (pixels.shape[0], pixels.shape[1]), (small.shape[0], small.shape[1])
     middle = middles(shape, reduced)
-    colors = color_statistics(small, unit_range(pixels[middle]), None if mask is None else mask[middle])
+    colors = color_statistics(small, pixels[middle], None if mask is None else mask[middle])
     return Surroundings(small, surely(small), (0, 0), shape, reduced), colors
 
 
@@ -213,26 +214,39 @@ class ColorStatistics:
     variances: Floats  # (R + 1,)
 
 
-def color_statistics(small: Labels, unit: Floats, is_known: Bools | None = None) -> ColorStatistics:
+def color_statistics(small: Labels, samples: Pixels, is_known: Bools | None = None) -> ColorStatistics:
     """Return means and variances of the colors of superpixels.
 
     Parameters
     ----------
     small : ndarray of shape (h, w), int32
-    unit : ndarray of shape (h, w, C), float64, 0 to 1
+    samples : ndarray of shape (h, w, C), uint8, uint16 or float32
         The color of a pixel in the middle of each reduced one.
     is_known : ndarray of shape (h, w), bool, optional
         Whether that pixel takes part. Of a superpixel without any all are looked at.
     """
-    flat, colors = small.ravel(), unit.reshape(small.size, -1)
-    weights = np.ones(small.size)
-    if is_known is not None:
-        counted = np.bincount(flat, is_known.ravel())
-        weights = (is_known.ravel() | (counted == 0)[flat]).astype(np.float64)
-    counts = np.maximum(np.bincount(flat, weights), 1)
-    means = np.stack([np.bincount(flat, weights * channel) for channel in colors.T], axis=1) / counts[:, None]
-    squares = np.bincount(flat, weights * ((colors - means[flat]) ** 2).mean(axis=1)) / counts
-    return ColorStatistics(means, squares + LEAST_DEVIATION**2)
+    n = int(small.max(initial=0)) + 1
+    is_seen = np.ones(n, np.bool_) if is_known is None else np.bincount(small[is_known], minlength=n) > 0
+    counts, sums, squares = np.zeros(n), np.zeros((samples.shape[2], n)), np.zeros(n)
+    step = max(1, CHUNK_PIXELS // small.shape[1])
+
+    def strips() -> Iterator[tuple[Labels, Floats]]:
+        for first in range(0, len(small), step):
+            rows = slice(first, first + step)
+            labels, unit = small[rows].ravel(), unit_range(samples[rows]).reshape(-1, samples.shape[2])
+            if is_known is not None:
+                counted = is_known[rows].ravel() | ~is_seen[labels]
+                labels, unit = labels[counted], unit[counted]
+            yield labels, unit
+
+    for labels, unit in strips():
+        counts += np.bincount(labels, minlength=n)
+        for total, channel in zip(sums, unit.T, strict=True):
+            total += np.bincount(labels, channel, n)
+    means = (sums / np.maximum(counts, 1)).T
+    for labels, unit in strips():
+        squares += np.bincount(labels, ((unit - means[labels]) ** 2).mean(axis=1), n)
+    return ColorStatistics(means, squares / np.maximum(counts, 1) + LEAST_DEVIATION**2)
 
 
 def around(small: Labels) -> NDArray[np.int32]:
@@ -250,12 +264,24 @@ def first_mentions(small: Labels) -> Bools:
 
 def surely(small: Labels) -> Bools:
     """Return the pixels that are not beside another superpixel, (h, w), and of each superpixel the most its own."""
-    same = (around(small) == small).sum(axis=0)
-    is_sure = (small == 0) | (first_mentions(small).sum(axis=0) <= 1)
-    order = np.lexsort((-same.ravel(), small.ravel()))
-    _, first = np.unique(small.ravel()[order], return_index=True)
-    is_sure.ravel()[order[first]] = True
-    return np.asarray(is_sure)
+    height, width = small.shape
+    padded = np.pad(small, 1, mode="edge")
+    n_same = np.zeros(small.shape, np.uint8)  # of the 3×3 around each
+    is_sure = np.ones(small.shape, np.bool_)
+    for i in range(3):
+        for j in range(3):
+            beside = padded[i : i + height, j : j + width]
+            is_same = beside == small
+            n_same += is_same
+            is_sure &= is_same | (beside == 0)
+    is_sure |= small == 0
+    most = np.zeros(small.max(initial=0) + 1, np.uint8)
+    np.maximum.at(most, small.ravel(), n_same.ravel())
+    (candidates,) = np.nonzero((n_same == most[small]).ravel())
+    first = np.zeros(len(most), np.intp)
+    first[small.ravel()[candidates[::-1]]] = candidates[::-1]  # what is assigned last stays
+    is_sure.ravel()[first[most > 0]] = True
+    return is_sure
 
 
 def most_probable(
