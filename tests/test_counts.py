@@ -68,3 +68,23 @@ def test_colors_beyond_the_limit_lose_their_lowest_bits_however_they_are_grouped
     np.testing.assert_array_equal(grouped.colors, total.colors)
     np.testing.assert_array_equal(grouped.counts, total.counts)
     assert in_common([total, count_colors(np.zeros((1, 1, 3), np.uint8))]).bits == 2
+
+
+def test_counts_are_exact_beyond_32_bits() -> None:
+    many = ColorCounts(np.array([[7], [9]], np.uint8), np.array([3e9, 1.0]))
+    (total,) = sum_counts([many, many, many])
+    assert counted(total) == {(7,): 9_000_000_000, (9,): 3}
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_many_pixels_are_counted_as_few_are(n_channels: int, is_masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 5, (30, 40, n_channels), np.uint8)
+    mask = generator.random((30, 40)) < 0.5 if is_masked else None
+    expected = count_colors(pixels, mask)
+    monkeypatch.setattr("segmenter.features.counts.FEW_PIXELS", 10)
+    found = count_colors(pixels, mask)
+    np.testing.assert_array_equal(found.colors, expected.colors)
+    np.testing.assert_array_equal(found.counts, expected.counts)
+    assert (found.colors.dtype, found.counts.dtype) == (expected.colors.dtype, expected.counts.dtype)

@@ -341,3 +341,30 @@ def test_every_public_name_is_there() -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'segments'"):
         segmenter.segments  # noqa: B018
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_features_that_are_computed_in_every_pass_give_the_same_fit(
+    n_channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 250, (150, 200, n_channels), np.uint16)
+    pixels[:, 80:] += np.arange(2000, 2000 + n_channels, dtype=np.uint16)
+    kept = segmenter.segment(pixels, 3)
+    monkeypatch.setattr("segmenter.pipeline.segment.KEPT_COLORS", 100)
+    computed = segmenter.segment(pixels, 3)
+    assert (computed.labels == kept.labels).all()
+    assert computed.channels == kept.channels
+    np.testing.assert_allclose(computed.mixture.means, kept.mixture.means, rtol=1e-9)
+    np.testing.assert_allclose(computed.mixture.covariances, kept.mixture.covariances, rtol=1e-6)
+    np.testing.assert_allclose(computed.trace.objectives, kept.trace.objectives, rtol=1e-9)
+
+
+def test_a_channel_that_never_changes_is_one_where_features_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 250, (50, 60, 3), np.uint8)
+    pixels[:, 30:] //= 4
+    pixels[..., 1] = 7
+    kept = segmenter.segment(pixels, 2)
+    monkeypatch.setattr("segmenter.pipeline.segment.KEPT_COLORS", 100)
+    found = segmenter.segment(pixels, 2)
+    assert (found.labels == kept.labels).all()
+    assert found.mixture.means[:, 1] == pytest.approx(7 / 255)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Pixels
 from segmenter.features.config import ColorSpace
@@ -27,6 +28,22 @@ class ColorFeatures:
 
     values: Floats  # (M, D)
     channels: tuple[str, ...]  # names of the D features
+
+
+@dataclass(frozen=True, eq=False)
+class UnitColors:
+    """The features of colors that are these themselves, from 0 to 1, (M, C), computed some colors at a time."""
+
+    colors: Pixels  # (M, C)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """M and C."""
+        return len(self.colors), int(self.colors.shape[1])
+
+    def __getitem__(self, place: slice | NDArray[np.intp]) -> Floats:
+        """Return the features of some colors, (m, C)."""
+        return unit_range(self.colors[place])
 
 
 def unit_range(colors: Pixels) -> Floats:
@@ -65,10 +82,15 @@ def color_features(colors: Pixels, color_space: ColorSpace, *, keep_color: bool 
         values = rgb_to_lab(rgb)
     else:
         values = rgb_to_hsv_cone(rgb)
-    if not keep_color and (colors == colors[:, :1]).all():
+    if not keep_color and are_gray(colors):
         gray, name = GRAY_CHANNEL[color_space]
         return ColorFeatures(np.ascontiguousarray(values[:, gray : gray + 1]), (name,))
     return ColorFeatures(values, CHANNELS[color_space])
+
+
+def are_gray(colors: Pixels) -> bool:
+    """Return whether all channels of each color (M, C) are equal."""
+    return all(bool((colors[:, c] == colors[:, 0]).all()) for c in range(1, colors.shape[1]))
 
 
 def rgb_to_lab(rgb: Floats) -> Floats:

@@ -15,10 +15,21 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.features.color import unit_range
-from segmenter.features.distinct import MAX_KEY_BITS, colors_of, distinct_colors, key_bits, keys_of
+from segmenter.features.distinct import (
+    FEW_PIXELS,
+    MAX_KEY_BITS,
+    colors_in,
+    distinct_colors,
+    key_bits,
+    key_counts,
+    keys_of,
+)
 
 MAX_COLORS = 1 << 24
 """Distinct colors of one kind that are counted exactly."""
+
+LEAST_WIDE = 1 << 32
+"""So many pixels together, and their counts take more than 32 bits."""
 
 DEEP_BITS = 16
 
@@ -39,8 +50,18 @@ class ColorCounts:
 
 def count_colors(pixels: Pixels, mask: Bools | None = None) -> ColorCounts:
     """Return the distinct colors of the pixels (H, W, C) that take part, and nothing of the picture."""
+    n_pixels = pixels.shape[0] * pixels.shape[1] if mask is None else int(np.count_nonzero(mask))
+    if FEW_PIXELS < n_pixels < LEAST_WIDE and is_narrow(pixels[0]):  # without the slot of each pixel
+        return ColorCounts(
+            *colors_in(key_counts(pixels.reshape(-1, pixels.shape[2]) if mask is None else pixels[mask]), pixels[0])
+        )
     distinct = distinct_colors(pixels, mask)
     return ColorCounts(distinct.colors, distinct.counts)
+
+
+def is_narrow(colors: Pixels) -> bool:
+    """Return whether colors (n, C) are integers of so few bits that a table has room for all of them."""
+    return colors.dtype.kind == "u" and key_bits(colors) <= MAX_KEY_BITS
 
 
 def sum_counts(parts: Iterable[ColorCounts]) -> list[ColorCounts]:
@@ -73,17 +94,21 @@ def in_common(sums: list[ColorCounts]) -> ColorCounts:
 class _Sum:
     """A sum that is being made, of one kind of color."""
 
-    table: NDArray[np.float64] | None = None  # of all colors, where there are few enough
+    table: NDArray[np.uint32] | Floats | None = None  # of all colors, where there are few enough; exact up to 2⁵³
+    n_pixels: float = 0.0  # in the table
     parts: list[ColorCounts] = field(default_factory=list)  # the first is merged, the others wait
     n_waiting: int = 0
     bits: int | None = None  # what colors are cut to
 
     def add(self, part: ColorCounts) -> None:
-        if part.bits is None and part.colors.dtype.kind == "u" and key_bits(part.colors) <= MAX_KEY_BITS:
+        if part.bits is None and is_narrow(part.colors):
             if self.table is None:
-                self.table = np.zeros(1 << key_bits(part.colors))
+                self.table = np.zeros(1 << key_bits(part.colors), np.uint32)
                 self.parts = [ColorCounts(part.colors[:0], part.counts[:0])]
-            self.table[keys_of(part.colors)] += part.counts  # no color is twice in a part
+            self.n_pixels += float(part.counts.sum())
+            if self.n_pixels >= LEAST_WIDE and self.table.dtype == np.uint32:
+                self.table = self.table.astype(np.float64)
+            self.table[keys_of(part.colors)] += part.counts.astype(self.table.dtype)  # no color is twice in a part
             return
         self.bits = min((bits for bits in (self.bits, part.bits) if bits is not None), default=None)
         self.parts.append(part if self.bits is None else cut(part, self.bits))
@@ -103,9 +128,7 @@ class _Sum:
         if self.table is None:
             self.merge()
             return self.parts[0]
-        none = self.parts[0].colors
-        keys = np.flatnonzero(self.table != 0)
-        return ColorCounts(colors_of(keys, none), self.table[keys])
+        return ColorCounts(*colors_in(self.table, self.parts[0].colors))
 
 
 def cut(part: ColorCounts, bits: int) -> ColorCounts:

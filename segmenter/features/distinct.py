@@ -148,6 +148,29 @@ def without_gaps(keys: NDArray[np.uint32], n_keys: int) -> tuple[NDArray[np.uint
     return first_places.take(run_of) | keys & np.uint32(2**RUN_BITS - 1), runs
 
 
+def key_counts(pixels: Pixels) -> NDArray[np.uint32]:
+    """Return how often each key is among narrow pixels (N, C), of which there are less than 2³², (2**bits,)."""
+    counts = np.zeros(1 << key_bits(pixels), dtype=np.uint32)
+    for rows in chunks(len(pixels)):
+        np.add.at(counts, keys_of(pixels[rows]), np.uint32(1))
+    return counts
+
+
+def colors_in(counts: NDArray[Any], like: Pixels) -> tuple[Pixels, Floats]:
+    """Return the colors (M, C) that a table of how often each key is holds, ascending, and their counts (M,)."""
+    n_colors = int(np.count_nonzero(counts))
+    colors, found = np.empty((n_colors, like.shape[1]), like.dtype), np.empty(n_colors)
+    first = 0
+    for keys in chunks(len(counts)):
+        part = counts[keys]
+        places = np.flatnonzero(part != 0)
+        after = first + len(places)
+        colors[first:after] = colors_of(places + keys.start, like)
+        found[first:after] = part[places]
+        first = after
+    return colors, found
+
+
 def unique_rows(pixels: Pixels) -> Counted:
     """Return the distinct colors of pixels (N, C) of any kind, by sorting; no slot is empty."""
     has_keys = pixels.dtype.kind == "u" and key_bits(pixels) <= 64

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Samples
 from segmenter.errors import InvalidArgumentError
+from segmenter.mixture.computed import Centred, Columns, ComputedSamples, mean_of, places, ranges_of
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.gaussian import block_size, monomials, n_monomials, pairs, square_index
 
@@ -59,7 +60,7 @@ class Part:
 
     observed: NDArray[np.intp]  # (O,), ascending
     rows: NDArray[np.intp] | None  # (n,), which samples they are; None = all, in order
-    centred: Floats  # (O, n), observed features minus the origin
+    centred: Columns  # (O, n), observed features minus the origin
     weights: Floats  # (n,)
     blur: Floats  # (O,), δ V of the observed features
     kept: tuple[Floats, ...]  # the monomials (P_o, block) of every block, or empty
@@ -103,8 +104,10 @@ class Data:
         return all(len(part.observed) == len(self.origin) for part in self.parts)
 
 
-def data_of(samples: Samples, blur: float) -> Data:
+def data_of(samples: Samples | ComputedSamples, blur: float) -> Data:
     """Return samples as data; NaN marks a missing value, δ is the `blur`."""
+    if isinstance(samples, ComputedSamples):
+        return data_of_computed(samples, blur)
     values, weights = samples.values, samples.weights
     is_complete = not any(np.isnan(column).any() for column in values.T)
     if is_complete:
@@ -126,14 +129,32 @@ def data_of(samples: Samples, blur: float) -> Data:
             part_of(everything[pattern], rows, centred[pattern][:, rows], weights[rows], blur * variances[pattern])
             for pattern, rows in patterns(seen)
         )
+    return data_of_parts(np.asarray(origin), variances, covariance, blur, weights, parts)
+
+
+def data_of_computed(samples: ComputedSamples, blur: float) -> Data:
+    """Return samples as data of one part, whose values are never all there."""
+    weights, size = samples.weights, block_size(samples.rows.shape[1])
+    centred = Centred(samples.rows, mean_of(samples, size))
+    covariance = scatter_of(centred, weights) / weights.sum()
+    low, high = ranges_of(centred, len(weights), size)
+    variances = with_scales(covariance.diagonal().copy(), high > low)
+    part = part_of(np.arange(len(centred)), None, centred, weights, blur * variances)
+    return data_of_parts(centred.origin, variances, covariance, blur, weights, (part,))
+
+
+def data_of_parts(
+    origin: Floats, variances: Floats, covariance: Floats, blur: float, weights: Floats, parts: tuple[Part, ...]
+) -> Data:
+    """Return data of parts, from the covariance (D, D) of the samples as they are and the weights (N,) of all."""
     return Data(
-        origin=np.asarray(origin),
+        origin=origin,
         variances=variances,
         covariance=covariance + np.diag(blur * variances),
         blur=blur,
         total_weight=float(weights.sum()),
         least_weight=float(weights.min()),
-        n_samples=len(values),
+        n_samples=len(weights),
         parts=parts,
     )
 
@@ -146,7 +167,7 @@ def patterns(seen: Bools) -> Iterator[tuple[Bools, NDArray[np.intp]]]:
 
 
 def part_of(
-    observed: NDArray[np.intp], rows: NDArray[np.intp] | None, centred: Floats, weights: Floats, blur: Floats
+    observed: NDArray[np.intp], rows: NDArray[np.intp] | None, centred: Columns, weights: Floats, blur: Floats
 ) -> Part:
     """Return a part whose monomials are kept if they are few."""
     n_features, n_samples = len(centred), len(weights)
@@ -156,11 +177,10 @@ def part_of(
     return Part(observed, rows, centred, weights, blur, kept)
 
 
-def scatter_of(centred: Floats, weights: Floats) -> Floats:
+def scatter_of(centred: Columns, weights: Floats) -> Floats:
     """Return the weighted sum of x xᵀ over samples (D, N), shape (D, D), without a copy of the samples."""
-    size = block_size(len(centred))
-    blocks = (slice(first, first + size) for first in range(0, len(weights), size))
-    return np.asarray(sum(centred[:, place] * weights[place] @ centred[:, place].T for place in blocks))
+    blocks = ((centred[:, place], weights[place]) for place in places(len(weights), block_size(len(centred))))
+    return np.asarray(sum(block * mass @ block.T for block, mass in blocks))
 
 
 def scale_of(centred: Floats, weights: Floats) -> Floats:
@@ -190,9 +210,13 @@ def scale_of(centred: Floats, weights: Floats) -> Floats:
                 raise InvalidArgumentError("values", f"{problem}; multiply them by a power of ten")
             variances[d] = float(np.vdot(values * values, mass)) / float(mass.sum())
             varies[d] = variances[d] > 0
-    if not varies.all():
-        variances[~varies] = variances[varies].mean() if varies.any() else 1.0
-    return variances
+    return with_scales(variances, varies)
+
+
+def with_scales(variances: Floats, varies: Bools) -> Floats:
+    """Return variances (D,), with the mean of the others, or 1, for features that do not vary."""
+    others = variances[varies].mean() if varies.any() else 1.0
+    return np.where(varies, variances, others)
 
 
 # ---- fewer samples that stand for all ------------------------------------------------------------------------------
@@ -226,12 +250,11 @@ def binned(data: Data, n_bins: int) -> Data:
     """
     (part,) = data.parts
     centred = part.centred
-    lowest = centred.min(axis=1)
-    steps = np.maximum(centred.max(axis=1) - lowest, np.finfo(np.float64).tiny) / n_bins
+    lowest, highest = ranges_of(centred, data.n_samples, BINNED_AT_ONCE)
+    steps = np.maximum(highest - lowest, np.finfo(np.float64).tiny) / n_bins
     n_cells = n_bins ** len(lowest)
     cells = np.empty(len(part.weights), dtype=np.min_scalar_type(n_cells - 1))
-    blocks = [slice(first, first + BINNED_AT_ONCE) for first in range(0, len(cells), BINNED_AT_ONCE)]
-    for place in blocks:
+    for place in places(len(cells), BINNED_AT_ONCE):
         index = np.zeros(len(cells[place]), dtype=np.intp)
         for row, low, step in zip(centred[:, place], lowest, steps, strict=True):
             index *= n_bins
@@ -242,7 +265,7 @@ def binned(data: Data, n_bins: int) -> Data:
     rank = np.cumsum(is_occupied) - 1  # tables of occupied cells alone stay in cache
     sums = np.zeros((n_monomials(len(centred)), int(rank[-1]) + 1))
     rows, columns = pairs(len(centred))
-    for place in blocks:
+    for place in places(len(cells), BINNED_AT_ONCE):
         block, weights, ranks = centred[:, place], part.weights[place], rank[cells[place]]
         sums[0] += np.bincount(ranks, weights, sums.shape[1])
         quadratic = (block[i] * block[j] for i, j in zip(rows, columns, strict=True))
@@ -275,11 +298,11 @@ def points_of(data: Data) -> tuple[Floats, Floats]:
     """Return all samples about the origin, (D, N), missing values at the mean, and their weights, (N,)."""
     if data.is_complete:
         (part,) = data.parts
-        return part.centred, part.weights
+        return part.centred[:, :], part.weights
     points, weights = np.zeros((len(data.origin), data.n_samples)), np.empty(data.n_samples)
     for part in data.parts:
         assert part.rows is not None  # only complete data has a part of all rows
-        points[np.ix_(part.observed, part.rows)] = part.centred
+        points[np.ix_(part.observed, part.rows)] = part.centred[:, :]
         weights[part.rows] = part.weights
     return points, weights
 

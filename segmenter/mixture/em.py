@@ -13,6 +13,7 @@ from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.acceleration import leap
 from segmenter.mixture.checks import check_start
+from segmenter.mixture.computed import ComputedSamples
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import Data, data_of, stand_in
 from segmenter.mixture.gaussian import Mixture, has_noise, reorder
@@ -114,7 +115,7 @@ class Fit:
 
 
 def fit(
-    samples: Samples,
+    samples: Samples | ComputedSamples,
     config: FitConfig,
     start: Mixture | None = None,
     *,
@@ -132,7 +133,7 @@ def fit(
 
     Parameters
     ----------
-    samples : Samples
+    samples : Samples or ComputedSamples
         At least as many distinct ones as components. NaN marks missing values, which are integrated out.
     config : FitConfig
         With a start, its number of components, its covariance type and its noise count, and nothing is drawn.
@@ -155,7 +156,7 @@ def fit(
         There are fewer samples than components to draw, or a start or a prior of other features, or a log prior that is
         none.
     """
-    n_samples, n_features = samples.values.shape
+    n_samples, n_features = (samples.values if isinstance(samples, Samples) else samples.rows).shape
     if prior is not None and len(prior.mean) != n_features:
         raise InvalidArgumentError("prior", f"is of {len(prior.mean)} features, but the samples have {n_features}")
     if start is not None:
@@ -248,7 +249,7 @@ def with_noise(mixture: Mixture, problem: Problem) -> Mixture:
     """Return the mixture with a uniform component over the bounding box of the data."""
     sides = np.sqrt(problem.data.variances)  # of a feature that does not vary, or that was never observed
     for d in range(len(sides)):
-        rows = [part.centred[part.observed == d] for part in problem.data.parts if d in part.observed]
+        rows = [part.centred[:, :][part.observed == d] for part in problem.data.parts if d in part.observed]
         low, high = min((row.min() for row in rows), default=0), max((row.max() for row in rows), default=0)
         sides[d] = high - low if high > low else sides[d]
     noise_weight = FIRST_NOISE

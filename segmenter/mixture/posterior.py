@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.checks import checked_values
+from segmenter.mixture.computed import ComputedSamples
 from segmenter.mixture.data import patterns
 from segmenter.mixture.gaussian import (
     Mixture,
@@ -148,13 +149,13 @@ def normalize(joint: Floats) -> Floats:
     return np.asarray(np.log(total) + peak)
 
 
-def component_averages(mixture: Mixture, samples: Samples, quantities: Floats) -> Floats:
+def component_averages(mixture: Mixture, samples: Samples | ComputedSamples, quantities: Floats) -> Floats:
     """Return the mean of other quantities of the samples over each component, by responsibility × weight.
 
     Parameters
     ----------
     mixture : Mixture
-    samples : Samples
+    samples : Samples or ComputedSamples
     quantities : ndarray of shape (N, Q), float64
 
     Returns

@@ -147,9 +147,9 @@ def found_in(gathered: Gathered, job: LargeJob, recipe: Recipe) -> tuple[Segment
         found = Segmentation(nothing, segments, model.mixture, model.channels, options=asdict(model.recipe))
         return found, color_labels
     selection, n_segments = chosen_number(gathered, recipe)
-    fit, features, color_labels, segments = fit_colors(colors, recipe, n_segments, name)
+    fit, channels, color_labels, segments = fit_colors(colors, recipe, n_segments, name)
     options = asdict(recipe)
-    found = Segmentation(nothing, segments, fit.mixture, features.channels, selection, fit.trace, options)
+    found = Segmentation(nothing, segments, fit.mixture, channels, selection, fit.trace, options)
     return found, color_labels
 
 

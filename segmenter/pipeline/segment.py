@@ -13,13 +13,15 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewColorsError
-from segmenter.features.color import LUMINANCE, ColorFeatures, color_features, luminance, unit_range
+from segmenter.features.color import LUMINANCE, UnitColors, are_gray, color_features, luminance, unit_range
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct import DistinctColors, distinct_colors
 from segmenter.io.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
 from segmenter.io.remote import as_path
+from segmenter.mixture.computed import ComputedSamples, places
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
+from segmenter.mixture.gaussian import Mixture, block_size
 from segmenter.mixture.posterior import component_averages, predict
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.regions_recipe import AnyRecipe, Method, RegionsRecipe, choose_recipe
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from segmenter.features.counts import ColorCounts
+
+KEPT_COLORS = 1 << 20
+"""Of more colors than this, features are computed in every pass of a fit where that is cheap, and not kept."""
+
+COLORS_AT_ONCE = 1 << 18
+"""Colors that are summed at once."""
 
 
 def segment(
@@ -175,12 +183,12 @@ def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
         n_segments = selection.n_components
     else:
         n_segments = recipe.n_segments
-    found, features, color_labels, segments = fit_colors(distinct, recipe, n_segments, photo.name)
+    found, channels, color_labels, segments = fit_colors(distinct, recipe, n_segments, photo.name)
     return Segmentation(
         labels=label_image(distinct, color_labels),
         segments=segments,
         fitted_mixture=found.mixture,
-        channels=features.channels,
+        channels=channels,
         selection=selection,
         fit_trace=found.trace,
         options=asdict(recipe),
@@ -189,8 +197,8 @@ def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
 
 def fit_colors(
     distinct: ColorCounts | DistinctColors, recipe: Recipe, n_segments: int, name: str
-) -> tuple[Fit, ColorFeatures, Labels, tuple[Segment, ...]]:
-    """Return a fit to colors, its components from dark to bright, with their features, labels (M,) and segments.
+) -> tuple[Fit, tuple[str, ...], Labels, tuple[Segment, ...]]:
+    """Return a fit to colors, its components from dark to bright; names of features, labels (M,) and segments.
 
     Parameters
     ----------
@@ -209,19 +217,38 @@ def fit_colors(
     """
     if len(distinct.colors) < n_segments:
         raise TooFewColorsError(name, len(distinct.colors), n_segments)
-    features = color_features(distinct.colors, recipe.color_space)
-    samples = Samples(features.values, distinct.counts)
+    samples, channels = samples_of(distinct, recipe.color_space)
     config = replace(recipe.fit_config(), n_components=n_segments)
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
         found = sort_by_luminance(fit(samples, config), samples, distinct, recipe.color_space)
-        color_labels = predict(found.mixture, features.values)
+        color_labels = predict_colors(found.mixture, samples)
     segments = describe_segments(
         distinct,
         color_labels,
         found.mixture.n_components,
         empty_colors=lambda: component_averages(found.mixture, samples, rgb_of(distinct)),
     )
-    return found, features, color_labels, segments
+    return found, channels, color_labels, segments
+
+
+def samples_of(
+    distinct: ColorCounts | DistinctColors, color_space: ColorSpace
+) -> tuple[Samples | ComputedSamples, tuple[str, ...]]:
+    """Return colors as samples, and the names of their features; of very many colors these are computed, not kept."""
+    colors = distinct.colors
+    if len(colors) > KEPT_COLORS and color_space == "rgb" and not are_gray(colors):
+        channels = color_features(colors[:1], color_space, keep_color=True).channels
+        return ComputedSamples(UnitColors(colors), distinct.counts), channels
+    features = color_features(colors, color_space)
+    return Samples(features.values, distinct.counts), features.channels
+
+
+def predict_colors(mixture: Mixture, samples: Samples | ComputedSamples) -> Labels:
+    """Return the most probable component of each sample, (M,), 1…K."""
+    if isinstance(samples, Samples):
+        return predict(mixture, samples.values)
+    size = 16 * block_size(mixture.n_features)
+    return np.concatenate([predict(mixture, samples.rows[place]) for place in places(len(samples.weights), size)])
 
 
 def label_image(distinct: DistinctColors, color_labels: Labels) -> Labels:
@@ -231,7 +258,7 @@ def label_image(distinct: DistinctColors, color_labels: Labels) -> Labels:
 
 
 def sort_by_luminance(
-    found: Fit, samples: Samples, distinct: ColorCounts | DistinctColors, color_space: ColorSpace
+    found: Fit, samples: Samples | ComputedSamples, distinct: ColorCounts | DistinctColors, color_space: ColorSpace
 ) -> Fit:
     """Return the fit with its components from dark to bright."""
     means = found.mixture.means
@@ -271,10 +298,13 @@ def describe_segments(
     empty_colors : function without arguments
         Returns the sRGB colors (K, 3), from 0 to 1, that segments have where they win no pixel; called if one does.
     """
-    unit = rgb_of(distinct)
     n_bins = n_segments + 1
-    n_pixels = np.bincount(color_labels, distinct.counts, n_bins)[1:]
-    sums = np.stack([np.bincount(color_labels, distinct.counts * channel, n_bins)[1:] for channel in unit.T], axis=1)
+    n_pixels, sums = np.zeros(n_segments), np.zeros((n_segments, 3))
+    for place in places(len(color_labels), COLORS_AT_ONCE):
+        labels, counts = color_labels[place], distinct.counts[place]
+        n_pixels += np.bincount(labels, counts, n_bins)[1:]
+        channels = visible_bands(unit_range(distinct.colors[place])).T
+        sums += np.stack([np.bincount(labels, counts * channel, n_bins)[1:] for channel in channels], axis=1)
     if n_pixels.all():
         means = sums / n_pixels[:, None]
     else:

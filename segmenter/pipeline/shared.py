@@ -169,12 +169,12 @@ def fit_shared(colors: ColorCounts, inner: ColorCounts | None, recipe: Recipe) -
         n_segments = selection.n_components
     else:
         n_segments = recipe.n_segments
-    found, features, _, segments = fit_colors(colors, recipe, n_segments, "the photos together")
+    found, channels, _, segments = fit_colors(colors, recipe, n_segments, "the photos together")
     limited = [tuple(min(max(value, 0.0), 1.0) for value in segment.mean_rgb) for segment in segments]
     model = Model(
         recipe=recipe,
         mixture=found.mixture,
-        channels=features.channels,
+        channels=channels,
         label_names=tuple(f"segment {segment.label}" for segment in segments),
         colors=tuple((red, green, blue) for red, green, blue in limited),
     )

@@ -16,8 +16,8 @@ from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.errors import SegmenterError, UnsupportedPhotoError
 from segmenter.features.color import GRAY_CHANNEL, color_features, unit_range
 from segmenter.features.config import ColorSpace
-from segmenter.features.counts import ColorCounts, count_colors
-from segmenter.features.distinct import MAX_KEY_BITS, key_bits, keys_of
+from segmenter.features.counts import ColorCounts, count_colors, is_narrow
+from segmenter.features.distinct import key_bits, keys_of
 from segmenter.features.sample import PixelSample, sample_pixels
 from segmenter.io.label_tiff import encode_tiles
 from segmenter.io.photo import in_range
@@ -78,7 +78,7 @@ def counted(pixels: Pixels, mask: Bools | None, job: CountJob) -> Counted:
     place = reduced_places(job.window, job.stride)
     colors = sample = inner = None
     low, high = 0.0, 0.0
-    if n_pixels and pixels.dtype.kind == "u" and key_bits(pixels[0]) <= MAX_KEY_BITS:
+    if n_pixels and is_narrow(pixels[0]):
         colors = count_colors(pixels, mask)
     elif n_pixels:
         sample = sample_pixels(pixels, mask, SAMPLE, (job.seed, job.number), job.limit)
