@@ -25,7 +25,7 @@ TAG: TypeAlias = tuple[int, int, int, Any, bool]
 
 Meaning: TypeAlias = Literal["gray", "inverted gray", "rgb", "palette", "bands"]
 
-WINDOW_BYTES = 1 << 25
+WINDOW_BYTES = 1 << 24
 """Of the stored numbers of a window; what is made of them is a few times as much."""
 
 MIN_TILE, MAX_TILE, USUAL_TILE = 128, 4096, 512

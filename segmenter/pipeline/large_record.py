@@ -104,16 +104,20 @@ def displayed(photo: Photo, segments: Sequence[Segment]) -> tuple[Bytes, Bytes]:
 
     More than 8 bits are stretched: sensors rarely fill their range.
     """
-    unit = visible_bands(unit_range(photo.pixels.reshape(-1, photo.pixels.shape[2])))
+    pixels = photo.pixels
     means = np.array([segment.mean_rgb for segment in segments])
     low, high = 0.0, 1.0
-    if photo.pixels.dtype != np.uint8 and photo.mask is not None and photo.mask.any():
-        low, high = np.quantile(unit[photo.mask.ravel()], STRETCH)
+    if pixels.dtype != np.uint8 and photo.mask is not None and photo.mask.any():
+        low, high = np.quantile(visible_bands(unit_range(pixels[photo.mask])), STRETCH)
         high = high if high > low else low + 1
-    height, width = photo.pixels.shape[:2]
 
     def to_bytes(values: NDArray[Any]) -> Bytes:
         clean = np.nan_to_num((values - low) / (high - low))
         return np.asarray(np.rint(255 * clean.clip(0, 1)).astype(np.uint8))
 
-    return to_bytes(unit).reshape(height, width, 3), to_bytes(means)
+    if pixels.dtype == np.uint8:
+        return np.ascontiguousarray(visible_bands(pixels)), to_bytes(means)
+    shown = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for row, part in zip(shown, pixels, strict=True):
+        row[:] = to_bytes(visible_bands(unit_range(part)))
+    return shown, to_bytes(means)

@@ -229,9 +229,17 @@ class WindowLabeling:
         return Labeled(
             encode_tiles(labels, job.tile),
             labels[reduced_places(job.window, job.stride)].copy(),
-            np.bincount(found, minlength=n_bins).astype(np.float64),
+            pixels_by_label(found, n_bins),
             sums,
         )
+
+
+def pixels_by_label(labels: NDArray[np.unsignedinteger[Any]], n_bins: int) -> Floats:
+    """Return how many pixels have each label, (K + 1,)."""
+    total = np.zeros(n_bins)
+    for first in range(0, len(labels), CHUNK):
+        total += np.bincount(labels[first : first + CHUNK], minlength=n_bins)
+    return total
 
 
 def sums_by_label(
@@ -251,7 +259,8 @@ def sums_by_label(
 def table_of(colors: ColorCounts, color_labels: NDArray[Any], dtype: type[np.unsignedinteger[Any]]) -> TableLabeler:
     """Return the look-up of the labels (M,) of counted colors."""
     table = np.zeros(1 << key_bits(colors.colors), dtype)
-    table[keys_of(colors.colors)] = color_labels
+    for first in range(0, len(color_labels), CHUNK):
+        table[keys_of(colors.colors[first : first + CHUNK])] = color_labels[first : first + CHUNK]
     return TableLabeler(table)
 
 
