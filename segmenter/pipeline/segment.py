@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 KEPT_COLORS = 1 << 20
 """Of more colors than this, features are computed in every pass of a fit where that is cheap, and not kept."""
 
-COLORS_AT_ONCE = 1 << 18
+COLORS_AT_ONCE = 1 << 20
 """Colors that are summed at once."""
 
 
@@ -303,8 +303,8 @@ def describe_segments(
     for place in places(len(color_labels), COLORS_AT_ONCE):
         labels, counts = color_labels[place], distinct.counts[place]
         n_pixels += np.bincount(labels, counts, n_bins)[1:]
-        channels = visible_bands(unit_range(distinct.colors[place])).T
-        sums += np.stack([np.bincount(labels, counts * channel, n_bins)[1:] for channel in channels], axis=1)
+        for c, channel in enumerate(visible_bands(distinct.colors[place]).T):
+            sums[:, c] += np.bincount(labels, counts * unit_range(channel), n_bins)[1:]
     if n_pixels.all():
         means = sums / n_pixels[:, None]
     else:
