@@ -16,9 +16,11 @@ import pytest
 
 from segmenter.errors import WorkerStartError
 from segmenter.io.writing import PREFIX, SUFFIX, check_writable, remove_stale, write_files
+from segmenter.pipeline.processes import staying
 from segmenter.pipeline.workers import Workers, available_memory, map_jobs
 
 WORKERS = [1, 3]
+PROCESS = "(__import__('time').sleep(0.05), __import__('os').getpid())[1]"
 
 
 @pytest.mark.parametrize("n_workers", WORKERS)
@@ -55,6 +57,30 @@ def test_jobs_are_taken_as_workers_are_free_and_not_before() -> None:
         for n_answers in range(1, 6):
             next(answers)
             assert len(taken) <= n_answers + 2
+
+
+def test_workers_that_stay_are_the_same_in_the_next_map() -> None:
+    with staying(Workers(2)) as workers:
+        first = {answer.result for answer in map_jobs(eval, enumerate([PROCESS] * 8), workers)}
+        second = {answer.result for answer in map_jobs(eval, enumerate([PROCESS] * 8), workers)}
+        (product,) = map_jobs(partial(mul, 3), [(0, 5)], workers)
+    assert first == second
+    assert product.result == 15
+    for process in first:
+        assert process is not None
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+def test_a_worker_that_dies_while_it_stays_is_replaced() -> None:
+    with staying(Workers(1)) as workers:
+        (dead,) = map_jobs(eval, [(0, PROCESS)], workers)
+        assert dead.result is not None
+        assert workers.idle is not None
+        os.kill(dead.result, signal.SIGKILL)
+        workers.idle[0].popen.wait()
+        (other,) = map_jobs(eval, [(0, PROCESS)], workers)
+    assert other.result not in (None, dead.result)
 
 
 def test_a_job_that_takes_too_long_is_lost_alone() -> None:

@@ -33,10 +33,20 @@ from segmenter.pipeline.auto_k import choose_for_interior
 from segmenter.pipeline.job import JobResult
 from segmenter.pipeline.large_record import Gathered, describe_large, draw, notes, notes_on_fit
 from segmenter.pipeline.large_regions import find_regions
-from segmenter.pipeline.large_steps import REDUCED_SIDE, Found, Progress, answers, in_order, label_type, write_tiles
+from segmenter.pipeline.large_steps import (
+    REDUCED_SIDE,
+    Found,
+    Progress,
+    answers,
+    in_order,
+    label_type,
+    write_tiles,
+    writing,
+)
 from segmenter.pipeline.model import apply_to_colors, model_of
 from segmenter.pipeline.model_file import encode_model
 from segmenter.pipeline.plan import LargeJob
+from segmenter.pipeline.processes import staying
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.segment import fit_colors
@@ -79,6 +89,7 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
             digest = pool.submit(digest_of_file, file)
         picture = stack.enter_context(open_windows(job.source, job.bands))
         check_recipe(picture, job)
+        job = replace(job, workers=stack.enter_context(staying(job.workers)))
 
         def temporary() -> Path:
             return stack.enter_context(temporary_file(job.labels))
@@ -111,14 +122,10 @@ def find_segments(
 ) -> Found:
     """Find the segments of a picture by its colors and write its label image; parameters as of `find_regions`."""
     gathered = gather(picture, job, recipe, progress)
+    n_fitted = None if job.model else int(gathered.colors.counts.sum())
     progress.begin("fitting" if job.model is None else "applying the model", 1)
-    found, color_labels = found_in(gathered, job, recipe)
-    dtype = label_type(found.n_labels)
-    labeler: Labeler
-    if gathered.is_sample:
-        labeler = MixtureLabeler(found.mixture, found.channels, recipe.color_space, gathered.low, gathered.high, dtype)
-    else:
-        labeler = table_of(gathered.colors, color_labels, dtype)
+    found, labeler = labeler_of(gathered, job, recipe, temporary)
+    gathered = gathered.without_colors()
     label_image = temporary()
     reduced, n_pixels, sums = write_labels(
         label_image, picture, labeler, job, progress, gathered.mask.shape, found.n_labels
@@ -131,8 +138,24 @@ def find_segments(
         notes_on_fit(picture, gathered, job),
         replace(found, labels=reduced, segments=segments),
         gathered.n_pixels,
-        None if job.model else int(gathered.colors.counts.sum()),
+        n_fitted,
     )
+
+
+def labeler_of(
+    gathered: Gathered, job: LargeJob, recipe: Recipe, temporary: Callable[[], Path]
+) -> tuple[Segmentation, Labeler]:
+    """Return what a fit, or a model, makes of colors, and who knows the label of each."""
+    found, color_labels = found_in(gathered, job, recipe)
+    dtype = label_type(found.n_labels)
+    if gathered.is_sample:
+        of_mixture = found.mixture, found.channels, recipe.color_space
+        return found, MixtureLabeler(*of_mixture, gathered.low, gathered.high, dtype)
+    table = table_of(gathered.colors, color_labels, dtype)
+    if job.workers.scheduler is not None:  # which may not see the file
+        return found, table
+    with writing(job):
+        return found, table.in_file(temporary())
 
 
 def found_in(gathered: Gathered, job: LargeJob, recipe: Recipe) -> tuple[Segmentation, Labels]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,11 @@ class Gathered:
     reduced: Pixels  # (h, w, C), as stored
     mask: Bools  # (h, w)
     interior: ColorCounts | None
+
+    def without_colors(self) -> Gathered:
+        """Return the same without what takes much memory."""
+        nothing = ColorCounts(self.colors.colors[:0].copy(), self.colors.counts[:0].copy())
+        return replace(self, colors=nothing)
 
 
 def notes(picture: WindowedPicture, found: Found, job: LargeJob) -> tuple[str, ...]:

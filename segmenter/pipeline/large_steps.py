@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -89,8 +89,14 @@ def write_tiles(
 ) -> None:
     """Write a label image and its overviews; WriteError where the system refuses."""
     colors = palette(min(n_labels, MAX_INDEX))
+    with writing(job), closing(tiles) as encoded:
+        write_label_tiff(temporary, encoded, picture.shape, tile, label_type(n_labels), colors, picture.header.tags)
+
+
+@contextmanager
+def writing(job: LargeJob) -> Iterator[None]:
+    """Raise WriteError where the system refuses in a block."""
     try:
-        with closing(tiles) as encoded:
-            write_label_tiff(temporary, encoded, picture.shape, tile, label_type(n_labels), colors, picture.header.tags)
+        yield
     except OSError as error:
         raise WriteError(str(job.labels), (error.strerror or str(error)).lower()) from error

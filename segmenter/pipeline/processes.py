@@ -15,9 +15,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,7 +46,7 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is told once, before its first job."""
+    """What a worker is told before its first job."""
 
     function: Callable[[Any], Any]
     max_memory: int | None = None  # bytes for its data; beyond, allocation fails in it
@@ -59,11 +59,12 @@ def map_in_processes(
 ) -> Generator[Answer[J, R]]:
     """Apply a function to jobs in processes of this machine, see `segmenter.pipeline.workers.map_jobs`."""
     waiting = iter(jobs)
+    idle = [] if workers.idle is None else workers.idle
     task = Task(function, workers.max_memory)
     busy: list[Process] = []
     try:
         for place, job in waiting:
-            busy.append(start(task, workers.timeout))
+            busy.append(employed(idle, task, workers.timeout))
             busy[-1].give(place, job)
             if len(busy) == workers.n_workers:
                 break
@@ -76,7 +77,7 @@ def map_in_processes(
                     lost = process.why_it_died()
                     following = next(waiting, None)
                     if following is not None:
-                        busy.append(start(task, workers.timeout))
+                        busy.append(employed(idle, task, workers.timeout))
                         busy[-1].give(*following)
                     yield Answer(process.place, process.job, None, lost)
                     continue
@@ -86,14 +87,26 @@ def map_in_processes(
                 place, job = process.place, process.job
                 following = next(waiting, None)
                 if following is None:
-                    process.connection.close()  # it ends by itself
                     busy.remove(process)
-                    process.popen.wait()
+                    if workers.idle is not None:
+                        idle.append(process)
+                    else:
+                        process.exit_status()  # with the connection closed it ends by itself
                 else:
                     process.give(*following)
                 yield Answer(place, job, news)
     finally:
         stop(busy)
+
+
+@contextmanager
+def staying(workers: Workers) -> Iterator[Workers]:
+    """Yield the same workers, who stay between maps for the time of a block: those of this machine start once."""
+    idle: list[Process] = []
+    try:
+        yield replace(workers, idle=idle)
+    finally:
+        stop(idle)
 
 
 # ---- on our side ---------------------------------------------------------------------------------------------------
@@ -110,6 +123,12 @@ class Process:
     place: int = -1
     job: Any = None
     given: float = 0.0  # when it got its job, on the monotonic clock
+
+    def employ(self, task: Task) -> None:
+        """Tell what is to be done from now on."""
+        self.started = False
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(task)
 
     def give(self, place: int, job: Any) -> None:
         """Send a job; if the worker has died, the end of the connection is noticed next."""
@@ -171,9 +190,20 @@ def start(task: Task, timeout: float | None = None) -> Process:
             env={**os.environ, **ONE_THREAD},
         )
         process = Process(popen, Connection(ours.detach()), timeout)
-    with suppress(BrokenPipeError, ConnectionResetError):
-        process.connection.send(task)
+    process.employ(task)
     return process
+
+
+def employed(idle: list[Process], task: Task, timeout: float | None) -> Process:
+    """Return a worker that is to do a task: one that waits, or a new one."""
+    while idle:
+        process = idle.pop()
+        if process.popen.poll() is None:
+            process.timeout = timeout
+            process.employ(task)
+            return process
+        process.exit_status()
+    return start(task, timeout)
 
 
 def with_news(busy: Sequence[Process]) -> list[Process]:
@@ -215,22 +245,31 @@ def serve(descriptor: int, parent: int) -> None:
     _die_with(parent)
     try:
         with Connection(descriptor) as connection:
-            task: Task = connection.recv()  # imports what the function needs
-            if task.folder is not None:
-                with suppress(OSError):
-                    os.chdir(task.folder)
-            if task.max_memory is not None:
-                _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-                limit = task.max_memory if hard == resource.RLIM_INFINITY else min(task.max_memory, hard)
-                resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-            connection.send(STARTED)
+            task = Task(abs)
             while connection.poll(task.patience):
-                connection.send(task.function(connection.recv()))
+                news = connection.recv()  # imports what the function needs
+                if isinstance(news, Task):
+                    task = news
+                    _prepare(task)
+                    connection.send(STARTED)
+                else:
+                    connection.send(task.function(news))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass
     except KeyboardInterrupt:
         os._exit(EXIT_STOPPED)
     os._exit(EXIT_IDLE)
+
+
+def _prepare(task: Task) -> None:
+    """Go to where a task is to be done, within the memory that it may take."""
+    if task.folder is not None:
+        with suppress(OSError):
+            os.chdir(task.folder)
+    if task.max_memory is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = task.max_memory if hard == resource.RLIM_INFINITY else min(task.max_memory, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def _die_with(parent: int) -> None:

@@ -146,6 +146,26 @@ class TableLabeler:
     def unit(self, colors: Pixels) -> None:
         """Return None: they are counted already."""
 
+    def in_file(self, path: Path) -> FileLabeler:
+        """Return the same, with its table in a file that processes of this machine share; OSError where none can be."""
+        path.write_bytes(self.table.data)
+        return FileLabeler(path, str(self.table.dtype))
+
+
+@dataclass(frozen=True)
+class FileLabeler:
+    """Looks a color up in a file."""
+
+    path: Path
+    dtype: str
+
+    def labels(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
+        """Return the labels (n,) of colors (n, C)."""
+        return TableLabeler(np.memmap(self.path, self.dtype, "r")).labels(colors)
+
+    def unit(self, colors: Pixels) -> None:
+        """Return None: they are counted already."""
+
 
 @dataclass(frozen=True, eq=False)
 class MixtureLabeler:
@@ -223,14 +243,11 @@ class WindowLabeling:
             labels = np.zeros(pixels.shape[:2], found.dtype)
             labels[mask] = found
         n_bins = job.n_labels + 1
-        sums = None
-        if not isinstance(self.labeler, TableLabeler):
-            sums = sums_by_label(self.labeler, flat, found, n_bins)
         return Labeled(
             encode_tiles(labels, job.tile),
             labels[reduced_places(job.window, job.stride)].copy(),
             pixels_by_label(found, n_bins),
-            sums,
+            sums_by_label(self.labeler, flat, found, n_bins),
         )
 
 

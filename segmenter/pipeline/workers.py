@@ -14,6 +14,8 @@ from segmenter.errors import MissingExtraError
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from segmenter.pipeline.processes import Process
+
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -26,6 +28,7 @@ class Workers:
     max_memory: int | None = None  # bytes that a job may take; None = no limit, on a cluster the share of what is free
     timeout: float | None = None  # seconds that a job may take; None = no limit
     scheduler: str | None = None  # address of that of a Dask cluster; None = this machine
+    idle: list[Process] | None = None  # those that wait, of `segmenter.pipeline.processes.staying`; None = none stays
 
 
 @dataclass(frozen=True)
