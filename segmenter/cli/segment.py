@@ -76,7 +76,8 @@ def command(
 
     A TIFF that does not fit into memory, or of more bands than a photo, is read
     by windows, as is the folder of a Zarr array. Its label image is then a TIFF
-    of the same name (tiles, overviews, palette), with no image of the segments.
+    of the same name (tiles, overviews, palette), with no image of the segments;
+    --label-format zarr makes it NAME.labels.zarr, the folder of an OME-Zarr.
     """  # noqa: D301  # the backspace keeps click from filling the list
     extras = extras_of(recipe, options, save_model=save_model)
     check_streams(photos, options, extras=bool(extras or options.plot))
@@ -128,6 +129,8 @@ def segment_photos(
     ]
     if STREAM in photos and limits.bands:
         raise click.UsageError("--bands is of files; give the path of a TIFF")
+    if STREAM in photos and limits.label_format != "tif":
+        raise click.UsageError("--label-format is of files; give the path of a TIFF")
     jobs = [
         job if photo == STREAM else choose_road(job, limits, to_stdout=output == STREAM)
         for photo, job in zip(photos, planned, strict=True)

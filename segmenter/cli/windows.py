@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from segmenter.cli.options import jobs_option, with_options
 from segmenter.cli.types import Bands, MemorySize
+from segmenter.pipeline.plan import LabelFormat
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,6 +24,13 @@ _OPTIONS = (
         show_default=True,
         metavar="SIZE",
         help="Read by windows a TIFF that would take more, such as 2G; auto = half of what is free.",
+    ),
+    click.option(
+        "--label-format",
+        type=click.Choice(["tif", "zarr"]),
+        default="tif",
+        show_default=True,
+        help="Of the label image of such a picture; zarr is OME-Zarr.",
     ),
     jobs_option("Windows of such a picture"),
     click.option(
@@ -41,6 +49,7 @@ def windows_options(command: Command) -> Command:
         *arguments: Any,
         bands: tuple[int, ...],
         max_memory: int | Literal["auto"],
+        label_format: LabelFormat,
         jobs: int,
         scheduler: str | None,
         **values: Any,
@@ -50,7 +59,8 @@ def windows_options(command: Command) -> Command:
 
         source = click.get_current_context().get_parameter_source("max_pixels")
         memory = available_memory() // 2 if max_memory == "auto" else max_memory
-        limits = Limits(memory, Workers(jobs, scheduler=scheduler), bands, is_strict=source != ParameterSource.DEFAULT)
+        workers, is_strict = Workers(jobs, scheduler=scheduler), source != ParameterSource.DEFAULT
+        limits = Limits(memory, workers, bands, label_format, is_strict)
         return command(*arguments, limits=limits, **values)
 
     decorated: Any = with_options(*_OPTIONS)(with_limits)

@@ -14,6 +14,7 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.decode import decoding, load, open_image
 from segmenter.io.opening import open_regular
+from segmenter.io.writing import is_zarr_folder
 
 MAX_INDEX = 255
 """The largest label of an indexed PNG; more labels are written as 16-bit gray."""
@@ -93,7 +94,7 @@ def read_labels(path: str | Path) -> Labels:
     Parameters
     ----------
     path : str or Path
-        An indexed or gray PNG of up to 16 bits, or a TIFF of a picture that was read by windows.
+        An indexed or gray PNG of up to 16 bits, or a TIFF or Zarr of a picture that was read by windows.
 
     Returns
     -------
@@ -106,6 +107,10 @@ def read_labels(path: str | Path) -> Labels:
         There is no such file, it is damaged, or it is a picture of colors.
     """
     name = str(path)
+    if is_zarr_folder(Path(path)):
+        from segmenter.io.label_zarr import read_label_zarr
+
+        return read_label_zarr(Path(path))
     with open_regular(Path(path)) as file, decoding(name):
         if file.read(2) in (b"II", b"MM"):
             from segmenter.io.label_tiff import decode_labels

@@ -20,6 +20,7 @@ from segmenter.errors import EmptyFileError, NotLabelsError
 from segmenter.io.decode import check_size, decoding, load, open_image, quiet
 from segmenter.io.opening import HEAD, open_regular
 from segmenter.io.photo import MAX_PIXELS, is_picture
+from segmenter.io.writing import is_zarr_folder
 
 LABEL_ENDINGS: Final = (".png", ".tif", ".tiff", ".npy", ".mat")
 """Of the files in folders that are taken for label images."""
@@ -55,7 +56,7 @@ def read_label_file(path: Path, *, ignore: int | None = None, max_pixels: int = 
     path : Path
         What it is, its content tells: PNG of 1 to 16 bits, gray or indexed; TIFF of one or several pages; NPY of shape
         (H, W) or (T, H, W); MAT with ``groundTruth`` (several people), ``segs`` (several scales) or ``ucm2`` (an
-        ultrametric contour map) as in BSDS500, or with one matrix of whole numbers.
+        ultrametric contour map) as in BSDS500, or with one matrix of whole numbers; the folder NAME.zarr of a Zarr.
     ignore : int, optional
         The label of pixels without a label, as it stands in the file.
     max_pixels : int
@@ -76,6 +77,10 @@ def read_label_file(path: Path, *, ignore: int | None = None, max_pixels: int = 
 
 def _read(path: Path, name: str, ignore: int | None, max_pixels: int) -> LabelFile:
     """Return what a file holds, by the first of its bytes."""
+    if is_zarr_folder(path):
+        from segmenter.io.label_zarr import read_label_zarr
+
+        return LabelFile(name, (numbered(read_label_zarr(path, max_pixels), name, ignore),))
     with open_regular(path) as file, decoding(name):
         head = file.read(HEAD)
         file.seek(0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,8 +28,10 @@ _BIG = 1 << 31
 """Files that may become longer than this many bytes are BigTIFF."""
 
 
-def encode_tiles(labels: NDArray[np.unsignedinteger[Any]], tile: tuple[int, int]) -> list[bytes]:
-    """Return the tiles of some rows of labels, in reading order, compressed (deflate); the last are filled with 0."""
+def encode_tiles(
+    labels: NDArray[np.unsignedinteger[Any]], tile: tuple[int, int], window_bits: int = zlib.MAX_WBITS
+) -> list[bytes]:
+    """Return the tiles of some rows of labels, in reading order, `compressed`; the last are filled with 0."""
     rows, columns = tile
     encoded = []
     for top in range(0, labels.shape[0], rows):
@@ -38,13 +41,16 @@ def encode_tiles(labels: NDArray[np.unsignedinteger[Any]], tile: tuple[int, int]
                 whole = np.zeros(tile, labels.dtype)
                 whole[: part.shape[0], : part.shape[1]] = part
                 part = whole
-            encoded.append(compressed(part))
+            encoded.append(compressed(part, window_bits))
     return encoded
 
 
-def compressed(tile: NDArray[np.unsignedinteger[Any]]) -> bytes:
-    """Return labels as deflate: run-length coding is as small as the default for labels, and much faster."""
-    encoder = zlib.compressobj(6, strategy=zlib.Z_RLE)
+def compressed(tile: NDArray[np.unsignedinteger[Any]], window_bits: int = zlib.MAX_WBITS) -> bytes:
+    """Return labels as deflate: run-length coding is as small as the default for labels, and much faster.
+
+    The window bits tell zlib how to wrap it: 15 as zlib, which TIFF wants, 31 as gzip, which Zarr does.
+    """
+    encoder = zlib.compressobj(6, wbits=window_bits, strategy=zlib.Z_RLE)
     return encoder.compress(tile.tobytes()) + encoder.flush()
 
 
@@ -100,11 +106,10 @@ def write_label_tiff(
     while max(height, width) > OVERVIEW_SIDE:
         height, width = -(-height // 2), -(-width // 2)
         with tifffile.TiffFile(path) as above:
-            page = above.pages[level]
+            page: Any = above.pages[level]
+            smaller = halved(partial(decode_block, page), page.shape, tile)
             with tifffile.TiffWriter(path, append=True) as writer:
-                writer.write(
-                    halved(page, tile), shape=(height, width), subfiletype=_REDUCED, extratags=[no_data], **common
-                )
+                writer.write(smaller, shape=(height, width), subfiletype=_REDUCED, extratags=[no_data], **common)
         level += 1
 
 
@@ -120,24 +125,32 @@ def decode_labels(file: BinaryIO, label: str) -> Labels:
         return np.asarray(page.asarray(), dtype=np.int32)
 
 
-def halved(page: Any, tile: tuple[int, int]) -> Iterator[bytes]:
-    """Yield the tiles of an overview of a page of labels; two rows of its tiles are in memory at a time."""
-    rows, columns = tile
-    per_row = -(-page.imagewidth // columns)
-    n_rows = -(-page.imagelength // rows)
-    width = -(-page.imagewidth // 2)
+def halved(
+    decoded: Callable[[int], NDArray[np.unsignedinteger[Any]]],
+    shape: tuple[int, int],
+    tile: tuple[int, int],
+    window_bits: int = zlib.MAX_WBITS,
+) -> Iterator[bytes]:
+    """Yield the tiles of an overview of labels (H, W), of which tiles are decoded by their number in reading order.
+
+    What two rows of these become is in memory at a time.
+    """
+    (rows, columns), (height, width) = tile, shape
+    per_row = -(-width // columns)
+    n_rows = -(-height // rows)
     for first in range(0, n_rows, 2):
         strips = []
         for row in range(first, min(first + 2, n_rows)):
             numbers = range(row * per_row, (row + 1) * per_row)
-            blocks = [page.decode(read_block(page, number), number)[0][0, ::2, ::2, 0] for number in numbers]
-            strips.append(np.concatenate(blocks, axis=1)[:, :width])
+            blocks = [np.ascontiguousarray(decoded(number)[::2, ::2]) for number in numbers]
+            strips.append(np.concatenate(blocks, axis=1)[:, : -(-width // 2)])
         strip = np.concatenate(strips)
-        yield from encode_tiles(strip[: -(-min(2 * rows, page.imagelength - first * rows) // 2)], tile)
+        yield from encode_tiles(strip[: -(-min(2 * rows, height - first * rows) // 2)], tile, window_bits)
 
 
-def read_block(page: Any, number: int) -> bytes:
-    """Return a block of a page as it is stored."""
+def decode_block(page: Any, number: int) -> NDArray[np.unsignedinteger[Any]]:
+    """Return the labels of a tile of a page."""
     file = page.parent.filehandle
     file.seek(page.dataoffsets[number])
-    return bytes(file.read(page.databytecounts[number]))
+    labels: NDArray[np.unsignedinteger[Any]] = page.decode(file.read(page.databytecounts[number]), number)[0][0, ..., 0]
+    return labels

@@ -14,7 +14,9 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.errors import DamagedRecordError
 from segmenter.io.decode import decoding, quiet
 from segmenter.io.files import read_labels
+from segmenter.io.label_zarr import read_small_zarr
 from segmenter.io.opening import open_regular
+from segmenter.io.writing import is_zarr_folder
 
 PREVIEW_SIDE = 640
 """Pixels of the longer side, at most."""
@@ -64,12 +66,12 @@ def shrink_labels(labels: Labels, size: tuple[int, int] | None = None) -> Labels
 
 
 def read_labels_small(path: Path, shape: tuple[int, int]) -> Labels:
-    """Return a label image in the size of a preview, as PNG, or as TIFF with overviews, of which one is read.
+    """Return a label image in the size of a preview, as PNG, or as TIFF or Zarr with overviews, of which one is read.
 
     Parameters
     ----------
     path : Path
-        ``NAME.labels.png`` or ``NAME.labels.tif``.
+        ``NAME.labels.png``, ``NAME.labels.tif`` or ``NAME.labels.zarr``.
     shape : (int, int)
         Height and width that the whole label image must have.
 
@@ -82,6 +84,8 @@ def read_labels_small(path: Path, shape: tuple[int, int]) -> Labels:
     if path.suffix == ".png":
         whole = read_labels(path)
         found, labels = whole.shape, whole
+    elif is_zarr_folder(path):
+        found, labels = read_small_zarr(path, max(size))
     else:
         with open_regular(path) as file, decoding(str(path)), quiet():
             import tifffile

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from segmenter.errors import MissingFileError, NotAFolderError, UnreadableFileError
+from segmenter.io.writing import is_zarr_folder
 
 RECORD_ENDING = ".json"
-LABELS_ENDINGS = (".labels.png", ".labels.tif")
+LABELS_ENDINGS = (".labels.png", ".labels.tif", ".labels.zarr")
 """What the names of results end in: a record or a label image is enough to be found, and a result has both."""
 
 
@@ -33,8 +34,9 @@ def list_results(folder: Path) -> list[str]:
     _require_folder(folder)
     names = set()
     for top, sub_folders, files in os.walk(folder):
-        sub_folders[:] = [name for name in sub_folders if not name.startswith(".")]
-        for file in files:
+        visible = [name for name in sub_folders if not name.startswith(".")]
+        sub_folders[:] = [name for name in visible if not is_zarr_folder(Path(top, name))]
+        for file in (*files, *(name for name in visible if name not in sub_folders)):
             ending = next((ending for ending in (*LABELS_ENDINGS, RECORD_ENDING) if file.endswith(ending)), None)
             if ending is not None and not file.startswith("."):
                 names.add(os.path.relpath(os.path.join(top, file.removesuffix(ending)), folder))  # noqa: PTH118
@@ -52,7 +54,9 @@ def files_by_name(folder: Path) -> dict[str, list[Path]]:
     _require_folder(folder)
     found: dict[str, list[Path]] = {}
     for top, sub_folders, files in os.walk(folder):
-        sub_folders[:] = sorted(name for name in sub_folders if not name.startswith("."))
+        sub_folders[:] = sorted(
+            name for name in sub_folders if not name.startswith(".") and not is_zarr_folder(Path(top, name))
+        )
         for file in sorted(files):
             found.setdefault(file, []).append(Path(top, file))
     return found

@@ -32,6 +32,7 @@ MIN_TILE, MAX_TILE, USUAL_TILE = 128, 4096, 512
 """Pixels a side: tiles of the input within this range become those of the output, too."""
 
 MAX_BANDS = 64
+_ORIENTATION = 274
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Header:
     tags: tuple[TAG, ...] = ()  # what a label TIFF takes over: where on Earth the pixels are, and how large
     notes: tuple[str, ...] = ()
     is_photo: bool = True  # whether `read_photo` reads it as it is meant
+
+
+def is_on_earth(header: Header) -> bool:
+    """Return whether tags tell where on Earth the pixels are."""
+    return any(code != _ORIENTATION for code, *_ in header.tags)
 
 
 class Store(Protocol):

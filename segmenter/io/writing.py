@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,7 +41,8 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
     Parameters
     ----------
     files : mapping of Path to bytes, or to the Path of a `temporary_file` in the same folder, which is moved
-        All of this machine, or all of one other, where they are bytes.
+        Or to that of a `temporary_folder`, which may also take the place of a Zarr. All of this machine, or all of one
+        other, where they are bytes.
     overwrite : bool
         Replace files that exist.
 
@@ -55,11 +57,12 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
         put_files({path: content for path, content in files.items() if isinstance(content, bytes)}, overwrite=overwrite)
         return
     staged: dict[Path, Path] = {}
+    replaced: list[Path] = []  # folders
     locks: list[int] = []
     record = list(files)[-1] if len(files) > 1 else None
     try:
         for path, content in files.items():
-            with _write_errors(path):
+            with write_errors(path):
                 if isinstance(content, Path):
                     staged[path] = content
                     continue
@@ -71,23 +74,24 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
             for folder in sorted({path.parent for path in files}):
                 folders.enter_context(_one_at_a_time(folder))
             for path in staged:
-                with _write_errors(path):
-                    if path.is_dir():
+                with write_errors(path):
+                    if path.is_dir() and not (staged[path].is_dir() and is_zarr_folder(path)):
                         raise WriteError(str(path), "is a folder")
                     if not overwrite and os.path.lexists(path):
                         raise OutputExistsError(str(path))
             with _interrupts_held():
                 if record is not None:
-                    with _write_errors(record):
+                    with write_errors(record):
                         record.unlink(missing_ok=True)
                 for path, temporary in list(staged.items()):
-                    with _write_errors(path):
+                    with write_errors(path):
+                        if temporary.is_dir() and os.path.lexists(path):  # which a folder cannot replace
+                            replaced.append(path.rename(path.with_name(_temporary_name())))
                         temporary.replace(path)
                     del staged[path]
     finally:
-        for temporary in staged.values():
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+        for temporary in (*staged.values(), *replaced):
+            _remove(temporary)
         for lock in locks:
             os.close(lock)
 
@@ -99,21 +103,40 @@ def temporary_file(path: Path) -> Iterator[Path]:
     What is still there when the block ends is removed. WriteError names ``path``.
     """
     locks: list[int] = []
-    with _write_errors(path):
+    with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = _new_file(path.parent, locks)
         os.close(descriptor)
     try:
         yield temporary
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        _remove(temporary)
         for lock in locks:
             os.close(lock)
 
 
+@contextlib.contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Yield a new, empty and locked folder beside a path, as `temporary_file` does a file."""
+    locks: list[int] = []
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _new_folder(path.parent, locks)
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+        for lock in locks:
+            os.close(lock)
+
+
+def is_zarr_folder(path: Path) -> bool:
+    """Return whether a path is that of a Zarr by its name and by what is in it: such a folder counts as one output."""
+    return path.suffix == ".zarr" and os.path.isfile(path / "zarr.json")  # noqa: PTH113  # which Path may raise for
+
+
 def remove_stale(folder: Path) -> None:
-    """Remove the temporary files in a folder whose writers have died; those of living ones are locked, and stay.
+    """Remove the temporary files and folders in a folder whose writers have died; locked ones are of the living.
 
     Parameters
     ----------
@@ -124,12 +147,15 @@ def remove_stale(folder: Path) -> None:
         return
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False):
+            is_folder = entry.is_dir(follow_symlinks=False)
+            is_ours = entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX)
+            if is_ours and (is_folder or entry.is_file(follow_symlinks=False)):
                 with contextlib.suppress(OSError):
-                    descriptor = os.open(entry.path, os.O_RDWR | os.O_NOFOLLOW)  # NFS locks what is open for writing
+                    mode = os.O_RDONLY if is_folder else os.O_RDWR  # NFS locks what is open for writing
+                    descriptor = os.open(entry.path, mode | os.O_NOFOLLOW)
                     try:
                         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        os.unlink(entry.path)  # noqa: PTH108
+                        _remove(Path(entry.path))
                     finally:
                         os.close(descriptor)
 
@@ -139,8 +165,7 @@ def check_writable(folder: Path) -> None:
     if isinstance(folder, RemotePath):
         check_store(folder)
         return
-    write_errors = _write_errors(folder)
-    with write_errors:
+    with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         locks: list[int] = []
         try:
@@ -156,14 +181,13 @@ def check_writable(folder: Path) -> None:
 def mark_folder(folder: Path) -> Iterator[Path]:
     """Put a file into a folder for the time of a block, so that others can tell whether they see the same folder."""
     locks: list[int] = []
-    with _write_errors(folder):
+    with write_errors(folder):
         descriptor, mark = _new_file(folder, locks)
     os.close(descriptor)
     try:
         yield mark
     finally:
-        with contextlib.suppress(OSError):
-            mark.unlink()
+        _remove(mark)
         for lock in locks:
             os.close(lock)
 
@@ -171,7 +195,7 @@ def mark_folder(folder: Path) -> Iterator[Path]:
 def _new_file(folder: Path, locks: list[int]) -> tuple[int, Path]:
     """Make a temporary file; return its descriptor and name, and add a descriptor that holds its lock."""
     while True:
-        temporary = folder / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
+        temporary = folder / _temporary_name()
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             taken = _try_lock(descriptor)
@@ -183,6 +207,40 @@ def _new_file(folder: Path, locks: list[int]) -> tuple[int, Path]:
             locks.append(os.dup(descriptor))  # closing the first tells of errors; the second keeps the lock
             return descriptor, temporary
         os.close(descriptor)  # removed as stale in the moment before it was locked
+
+
+def _new_folder(folder: Path, locks: list[int]) -> Path:
+    """Make a temporary folder; return its name, and add a descriptor that holds its lock."""
+    while True:
+        temporary = folder / _temporary_name()
+        temporary.mkdir()
+        try:
+            descriptor = os.open(temporary, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # removed as stale in the moment before it was locked
+        try:
+            taken = _try_lock(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            _remove(temporary)
+            raise
+        if taken and temporary.is_dir():
+            locks.append(descriptor)
+            return temporary
+        os.close(descriptor)
+
+
+def _temporary_name() -> str:
+    return f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
+
+
+def _remove(temporary: Path) -> None:
+    """Remove a temporary file or folder, where there is one."""
+    with contextlib.suppress(OSError):
+        if temporary.is_dir() and not temporary.is_symlink():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink()
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -239,7 +297,7 @@ def _interrupts_held(signals: Iterable[signal.Signals] = (signal.SIGINT, signal.
 
 
 @contextlib.contextmanager
-def _write_errors(path: Path) -> Iterator[None]:
+def write_errors(path: Path) -> Iterator[None]:
     """Turn what the system says into an error that names the output, not the temporary file."""
     try:
         yield

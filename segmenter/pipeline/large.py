@@ -27,7 +27,7 @@ from segmenter.features.sample import PixelSample, counts_of, merge_samples
 from segmenter.io.opening import open_regular, unchanging
 from segmenter.io.photo import Photo, in_range
 from segmenter.io.windows import WindowedPicture, is_zarr, open_windows
-from segmenter.io.writing import temporary_file, write_files
+from segmenter.io.writing import temporary_file, temporary_folder, write_errors, write_files
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior
 from segmenter.pipeline.job import JobResult
@@ -40,8 +40,8 @@ from segmenter.pipeline.large_steps import (
     answers,
     in_order,
     label_type,
+    window_bits,
     write_tiles,
-    writing,
 )
 from segmenter.pipeline.model import apply_to_colors, model_of
 from segmenter.pipeline.model_file import encode_model
@@ -92,12 +92,13 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
         job = replace(job, workers=stack.enter_context(staying(job.workers)))
 
         def temporary() -> Path:
-            return stack.enter_context(temporary_file(job.labels))
+            make = temporary_folder if job.is_zarr else temporary_file
+            return stack.enter_context(make(job.labels))
 
         if isinstance(job.recipe, RegionsRecipe):
             found = find_regions(picture, job, job.recipe, progress, temporary)
         else:
-            found = find_segments(picture, job, job.recipe, progress, temporary)
+            found = find_segments(picture, job, job.recipe, progress, temporary, stack)
         photo = Photo(
             found.pixels,
             found.mask,
@@ -118,13 +119,21 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
 
 
 def find_segments(
-    picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Progress, temporary: Callable[[], Path]
+    picture: WindowedPicture,
+    job: LargeJob,
+    recipe: Recipe,
+    progress: Progress,
+    temporary: Callable[[], Path],
+    stack: ExitStack,
 ) -> Found:
-    """Find the segments of a picture by its colors and write its label image; parameters as of `find_regions`."""
+    """Find the segments of a picture by its colors and write its label image.
+
+    Parameters are as of `find_regions`, and a stack that keeps the file of the table of labels.
+    """
     gathered = gather(picture, job, recipe, progress)
     n_fitted = None if job.model else int(gathered.colors.counts.sum())
     progress.begin("fitting" if job.model is None else "applying the model", 1)
-    found, labeler = labeler_of(gathered, job, recipe, temporary)
+    found, labeler = labeler_of(gathered, job, recipe, stack)
     gathered = gathered.without_colors()
     label_image = temporary()
     reduced, n_pixels, sums = write_labels(
@@ -142,9 +151,7 @@ def find_segments(
     )
 
 
-def labeler_of(
-    gathered: Gathered, job: LargeJob, recipe: Recipe, temporary: Callable[[], Path]
-) -> tuple[Segmentation, Labeler]:
+def labeler_of(gathered: Gathered, job: LargeJob, recipe: Recipe, stack: ExitStack) -> tuple[Segmentation, Labeler]:
     """Return what a fit, or a model, makes of colors, and who knows the label of each."""
     found, color_labels = found_in(gathered, job, recipe)
     dtype = label_type(found.n_labels)
@@ -154,8 +161,8 @@ def labeler_of(
     table = table_of(gathered.colors, color_labels, dtype)
     if job.workers.scheduler is not None:  # which may not see the file
         return found, table
-    with writing(job):
-        return found, table.in_file(temporary())
+    with write_errors(job.labels):
+        return found, table.in_file(stack.enter_context(temporary_file(job.labels)))
 
 
 def found_in(gathered: Gathered, job: LargeJob, recipe: Recipe) -> tuple[Segmentation, Labels]:
@@ -289,7 +296,7 @@ def write_labels(
     reduced = np.zeros(reduced_shape, np.int32)
     n_pixels, sums = np.zeros(n_labels + 1), np.zeros((n_labels, 3))
     jobs = (
-        (number, LabelJob(job.source, job.bands, number, window, stride, tile, n_labels))
+        (number, LabelJob(job.source, job.bands, number, window, stride, tile, n_labels, window_bits(job)))
         for number, window in enumerate(windows)
     )
 

@@ -13,7 +13,7 @@ from segmenter.arrays import Bools, Bytes, Pixels
 from segmenter.features.color import unit_range
 from segmenter.features.counts import ColorCounts
 from segmenter.io.photo import Photo, in_range
-from segmenter.io.windows import WindowedPicture
+from segmenter.io.windows import WindowedPicture, is_on_earth
 from segmenter.pipeline.job import JobResult, describe, describe_origin, describe_photo
 from segmenter.pipeline.large_steps import Found
 from segmenter.pipeline.plan import LargeJob, describe_drawing
@@ -52,6 +52,8 @@ def notes(picture: WindowedPicture, found: Found, job: LargeJob) -> tuple[str, .
     header = picture.header
     if n_without and (header.no_data is not None or header.dtype.kind == "f"):
         told.append(f"{n_without:,} pixels hold no data and get label 0")
+    if job.is_zarr and is_on_earth(header):
+        told.append("the label image does not tell where on Earth it lies; as a TIFF it does")
     return (*told, *found.notes)
 
 

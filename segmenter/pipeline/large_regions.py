@@ -22,7 +22,16 @@ from segmenter.features.color import unit_range
 from segmenter.features.reduced import AreaTotals, reduced_shape
 from segmenter.io.photo import in_range
 from segmenter.io.windows import WindowedPicture
-from segmenter.pipeline.large_steps import REDUCED_SIDE, Found, Progress, answers, in_order, label_type, write_tiles
+from segmenter.pipeline.large_steps import (
+    REDUCED_SIDE,
+    Found,
+    Progress,
+    answers,
+    in_order,
+    label_type,
+    window_bits,
+    write_tiles,
+)
 from segmenter.pipeline.plan import LargeJob
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.regions_windows import (
@@ -75,7 +84,7 @@ def find_regions(
 
     def tiles() -> Generator[bytes]:
         jobs = enumerate(superpixels)
-        with closing(answers(Relabeling(label_of, job.source), jobs, job, progress)) as labeled:
+        with closing(answers(Relabeling(label_of, window_bits(job), job.source), jobs, job, progress)) as labeled:
             for _, part in in_order(labeled):
                 yield from part
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -11,9 +12,11 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from segmenter.arrays import Bools, Pixels
-from segmenter.errors import UnsupportedPhotoError, WriteError
+from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.label_tiff import MAX_INDEX, write_label_tiff
+from segmenter.io.label_zarr import GZIP, write_label_zarr
 from segmenter.io.windows import WindowedPicture
+from segmenter.io.writing import write_errors
 from segmenter.pipeline.plan import LargeJob
 from segmenter.pipeline.workers import map_jobs
 from segmenter.regions.labels import Segmentation
@@ -40,7 +43,7 @@ class Progress(Protocol):
 class Found:
     """What was found in a picture."""
 
-    label_image: Path  # a temporary file
+    label_image: Path  # a temporary file or folder
     pixels: Pixels  # (h, w, C), of the reduced picture
     mask: Bools  # (h, w)
     notes: tuple[str, ...]
@@ -88,15 +91,15 @@ def write_tiles(
     job: LargeJob,
 ) -> None:
     """Write a label image and its overviews; WriteError where the system refuses."""
-    colors = palette(min(n_labels, MAX_INDEX))
-    with writing(job), closing(tiles) as encoded:
-        write_label_tiff(temporary, encoded, picture.shape, tile, label_type(n_labels), colors, picture.header.tags)
+    dtype = label_type(n_labels)
+    with write_errors(job.labels), closing(tiles) as encoded:
+        if job.is_zarr:
+            write_label_zarr(temporary, encoded, picture.shape, tile, dtype, palette(n_labels))
+        else:
+            colors = palette(min(n_labels, MAX_INDEX))
+            write_label_tiff(temporary, encoded, picture.shape, tile, dtype, colors, picture.header.tags)
 
 
-@contextmanager
-def writing(job: LargeJob) -> Iterator[None]:
-    """Raise WriteError where the system refuses in a block."""
-    try:
-        yield
-    except OSError as error:
-        raise WriteError(str(job.labels), (error.strerror or str(error)).lower()) from error
+def window_bits(job: LargeJob) -> int:
+    """Return how zlib is to wrap the tiles of the label image."""
+    return GZIP if job.is_zarr else zlib.MAX_WBITS

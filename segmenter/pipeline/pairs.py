@@ -8,6 +8,7 @@ from pathlib import Path
 
 from segmenter.errors import InvalidArgumentError, MissingFileError, NoCommonNamesError, NotLabelsError
 from segmenter.io.label_images import LABEL_ENDINGS
+from segmenter.io.writing import is_zarr_folder
 
 HIERARCHY = ".hierarchy.npz"
 OURS = (".labels.png", HIERARCHY)
@@ -55,12 +56,12 @@ def pair_up(labels: Path, truths: Sequence[Path], *, hierarchies: bool = False, 
     for path in (labels, *truths):
         if not path.exists():
             raise MissingFileError(str(path))
-    folders = [truth for truth in truths if truth.is_dir()]
-    if not labels.is_dir() and not folders:
+    folders = [truth for truth in truths if is_folder(truth)]
+    if not is_folder(labels) and not folders:
         return Pairing((Pair(name_of(labels), labels, tuple(truths)),))
     if len(folders) < len(truths):
-        other = next(truth for truth in truths if not truth.is_dir())
-        where = f"and {labels} is one" if labels.is_dir() else f"as {folders[0]} is"
+        other = next(truth for truth in truths if not is_folder(truth))
+        where = f"and {labels} is one" if is_folder(labels) else f"as {folders[0]} is"
         raise InvalidArgumentError(str(other), f"is not a folder, {where}; give only folders, or only files")
     ours = one_a_name(label_files(labels, hierarchies=hierarchies, recursive=recursive))
     theirs: dict[str, list[Path]] = {}
@@ -73,8 +74,13 @@ def pair_up(labels: Path, truths: Sequence[Path], *, hierarchies: bool = False, 
     return Pairing(
         tuple(Pair(name, ours[name], tuple(theirs[name])) for name in common),
         tuple(name for name in ours if name not in theirs),
-        tuple(name for name in theirs if name not in ours) if labels.is_dir() else (),
+        tuple(name for name in theirs if name not in ours) if is_folder(labels) else (),
     )
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is that of a folder of files; a Zarr is one file."""
+    return path.is_dir() and not is_zarr_folder(path)
 
 
 def name_of(path: Path) -> str:
@@ -87,7 +93,7 @@ def name_of(path: Path) -> str:
 
 def label_files(place: Path, *, hierarchies: bool = False, recursive: bool) -> list[tuple[str, Path]]:
     """Return name and path of the label images in a folder, or of the file that it is."""
-    if not place.is_dir():
+    if not is_folder(place):
         return [(name_of(place), place)]
     found = sorted(
         path

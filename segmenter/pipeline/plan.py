@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
 from segmenter.io.remote import RemotePath, existing, require_writable
+from segmenter.io.writing import is_zarr_folder
 from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.pipeline.workers import Workers
 from segmenter.regions.config import OTHER_SCALES, Scale
@@ -33,6 +34,9 @@ EXTRA_ENDINGS: dict[Extra, str] = {
     "hierarchy": "hierarchy.npz",
 }
 
+
+LabelFormat: TypeAlias = Literal["tif", "zarr"]
+"""Of the label image of a picture that is read by windows."""
 
 Plot: TypeAlias = Literal["contours", "cutouts", "likelihood", "colors", "confidence", "palette"]
 PLOTS: tuple[Plot, ...] = get_args(Plot)
@@ -126,17 +130,24 @@ class LargeJob:
     plots: Mapping[Plot, tuple[Path, ...]] = field(default_factory=dict)  # none is drawn by windows
 
     @property
+    def is_zarr(self) -> bool:
+        """Whether the label image is a Zarr, not a TIFF."""
+        return self.labels.suffix == ".zarr"
+
+    @property
     def outputs(self) -> tuple[Path, ...]:
         """Everything that is written, the record last."""
         optional = (self.figure, self.saved_model)
         return (self.labels, *(path for path in optional if path is not None), self.record)
 
 
-def as_large(job: Job, bands: tuple[int, ...], workers: Workers, reason: str) -> LargeJob:
-    """Return the job of a picture as one that is done by windows: its label image is a TIFF then."""
+def as_large(
+    job: Job, bands: tuple[int, ...], workers: Workers, reason: str, label_format: LabelFormat = "tif"
+) -> LargeJob:
+    """Return the job of a picture as one that is done by windows: its label image is a TIFF or a Zarr then."""
     return LargeJob(
         source=job.source,
-        labels=job.labels.with_suffix(".tif"),
+        labels=job.labels.with_suffix(f".{label_format}"),
         record=job.record,
         figure=job.figure,
         saved_model=job.saved_model,
@@ -299,7 +310,7 @@ def check_place(path: Path) -> None:
     if isinstance(path, RemotePath):
         require_writable(path)
         return
-    if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where the name is too long
+    if os.path.isdir(path) and not is_zarr_folder(path):  # noqa: PTH112  # Path.is_dir raises for too long names
         raise WriteError(str(path), "is a folder")
     nearest = next((folder for folder in path.parents if os.path.lexists(folder)), Path())
     if not os.path.isdir(nearest):  # noqa: PTH112

@@ -157,11 +157,13 @@ class Relabeling:
     """The function of the third pass: superpixels become labels."""
 
     label_of: NDArray[np.unsignedinteger[Any]]  # (R + 1,)
+    window_bits: int  # of tiles, see `segmenter.io.label_tiff.compressed`
     source: Path
 
     def __call__(self, tiles: list[bytes]) -> list[bytes] | Exception:
         """Return tiles of labels, compressed, for those of superpixels; what goes wrong is returned."""
         try:
-            return [compressed(self.label_of[np.frombuffer(zlib.decompress(tile), np.uint16)]) for tile in tiles]
+            found = (self.label_of[np.frombuffer(zlib.decompress(tile), np.uint16)] for tile in tiles)
+            return [compressed(labels, self.window_bits) for labels in found]
         except Exception as error:
             return told(error, self.source)

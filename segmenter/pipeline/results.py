@@ -72,7 +72,7 @@ def read_results(folder: Path) -> list[Result]:
 
 
 def label_images(stem: Path) -> list[Path]:
-    """Return where the label image of a result may lie; of pictures larger than memory it is a TIFF."""
+    """Return where the label image of a result may lie; of pictures larger than memory it is a TIFF or a Zarr."""
     return [stem.with_name(f"{stem.name}{ending}") for ending in LABELS_ENDINGS]
 
 

@@ -9,14 +9,12 @@ import numpy as np
 
 from segmenter.errors import SegmenterError, UnsupportedPhotoError
 from segmenter.io.remote import RemotePath
-from segmenter.io.windows import Header, WindowedPicture, is_zarr, open_windows
-from segmenter.pipeline.plan import Job, LargeJob, as_large
+from segmenter.io.windows import Header, WindowedPicture, is_on_earth, is_zarr, open_windows
+from segmenter.pipeline.plan import Job, LabelFormat, LargeJob, as_large
 from segmenter.pipeline.workers import Workers
 
 BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL = 15, 100
 """What a picture takes in memory at its peak: of 8 bits a channel, and of more. Measured."""
-
-_ORIENTATION = 274
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,7 @@ class Limits:
     max_memory: int  # bytes that a picture may take in memory
     workers: Workers = field(default_factory=Workers)  # of the windows
     bands: tuple[int, ...] = ()  # that were chosen, from 1
+    label_format: LabelFormat = "tif"
     is_strict: bool = False  # whether the limit on pixels was given for windows, too
 
 
@@ -45,8 +44,17 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
     Raises
     ------
     UnsupportedPhotoError
-        It has to go by windows, and something is asked for that is not to be had there.
+        It has to go by windows, and something is asked for that is not to be had there; or the other way round.
     """
+    chosen = _choose(job, limits, to_stdout)
+    if limits.label_format != "tif" and not isinstance(chosen, LargeJob):
+        reason = "is not read by windows, and its label image is a PNG then; leave out --label-format zarr"
+        raise UnsupportedPhotoError(str(job.source), reason)
+    return chosen
+
+
+def _choose(job: Job, limits: Limits, to_stdout: bool) -> Job | LargeJob:
+    """Return the same, whatever the format of the label image."""
     if isinstance(job.source, RemotePath):
         if limits.bands:
             raise UnsupportedPhotoError(str(job.source), "its bands can be chosen on a disk only; copy it there first")
@@ -67,7 +75,7 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
         return job
     if lacking:
         raise UnsupportedPhotoError(str(job.source), f"{reason}, which cannot be had with {lacking}; leave that out")
-    return as_large(job, limits.bands, limits.workers, reason)
+    return as_large(job, limits.bands, limits.workers, reason, limits.label_format)
 
 
 def check_whole(source: Path) -> None:
@@ -111,7 +119,7 @@ def _reason_of(picture: WindowedPicture, job: Job, limits: Limits) -> tuple[str,
         return f"read by windows: in memory it would take some {in_words(needed)}", True
     if not header.is_photo:
         return f"read by windows {_for_its(header)}", True
-    if any(code != _ORIENTATION for code, *_ in header.tags):
+    if is_on_earth(header):
         return "read by windows, as a GeoTIFF", False
     return "", False
 

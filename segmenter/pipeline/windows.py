@@ -206,6 +206,7 @@ class LabelJob:
     stride: int
     tile: tuple[int, int]
     n_labels: int
+    window_bits: int  # of tiles, see `segmenter.io.label_tiff.compressed`
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +245,7 @@ class WindowLabeling:
             labels[mask] = found
         n_bins = job.n_labels + 1
         return Labeled(
-            encode_tiles(labels, job.tile),
+            encode_tiles(labels, job.tile, job.window_bits),
             labels[reduced_places(job.window, job.stride)].copy(),
             pixels_by_label(found, n_bins),
             sums_by_label(self.labeler, flat, found, n_bins),
