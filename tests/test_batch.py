@@ -321,7 +321,7 @@ def test_every_option_of_segment_is_one_of_batch() -> None:
     from segmenter.cli.batch import command as batch
     from segmenter.cli.segment import command as segment
 
-    assert {parameter.name for parameter in segment.params} - {"photos", "preview", "bands"} < {
+    assert {parameter.name for parameter in segment.params} - {"photos", "preview", "bands", "label_format"} < {
         parameter.name for parameter in batch.params
     }
 

@@ -115,6 +115,15 @@ def test_only_overwrite_replaces_a_zarr_and_never_another_folder(tmp_path: Path)
     assert (labels / "0" / "zarr.json").exists()
 
 
+def test_a_label_image_of_an_earlier_run_in_another_format_is_told(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", blobs(60, 40), photometric="rgb")
+    words = ("segment", "a.tif", "--no-figure", "--overwrite")
+    first = run(*words, "--max-memory", "1K", "-o", "out", cwd=tmp_path)
+    assert b"earlier run" not in first.stderr
+    second = run(*words, *ZARR, cwd=tmp_path)
+    assert b"note: out/a.labels.tif is of an earlier run; remove it" in second.stderr
+
+
 def test_a_picture_that_is_read_as_a_whole_has_none(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", blobs(60, 40), photometric="rgb")
     result = run("segment", "a.tif", "--label-format", "zarr", cwd=tmp_path)

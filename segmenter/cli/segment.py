@@ -212,6 +212,8 @@ def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: boo
 
 def tell(result: JobResult, job: Job | LargeJob, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
     """Tell a person what was found: one line, the notes, and on request the details."""
+    from segmenter.io.results import label_images
+
     segments, trace = result.segmentation.segments, result.segmentation.fit_trace
     selection = result.segmentation.selection
     found = found_text(result.segmentation)
@@ -224,6 +226,9 @@ def tell(result: JobResult, job: Job | LargeJob, seconds: float, *, to_stdout: b
     if not to_stdout:
         stems = [job.record.with_suffix(".figure"), *(paths[0].with_suffix("") for paths in job.plots.values())]
         tell_earlier(stems, job.outputs)
+        for path in label_images(job.record.with_suffix("")):
+            if path != job.labels and path.exists():
+                say(f"  note: {path} is of an earlier run; remove it, as it may be taken for this one")
     if not verbose:
         return
     record = result.record

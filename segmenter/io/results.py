@@ -62,6 +62,11 @@ def files_by_name(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
+def label_images(stem: Path) -> list[Path]:
+    """Return where the label image of a result may lie; of pictures larger than memory it is a TIFF or a Zarr."""
+    return [stem.with_name(f"{stem.name}{ending}") for ending in LABELS_ENDINGS]
+
+
 def _require_folder(folder: Path) -> None:
     """Raise unless a path is that of a folder that can be listed."""
     try:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from segmenter.errors import DamagedRecordError, NoResultsError
-from segmenter.io.results import LABELS_ENDINGS, RECORD_ENDING, list_results
+from segmenter.io.results import RECORD_ENDING, label_images, list_results
 from segmenter.pipeline.batch import SHARED_NAME
 from segmenter.pipeline.plan import text_of
 from segmenter.pipeline.resume import read_record
@@ -69,11 +69,6 @@ def read_results(folder: Path) -> list[Result]:
     if not results:
         raise NoResultsError(str(folder))
     return sorted(results, key=lambda result: (result.name.split("/"), result.results))
-
-
-def label_images(stem: Path) -> list[Path]:
-    """Return where the label image of a result may lie; of pictures larger than memory it is a TIFF or a Zarr."""
-    return [stem.with_name(f"{stem.name}{ending}") for ending in LABELS_ENDINGS]
 
 
 def _result(folder: Path, name: str, row: _Row | None) -> Result | None:
