@@ -131,6 +131,8 @@ def test_a_picture_that_is_read_as_a_whole_has_none(tmp_path: Path) -> None:
     assert result.stderr == (
         b"segmenter: a.tif: is not read by windows, and its label image is a PNG then; leave out --label-format zarr\n"
     )
+    missing = run("segment", "b.tif", "--label-format", "zarr", cwd=tmp_path)
+    assert missing.stderr == run("segment", "b.tif", cwd=tmp_path).stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 

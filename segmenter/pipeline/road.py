@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
         It has to go by windows, and something is asked for that is not to be had there; or the other way round.
     """
     chosen = _choose(job, limits, to_stdout)
-    if limits.label_format != "tif" and not isinstance(chosen, LargeJob):
+    is_there = isinstance(job.source, RemotePath) or os.path.exists(job.source)  # noqa: PTH110  # else told when read
+    if limits.label_format != "tif" and is_there and not isinstance(chosen, LargeJob):
         reason = "is not read by windows, and its label image is a PNG then; leave out --label-format zarr"
         raise UnsupportedPhotoError(str(job.source), reason)
     return chosen
