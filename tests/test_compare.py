@@ -20,12 +20,12 @@ from scenes import grainy
 from skimage.color import rgb2lab
 
 from segmenter.arrays import Labels
-from segmenter.errors import PageFullError
+from segmenter.errors import InvalidArgumentError, PageFullError
 from segmenter.pipeline.compare import partners
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.variant_numbers import Numbers, encode_table, escaped
 from segmenter.pipeline.variants import Axes, choices_of
-from segmenter.render.compare import Comparison, Variant, compare_figure
+from segmenter.render.compare import Comparison, Variant, check_room, compare_figure
 from segmenter.render.figure import MAX_HEIGHT_MM
 from segmenter.render.page import MM_PER_INCH
 from segmenter.render.palette import rising_palette
@@ -84,6 +84,13 @@ def test_variants_that_are_the_same_are_drawn_once() -> None:
     choices = choices_of(Axes(methods=("gmm", "k-means", "regions"), covariances=("full", "diag")), {})
     assert [choice.title for choice in choices.choices] == ["GMM, full", "GMM, diag", "k-means", "Regions"]
     assert choices.n_across is None
+
+
+def test_what_varies_nothing_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="color_spaces make no difference to regions"):
+        choices_of(Axes(methods=("regions",), color_spaces=("rgb", "lab")), {})
+    with pytest.raises(InvalidArgumentError, match="covariances make no difference to regions and k-means"):
+        choices_of(Axes(methods=("regions", "k-means"), covariances=("tied",)), {})
 
 
 def test_of_regions_auto_is_their_medium_scale() -> None:
@@ -165,6 +172,20 @@ def test_panels_too_small_to_see_are_refused() -> None:
         compare_figure([scene(40, 30, 30)], Style(layout="row"), key=None)
     with pytest.raises(PageFullError):
         compare_figure([scene(40, 30, 2)] * 30, key=None)
+
+
+@pytest.mark.parametrize("style", [Style(), Style(layout="row"), Style(width_mm=60, font_size=12)])
+@pytest.mark.parametrize("n_photos", [1, 2, 9, 30])
+def test_what_is_refused_before_any_work_would_not_have_been_drawn(n_photos: int, style: Style) -> None:
+    for n_variants in (1, 4, 13, 30):
+        try:
+            check_room(n_photos, n_variants, style)
+        except PageFullError:
+            for shape in ((40, 30), (10, 200), (200, 10)):
+                with pytest.raises(PageFullError):
+                    compare_figure([scene(*shape, n_variants)] * n_photos, style, key=None)
+        else:
+            assert n_variants < 30 or (n_photos == 1 and style.layout is None)
 
 
 def test_letters_go_on_after_z() -> None:

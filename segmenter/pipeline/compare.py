@@ -68,6 +68,10 @@ def compare(
     """
     if style.crop is not None and (min(style.crop[:2]) < 0 or min(style.crop[2:]) < 1):
         raise InvalidArgumentError("--crop", f"is {','.join(map(str, style.crop))}; give X,Y,W,H from 0 and 1 up")
+    with quiet_matplotlib():
+        from segmenter.render.compare import check_room
+
+        check_room(len(photos), len(choices.choices), style)
     found: list[tuple[Photo, tuple[Segmentation, ...]]] = []
     numbers: list[Numbers] = []
     n_variants = len(choices.choices)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any, Final, Literal
 
+from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import ColorSpace
 from segmenter.mixture.config import CovarianceType
 from segmenter.pipeline.recipe import Recipe
@@ -63,11 +64,15 @@ def choices_of(axes: Axes, common: dict[str, Any]) -> Choices:
     InvalidArgumentError
         A value is outside its range.
     """
+    methods = axes.methods or (Recipe.method,)
+    for name, without in (("color_spaces", ("regions",)), ("covariances", ("regions", "k-means"))):
+        if getattr(axes, name) and all(method in without for method in methods):
+            raise InvalidArgumentError(name, f"make no difference to {' and '.join(methods)}; leave them out")
     varied = [name for name, values in asdict(axes).items() if len(values) > 1]
     segments = axes.segments or (() if varied else DEFAULT_SEGMENTS)
     varied = ["segments", *varied] if len(segments) > 1 and "segments" not in varied else varied
     lists: list[Sequence[Any]] = [
-        axes.methods or (Recipe.method,),
+        methods,
         axes.color_spaces or (Recipe.color_space,),
         axes.covariances or (Recipe.covariance_type,),
         segments or (None,),

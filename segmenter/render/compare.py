@@ -143,6 +143,18 @@ def compare_figure(
         return compose(artists, style.width_mm, bottom + MARGIN_MM, style.dpi)
 
 
+def check_room(n_photos: int, n_variants: int, style: Style) -> None:
+    """Raise PageFullError where no photo of any shape would be large enough, which can be told before any work."""
+    if n_photos == 1 and style.layout != "row":
+        return
+    n_columns = 1 + n_variants
+    cell = (style.width_mm - 2 * MARGIN_MM - GUTTER_MM * (n_columns - 1)) / n_columns
+    around = style.font_size / TEXT_PT * (HEADING_MM + NUMBERS_MM)
+    height = (MAX_HEIGHT_MM - MARGIN_MM) / n_photos - ROW_GAP_MM - around
+    if cell < LEAST_PANEL_MM or height <= 0:
+        raise PageFullError(n_photos * n_columns, max(min(cell, height), 0.0), LEAST_PANEL_MM)
+
+
 # ---- the layout ----------------------------------------------------------------------------------------------------
 
 

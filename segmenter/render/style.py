@@ -27,13 +27,13 @@ class Style:
 
     def __post_init__(self) -> None:
         """Raise InvalidArgumentError for the first value outside its range."""
-        for name, least, most, unit in (
-            ("width_mm", 40, 1200, " mm"),
-            ("dpi", 50, 1200, ""),
-            ("font_size", 4, 24, " pt"),
+        for name, value, least, most, unit in (
+            ("width", self.width_mm, 40, 1200, " mm"),
+            ("dpi", self.dpi, 50, 1200, ""),
+            ("font_size", self.font_size, 4, 24, " pt"),
         ):
-            if not least <= getattr(self, name) <= most:
-                raise InvalidArgumentError(name, f"is {getattr(self, name)}; give {least} to {most}{unit}")
+            if not least <= value <= most:
+                raise InvalidArgumentError(name, f"is {value:g}{unit}; give {least} to {most}{unit}")
         if self.overlay is not None and not 0 <= self.overlay <= 1:
             raise InvalidArgumentError("overlay", f"is {self.overlay}; give an opacity from 0 to 1")
 
