@@ -213,6 +213,16 @@ def test_what_the_web_has_not_or_takes_not_is_one_line(web: str, tmp_path: Path)
 # ---- paths and stores ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "words", [("evaluate", "https://a.b/c.png", "d.png"), ("cut", "s3://a/b.hierarchy.npz"), ("report", "s3://a/b")]
+)
+def test_what_works_on_many_small_files_takes_none_from_elsewhere(words: tuple[str, ...], tmp_path: Path) -> None:
+    result = run(*words, cwd=tmp_path)
+    assert result.returncode == 2
+    assert f"{words[1]} is on another machine; copy it to this one first" in result.stderr.decode()
+    assert not list(tmp_path.iterdir())
+
+
 def test_addresses_are_told_from_paths() -> None:
     assert [is_remote(text) for text in ("s3://b/a", "https://h/a", "memory://a")] == [True] * 3
     assert [is_remote(text) for text in ("a.png", "C:/a", "s3:/b/a", "a://", "x/s3://b", "-", "")] == [False] * 7

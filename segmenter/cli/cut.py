@@ -13,7 +13,7 @@ import click
 from segmenter.cli import EXIT_FAILED, FileCommand, fail, say, unwind_on_interrupt
 from segmenter.cli.options import OVERWRITE, check_cut, folder_option, scale_option, talk_options, with_options
 from segmenter.cli.segment import found_text, tell_segments
-from segmenter.cli.types import PATH, AnyScale
+from segmenter.cli.types import LOCAL_PATH, AnyScale
 from segmenter.errors import printable
 from segmenter.pipeline.recipe import MAX_SEGMENTS
 from segmenter.regions.config import SCALES
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="cut", cls=FileCommand, short_help="Cut hierarchies into regions again, at once.")
-@click.argument("hierarchies", metavar="HIERARCHY...", nargs=-1, required=True, type=PATH)
+@click.argument("hierarchies", metavar="HIERARCHY...", nargs=-1, required=True, type=LOCAL_PATH)
 @with_options(
     scale_option(f"{', '.join(SCALES)}, or a height; all writes the three. [default: medium]"),
     click.option("-k", "--segments", type=click.IntRange(1, MAX_SEGMENTS), metavar="K", help="So many regions."),

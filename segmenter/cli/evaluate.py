@@ -11,7 +11,7 @@ import click
 
 from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt
 from segmenter.cli.options import MAX_PIXELS, OVERWRITE, jobs_option, talk_options, with_options
-from segmenter.cli.types import PATH
+from segmenter.cli.types import LOCAL_PATH, PATH
 
 if TYPE_CHECKING:
     from segmenter.pipeline.evaluation import PhotoEvaluation
@@ -42,8 +42,8 @@ LESS = "Of VOI and UE less is better, of the others more."
 
 
 @click.command(name="evaluate", cls=FileCommand)
-@click.argument("labels", metavar="LABELS", type=PATH)
-@click.argument("truths", metavar="TRUTH...", nargs=-1, required=True, type=PATH)
+@click.argument("labels", metavar="LABELS", type=LOCAL_PATH)
+@click.argument("truths", metavar="TRUTH...", nargs=-1, required=True, type=LOCAL_PATH)
 @with_options(
     click.option(
         "--boundaries/--no-boundaries",

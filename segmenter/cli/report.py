@@ -13,7 +13,7 @@ import click
 from segmenter.cli import EXIT_FAILED, FileCommand, complain, say, unwind_on_interrupt
 from segmenter.cli.options import MAX_PIXELS, OVERWRITE, refuse_stream, talk_options, with_options
 from segmenter.cli.progress import has_terminal
-from segmenter.cli.types import PATH, count_cores
+from segmenter.cli.types import LOCAL_PATH, count_cores
 from segmenter.errors import printable
 
 if TYPE_CHECKING:
@@ -24,18 +24,18 @@ SCHEMA = 1
 
 
 @click.command(name="report", cls=FileCommand)
-@click.argument("folder", metavar="OUTDIR", type=PATH)
+@click.argument("folder", metavar="OUTDIR", type=LOCAL_PATH)
 @click.option(
     "-o",
     "--output",
-    type=PATH,
+    type=LOCAL_PATH,
     metavar="FILE",
     callback=refuse_stream,
     help="The page; default: report.html in OUTDIR.",
 )
 @click.option(
     "--photos",
-    type=PATH,
+    type=LOCAL_PATH,
     metavar="FOLDER",
     help="Where the photos are, at any depth.",
 )

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import click
 
 from segmenter.errors import InvalidArgumentError
-from segmenter.io.remote import as_path
+from segmenter.io.remote import RemotePath, as_path
 from segmenter.pipeline.regions_recipe import scale_of
 from segmenter.regions.config import SCALES, Scale
 
@@ -27,6 +27,20 @@ class FilePath(click.Path):
 
 PATH = FilePath(path_type=Path, readable=False)
 """A path as it was typed. What cannot be read is told where it is opened: of several photos the others are done."""
+
+
+class LocalPath(FilePath):
+    """A path of commands that work on many small files, which would be fetched one by one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; fail where it is on another machine."""
+        path = super().convert(value, param, ctx)
+        if isinstance(path, RemotePath):
+            self.fail(f"{path} is on another machine; copy it to this one first.", param, ctx)
+        return path
+
+
+LOCAL_PATH = LocalPath(path_type=Path, readable=False)
 
 LEAST_MEMORY = 250_000_000
 """Of a worker, bytes: what its libraries take, and a small photo with its figure."""
