@@ -157,10 +157,13 @@ def test_a_photo_that_takes_too_long_is_given_up(address: str, tmp_path: Path) -
 # ---- what dies -----------------------------------------------------------------------------------------------------
 
 
-def test_the_photos_of_a_worker_that_is_killed_are_done_again(address: str, photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [(), ("--shared-model",)])
+def test_the_photos_of_a_worker_that_is_killed_are_done_again(
+    more: tuple[str, ...], address: str, photos: Path, tmp_path: Path
+) -> None:
     save(overlapping(), photos / "07-once.png")
-    run("batch", "photos", "-r", LABELS_ONLY, "-o", "local", cwd=tmp_path)
-    result = run("batch", "photos", "-r", LABELS_ONLY, "-o", "there", "--scheduler", address, cwd=tmp_path)
+    run("batch", "photos", "-r", LABELS_ONLY, *more, "-o", "local", cwd=tmp_path)
+    result = run("batch", "photos", "-r", LABELS_ONLY, *more, "-o", "there", "--scheduler", address, cwd=tmp_path)
     assert (photos / "07-once.png.began").exists()
     assert result.returncode == 0, result.stderr
     assert tree(tmp_path / "there") == tree(tmp_path / "local")
