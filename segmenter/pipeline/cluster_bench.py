@@ -52,9 +52,9 @@ class Bench(WorkerPlugin):  # type: ignore[misc]  # Dask is typed in part only
         outcomes: list[Outcome] = []
         end = time.monotonic() + seconds
         for place, job in jobs:
-            outcomes.append(self.do(place, job))
-            if self.is_closed or time.monotonic() > end:
+            if self.is_closed or (outcomes and time.monotonic() > end):
                 break
+            outcomes.append(self.do(place, job))
         return outcomes
 
     def do(self, place: int, job: Any) -> Outcome:
