@@ -23,8 +23,11 @@ from test_batch import COMMAND, LABELS_ONLY, run, save, statuses, tree
 
 from segmenter.errors import ClusterVersionError, UnreachableSchedulerError
 from segmenter.pipeline import cluster_workers
+from segmenter.pipeline.cluster_bench import Bench
 from segmenter.pipeline.cluster_workers import FAN_IN, compare_versions, connect, look
 from segmenter.pipeline.interrupts import interrupts_in
+from segmenter.pipeline.processes import Task
+from segmenter.pipeline.workers import Workers, map_jobs
 
 DASK = Path(sys.executable).with_name("dask")
 
@@ -32,6 +35,7 @@ TROUBLE = """
 import os, signal, sys, time
 if any("serve(" in word for word in sys.orig_argv):  # a process that does jobs
     import segmenter.pipeline.job as job
+    import segmenter.pipeline.shared as shared
     read_photo = job.read_photo
     def read(source, **options):
         name = str(source)
@@ -45,7 +49,7 @@ if any("serve(" in word for word in sys.orig_argv):  # a process that does jobs
         if "endless" in name:
             time.sleep(600)
         return read_photo(source, **options)
-    job.read_photo = read
+    job.read_photo = shared.read_photo = read
 else:
     lexists = os.path.lexists
     os.path.lexists = lambda path: "unseen" not in str(path) and lexists(path)
@@ -157,10 +161,13 @@ def test_a_photo_that_takes_too_long_is_given_up(address: str, tmp_path: Path) -
 # ---- what dies -----------------------------------------------------------------------------------------------------
 
 
-def test_the_photos_of_a_worker_that_is_killed_are_done_again(address: str, photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [(), ("--shared-model",)])
+def test_the_photos_of_a_worker_that_is_killed_are_done_again(
+    more: tuple[str, ...], address: str, photos: Path, tmp_path: Path
+) -> None:
     save(overlapping(), photos / "07-once.png")
-    run("batch", "photos", "-r", LABELS_ONLY, "-o", "local", cwd=tmp_path)
-    result = run("batch", "photos", "-r", LABELS_ONLY, "-o", "there", "--scheduler", address, cwd=tmp_path)
+    run("batch", "photos", "-r", LABELS_ONLY, *more, "-o", "local", cwd=tmp_path)
+    result = run("batch", "photos", "-r", LABELS_ONLY, *more, "-o", "there", "--scheduler", address, cwd=tmp_path)
     assert (photos / "07-once.png.began").exists()
     assert result.returncode == 0, result.stderr
     assert tree(tmp_path / "there") == tree(tmp_path / "local")
@@ -175,6 +182,22 @@ def test_a_photo_that_kills_every_worker_is_given_up_and_the_others_are_done(add
     (line,) = result.stderr.decode().splitlines()
     assert "photos/deadly.png: 2 workers of the cluster died one after the other" in line
     assert statuses(tmp_path / "outputs") == {"a.png": "done", "deadly.png": "failed"}
+
+
+def test_a_task_ends_when_its_time_is_up_and_the_rest_goes_out_again(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(Task(abs), None, None)
+    bench.processes, bench.idle, bench.is_closed = set(), [], False
+    try:
+        assert bench.do_some([(0, -1), (1, -2), (2, -3)], 600) == [(1, ""), (2, ""), (3, "")]
+        assert bench.do_some([(0, -1), (1, -2), (2, -3)], 0) == [(1, "")]
+    finally:
+        bench.teardown(None)
+    assert bench.do_some([(0, -1), (1, -2)], 600) == []  # as the map has ended
+    monkeypatch.setattr(cluster_workers, "TASK_SECONDS", 0.0)
+    answers = list(map_jobs(abs, enumerate(range(-40, 0)), Workers(scheduler=address)))
+    assert sorted((answer.place, answer.result) for answer in answers) == [(n, 40 - n) for n in range(40)]
 
 
 def test_an_interrupt_stops_the_work_on_the_cluster_soon(address: str, tmp_path: Path) -> None:

@@ -107,6 +107,12 @@ def test_a_worker_has_one_blas_thread_and_no_more_memory_than_it_may_take() -> N
     assert limited.result[0] == 10**9
 
 
+def test_a_worker_keeps_its_memory_whatever_dask_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")  # as for the workers of a cluster
+    (answer,) = map_jobs(os.getenv, [(0, "MALLOC_TRIM_THRESHOLD_")], Workers())
+    assert (answer.result, answer.lost) == (None, "")
+
+
 def test_available_memory_is_no_more_than_there_is() -> None:
     assert 0 < available_memory() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 

@@ -3,24 +3,33 @@
 Beside every worker of the cluster, processes of ours do the jobs, one for each of its threads: the same processes as in
 a local run (`segmenter.pipeline.processes`), with the same limits, so that a photo which takes its process along is
 lost here as it is there, and no thread shares an interpreter with another. Where a worker itself dies, Dask gives its
-jobs to the others. Photos and results go by path; what travels is small.
+tasks to the others. Photos and results go by path; what travels is small.
+
+A task costs scheduler, worker and us some milliseconds, whatever is in it; so it has several jobs, and is done when its
+time is up: what was not begun by then comes back, and goes out again. There is no need to know how long a job takes.
+Where results are added up, tasks have a number of jobs and all the time: Dask does them again where their worker dies
+before their sums are used, which must then be of the same jobs.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
+import pickle
 import queue
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import dask
-from distributed import Client, Future, KilledWorker, WorkerPlugin, get_worker
+from distributed import Client, Future, KilledWorker
 
 from segmenter import __version__
 from segmenter.errors import (
@@ -33,9 +42,10 @@ from segmenter.errors import (
     UnseenFileError,
 )
 from segmenter.io.writing import check_writable, mark_folder
+from segmenter.pipeline.cluster_bench import Bench, Done, do_jobs, on_every_worker, sum_of, told_of
 from segmenter.pipeline.interrupts import interrupts_in
-from segmenter.pipeline.processes import EXIT_IDLE, Process, Task, start, stop
-from segmenter.pipeline.workers import Answer, Sums, Workers, available_memory
+from segmenter.pipeline.processes import Task
+from segmenter.pipeline.workers import Answer, Sums, Workers
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -46,14 +56,17 @@ CONNECT_SECONDS = 8.0
 PATIENCE = 60.0
 """Seconds without workers after which a cluster is given up, and without a job after which a process of ours ends."""
 
-JOBS_AHEAD = 3
-"""For each thread of the cluster: so that its next job is there when one is done."""
+TASKS_AHEAD = 2
+"""For each thread of the cluster: one that it does, and one that is there when that is done."""
+
+TASK_SECONDS = 0.25
+"""In which the jobs of a task are begun."""
+
+MOST_TASKS = 200
+"""A second, of the whole cluster: one that is so large has longer tasks."""
 
 FAN_IN = 16
-"""Results that are added at once."""
-
-LEAST_MEMORY = 500_000_000
-"""Of a process, bytes, where nobody said how much."""
+"""Results, and then sums, that are added at once."""
 
 
 def map_on_cluster(
@@ -62,7 +75,7 @@ def map_on_cluster(
     """Apply a function to jobs on a cluster, see `segmenter.pipeline.workers.map_jobs`."""
     assert workers.scheduler is not None
     with connected(workers.scheduler) as client:
-        bench = Bench(Task(function, workers.max_memory, str(Path.cwd()), PATIENCE), workers.timeout)
+        bench = Bench(Task(function, workers.max_memory, str(Path.cwd()), PATIENCE), workers.timeout, sums)
         with on_every_worker(client, bench) as name:
             yield from _Map(client, workers.scheduler, name, sums).answers(iter(jobs))
 
@@ -73,16 +86,18 @@ class _Map:
     def __init__(self, client: Client, address: str, name: str, sums: Sums[Any] | None) -> None:
         self.client, self.address, self.name, self.sums = client, address, name, sums
         self.finished: queue.SimpleQueue[Future | None] = queue.SimpleQueue()  # None = a Ctrl-C
-        self.given: dict[str, tuple[int, Any, Future]] = {}  # by the key of what is waited for
-        self.levels: list[list[Future]] = []  # sums of FAN_IN^level results that wait to be added
-        self.n_sums = 0
+        self.waiting: deque[tuple[int, Any]] = deque()
+        self.given: dict[str, tuple[list[tuple[int, Any]], Future]] = {}  # by the key of what is waited for
+        self.n_tasks = 0
+        self.size = 1 if sums is None else FAN_IN  # jobs in a task, while there are enough
+        self.levels: list[list[Future]] = []  # sums of FAN_IN^level tasks that wait to be added
         self.suspects: list[tuple[int, Any]] = []
         self.alone = False
 
     def answers(self, jobs: Iterator[tuple[int, Any]]) -> Iterator[Answer[Any, Any]]:
         """Hand out jobs and yield what becomes of them; those whose workers died come once more at the end, alone.
 
-        Dask blames a death on all jobs that the worker had, also on those that waited there.
+        Dask blames a death on all tasks that the worker had, also on those that waited there.
         """
         with interrupts_in(self.finished):
             yield from self.pass_of(jobs)
@@ -92,50 +107,59 @@ class _Map:
         if self.sums is not None and any(self.levels):
             total = self.add([part for level in self.levels for part in level])
             try:
-                self.sums.take(self.value(total)[0])
+                self.sums.take(self.value(total)[1])
             except KilledWorker as error:
                 raise ClusterFaultError(self.address, "its workers die while they add up colors") from error
 
     def pass_of(self, jobs: Iterator[tuple[int, Any]]) -> Iterator[Answer[Any, Any]]:
-        """Hand out jobs, a few for each thread at a time, and yield what becomes of them."""
-        n_ahead, counted = 0, 0.0
-        more = True
-        while more or self.given:
+        """Hand out jobs, a few tasks for each thread at a time, and yield what becomes of them."""
+        n_threads, counted = 0, 0.0
+        while True:
             if time.monotonic() - counted > 1:  # workers come and go
-                n_ahead, counted = max(1, JOBS_AHEAD * self.n_threads()), time.monotonic()
-            while more and len(self.given) < n_ahead:
-                following = next(jobs, None)
-                more = following is not None
-                if following is not None:
-                    self.give(*following)
-            if self.given:
-                yield from self.news()
+                n_threads, counted = max(1, self.n_threads()), time.monotonic()
+            n_tasks = TASKS_AHEAD * n_threads
+            while len(self.given) < n_tasks:
+                self.waiting.extend(islice(jobs, max(0, n_tasks * self.size - len(self.waiting))))
+                if not self.waiting:
+                    break
+                size = -(-len(self.waiting) // n_tasks)  # fewer and fewer at the end, so that all end together
+                seconds = max(TASK_SECONDS, n_threads / MOST_TASKS) if self.sums is None else math.inf
+                self.give([self.waiting.popleft() for _ in range(size)], seconds)
+            if not self.given:
+                return
+            yield from self.news()
 
-    def give(self, place: int, job: Any) -> None:
-        """Submit a job; where sums are wanted, its result stays there, and a small part of it comes back."""
-        key = f"{self.name}-alone-{place}" if self.alone else f"{self.name}-{place}"
-        future = self.client.submit(do_job, self.name, place, job, key=key)
-        wanted = future
+    def give(self, jobs: list[tuple[int, Any]], seconds: float) -> None:
+        """Submit a task; where sums are wanted, its results stay there, and a small part of them comes back."""
+        self.n_tasks += 1
+        key = f"{self.name}-{self.n_tasks}"
+        future = wanted = self.client.submit(do_jobs, self.name, pickle.dumps(jobs), seconds, key=key)
         if self.sums is not None:
-            wanted = self.client.submit(told_of, future, self.sums.told, key=f"{key}-told")
-        self.given[wanted.key] = place, job, future
+            wanted = self.client.submit(told_of, future, key=f"{key}-told")
+        self.given[wanted.key] = jobs, future
         wanted.add_done_callback(self.finished.put)
 
     def news(self) -> Iterator[Answer[Any, Any]]:
-        """Wait for something to be finished, and yield it and whatever else is."""
+        """Wait for tasks to be finished, and yield what became of their jobs."""
         for wanted in self.wait():
-            place, job, future = self.given.pop(wanted.key)
+            jobs, future = self.given.pop(wanted.key)
             try:
-                result, lost = self.value(wanted)
+                outcomes, _ = self.value(wanted)
             except KilledWorker as error:
                 if not self.alone:
-                    self.suspects.append((place, job))
+                    self.suspects += jobs
                     continue
                 died = f"{error.allowed_failures + 1} workers of the cluster died one after the other"
-                result, lost = None, f"{died} while they had it alone; see their logs, or scale the photo down"
-            if self.sums is not None and not lost:
-                self.keep(0, future)
-            yield Answer(place, job, result, lost)
+                outcomes = [(None, f"{died} while they had it alone; see their logs, or scale the photo down")]
+            else:
+                if self.sums is not None:
+                    self.keep(0, future)
+            n_done = len(outcomes)
+            if self.sums is None:
+                self.size = max(self.size, 2 * n_done) if n_done == len(jobs) else n_done
+            self.waiting.extendleft(reversed(jobs[n_done:]))
+            for (place, job), (result, lost) in zip(jobs, outcomes, strict=False):
+                yield Answer(place, job, result, lost)
 
     def wait(self) -> list[Future]:
         """Return what is finished; raise where nothing ever will be, and KeyboardInterrupt after a Ctrl-C."""
@@ -172,20 +196,19 @@ class _Map:
 
     def add(self, parts: list[Future]) -> Future:
         """Have parts added where they are."""
-        assert self.sums is not None
-        self.n_sums += 1
-        return self.client.submit(sum_of, parts, self.sums.add, key=f"{self.name}-sum-{self.n_sums}")
+        self.n_tasks += 1
+        return self.client.submit(sum_of, self.name, parts, key=f"{self.name}-{self.n_tasks}")
 
-    def value(self, future: Future) -> tuple[Any, str]:
-        """Return the result of a task and why it was lost, one of them; raise what concerns the whole map."""
+    def value(self, future: Future) -> Done:
+        """Return what a task did; raise what concerns the whole map."""
         try:
-            result: tuple[Any, str] = future.result()
+            done: Done = future.result()
         except (KilledWorker, SegmenterError):
             raise
         except Exception as error:
             self.require_scheduler()
             raise ClusterFaultError(self.address, f"{type(error).__name__}: {error}") from error
-        return result
+        return done
 
     def require_scheduler(self) -> None:
         """Raise LostClusterError unless the scheduler is there."""
@@ -304,85 +327,6 @@ def compare_versions(address: str, found: dict[str, Any]) -> None:
             here = here or __version__  # run where it is not installed
             if here != there:
                 raise ClusterVersionError(address, process, library, there, here)
-
-
-# ---- on the workers ------------------------------------------------------------------------------------------------
-
-
-class Bench(WorkerPlugin):  # type: ignore[misc]  # Dask is typed in part only
-    """Our processes beside a worker of the cluster: started when a job comes, kept until the map ends."""
-
-    def __init__(self, task: Task, timeout: float | None) -> None:
-        self.task, self.timeout = task, timeout
-
-    def setup(self, worker: Any) -> None:
-        """Begin without any."""
-        self.processes: set[Process] = set()
-        self.idle: list[Process] = []
-        if self.task.max_memory is None:
-            free = available_memory()
-            limit = worker.memory_manager.memory_limit or free
-            share = max(LEAST_MEMORY, min(free, limit) * 9 // 10 // worker.state.nthreads)
-            self.task = Task(self.task.function, share, self.task.folder, self.task.patience)
-
-    def teardown(self, worker: Any) -> None:
-        """Stop them, busy ones by an interrupt."""
-        stop(list(self.processes))
-
-    def do(self, place: int, job: Any) -> tuple[Any, str]:
-        """Return the result of a job, or None and why it was lost."""
-        while True:
-            try:
-                process = self.idle.pop()
-            except IndexError:
-                process = start(self.task, self.timeout)
-                self.processes.add(process)
-            was_idle = process.started
-            process.give(place, job)
-            try:
-                if not process.started:
-                    process.note_start(process.receive())
-                result = process.receive()
-            except EOFError:
-                self.processes.discard(process)
-                if was_idle and process.exit_status() == EXIT_IDLE:
-                    continue  # it had just run out of patience
-                try:
-                    return None, process.why_it_died()
-                except KeyboardInterrupt:
-                    return None, "was interrupted"
-            self.idle.append(process)
-            return result, ""
-
-
-@contextmanager
-def on_every_worker(client: Client, bench: Bench) -> Iterator[str]:
-    """Have a bench beside each worker, also those that come later, and yield its name."""
-    name = f"segmenter-{os.urandom(8).hex()}"
-    client.register_plugin(bench, name=name)
-    try:
-        yield name
-    finally:
-        if client.status == "running":
-            with suppress(OSError, TimeoutError, ValueError):
-                client.sync(client.scheduler.unregister_worker_plugin, name=name, callback_timeout=3)
-
-
-def do_job(name: str, place: int, job: Any) -> tuple[Any, str]:
-    """Do a job in a process beside the worker that this runs on."""
-    result: tuple[Any, str] = get_worker().plugins[name].do(place, job)
-    return result
-
-
-def told_of(outcome: tuple[Any, str], told: Callable[[Any], Any]) -> tuple[Any, str]:
-    """Return the small part of a result."""
-    result, lost = outcome
-    return (None if lost else told(result)), lost
-
-
-def sum_of(outcomes: list[tuple[Any, str]], add: Callable[[list[Any]], Any]) -> tuple[Any, str]:
-    """Return the sum of results."""
-    return add([result for result, _ in outcomes]), ""
 
 
 def look(paths: list[str], folder: str) -> str | None:

@@ -39,6 +39,9 @@ GRACE = 1.0
 """Seconds that busy workers have to clean up once they are to stop."""
 
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+OF_DASK = {"MALLOC_TRIM_THRESHOLD_"}
+"""What Dask tells its workers, and is not for ours: to hand memory back at once. Each array would be new pages then,
+which the system clears first; a photo took twice the processor time."""
 STARTED = "started"
 EXIT_STOPPED, EXIT_IDLE = 130, 0
 PR_SET_PDEATHSIG = 1
@@ -187,7 +190,7 @@ def start(task: Task, timeout: float | None = None) -> Process:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,  # what libraries in C print there is of no use to anybody
-            env={**os.environ, **ONE_THREAD},
+            env={name: value for name, value in os.environ.items() if name not in OF_DASK} | ONE_THREAD,
         )
         process = Process(popen, Connection(ours.detach()), timeout)
     process.employ(task)

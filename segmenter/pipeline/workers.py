@@ -46,7 +46,7 @@ class Sums(Generic[R]):
     """How large results are added up where they are, so that only their sum travels."""
 
     told: Callable[[R], R]  # what is answered at once: the result without its large part
-    add: Callable[[list[R]], R]  # several results as one, in any order and grouping; picklable, as the former
+    add: Callable[[list[R]], R]  # of several results, or of none, one; in any order and grouping; picklable
     take: Callable[[R], None]  # is called here with the sum of all, at the end
 
 
