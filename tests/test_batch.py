@@ -7,28 +7,21 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from command import COMMAND as COMMAND
+from command import run as run
 from PIL import Image
 from scenes import grainy, overlapping
 
 import segmenter
 from segmenter.arrays import Pixels
 
-COMMAND = Path(sys.executable).with_name("segmenter")
 LABELS_ONLY = "--no-figure"
 SUMMARIES = ("summary.csv", "summary.json")
-
-
-def run(*arguments: str | Path | bytes, cwd: Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """Run the installed command."""
-    words = [argument if isinstance(argument, bytes) else str(argument) for argument in arguments]
-    return subprocess.run([COMMAND, *words], cwd=cwd, capture_output=True, timeout=120, **options)
 
 
 def save(image: Pixels, path: Path) -> Path:

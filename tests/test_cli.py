@@ -15,6 +15,8 @@ from typing import Any
 import click
 import numpy as np
 import pytest
+from command import COMMAND
+from command import run as run
 from PIL import Image
 
 import segmenter
@@ -27,12 +29,6 @@ from segmenter.pipeline.plan import PLOTS
 ROOT = Path(__file__).parent.parent
 COFFEE = ROOT / "images" / "coffee.png"
 OUTPUTS = ("labels.png", "segments.png", "figure.png", "json")
-
-
-def run(*arguments: str | Path, cwd: Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """Run the installed command."""
-    command = Path(sys.executable).with_name("segmenter")
-    return subprocess.run([command, *map(str, arguments)], cwd=cwd, capture_output=True, timeout=60, **options)
 
 
 @pytest.fixture
@@ -48,8 +44,7 @@ def photo(tmp_path: Path) -> Path:
 
 def shell(line: str, *arguments: str | Path, cwd: Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run a line of shell, in which $0 is the installed command and $1, $2, … are the arguments."""
-    command = Path(sys.executable).with_name("segmenter")
-    words = ["sh", "-c", line, str(command), *map(str, arguments)]
+    words = ["sh", "-c", line, str(COMMAND), *map(str, arguments)]
     return subprocess.run(words, cwd=cwd, capture_output=True, timeout=60, **options)
 
 
@@ -194,8 +189,8 @@ def test_quiet_prints_nothing_and_verbose_tells_of_each_segment(photo: Path, tmp
 def test_a_closed_pipe_ends_the_command_without_a_word(photo: Path, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    command = [str(Path(sys.executable).with_name("segmenter")), "segment", str(photo), "--no-figure", "--json", "-q"]
-    result = subprocess.run(command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    words = [str(COMMAND), "segment", str(photo), "--no-figure", "--json", "-q"]
+    result = subprocess.run(words, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, timeout=60)
     os.close(writer)
     assert result.returncode == 141
     assert result.stderr == b""
@@ -572,8 +567,7 @@ def test_an_interrupt_is_status_130_and_leaves_no_half_file(tmp_path: Path) -> N
     noise = np.random.default_rng(0).integers(0, 65536, (2000, 1500), dtype=np.uint16)
     Image.fromarray(noise).save(tmp_path / "slow.png")
     Image.fromarray(noise[:8, :8]).save(tmp_path / "quick.png")
-    command = Path(sys.executable).with_name("segmenter")
-    arguments = [str(command), "segment", "quick.png", "slow.png", "-k", "60", "--tolerance", "1e-12", "--no-figure"]
+    arguments = [str(COMMAND), "segment", "quick.png", "slow.png", "-k", "60", "--tolerance", "1e-12", "--no-figure"]
     with subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         assert b"quick.png: " in process.stderr.readline()

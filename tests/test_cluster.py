@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command import run_text
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -29,11 +29,7 @@ WEIGHTS = np.array([0.5, 0.2, 0.3])
 
 
 def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run the installed command."""
-    command = Path(sys.executable).with_name("segmenter")
-    return subprocess.run(
-        [command, "cluster", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120
-    )
+    return run_text("cluster", *arguments, cwd=cwd)
 
 
 def write(path: Path, header: str, rows: Any) -> Path:
@@ -454,9 +450,7 @@ def test_a_weight_of_labels_without_its_use_is_wrong_usage(table: Path, labeled:
 
 def piped(content: bytes, *options: str, cwd: Path, table: str = "-") -> subprocess.CompletedProcess[str]:
     """Run the command on what comes from a pipe."""
-    words = [str(Path(sys.executable).with_name("segmenter")), "cluster", table, *options]
-    result = subprocess.run(words, cwd=cwd, capture_output=True, timeout=60, input=content)
-    return subprocess.CompletedProcess(words, result.returncode, result.stdout.decode(), result.stderr.decode())
+    return run_text("cluster", table, *options, cwd=cwd, input=content)
 
 
 def test_a_table_from_standard_input_is_as_from_a_file(table: Path, tmp_path: Path) -> None:

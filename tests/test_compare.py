@@ -7,13 +7,13 @@ import io
 import json
 import re
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command import run_text
 from matplotlib.text import Text
 from PIL import Image
 from scenes import grainy
@@ -41,8 +41,7 @@ def photo(tmp_path: Path) -> Path:
 
 def run(*arguments: Any, status: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the command, and check its status."""
-    command = [sys.executable, "-m", "segmenter", "compare", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_text("compare", *map(str, arguments), cwd=Path())
     assert done.returncode == status, done.stderr
     return done
 

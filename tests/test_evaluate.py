@@ -6,12 +6,12 @@ import csv
 import io
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command import run_text
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
@@ -35,8 +35,7 @@ QUARTERS: Labels = (HALVES + 2 * (ROWS - 1)).astype(np.int32)
 
 def run(*arguments: Any, status: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the command, and check its status."""
-    command = [sys.executable, "-m", "segmenter", "evaluate", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_text("evaluate", *map(str, arguments), cwd=Path())
     assert done.returncode == status, done.stderr
     return done
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command import COMMAND
 from scenes import overlapping
 from test_batch import save, statuses
 
-COMMAND = Path(sys.executable).with_name("segmenter")
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 """Of <linux/prctl.h> and <linux/capability.h>."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command import run_text
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
@@ -166,8 +165,7 @@ def test_palettes_for_other_programs_hold_every_color() -> None:
 
 def run(*arguments: Any, cwd: Path, status: int = 0) -> str:
     """Run the command, check its status, and return what it says."""
-    command = [sys.executable, "-m", "segmenter", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+    done = run_text(*map(str, arguments), cwd=cwd)
     assert done.returncode == status, done.stderr
     return done.stderr
 

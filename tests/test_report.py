@@ -9,7 +9,6 @@ import html
 import json
 import re
 import subprocess
-import sys
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from command import run_text as run
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -31,12 +31,7 @@ from segmenter.pipeline.report import make_report, pictures_folder
 from segmenter.pipeline.results import checked_record, read_results
 from segmenter.render.report import script_text
 
-COMMAND = Path(sys.executable).with_name("segmenter")
 HOSTILE = "<script>alert(1)<!--\"'&.png"
-
-
-def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
 def save(image: Pixels, path: Path) -> Path:

@@ -6,25 +6,26 @@ import csv
 import io
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command import run
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scenes import TWO_COLORS_LABELS, grainy, overlapping, two_colors
 
 from segmenter.pipeline.report import make_report
 
-COMMAND = Path(sys.executable).with_name("segmenter")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "<script>alert(1)<!--\"'&.png"
 NAMES = [HOSTILE, "bands.png", "broken.png", "deep/tiny.png", "flat.png"]
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium"),
+    pytest.mark.xdist_group("browser"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(overlapping()).save(folder / "photos" / HOSTILE)
     Image.fromarray(overlapping(1)).save(folder / "photos" / "flat.png")
     (folder / "photos" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    words = ["batch", "photos", "-r", "-k", "2", "--no-figure", "-o", "out"]
-    subprocess.run([COMMAND, *words], cwd=folder, capture_output=True, timeout=120)
+    run("batch", "photos", "-r", "-k", "2", "--no-figure", "-o", "out", cwd=folder)
     (folder / "photos" / "flat.png").unlink()
     return folder
 

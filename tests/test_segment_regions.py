@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command import run_text
 from PIL import Image
 from scipy.ndimage import label as components
 
@@ -32,8 +32,7 @@ def disks() -> Bytes:
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "segmenter", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return run_text(*map(str, arguments), cwd=cwd)
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command import run_text
 from matplotlib.text import Text
 from PIL import Image
 
@@ -92,10 +91,10 @@ def test_samples_of_a_table_are_compared_without_the_rule_for_pictures() -> None
 
 
 def run(*arguments: str | Path, cwd: Path, stdin: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the installed command."""
-    command = [str(Path(sys.executable).with_name("segmenter")), *map(str, arguments)]
-    with (stdin or Path(os.devnull)).open("rb") as file:
-        return subprocess.run(command, cwd=cwd, capture_output=True, timeout=60, text=True, stdin=file)
+    if stdin is None:
+        return run_text(*arguments, cwd=cwd)
+    with stdin.open("rb") as file:
+        return run_text(*arguments, cwd=cwd, stdin=file)
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command import COMMAND
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -24,7 +24,6 @@ from scenes import grainy, two_colors
 from segmenter.arrays import Bytes
 from segmenter.render.terminal import half_block_lines, readable_on, swatch_lines
 
-COMMAND = Path(sys.executable).with_name("segmenter")
 ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
 TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
