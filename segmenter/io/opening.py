@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import stat
@@ -92,6 +93,16 @@ def unchanging(file: BinaryIO, label: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def unchanging_path(path: Path) -> Iterator[None]:
+    """Do the same for a path that is opened again and again in the block; of a Zarr folder nothing is watched."""
+    if is_zarr(path):
+        yield
+        return
+    with open_regular(path) as file, unchanging(file, str(path)):
+        yield
+
+
 def _state(descriptor: int) -> tuple[int, int]:
     """Return the size and the time of the last change of an open file."""
     status = os.fstat(descriptor)
@@ -101,6 +112,27 @@ def _state(descriptor: int) -> tuple[int, int]:
 def _require_regular(mode: int, label: str) -> None:
     if not stat.S_ISREG(mode):
         raise NotAFileError(label, KINDS.get(stat.S_IFMT(mode), "special file"))
+
+
+def is_zarr(path: Path) -> bool:
+    """Return whether a path is the folder of a Zarr array or group."""
+    return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal; of a Zarr folder, that of the names and digests of its files.
+
+    Raises
+    ------
+    ReadError
+        It cannot be read.
+    """
+    if is_zarr(path):
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        lines = [f"{digest_of(file)} {file.relative_to(path).as_posix()}\n" for file in files]
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
 
 
 def read_stream(stream: BinaryIO, name: str, check_head: Callable[[bytes], object]) -> BinaryIO:

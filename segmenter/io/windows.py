@@ -17,7 +17,7 @@ from PIL import Image
 
 from segmenter.arrays import Bools, Bytes, Pixels
 from segmenter.errors import UnsupportedPhotoError
-from segmenter.io.opening import HEAD, open_regular
+from segmenter.io.opening import HEAD, is_zarr, open_regular
 from segmenter.io.profile import to_srgb, unconverted_notes
 
 TAG: TypeAlias = tuple[int, int, int, Any, bool]
@@ -112,11 +112,6 @@ def open_windows(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPict
 
         with open_tiff(file, label) as store:
             yield WindowedPicture(store, label, tuple(bands))
-
-
-def is_zarr(path: Path) -> bool:
-    """Return whether a path is the folder of a Zarr array or group."""
-    return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
 
 
 class WindowedPicture:

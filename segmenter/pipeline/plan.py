@@ -110,6 +110,11 @@ class Job:
         )
         return (self.labels, self.segments, *(path for path in optional if path is not None), self.record)
 
+    @property
+    def possible_outputs(self) -> tuple[Path, ...]:
+        """The same, and what would be written of a picture that is read by windows."""
+        return (large_labels(self), *self.outputs)
+
 
 @dataclass(frozen=True)
 class LargeJob:
@@ -141,13 +146,18 @@ class LargeJob:
         return (self.labels, *(path for path in optional if path is not None), self.record)
 
 
+def large_labels(job: Job, label_format: LabelFormat = "tif") -> Path:
+    """Return where the label image of a picture goes that is read by windows."""
+    return job.labels.with_suffix(f".{label_format}")
+
+
 def as_large(
     job: Job, bands: tuple[int, ...], workers: Workers, reason: str, label_format: LabelFormat = "tif"
 ) -> LargeJob:
     """Return the job of a picture as one that is done by windows: its label image is a TIFF or a Zarr then."""
     return LargeJob(
         source=job.source,
-        labels=job.labels.with_suffix(f".{label_format}"),
+        labels=large_labels(job, label_format),
         record=job.record,
         figure=job.figure,
         saved_model=job.saved_model,
@@ -322,15 +332,17 @@ def text_of(path: Path | str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def describe_files(job: Job) -> dict[str, Any]:
+def describe_files(job: Job | LargeJob) -> dict[str, Any]:
     """Return what was asked for beside the labels, as plain values."""
-    saved = {
-        "posteriors": job.posteriors,
-        "confidence": job.confidence,
-        "model": job.saved_model,
-        "hierarchy": job.hierarchy,
-        "scales": job.other_scales,
-    }
+    saved: dict[str, object] = {"model": job.saved_model}
+    if isinstance(job, Job):
+        saved = {
+            "posteriors": job.posteriors,
+            "confidence": job.confidence,
+            "model": job.saved_model,
+            "hierarchy": job.hierarchy,
+            "scales": job.other_scales,
+        }
     return {
         "figure": None if job.figure is None and not job.plots else describe_drawing(job.figure_options),
         "saved": [name for name, paths in saved.items() if paths],

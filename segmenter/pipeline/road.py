@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import resource
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from segmenter.errors import SegmenterError, UnsupportedPhotoError
+from segmenter.io.opening import is_zarr
 from segmenter.io.remote import RemotePath
-from segmenter.io.windows import Header, WindowedPicture, is_on_earth, is_zarr, open_windows
+from segmenter.io.windows import Header, WindowedPicture, is_on_earth, open_windows
 from segmenter.pipeline.plan import Job, LabelFormat, LargeJob, as_large
-from segmenter.pipeline.workers import Workers
+from segmenter.pipeline.workers import Workers, available_memory
 
 BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL = 15, 100
 """What a picture takes in memory at its peak: of 8 bits a channel, and of more. Measured."""
+
+LIBRARIES = 100_000_000
+"""What a worker takes before it has a picture, in bytes. Measured."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,13 @@ class Limits:
     bands: tuple[int, ...] = ()  # that were chosen, from 1
     label_format: LabelFormat = "tif"
     is_strict: bool = False  # whether the limit on pixels was given for windows, too
+
+
+def limits_of_worker(bands: tuple[int, ...], *, is_strict: bool) -> Limits:
+    """Return the limits of a process that does a picture alone: its windows too, and in the memory it was given."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    memory = available_memory() // 2 if allowed == resource.RLIM_INFINITY else max(0, allowed - LIBRARIES)
+    return Limits(memory, Workers(0), bands, is_strict=is_strict)
 
 
 def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | LargeJob:
@@ -78,24 +89,6 @@ def _choose(job: Job, limits: Limits, to_stdout: bool) -> Job | LargeJob:
     if lacking:
         raise UnsupportedPhotoError(str(job.source), f"{reason}, which cannot be had with {lacking}; leave that out")
     return as_large(job, limits.bands, limits.workers, reason, limits.label_format)
-
-
-def check_whole(source: Path) -> None:
-    """Check that a picture is the same as a whole as it is by windows, for who reads it as a whole.
-
-    Raises
-    ------
-    UnsupportedPhotoError
-        It has a no-data value or more bands than a photo, which only windows can read.
-    """
-    try:
-        with open_windows(source) as picture:
-            header = picture.header
-    except SegmenterError:  # what is wrong with it is told where it is read
-        return
-    if not header.is_photo:
-        remedy = f"give it to 'segmenter segment', which reads it by windows {_for_its(header)}"
-        raise UnsupportedPhotoError(str(source), f"is no photo that can be read as a whole; {remedy}")
 
 
 def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
