@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ DASK = Path(sys.executable).with_name("dask")
 
 TROUBLE = """
 import os, signal, sys, time
+if "WITHOUT" in os.environ:
+    sys.modules[os.environ["WITHOUT"]] = None
 if any("serve(" in word for word in sys.orig_argv):  # a process that does jobs
     import segmenter.pipeline.job as job
     import segmenter.pipeline.shared as shared
@@ -59,12 +61,17 @@ else:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, n_workers: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Start a scheduler and workers of one thread each; yield the address and the process of the scheduler."""
+def cluster(
+    folder: Path, n_workers: int, variables: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Start a scheduler and workers of one thread each; yield the address and the process of the scheduler.
+
+    Environment variables are for all of them.
+    """
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(TROUBLE)
     environment = {
-        **os.environ,
+        **(os.environ if variables is None else variables),
         "PYTHONPATH": str(folder),
         "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
         "DASK_TEMPORARY_DIRECTORY": str(folder),

@@ -18,6 +18,7 @@ from segmenter.errors.cluster import (
     NoWorkersError,
     UnreachableSchedulerError,
     UnseenFileError,
+    WorkerRefusalError,
 )
 from segmenter.errors.figures import (
     CropError,
@@ -147,6 +148,7 @@ __all__ = [
     "UnreadableFileError",
     "UnseenFileError",
     "UnsupportedPhotoError",
+    "WorkerRefusalError",
     "WorkerStartError",
     "WriteError",
     "printable",

@@ -40,6 +40,7 @@ class RemotePath(type(Path())):  # type: ignore[misc]  # the class of paths of t
     def exists(self, **_: Any) -> bool:
         """Return whether there is a file or folder."""
         with reading(self) as (store, name):
+            store.invalidate_cache()
             return bool(store.exists(name))
 
     def is_file(self, **_: Any) -> bool:
@@ -60,6 +61,11 @@ def is_remote(text: str) -> bool:
     """Tell whether a text is an address and no path of this machine."""
     match = ADDRESS.match(text)
     return match is not None and text[match.end(1) :].startswith("://")
+
+
+def absolute(text: str) -> str:
+    """Return what a path is called on all machines that see it."""
+    return text if is_remote(text) else os.path.abspath(text)  # noqa: PTH100
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------
