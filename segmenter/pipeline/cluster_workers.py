@@ -335,7 +335,7 @@ def compare_versions(address: str, found: dict[str, Any]) -> None:
 
 
 def look(paths: list[str], folder: str) -> str | None:
-    """Return the first path that is not seen here; raise ReadError or WriteError where nothing can be read or written."""
+    """Return the first path that is not seen; raise ReadError or WriteError where the store or the folder refuses."""
     for path in paths:
         if not (as_path(path).exists() if is_remote(path) else os.path.lexists(path)):
             return path
