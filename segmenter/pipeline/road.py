@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segmenter.errors import SegmenterError, UnsupportedPhotoError
+from segmenter.errors import NoRangesError, SegmenterError, UnsupportedPhotoError
 from segmenter.io.opening import is_zarr
 from segmenter.io.remote import RemotePath
 from segmenter.io.windows import Header, WindowedPicture, is_on_earth, open_windows
@@ -60,6 +60,9 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
     """
     chosen = _choose(job, limits, to_stdout)
     is_there = isinstance(job.source, RemotePath) or os.path.exists(job.source)  # noqa: PTH110  # else told when read
+    if limits.label_format != "tif" and isinstance(job.record, RemotePath):
+        reason = "its label image goes to a disk as Zarr; choose one with -o, or leave out --label-format zarr"
+        raise UnsupportedPhotoError(str(job.source), reason)
     if limits.label_format != "tif" and is_there and not isinstance(chosen, LargeJob):
         reason = "is not read by windows, and its label image is a PNG then; leave out --label-format zarr"
         raise UnsupportedPhotoError(str(job.source), reason)
@@ -68,15 +71,9 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
 
 def _choose(job: Job, limits: Limits, to_stdout: bool) -> Job | LargeJob:
     """Return the same, whatever the format of the label image."""
-    if isinstance(job.source, RemotePath):
-        if limits.bands:
-            raise UnsupportedPhotoError(str(job.source), "its bands can be chosen on a disk only; copy it there first")
-        return job
     reason, must = _reason(job, limits)
     if not reason:
         return job
-    if isinstance(job.record, RemotePath):
-        raise UnsupportedPhotoError(str(job.source), f"{reason}, and its results go to a disk only; choose one with -o")
     wanted = {
         "-o -": to_stdout,
         "--save": job.posteriors or job.confidence or job.hierarchy,
@@ -97,9 +94,15 @@ def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
         return "a Zarr array is read by windows", True
     if limits.bands:
         return "read by windows, to choose from its bands", True
+    if isinstance(job.source, RemotePath) and job.source.suffix.lower() not in (".tif", ".tiff"):
+        return "", False
     try:
         with open_windows(job.source) as picture:
             return _reason_of(picture, job, limits)
+    except NoRangesError as error:
+        if (error.n_bytes or 0) > limits.max_memory:
+            raise
+        return "", False
     except SegmenterError:  # what is wrong with it is told where it is read
         return "", False
 
