@@ -51,7 +51,7 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
     job : Job
     limits : Limits
     to_stdout : bool
-        Only the label image is wanted, as PNG.
+        Only the label image is wanted.
 
     Raises
     ------
@@ -75,13 +75,13 @@ def _choose(job: Job, limits: Limits, to_stdout: bool) -> Job | LargeJob:
     if not reason:
         return job
     wanted = {
-        "-o -": to_stdout,
+        "-o -": to_stdout and limits.label_format != "tif",
         "--save": job.posteriors or job.confidence or job.hierarchy,
         "--plot": job.plots,
         "--scale all": job.other_scales,
     }
     lacking = next((option for option, is_wanted in wanted.items() if is_wanted), "")
-    if lacking and not must:
+    if (lacking or to_stdout) and not must:
         return job
     if lacking:
         raise UnsupportedPhotoError(str(job.source), f"{reason}, which cannot be had with {lacking}; leave that out")
