@@ -362,6 +362,25 @@ class TestTheCommand:
         run(*words, "-o", "out", cwd=tmp_path)
         assert result.stdout == (tmp_path / "out" / "a.labels.tif").read_bytes()
 
+    def test_says_nothing_where_nobody_reads_standard_output(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", picture(300, 200, 3), photometric="rgb", tile=(128, 128))
+        command = [
+            Path(sys.executable).with_name("segmenter"),
+            "segment",
+            "a.tif",
+            "--max-memory",
+            "1K",
+            "-q",
+            "-o",
+            "-",
+        ]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 141
+
     def test_chooses_bands(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", picture(60, 50, 5), photometric="minisblack", planarconfig="contig")
         result = run("segment", "a.tif", "--bands", "4,2", "--no-figure", "--json", cwd=tmp_path)

@@ -156,6 +156,8 @@ def segment_photos(
                 result = pipeline.run_job(job, stream)
             is_png = output == STREAM and not isinstance(job, LargeJob)
             label_image = pipeline.encode_label_image(result.segmentation) if is_png else b""
+        except BrokenPipeError:  # whoever reads standard output has gone
+            raise
         except Exception as error:  # whatever happens to one photo, the others go on
             status = EXIT_FAILED
             problem = fail(error, str(job.source), verbose=options.verbose)
