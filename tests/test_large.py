@@ -18,6 +18,7 @@ import pytest
 import tifffile
 import zarr
 from numpy.typing import NDArray
+from PIL import Image
 from test_cli import run
 
 import segmenter
@@ -364,22 +365,26 @@ class TestTheCommand:
 
     def test_says_nothing_where_nobody_reads_standard_output(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", picture(300, 200, 3), photometric="rgb", tile=(128, 128))
-        command = [
-            Path(sys.executable).with_name("segmenter"),
-            "segment",
-            "a.tif",
-            "--max-memory",
-            "1K",
-            "-q",
-            "-o",
-            "-",
-        ]
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.close()
-        assert process.stderr is not None
-        assert process.stderr.read() == b""
-        assert process.wait(60) == 141
+        command = str(Path(sys.executable).with_name("segmenter"))
+        words = [command, "segment", "a.tif", "--max-memory", "1K", "-q", "-o", "-"]
+        with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.close()
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
+        assert process.returncode == 141
+
+    def test_draws_figures_from_the_reduced_picture(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", picture(300, 200, 3), photometric="rgb", tile=(128, 128))
+        plots = [word for plot in ("contours", "cutouts", "likelihood", "palette") for word in ("--plot", plot)]
+        for options in (("--max-memory", "1K", "-o", "out"), ("-o", "whole")):
+            result = run("segment", "a.tif", "--no-figure", "--dpi", "60", *plots, *options, cwd=tmp_path)
+            assert result.returncode == 0, result.stderr.decode()
+        names = {f"a.plot-{plot}.png" for plot in plots[1::2]} | {"a.palette.css", "a.palette.gpl"}
+        for name in (f"a.plot-{plot}.png" for plot in plots[1::2]):  # so small a picture is not reduced
+            drawn, expected = (np.asarray(Image.open(tmp_path / folder / name)) for folder in ("out", "whole"))
+            assert (drawn == expected).all()
+        assert {path.name for path in (tmp_path / "out").iterdir()} == names | {"a.labels.tif", "a.json"}
 
     def test_chooses_bands(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", picture(60, 50, 5), photometric="minisblack", planarconfig="contig")

@@ -28,8 +28,8 @@ from segmenter.io.windows import WindowedPicture, open_windows
 from segmenter.io.writing import temporary_file, temporary_folder, write_errors, write_files
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior
-from segmenter.pipeline.job import JobResult
-from segmenter.pipeline.large_record import Gathered, describe_large, draw, notes, notes_on_fit
+from segmenter.pipeline.job import JobResult, describe_origin
+from segmenter.pipeline.large_record import Gathered, describe_large, displayed, draw, notes, notes_on_fit
 from segmenter.pipeline.large_regions import find_regions
 from segmenter.pipeline.large_steps import (
     REDUCED_SIDE,
@@ -104,6 +104,12 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
         files: dict[Path, bytes | Path] = {job.labels: found.label_image}
         if job.figure is not None:
             files[job.figure] = draw(result, picture.shape, job)
+        if job.plots:
+            from segmenter.pipeline.plots import draw_plots
+
+            shown = replace(photo, pixels=displayed(photo, found.segmentation.segments)[0])
+            height, width = picture.shape
+            files |= draw_plots(shown, found.segmentation, job, describe_origin(record), height * width)
         if job.saved_model is not None:
             files[job.saved_model] = encode_model(model_of(found.segmentation))
         files[job.record] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()

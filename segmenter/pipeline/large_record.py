@@ -54,6 +54,9 @@ def notes(picture: WindowedPicture, found: Found, job: LargeJob) -> tuple[str, .
         told.append(f"{n_without:,} pixels hold no data and get label 0")
     if job.is_zarr and is_on_earth(header):
         told.append("the label image does not tell where on Earth it lies; as a TIFF it does")
+    height, width = found.pixels.shape[:2]
+    if job.plots and (height, width) != picture.shape:
+        told.append(f"figures show the picture reduced to {width}×{height} pixels")
     return (*told, *found.notes)
 
 

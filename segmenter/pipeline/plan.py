@@ -41,7 +41,8 @@ LabelFormat: TypeAlias = Literal["tif", "zarr"]
 Plot: TypeAlias = Literal["contours", "cutouts", "likelihood", "colors", "confidence", "palette"]
 PLOTS: tuple[Plot, ...] = get_args(Plot)
 PLOTS_OF_MIXTURES: tuple[Plot, ...] = ("likelihood", "colors", "confidence")
-"""Figures of a photo that are drawn on request; those of them that regions do not have."""
+PLOTS_OF_PIXELS: tuple[Plot, ...] = ("colors", "confidence")
+"""Figures of a photo that are drawn on request; those that regions do not have; those that need all pixels."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class LargeJob:
     workers: Workers  # of the windows
     reason: str  # why it is read by windows; a note
     model: Model | None = None  # to be applied; None = a mixture is fitted
-    plots: Mapping[Plot, tuple[Path, ...]] = field(default_factory=dict)  # none is drawn by windows
+    plots: Mapping[Plot, tuple[Path, ...]] = field(default_factory=dict)  # of the reduced picture
 
     @property
     def is_zarr(self) -> bool:
@@ -142,7 +143,7 @@ class LargeJob:
     @property
     def outputs(self) -> tuple[Path, ...]:
         """Everything that is written, the record last."""
-        optional = (self.figure, self.saved_model)
+        optional = (self.figure, self.saved_model, *chain.from_iterable(self.plots.values()))
         return (self.labels, *(path for path in optional if path is not None), self.record)
 
 
@@ -168,6 +169,7 @@ def as_large(
         workers=workers,
         reason=reason,
         model=job.model,
+        plots=job.plots,
     )
 
 

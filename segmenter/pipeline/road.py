@@ -12,7 +12,7 @@ from segmenter.errors import NoRangesError, SegmenterError, UnsupportedPhotoErro
 from segmenter.io.opening import is_zarr
 from segmenter.io.remote import RemotePath
 from segmenter.io.windows import Header, WindowedPicture, is_on_earth, open_windows
-from segmenter.pipeline.plan import Job, LabelFormat, LargeJob, as_large
+from segmenter.pipeline.plan import PLOTS_OF_PIXELS, Job, LabelFormat, LargeJob, as_large
 from segmenter.pipeline.workers import Workers, available_memory
 
 BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL = 15, 100
@@ -77,7 +77,7 @@ def _choose(job: Job, limits: Limits, to_stdout: bool) -> Job | LargeJob:
     wanted = {
         "-o -": to_stdout and limits.label_format != "tif",
         "--save": job.posteriors or job.confidence or job.hierarchy,
-        "--plot": job.plots,
+        **{f"--plot {plot}": plot in PLOTS_OF_PIXELS for plot in job.plots},
         "--scale all": job.other_scales,
     }
     lacking = next((option for option, is_wanted in wanted.items() if is_wanted), "")
