@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from command import COMMAND as COMMAND
 from command import run as run
 from PIL import Image
@@ -347,15 +346,3 @@ def test_a_bar_on_a_terminal_fits_it_and_honors_no_color(no_color: bool, photos:
     assert (b"\x1b[3" in shown) is not no_color
     frames = re.split(r"[\r\n]+", re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", shown.decode()))
     assert max(len(frame) for frame in frames if "segmenting" in frame) == 77  # room for a ^C
-
-
-@pytest.mark.parametrize("options", [(), ("--shared-model",)])
-def test_what_only_windows_read_as_it_is_meant_fails_and_is_not_read_otherwise(
-    options: tuple[str, ...], photos: Path, tmp_path: Path
-) -> None:
-    bands = np.moveaxis(overlapping(7), -1, 0)  # three planes, which a reader of photos would take for three pages
-    tifffile.imwrite(photos / "bands.tif", bands, photometric="minisblack", metadata={"axes": "CYX"}, ome=True)
-    result = run("batch", "photos", "-k", "2", "-o", "out", LABELS_ONLY, *options, cwd=tmp_path)
-    assert result.returncode == 1
-    assert b"bands.tif: is no photo that can be read as a whole; give it to 'segmenter segment'" in result.stderr
-    assert statuses(tmp_path / "out") == {"a.png": "done", "b.png": "done", "bands.tif": "failed"}

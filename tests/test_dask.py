@@ -10,13 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from distributed.versions import get_versions
 from scenes import overlapping
 from test_batch import COMMAND, LABELS_ONLY, run, save, statuses, tree
@@ -35,6 +36,8 @@ DASK = Path(sys.executable).with_name("dask")
 
 TROUBLE = """
 import os, signal, sys, time
+if "WITHOUT" in os.environ:
+    sys.modules[os.environ["WITHOUT"]] = None
 if any("serve(" in word for word in sys.orig_argv):  # a process that does jobs
     import segmenter.pipeline.job as job
     import segmenter.pipeline.shared as shared
@@ -60,12 +63,17 @@ else:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, n_workers: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Start a scheduler and workers of one thread each; yield the address and the process of the scheduler."""
+def cluster(
+    folder: Path, n_workers: int, variables: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Start a scheduler and workers of one thread each; yield the address and the process of the scheduler.
+
+    Environment variables are for all of them.
+    """
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(TROUBLE)
     environment = {
-        **os.environ,
+        **(os.environ if variables is None else variables),
         "PYTHONPATH": str(folder),
         "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
         "DASK_TEMPORARY_DIRECTORY": str(folder),
@@ -344,6 +352,23 @@ def test_windows_of_a_large_picture_are_done_on_the_cluster_as_here(address: str
         written.append({path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()})
     assert written[0] == written[1]
     assert "a.labels.tif" in written[0]
+
+
+@pytest.mark.parametrize("options", [(), ("--shared-model",)], ids=["each", "shared"])
+def test_a_batch_reads_by_windows_on_the_cluster_as_here(
+    options: tuple[str, ...], address: str, tmp_path: Path
+) -> None:
+    no_data: Any = [(42113, 2, 3, "128", True)]
+    save(overlapping(1), tmp_path / "photos" / "plain.png")
+    tifffile.imwrite(tmp_path / "photos" / "gap.tif", overlapping(3), photometric="rgb", extratags=no_data)
+    array: Any = overlapping(4)
+    zarr.save_array(str(tmp_path / "photos" / "array.zarr"), array)
+    words = ("batch", "photos", "-k", "3", LABELS_ONLY, *options)
+    for options in (("-o", "local"), ("-o", "there", "--scheduler", address)):
+        result = run(*words, *options, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+    assert tree(tmp_path / "there") == tree(tmp_path / "local")
+    assert {"gap.labels.tif", "array.labels.tif", "plain.labels.png"} <= set(tree(tmp_path / "there"))
 
 
 def test_a_scheduler_that_is_not_there_is_told_of_a_large_picture(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 import tifffile
 import zarr
 from numpy.typing import NDArray
+from PIL import Image
 from test_cli import run
 
 import segmenter
@@ -338,7 +339,7 @@ class TestTheRoad:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
         with pytest.raises(UnsupportedPhotoError, match="cannot be had with -o -"):
-            choose_road(planned(path), Limits(1), to_stdout=True)
+            choose_road(planned(path), Limits(1, label_format="zarr"), to_stdout=True)
 
 
 class TestTheCommand:
@@ -352,6 +353,38 @@ class TestTheCommand:
         names = {path.name for path in (tmp_path / "out").iterdir()}
         assert names == {"a.labels.tif", "a.figure.png", "a.json"}
         assert (labels_of(tmp_path / "a.tif") == segmenter.segment(tmp_path / "a.tif").labels).all()
+
+    def test_writes_the_label_image_to_standard_output(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", picture(300, 200, 3), photometric="rgb", tile=(128, 128))
+        words = ("segment", "a.tif", "--max-memory", "1K", "-q")
+        result = run(*words, "-o", "-", cwd=tmp_path)
+        assert (result.returncode, result.stderr) == (0, b"")
+        assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+        run(*words, "-o", "out", cwd=tmp_path)
+        assert result.stdout == (tmp_path / "out" / "a.labels.tif").read_bytes()
+
+    def test_says_nothing_where_nobody_reads_standard_output(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", picture(300, 200, 3), photometric="rgb", tile=(128, 128))
+        command = str(Path(sys.executable).with_name("segmenter"))
+        words = [command, "segment", "a.tif", "--max-memory", "1K", "-q", "-o", "-"]
+        with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.close()
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
+        assert process.returncode == 141
+
+    def test_draws_figures_from_the_reduced_picture(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", picture(300, 200, 3), photometric="rgb", tile=(128, 128))
+        plots = [word for plot in ("contours", "cutouts", "likelihood", "palette") for word in ("--plot", plot)]
+        for options in (("--max-memory", "1K", "-o", "out"), ("-o", "whole")):
+            result = run("segment", "a.tif", "--no-figure", "--dpi", "60", *plots, *options, cwd=tmp_path)
+            assert result.returncode == 0, result.stderr.decode()
+        names = {f"a.plot-{plot}.png" for plot in plots[1::2]} | {"a.palette.css", "a.palette.gpl"}
+        for name in (f"a.plot-{plot}.png" for plot in plots[1::2]):  # so small a picture is not reduced
+            drawn, expected = (np.asarray(Image.open(tmp_path / folder / name)) for folder in ("out", "whole"))
+            assert (drawn == expected).all()
+        assert {path.name for path in (tmp_path / "out").iterdir()} == names | {"a.labels.tif", "a.json"}
 
     def test_chooses_bands(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", picture(60, 50, 5), photometric="minisblack", planarconfig="contig")
@@ -369,7 +402,7 @@ class TestTheCommand:
             (("--max-memory", "0"), "'0' is too little; give at least 1"),
             (("--bands", "4"), "has no band 4; it has bands 1 to 3"),
             (("--max-memory", "1K", "--save", "confidence"), "cannot be had with --save"),
-            (("--max-memory", "1K", "-o", "-"), "cannot be had with -o -"),
+            (("--max-memory", "1K", "-o", "-", "--label-format", "zarr"), "cannot be had with -o -"),
             (("--max-memory", "1K", "--method", "regions", "--save", "hierarchy"), "cannot be had with --save"),
             (("--max-memory", "1K", "--method", "regions", "--scale", "all"), "cannot be had with --scale all"),
             (("--max-memory", "1K", "--method", "regions", "-k", "700"), "a.tif: has 35 superpixels"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import http.server
 import json
 import os
@@ -11,14 +13,18 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import fsspec
+import numpy as np
 import pytest
+import tifffile
+import zarr
 from scenes import overlapping
 from test_batch import LABELS_ONLY, run, save, tree
 
-from segmenter.errors import MissingFileError, OutputExistsError, WriteError
+from segmenter.errors import ChangedFileError, MissingFileError, OutputExistsError, WriteError
+from segmenter.io.opening import digest_of, unchanging_path
 from segmenter.io.photo import read_photo
 from segmenter.io.remote import RemotePath, as_path, existing, is_remote
 from segmenter.io.writing import write_files
@@ -181,7 +187,14 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[str]:
     """Yield the address of a server of the files of the test."""
-    handler = functools.partial(QuietHandler, directory=str(tmp_path))
+    with serving(QuietHandler, tmp_path) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def serving(kind: type[QuietHandler], folder: Path) -> Iterator[str]:
+    """Serve the files of a folder, and yield the address."""
+    handler = functools.partial(kind, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -268,3 +281,111 @@ def test_a_photo_is_read_from_any_store(tmp_path: Path) -> None:
     assert (there.pixels == here.pixels).all()
     with pytest.raises(MissingFileError, match=r"memory://photos/b\.png: no such file"):
         read_photo(as_path("memory://photos/b.png"))
+
+
+# ---- pictures by windows -------------------------------------------------------------------------------------------
+
+
+class RangesHandler(QuietHandler):
+    """Sends parts of files, too; counts what is sent as a whole."""
+
+    whole: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range")
+        path = Path(self.translate_path(self.path))
+        if wanted is None or not path.is_file():
+            self.whole.append(self.path)
+            super().do_GET()
+            return
+        content = path.read_bytes()
+        first, _, last = wanted.removeprefix("bytes=").partition("-")
+        part = content[int(first) : int(last) + 1]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{int(first) + len(part) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+
+    def end_headers(self) -> None:
+        self.send_header("Accept-Ranges", "bytes")
+        super().end_headers()
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> dict[str, bytes]:
+    """Make a picture of 2 MB, more than is asked for at once; return what is made of it by windows."""
+    pixels = np.random.default_rng(0).integers(0, 256, (900, 800, 3), np.uint8) // 2 + np.uint8(60)
+    pixels[:400] //= 3
+    tifffile.imwrite(tmp_path / "large.tif", pixels, photometric="rgb", tile=(128, 128))
+    result = run("segment", "large.tif", *BY_WINDOWS, "-o", "local", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    return tree(tmp_path / "local")
+
+
+BY_WINDOWS = ("--max-memory", "1M", "-k", "2", "--restarts", "1", "--dpi", "60", "--save-model", "--jobs", "2")
+
+
+def test_a_large_picture_of_a_bucket_is_read_by_windows_as_here(
+    s3: str, bucket: str, large: dict[str, bytes], environment: dict[str, str], tmp_path: Path
+) -> None:
+    there = f"s3://{bucket}"
+    store(s3).pipe_file(f"{bucket}/large.tif", (tmp_path / "large.tif").read_bytes())
+    result = run("segment", f"{there}/large.tif", *BY_WINDOWS, "-o", f"{there}/out", cwd=tmp_path, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert content_of(s3, f"{bucket}/out") == large
+    result = run("segment", f"{there}/large.tif", *BY_WINDOWS, "-o", f"{there}/out", cwd=tmp_path, env=environment)
+    assert result.returncode == 1
+    assert f"{there}/out/large.labels.tif: exists already" in result.stderr.decode()
+    options = ("--bands", "3,1", "-k", "2", LABELS_ONLY, "--jobs", "1")
+    result = run("segment", f"{there}/large.tif", *options, "-o", "there", cwd=tmp_path, env=environment)
+    assert result.returncode == 0, result.stderr
+    run("segment", "large.tif", *options, "-o", "here", cwd=tmp_path)
+    assert tree(tmp_path / "there") == tree(tmp_path / "here")
+
+
+def test_a_large_picture_of_the_web_is_read_by_ranges(large: dict[str, bytes], tmp_path: Path) -> None:
+    RangesHandler.whole.clear()
+    with serving(RangesHandler, tmp_path) as web:
+        result = run("segment", f"{web}/large.tif", *BY_WINDOWS, "-o", "there", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert tree(tmp_path / "there") == large
+    assert RangesHandler.whole == []
+
+
+def test_a_server_that_sends_no_parts_is_one_line(large: dict[str, bytes], web: str, tmp_path: Path) -> None:
+    result = run("segment", f"{web}/large.tif", *BY_WINDOWS, "-o", "there", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.decode().splitlines() == [
+        f"segmenter: {web}/large.tif: its server sends no parts of files, which reading by windows takes; "
+        "download it and give its path"
+    ]
+    assert not (tmp_path / "there").exists()
+    result = run("segment", f"{web}/large.tif", "-k", "2", LABELS_ONLY, "-o", "whole", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr  # it fits into memory
+
+
+def test_a_zarr_array_of_a_bucket_is_read_as_here(
+    s3: str, bucket: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    array: Any = overlapping(3)
+    zarr.save_array(str(tmp_path / "a.zarr"), array)
+    store(s3).put(f"{tmp_path}/a.zarr/", f"{bucket}/a.zarr/", recursive=True)
+    written = []
+    for number, source in enumerate(("a.zarr", f"s3://{bucket}/a.zarr")):
+        result = run("segment", source, "-k", "2", "-o", str(number), LABELS_ONLY, cwd=tmp_path, env=environment)
+        assert result.returncode == 0, result.stderr
+        written.append(tree(tmp_path / str(number)))
+    assert written[0] == written[1]
+
+
+def test_a_picture_that_changes_between_the_passes_is_refused(tmp_path: Path) -> None:
+    path = as_path("memory://changing/a.tif")
+    write_files({path: b"one"}, overwrite=True)
+    with unchanging_path(path):
+        assert digest_of(path) == hashlib.sha256(b"one").hexdigest()
+    with (
+        pytest.raises(ChangedFileError, match=r"changing/a\.tif: changed while it was read"),
+        unchanging_path(path),
+    ):
+        write_files({path: b"another"}, overwrite=True)

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, FileCommand, complain, say, unwind_on_interrupt
 from segmenter.cli.options import (
+    BANDS,
     OutputOptions,
     extras_of,
     folder_options,
@@ -61,8 +62,9 @@ MAX_EXTENSIONS = 4
     default="auto",
     show_default=True,
     metavar="SIZE",
-    help="Memory that each job may take, such as 2G; auto = its share of what is free.",
+    help="Memory that each job may take, such as 2G; auto = its share of what is free. Larger TIFFs go by windows.",
 )
+@BANDS
 @recipe_options
 @save_model_option
 @folder_options
@@ -78,6 +80,7 @@ def command(
     shared_model: bool,
     with_report: bool,
     max_memory: int | Literal["auto"],
+    bands: tuple[int, ...],
     recipe: AnyRecipe,
     save_model: bool,
     options: OutputOptions,
@@ -91,8 +94,9 @@ def command(
     Killed or interrupted? --resume does the rest. a.jpg and a.png become
     a.jpg.labels.png and a.png.labels.png, other photos NAME.labels.png.
 
-    What segmenter segment reads by windows (TIFFs larger than memory, of more
-    bands than a photo, or with a no-data value) fails here.
+    What segmenter segment reads by windows is so here: TIFFs that would take
+    more memory than a job may, or of more bands than a photo, GeoTIFFs, folders
+    of Zarr arrays, each of which is one photo. Their label image is a TIFF.
 
     Exit status: 0 all done, 1 something failed, 130 interrupted.
     """
@@ -101,10 +105,7 @@ def command(
     if "-" in inputs:
         raise click.UsageError("a batch reads no standard input; give folders, patterns or photos")
     extras = extras_of(recipe, options, save_model=save_model, shared_model=shared_model)
-    if (
-        scheduler is not None
-        and click.get_current_context().get_parameter_source("jobs") == ParameterSource.COMMANDLINE
-    ):
+    if scheduler is not None and is_given("jobs"):
         raise click.UsageError("--jobs is for this machine; a cluster does as many at once as its workers have threads")
     if save_model and shared_model:
         raise click.UsageError("--shared-model saves the one model anyway; leave --save-model out")
@@ -122,6 +123,8 @@ def command(
         resume,
         shared_model,
         with_report,
+        bands,
+        is_given("max_pixels"),
     )
     plan = plan_batch(inputs, settings, recursive=recursive)
     if not options.quiet:
@@ -153,6 +156,11 @@ def command(
         return status
     status = report(summary, plan, watcher.seconds, quiet=options.quiet)
     return max(status, page(plan, jobs, options)) if with_report else status
+
+
+def is_given(option: str) -> bool:
+    """Return whether an option was typed."""
+    return click.get_current_context().get_parameter_source(option) != ParameterSource.DEFAULT
 
 
 def page(plan: Plan, n_workers: int, options: OutputOptions) -> int:
@@ -222,7 +230,7 @@ def print_plan(plan: Plan, *, as_json: bool) -> int:
     from segmenter.pipeline.summary import SCHEMA, outputs_text
 
     for _, job in plan.jobs():
-        decision = decide(job) if plan.settings.resume else "do"
+        decision = decide(job, plan.settings.bands) if plan.settings.resume else "do"
         source, outputs = text_of(job.source), outputs_text(job.record)
         if as_json:
             click.echo(json.dumps({"schema": SCHEMA, "source": source, "outputs": outputs, "decision": decision}))

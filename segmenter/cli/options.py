@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 import click
 
 from segmenter.cli import STREAM
-from segmenter.cli.types import PATH, AnyScale, CountOrAuto, Jobs, ScaleOrNumber
+from segmenter.cli.types import PATH, AnyScale, Bands, CountOrAuto, Jobs, ScaleOrNumber
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
@@ -118,6 +118,10 @@ def jobs_option(what: str) -> Option:
         help=f"{what} that are worked on at once; auto = cores.",
     )
 
+
+BANDS = click.option(
+    "--bands", type=Bands(), default=(), metavar="4,3,2", help="Which bands of TIFFs and Zarr arrays to take."
+)
 
 MAX_PIXELS = click.option(
     "--max-pixels",

@@ -6,7 +6,10 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -151,7 +154,10 @@ def segment_photos(
                 result = pipeline.compute_job(job, stream)
             else:
                 result = pipeline.run_job(job, stream)
-            label_image = pipeline.encode_label_image(result.segmentation) if output == STREAM else b""
+            is_png = output == STREAM and not isinstance(job, LargeJob)
+            label_image = pipeline.encode_label_image(result.segmentation) if is_png else b""
+        except BrokenPipeError:  # whoever reads standard output has gone
+            raise
         except Exception as error:  # whatever happens to one photo, the others go on
             status = EXIT_FAILED
             problem = fail(error, str(job.source), verbose=options.verbose)
@@ -178,7 +184,14 @@ def run_by_windows(job: LargeJob, options: OutputOptions) -> JobResult:
     from segmenter.pipeline.large import run_large
 
     with watching_steps(quiet=options.quiet) as progress:
-        return run_large(job, progress)
+        if options.output != STREAM:
+            return run_large(job, progress)
+        with TemporaryDirectory() as folder:  # the overviews are made of what is written: no stream could be read again
+            labels = Path(folder, "labels.tif")
+            result = run_large(replace(job, labels=labels, record=labels.with_suffix(".json"), figure=None), progress)
+            with labels.open("rb") as file:
+                copyfileobj(file, sys.stdout.buffer)
+        return result
 
 
 def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: bool) -> None:
@@ -207,7 +220,7 @@ def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: boo
     if extras:
         raise click.UsageError("-o - writes the label image alone; to save more, give a folder as output")
     if sys.stdout.isatty():
-        raise click.UsageError("-o - writes a PNG; send it to a file or a program, not to the terminal")
+        raise click.UsageError("-o - writes a picture; send it to a file or a program, not to the terminal")
 
 
 def tell(result: JobResult, job: Job | LargeJob, seconds: float, *, to_stdout: bool, verbose: bool) -> None:

@@ -9,14 +9,14 @@ from typing import Any, Literal, TypeVar
 import click
 from click.core import ParameterSource
 
-from segmenter.cli.options import jobs_option, with_options
-from segmenter.cli.types import Bands, MemorySize
+from segmenter.cli.options import BANDS, jobs_option, with_options
+from segmenter.cli.types import MemorySize
 from segmenter.pipeline.plan import LabelFormat
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--bands", type=Bands(), default=(), metavar="4,3,2", help="Which bands of a TIFF or Zarr to take."),
+    BANDS,
     click.option(
         "--max-memory",
         type=MemorySize(1),

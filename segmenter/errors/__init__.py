@@ -18,6 +18,7 @@ from segmenter.errors.cluster import (
     NoWorkersError,
     UnreachableSchedulerError,
     UnseenFileError,
+    WorkerRefusalError,
 )
 from segmenter.errors.figures import (
     CropError,
@@ -48,6 +49,7 @@ from segmenter.errors.reading import (
     EmptyFileError,
     MissingFileError,
     NoPixelsError,
+    NoRangesError,
     NotAFileError,
     NotAPhotoError,
     NotFiniteError,
@@ -117,6 +119,7 @@ __all__ = [
     "NoCommonNamesError",
     "NoMixtureError",
     "NoPixelsError",
+    "NoRangesError",
     "NoResultsError",
     "NoSpaceError",
     "NoWorkersError",
@@ -147,6 +150,7 @@ __all__ = [
     "UnreadableFileError",
     "UnseenFileError",
     "UnsupportedPhotoError",
+    "WorkerRefusalError",
     "WorkerStartError",
     "WriteError",
     "printable",

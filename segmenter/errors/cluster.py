@@ -68,10 +68,20 @@ class UnseenFileError(ClusterError):
     path: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.path}: the worker {self.worker} does not see it; "
-            "photos and results must be on a file system that all machines mount at the same place"
-        )
+        remedy = "photos and results must be on a file system that all machines mount at the same place"
+        if "://" in self.path:
+            remedy = "start it with the endpoint and the credentials that are used here"
+        return f"{self.path}: the worker {self.worker} does not see it; {remedy}"
+
+
+class WorkerRefusalError(ClusterError):
+    """A worker cannot read or write what it needs; ``problem`` is what it says of that."""
+
+    worker: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"the worker {self.worker}: {self.problem}"
 
 
 class LostClusterError(ClusterError):

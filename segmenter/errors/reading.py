@@ -50,6 +50,14 @@ class RemoteReadError(ReadError):
         return f"{self.name}: cannot be fetched ({self.reason}); check the address, the network and your credentials"
 
 
+class NoRangesError(ReadError):
+    """A server gives a file as a whole only; ``n_bytes`` is how long it is, None = unknown."""
+
+    n_bytes: int | None
+
+    problem = "its server sends no parts of files, which reading by windows takes; download it and give its path"
+
+
 class ChangedFileError(ReadError):
     """Somebody wrote to the file while it was read."""
 

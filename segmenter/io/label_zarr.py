@@ -20,7 +20,8 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.decode import check_size
 from segmenter.io.label_tiff import OVERVIEW_SIDE, halved
-from segmenter.io.windows import Window, is_zarr, open_windows
+from segmenter.io.opening import is_zarr
+from segmenter.io.windows import Window, open_windows
 
 _OME_VERSION = "0.5"
 GZIP = 31

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import stat
@@ -17,7 +18,7 @@ from segmenter.errors import (
     StreamTooLongError,
     UnreadableFileError,
 )
-from segmenter.io.remote import RemotePath, fetch
+from segmenter.io.remote import RemotePath, fetch, find, open_ranges, unchanging_there
 
 HEAD = 64
 """Bytes that tell a picture from anything else."""
@@ -92,6 +93,20 @@ def unchanging(file: BinaryIO, label: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def unchanging_path(path: Path) -> Iterator[None]:
+    """Do the same for a path that is opened again and again in the block; of a Zarr folder nothing is watched."""
+    if is_zarr(path):
+        yield
+        return
+    if isinstance(path, RemotePath):
+        with unchanging_there(path):
+            yield
+        return
+    with open_regular(path) as file, unchanging(file, str(path)):
+        yield
+
+
 def _state(descriptor: int) -> tuple[int, int]:
     """Return the size and the time of the last change of an open file."""
     status = os.fstat(descriptor)
@@ -101,6 +116,32 @@ def _state(descriptor: int) -> tuple[int, int]:
 def _require_regular(mode: int, label: str) -> None:
     if not stat.S_ISREG(mode):
         raise NotAFileError(label, KINDS.get(stat.S_IFMT(mode), "special file"))
+
+
+def is_zarr(path: Path) -> bool:
+    """Return whether a path is the folder of a Zarr array or group; on other machines its name ends with .zarr then."""
+    if isinstance(path, RemotePath) and path.suffix != ".zarr":  # so that other photos cost no questions
+        return False
+    return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal; of a Zarr folder, that of the names and digests of its files.
+
+    Raises
+    ------
+    ReadError
+        It cannot be read.
+    """
+    if is_zarr(path):
+        if isinstance(path, RemotePath):
+            files: list[Path] = [RemotePath(file) for file in find(str(path), recursive=True) or ()]
+        else:
+            files = sorted(file for file in path.rglob("*") if file.is_file())
+        lines = [f"{digest_of(file)} {file.relative_to(path).as_posix()}\n" for file in files]
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
 
 
 def read_stream(stream: BinaryIO, name: str, check_head: Callable[[bytes], object]) -> BinaryIO:

@@ -12,11 +12,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from segmenter.errors import (
+    ChangedFileError,
     MissingExtraError,
     MissingFileError,
+    NoRangesError,
     OutputExistsError,
     RemoteReadError,
     StreamTooLongError,
@@ -26,6 +28,9 @@ from segmenter.errors import (
 ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])")
 READ_ONLY = ("http", "https")
 """Stores that have no folders and take no files."""
+
+BLOCK_BYTES = 1 << 20
+"""Of a file that is read in parts: at least so many are asked for at once."""
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 """That a store may take to answer, each time it is tried."""
@@ -40,6 +45,7 @@ class RemotePath(type(Path())):  # type: ignore[misc]  # the class of paths of t
     def exists(self, **_: Any) -> bool:
         """Return whether there is a file or folder."""
         with reading(self) as (store, name):
+            store.invalidate_cache()
             return bool(store.exists(name))
 
     def is_file(self, **_: Any) -> bool:
@@ -62,6 +68,11 @@ def is_remote(text: str) -> bool:
     return match is not None and text[match.end(1) :].startswith("://")
 
 
+def absolute(text: str) -> str:
+    """Return what a path is called on all machines that see it."""
+    return text if is_remote(text) else os.path.abspath(text)  # noqa: PTH100
+
+
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
@@ -77,6 +88,77 @@ def fetch(path: RemotePath, max_bytes: int) -> BinaryIO:
     if len(content) > max_bytes:
         raise StreamTooLongError(str(path), max_bytes)
     return io.BytesIO(content)
+
+
+@contextmanager
+def open_ranges(path: RemotePath) -> Iterator[BinaryIO]:
+    """Open a file for reading parts of it, of which the last few are kept in memory.
+
+    Raises
+    ------
+    NoRangesError
+        The server gives files as a whole only.
+    MissingFileError, RemoteReadError, MissingExtraError
+    """
+    with reading(path) as (store, name):
+        file = store.open(name, "rb", cache_type="readahead", block_size=BLOCK_BYTES)
+    with file:
+        n_bytes = getattr(file, "size", None)
+        if n_bytes is None or not file.seekable():
+            raise NoRangesError(str(path), n_bytes)
+        yield cast("BinaryIO", _Ranges(path, file, n_bytes))
+
+
+class _Ranges(io.RawIOBase):
+    """A file of a store whose errors are ours."""
+
+    def __init__(self, path: RemotePath, file: Any, n_bytes: int) -> None:
+        self._path, self._file, self._n_bytes = path, file, n_bytes
+
+    def readable(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go to a place."""
+        return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        """Return the place."""
+        return int(self._file.tell())
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill as much of a buffer as there is; raise NoRangesError or RemoteReadError."""
+        with reading(self._path):
+            try:
+                content = self._file.read(len(buffer))
+            except ValueError as error:  # that of the web, where the answer is the whole file
+                raise NoRangesError(str(self._path), self._n_bytes) from error
+        buffer[: len(content)] = content
+        return len(content)
+
+
+@contextmanager
+def unchanging_there(path: RemotePath) -> Iterator[None]:
+    """Raise ChangedFileError if a file is another one after the block: by its size, its time, or what tells versions.
+
+    Where the block raises something else, that is raised.
+    """
+    before = _version(path)
+    yield
+    if _version(path) != before:
+        raise ChangedFileError(str(path))
+
+
+def _version(path: RemotePath) -> tuple[str, ...]:
+    with reading(path) as (store, name):
+        store.invalidate_cache()
+        found = store.info(name)
+    return tuple(str(found.get(key)) for key in ("size", "ETag", "LastModified", "mtime", "created"))
 
 
 def find(address: str, *, recursive: bool) -> list[str] | None:
@@ -124,8 +206,8 @@ def existing(paths: Iterable[Path]) -> Iterator[Path]:
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-def put_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
-    """Write a set of files to a store, the last as the record of the others, see `segmenter.io.writing.write_files`.
+def put_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
+    """Write contents, or files of this machine, to a store, the last as the record, as `segmenter.io.writing` does.
 
     A file that is to be replaced is so at once, where the store can; on an error what was new is removed again.
 
@@ -144,7 +226,10 @@ def put_files(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
                 store.rm_file(name)
         for path, content in files.items():
             with writing(path) as (store, name):
-                store.pipe_file(name, content)
+                if isinstance(content, Path):
+                    store.put_file(str(content), name)
+                else:
+                    store.pipe_file(name, content)
             written.append(path)
     except BaseException:
         for path in written:
@@ -186,7 +271,7 @@ def reading(path: Path) -> Iterator[tuple[Any, str]]:
         if isinstance(error.__cause__, OSError):  # that of the web is also raised where there is no network
             raise RemoteReadError(str(path), _reason(error.__cause__)) from error
         raise MissingFileError(str(path)) from error
-    except (MissingExtraError, MissingFileError, MemoryError):
+    except (MissingExtraError, MissingFileError, NoRangesError, MemoryError):
         raise
     except Exception as error:  # every store has exceptions of its own
         raise RemoteReadError(str(path), _reason(error)) from error
@@ -215,13 +300,18 @@ def store_of(path: Path) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
     except ModuleNotFoundError as error:
         raise MissingExtraError("an address like s3:// or https://", "remote") from error
+    store, name = url_to_fs(str(path), **options_of(str(path)))
+    return store, str(name)
+
+
+def options_of(address: str) -> dict[str, Any]:
+    """Return what the client of a store is made with: how long it waits."""
     options: dict[str, Any] = {}
-    if str(path).startswith("s3"):
+    if address.startswith("s3"):
         options["config_kwargs"] = {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
-    elif str(path).startswith("http"):
+    elif address.startswith("http"):
         with suppress(ModuleNotFoundError):
             from aiohttp import ClientTimeout
 
             options["client_kwargs"] = {"timeout": ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)}
-    store, name = url_to_fs(str(path), **options)
-    return store, str(name)
+    return options

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segmenter.errors import MissingFileError, OutputCollisionError
-from segmenter.io.opening import KINDS
+from segmenter.io.opening import KINDS, is_zarr
 from segmenter.io.remote import as_path, find, is_remote, match
 
 EXTENSIONS = frozenset(
@@ -43,10 +43,11 @@ class Listing:
 def list_photos(inputs: Sequence[str], *, recursive: bool, output: str) -> Listing:
     """Find the photos of a batch.
 
-    A folder stands for the files in it whose extension is that of a photo, with `recursive` also those below it; hidden
-    files and folders are left out. Links are followed, but every folder is entered once, the real ones before links
-    that lead to them, so that a loop of links ends. A pattern (``*``, ``?``, ``[…]``, ``**``) stands for what it
-    matches; where a file of that very name exists, it is meant. Anything else is the path of a photo.
+    A folder stands for the files in it whose extension is that of a photo, and for the folders of Zarr arrays, which
+    are one photo each; with `recursive` also for those below it. Hidden files and folders are left out. Links are
+    followed, but every folder is entered once, the real ones before links that lead to them, so that a loop of links
+    ends. A pattern (``*``, ``?``, ``[…]``, ``**``) stands for what it matches; where a file of that very name exists,
+    it is meant. Anything else is the path of a photo.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ class _Walk:
 
     def read(self, path: str) -> None:
         """Take an input that is no pattern."""
-        if os.path.isdir(path):
+        if os.path.isdir(path) and not is_zarr(Path(path)):
             if _identity(path) == self.output_identity:
                 raise OutputCollisionError(path, "is both the input and the output folder; choose another with -o")
             self.bases.append(os.path.abspath(path))
@@ -123,7 +124,7 @@ class _Walk:
         else:
             self.bases.append(os.path.dirname(os.path.abspath(path)))
             if os.path.lexists(path):
-                self.add(path)
+                self.add(path.rstrip(os.sep))
             else:
                 self.failed.append((path, MissingFileError.problem))
 
@@ -139,7 +140,7 @@ class _Walk:
         for path in matched:
             if self.is_in_output(path):
                 continue
-            if os.path.isdir(path):
+            if os.path.isdir(path) and not is_zarr(Path(path)):
                 self.read_folder(path)
             else:
                 self.add(path)
@@ -216,7 +217,9 @@ class _Walk:
             if entry.name.startswith("."):
                 self.skipped.append((path, HIDDEN))
             elif stat.S_ISDIR(mode):
-                if self.recursive:
+                if is_zarr(Path(path)):
+                    self.add(path)
+                elif self.recursive:
                     below.append(path)
                 elif _identity(path) != self.output_identity:
                     self.skipped.append((path, SUB_FOLDER))
@@ -238,8 +241,9 @@ def _matches(pattern: str) -> Iterator[str]:
     wanted = after.lstrip(os.sep).split(os.sep)
     for top in glob.iglob(before) if before else [os.curdir]:
         for folder, sub_folders, files in os.walk(top):
-            sub_folders[:] = [name for name in sub_folders if not name.startswith(".")]
-            for name in files:
+            arrays = [name for name in sub_folders if is_zarr(Path(folder, name))]
+            sub_folders[:] = [name for name in sub_folders if not name.startswith(".") and name not in arrays]
+            for name in files + arrays:
                 path = Path(folder, name)
                 if not name.startswith(".") and _fits(path.relative_to(top).parts, wanted):
                     yield str(path)

@@ -17,8 +17,9 @@ from PIL import Image
 
 from segmenter.arrays import Bools, Bytes, Pixels
 from segmenter.errors import UnsupportedPhotoError
-from segmenter.io.opening import HEAD, open_regular
+from segmenter.io.opening import HEAD, is_zarr, open_regular
 from segmenter.io.profile import to_srgb, unconverted_notes
+from segmenter.io.remote import RemotePath, open_ranges
 
 TAG: TypeAlias = tuple[int, int, int, Any, bool]
 """A tag of TIFF: code, type, number of values, values, and whether only the first page has it."""
@@ -105,18 +106,13 @@ def open_windows(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPict
 
         yield WindowedPicture(open_zarr(path), label, tuple(bands))
         return
-    with open_regular(path) as file:
+    with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
         if not file.read(HEAD).startswith((b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")):
             raise UnsupportedPhotoError(label, "is no TIFF and no Zarr array; only these are read by windows")
         from segmenter.io.tiff_windows import open_tiff
 
         with open_tiff(file, label) as store:
             yield WindowedPicture(store, label, tuple(bands))
-
-
-def is_zarr(path: Path) -> bool:
-    """Return whether a path is the folder of a Zarr array or group."""
-    return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
 
 
 class WindowedPicture:

@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -41,8 +42,8 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
     Parameters
     ----------
     files : mapping of Path to bytes, or to the Path of a `temporary_file` in the same folder, which is moved
-        Or to that of a `temporary_folder`, which may also take the place of a Zarr. All of this machine, or all of one
-        other, where they are bytes.
+        Or to that of a `temporary_folder`, which may also take the place of a Zarr, on this machine. All of this
+        machine, or all of one other.
     overwrite : bool
         Replace files that exist.
 
@@ -54,7 +55,7 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
         The system refuses: no permission, no space, a name too long, a folder in the place of a file.
     """
     if any(isinstance(path, RemotePath) for path in files):
-        put_files({path: content for path, content in files.items() if isinstance(content, bytes)}, overwrite=overwrite)
+        put_files(files, overwrite=overwrite)
         return
     staged: dict[Path, Path] = {}
     replaced: list[Path] = []  # folders
@@ -100,12 +101,14 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
 def temporary_file(path: Path) -> Iterator[Path]:
     """Yield a new, empty and locked file in the folder of a path, made where it is missing, for `write_files` to move.
 
-    What is still there when the block ends is removed. WriteError names ``path``.
+    For a path of another machine it is in the folder of temporary files. What is still there when the block ends is
+    removed. WriteError names ``path``.
     """
     locks: list[int] = []
+    folder = Path(tempfile.gettempdir()) if isinstance(path, RemotePath) else path.parent
     with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = _new_file(path.parent, locks)
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = _new_file(folder, locks)
         os.close(descriptor)
     try:
         yield temporary

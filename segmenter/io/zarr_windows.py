@@ -11,6 +11,7 @@ import numpy as np
 from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, UnsupportedPhotoError
 from segmenter.io.decode import reason
+from segmenter.io.remote import RemotePath, options_of
 from segmenter.io.windows import MAX_BANDS, Header, Meaning, Window
 
 
@@ -33,7 +34,8 @@ def open_zarr(path: Path) -> ZarrStore:
     except ImportError as error:
         raise MissingExtraError(f"{label}: Zarr", "large") from error
     try:
-        opened = zarr.open(str(path), mode="r")
+        options = options_of(str(path)) if isinstance(path, RemotePath) else None
+        opened = zarr.open(str(path), mode="r", storage_options=options)
         axes: list[str] = []
         if isinstance(opened, zarr.Group):
             attributes: dict[str, Any] = dict(opened.attrs.asdict())

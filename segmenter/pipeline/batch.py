@@ -27,7 +27,7 @@ from segmenter.pipeline.workers import Workers, cluster_workers, map_jobs
 if TYPE_CHECKING:
     from segmenter.pipeline.model import Model
 
-MEMORY_ADVICE = "raise --max-memory, lower --jobs, or give it to 'segmenter segment', which reads TIFFs by windows"
+MEMORY_ADVICE = "raise --max-memory, lower --jobs, or scale it down"
 
 SHARED_NAME = "shared"
 SHARED_MODEL, SHARED_RECORD = f"{SHARED_NAME}.model.json", f"{SHARED_NAME}.json"
@@ -50,6 +50,8 @@ class Settings:
     resume: bool = False  # do what is missing or out of date, and nothing else
     shared_model: bool = False
     report: bool = False  # a page of all results is to follow
+    bands: tuple[int, ...] = ()  # of TIFFs and Zarr arrays, from 1; empty = all
+    is_strict: bool = False  # whether the limit on pixels is of pictures read by windows, too
 
     def job(self, entry: Entry, model: Model | None = None) -> Job:
         """Return what is to be done with one photo."""
@@ -113,7 +115,7 @@ def plan_batch(inputs: Sequence[str], settings: Settings, *, recursive: bool) ->
     """
     listing = list_photos(inputs, recursive=recursive, output=str(settings.output))
     probe = settings.job(Entry("x", "", "x"))
-    endings = [path.name[1:] for path in probe.outputs]
+    endings = [path.name[1:] for path in probe.possible_outputs]
     root = os.path.realpath(settings.output)
     taken = [*SUMMARIES, SHARED_MODEL, SHARED_RECORD]
     for path, _ in listing.photos:
@@ -137,7 +139,7 @@ def check_batch(plan: Plan) -> None:
     own = [*SUMMARIES, *((SHARED_MODEL, SHARED_RECORD) if settings.shared_model else ())]
     own += [REPORT_NAME] if settings.report else []
     first, n_existing = None, 0
-    outputs = chain.from_iterable(job.outputs for _, job in plan.jobs())
+    outputs = chain.from_iterable(job.possible_outputs for _, job in plan.jobs())
     for path in existing(chain((settings.output / name for name in own), outputs)):
         check_place(path)
         first = first or path
@@ -217,7 +219,8 @@ def _run_passes(plan: Plan, workers: Workers, watcher: Watcher, summary: Summary
             return
     left_out = summary.places()
     watcher.begin("segmenting", len(plan.entries) - len(left_out))
-    function = partial(settle, resume=plan.settings.resume)
+    settings = plan.settings
+    function = partial(settle, resume=settings.resume, bands=settings.bands, is_strict=settings.is_strict)
     with closing(each_row(function, plan.jobs(model, left_out), workers)) as rows:
         for place, row in rows:
             if not take(place, row):
@@ -237,25 +240,34 @@ def each_row(
             yield answer.place, row
 
 
-def settle(job: Job, *, resume: bool = False) -> Row:
+def settle(job: Job, *, resume: bool = False, bands: tuple[int, ...] = (), is_strict: bool = False) -> Row:
     """Do one photo, unless it is done; whatever happens to it is told, not raised. This is what workers do.
+
+    What is read by windows is so in this process, one window after the other.
 
     Parameters
     ----------
     job : Job
     resume : bool
         Do nothing where the record tells that everything is up to date.
+    bands : tuple of int
+        Which are chosen of a TIFF or a Zarr array, from 1; empty = all.
+    is_strict : bool
+        Whether the limit on pixels is of pictures read by windows, too.
     """
     started = time.perf_counter()
     try:
-        if resume and (record := finished_record(job)) is not None:
+        if resume and (record := finished_record(job, bands)) is not None:
             row = replace(row_of(record, job), status="up to date")
         else:
             from segmenter.pipeline.job import run_job  # late, so that who only hands out jobs needs no NumPy
-            from segmenter.pipeline.road import check_whole
+            from segmenter.pipeline.large import run_large
+            from segmenter.pipeline.large_steps import Nobody
+            from segmenter.pipeline.road import choose_road, limits_of_worker
 
-            check_whole(job.source)
-            row = row_of(run_job(job).record, job)
+            chosen = choose_road(job, limits_of_worker(bands, is_strict=is_strict))
+            result = run_job(chosen) if isinstance(chosen, Job) else run_large(chosen, Nobody())
+            row = row_of(result.record, job)
     except Exception as error:  # whatever happens to one photo, the others go on
         told = None if isinstance(error, SegmenterError) else traceback.format_exc()
         row = failed_row(job.source, job.record, problem_of(error, job.source, memory_advice=MEMORY_ADVICE), told)

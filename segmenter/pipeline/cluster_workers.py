@@ -23,7 +23,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,7 +40,9 @@ from segmenter.errors import (
     SegmenterError,
     UnreachableSchedulerError,
     UnseenFileError,
+    WorkerRefusalError,
 )
+from segmenter.io.remote import absolute, as_path, is_remote
 from segmenter.io.writing import check_writable, mark_folder
 from segmenter.pipeline.cluster_bench import Bench, Done, do_jobs, on_every_worker, sum_of, told_of
 from segmenter.pipeline.interrupts import interrupts_in
@@ -291,21 +293,24 @@ def check_cluster(address: str, photo: str, folder: str) -> None:
     UnreachableSchedulerError, NoWorkersError, ClusterVersionError
     UnseenFileError
         A worker does not see the photo, or what is in the folder.
-    WriteError
-        A worker may not write to the folder.
+    WorkerRefusalError
+        A worker may not write to the folder, or lacks what it takes to reach a store.
     """
     with connected(address) as client:
         try:
             found = client.get_versions(packages=["segmenter"])
             compare_versions(address, found)
-            with mark_folder(Path(folder)) as mark:
-                paths = [os.path.abspath(path) for path in (photo, mark) if os.path.lexists(path)]  # noqa: PTH100
-                seen = client.run(look, paths, os.path.abspath(folder), on_error="return")  # noqa: PTH100
+            with ExitStack() as stack:
+                needed = [photo]
+                if not is_remote(folder):
+                    needed.append(str(stack.enter_context(mark_folder(Path(folder)))))
+                paths = [absolute(path) for path in needed if is_remote(path) or os.path.lexists(path)]
+                seen = client.run(look, paths, absolute(folder), on_error="return")
         except OSError as error:
             raise UnreachableSchedulerError(address, str(error)) from error
     for worker, problem in seen.items():
         if isinstance(problem, SegmenterError):
-            raise problem
+            raise WorkerRefusalError(address, worker, str(problem))
         if isinstance(problem, Exception):
             raise ClusterFaultError(address, f"{worker}: {type(problem).__name__}: {problem}")
         if problem is not None:
@@ -330,9 +335,9 @@ def compare_versions(address: str, found: dict[str, Any]) -> None:
 
 
 def look(paths: list[str], folder: str) -> str | None:
-    """Return the first path that is not seen here; raise WriteError where nothing can be written to the folder."""
+    """Return the first path that is not seen; raise ReadError or WriteError where the store or the folder refuses."""
     for path in paths:
-        if not os.path.lexists(path):
+        if not (as_path(path).exists() if is_remote(path) else os.path.lexists(path)):
             return path
-    check_writable(Path(folder))
+    check_writable(as_path(folder))
     return None

@@ -8,7 +8,6 @@ for the mixture of the sample.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,6 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from math import isqrt
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -24,14 +22,14 @@ from segmenter.arrays import Floats, Labels
 from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
 from segmenter.features.counts import ColorCounts, in_common, sum_counts
 from segmenter.features.sample import PixelSample, counts_of, merge_samples
-from segmenter.io.opening import open_regular, unchanging
+from segmenter.io.opening import digest_of, unchanging_path
 from segmenter.io.photo import Photo, in_range
-from segmenter.io.windows import WindowedPicture, is_zarr, open_windows
+from segmenter.io.windows import WindowedPicture, open_windows
 from segmenter.io.writing import temporary_file, temporary_folder, write_errors, write_files
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior
-from segmenter.pipeline.job import JobResult
-from segmenter.pipeline.large_record import Gathered, describe_large, draw, notes, notes_on_fit
+from segmenter.pipeline.job import JobResult, describe_origin
+from segmenter.pipeline.large_record import Gathered, describe_large, displayed, draw, notes, notes_on_fit
 from segmenter.pipeline.large_regions import find_regions
 from segmenter.pipeline.large_steps import (
     REDUCED_SIDE,
@@ -79,14 +77,9 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
     SegmenterError
         Nothing of this picture was written.
     """
-    label = str(job.source)
     with ExitStack() as stack:
-        digest = None
-        if not is_zarr(job.source):
-            file = stack.enter_context(open_regular(job.source))
-            stack.enter_context(unchanging(file, label))
-            pool = stack.enter_context(ThreadPoolExecutor(1))
-            digest = pool.submit(digest_of_file, file)
+        stack.enter_context(unchanging_path(job.source))
+        digest = stack.enter_context(ThreadPoolExecutor(1)).submit(digest_of, job.source)
         picture = stack.enter_context(open_windows(job.source, job.bands))
         check_recipe(picture, job)
         job = replace(job, workers=stack.enter_context(staying(job.workers)))
@@ -103,7 +96,7 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
             found.pixels,
             found.mask,
             job.source.name,
-            None if digest is None else digest.result(),
+            digest.result(),
             notes(picture, found, job),
         )
         record = describe_large(photo, found, picture, job)
@@ -111,6 +104,12 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
         files: dict[Path, bytes | Path] = {job.labels: found.label_image}
         if job.figure is not None:
             files[job.figure] = draw(result, picture.shape, job)
+        if job.plots:
+            from segmenter.pipeline.plots import draw_plots
+
+            shown = replace(photo, pixels=displayed(photo, found.segmentation.segments)[0])
+            height, width = picture.shape
+            files |= draw_plots(shown, found.segmentation, job, describe_origin(record), height * width)
         if job.saved_model is not None:
             files[job.saved_model] = encode_model(model_of(found.segmentation))
         files[job.record] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
@@ -181,12 +180,6 @@ def found_in(gathered: Gathered, job: LargeJob, recipe: Recipe) -> tuple[Segment
     options = asdict(recipe)
     found = Segmentation(nothing, segments, fit.mixture, channels, selection, fit.trace, options)
     return found, color_labels
-
-
-def digest_of_file(file: BinaryIO) -> str:
-    """Return the SHA-256 of an open file, hexadecimal."""
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
 
 
 def check_recipe(picture: WindowedPicture, job: LargeJob) -> None:

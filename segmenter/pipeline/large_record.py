@@ -16,7 +16,7 @@ from segmenter.io.photo import Photo, in_range
 from segmenter.io.windows import WindowedPicture, is_on_earth
 from segmenter.pipeline.job import JobResult, describe, describe_origin, describe_photo
 from segmenter.pipeline.large_steps import Found
-from segmenter.pipeline.plan import LargeJob, describe_drawing
+from segmenter.pipeline.plan import LargeJob, describe_files
 from segmenter.pipeline.segment import visible_bands
 from segmenter.pipeline.windows import SAMPLE
 from segmenter.regions.labels import Segment
@@ -54,6 +54,9 @@ def notes(picture: WindowedPicture, found: Found, job: LargeJob) -> tuple[str, .
         told.append(f"{n_without:,} pixels hold no data and get label 0")
     if job.is_zarr and is_on_earth(header):
         told.append("the label image does not tell where on Earth it lies; as a TIFF it does")
+    height, width = found.pixels.shape[:2]
+    if job.plots and (height, width) != picture.shape:
+        told.append(f"figures show the picture reduced to {width}×{height} pixels")
     return (*told, *found.notes)
 
 
@@ -77,9 +80,7 @@ def describe_large(photo: Photo, found: Found, picture: WindowedPicture, job: La
     n_labeled = sum(segment.n_pixels for segment in found.segmentation.segments)
     record["unlabeled_pixels"] = height * width - n_labeled
     windows = {"bands": list(job.bands) or None, "fitted_pixels": found.n_fitted}
-    saved = ["model"] if job.saved_model is not None else []
-    figure = None if job.figure is None else describe_drawing(job.figure_options)
-    return record | {"windows": windows, "figure": figure, "saved": saved}
+    return record | {"windows": windows} | describe_files(job)
 
 
 def draw(result: JobResult, shape: tuple[int, int], job: LargeJob) -> bytes:

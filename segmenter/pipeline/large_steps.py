@@ -39,6 +39,16 @@ class Progress(Protocol):
         """Take note that a step is done."""
 
 
+class Nobody:
+    """Is told how far the work is, and forgets it."""
+
+    def begin(self, stage: str, n_steps: int) -> None:
+        """Do nothing."""
+
+    def step(self) -> None:
+        """Do nothing."""
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """What was found in a picture."""

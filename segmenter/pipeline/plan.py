@@ -41,7 +41,8 @@ LabelFormat: TypeAlias = Literal["tif", "zarr"]
 Plot: TypeAlias = Literal["contours", "cutouts", "likelihood", "colors", "confidence", "palette"]
 PLOTS: tuple[Plot, ...] = get_args(Plot)
 PLOTS_OF_MIXTURES: tuple[Plot, ...] = ("likelihood", "colors", "confidence")
-"""Figures of a photo that are drawn on request; those of them that regions do not have."""
+PLOTS_OF_PIXELS: tuple[Plot, ...] = ("colors", "confidence")
+"""Figures of a photo that are drawn on request; those that regions do not have; those that need all pixels."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,11 @@ class Job:
         )
         return (self.labels, self.segments, *(path for path in optional if path is not None), self.record)
 
+    @property
+    def possible_outputs(self) -> tuple[Path, ...]:
+        """The same, and what would be written of a picture that is read by windows."""
+        return (large_labels(self), *self.outputs)
+
 
 @dataclass(frozen=True)
 class LargeJob:
@@ -127,7 +133,7 @@ class LargeJob:
     workers: Workers  # of the windows
     reason: str  # why it is read by windows; a note
     model: Model | None = None  # to be applied; None = a mixture is fitted
-    plots: Mapping[Plot, tuple[Path, ...]] = field(default_factory=dict)  # none is drawn by windows
+    plots: Mapping[Plot, tuple[Path, ...]] = field(default_factory=dict)  # of the reduced picture
 
     @property
     def is_zarr(self) -> bool:
@@ -137,8 +143,13 @@ class LargeJob:
     @property
     def outputs(self) -> tuple[Path, ...]:
         """Everything that is written, the record last."""
-        optional = (self.figure, self.saved_model)
+        optional = (self.figure, self.saved_model, *chain.from_iterable(self.plots.values()))
         return (self.labels, *(path for path in optional if path is not None), self.record)
+
+
+def large_labels(job: Job, label_format: LabelFormat = "tif") -> Path:
+    """Return where the label image of a picture goes that is read by windows."""
+    return job.labels.with_suffix(f".{label_format}")
 
 
 def as_large(
@@ -147,7 +158,7 @@ def as_large(
     """Return the job of a picture as one that is done by windows: its label image is a TIFF or a Zarr then."""
     return LargeJob(
         source=job.source,
-        labels=job.labels.with_suffix(f".{label_format}"),
+        labels=large_labels(job, label_format),
         record=job.record,
         figure=job.figure,
         saved_model=job.saved_model,
@@ -158,6 +169,7 @@ def as_large(
         workers=workers,
         reason=reason,
         model=job.model,
+        plots=job.plots,
     )
 
 
@@ -322,15 +334,17 @@ def text_of(path: Path | str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def describe_files(job: Job) -> dict[str, Any]:
+def describe_files(job: Job | LargeJob) -> dict[str, Any]:
     """Return what was asked for beside the labels, as plain values."""
-    saved = {
-        "posteriors": job.posteriors,
-        "confidence": job.confidence,
-        "model": job.saved_model,
-        "hierarchy": job.hierarchy,
-        "scales": job.other_scales,
-    }
+    saved: dict[str, object] = {"model": job.saved_model}
+    if isinstance(job, Job):
+        saved = {
+            "posteriors": job.posteriors,
+            "confidence": job.confidence,
+            "model": job.saved_model,
+            "hierarchy": job.hierarchy,
+            "scales": job.other_scales,
+        }
     return {
         "figure": None if job.figure is None and not job.plots else describe_drawing(job.figure_options),
         "saved": [name for name, paths in saved.items() if paths],

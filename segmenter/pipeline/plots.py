@@ -13,7 +13,7 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import color_features
 from segmenter.features.distinct import distinct_colors
 from segmenter.io.photo import Photo
-from segmenter.pipeline.plan import PLOTS, Job, Plot
+from segmenter.pipeline.plan import PLOTS, Job, LargeJob, Plot
 from segmenter.pipeline.posterior_maps import confidence_map, photo_for
 from segmenter.pipeline.segment import rgb_of
 from segmenter.regions.labels import Segmentation
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from segmenter.render.figure import Figure
 
 
-def draw_plots(photo: Photo, found: Segmentation, job: Job, metadata: Mapping[str, str]) -> dict[Path, bytes]:
+def draw_plots(
+    photo: Photo, found: Segmentation, job: Job | LargeJob, metadata: Mapping[str, str], n_pixels: int | None = None
+) -> dict[Path, bytes]:
     """Return the figures that a job asks for, each under its path.
 
     Parameters
@@ -38,7 +40,10 @@ def draw_plots(photo: Photo, found: Segmentation, job: Job, metadata: Mapping[st
     job : Job
     metadata : mapping of str to str
         What each figure says of itself.
+    n_pixels : int, optional
+        Of the picture, where the photo and the labels are a reduced one.
     """
+    shares = shares_of(found, n_pixels)
     files: dict[Path, bytes] = {}
     names = None if job.model is None else job.model.label_names
     with quiet_matplotlib():
@@ -46,10 +51,10 @@ def draw_plots(photo: Photo, found: Segmentation, job: Job, metadata: Mapping[st
         from segmenter.render.palette_figure import palette_css, palette_gpl
 
         for plot, (path, *others) in job.plots.items():
-            figure = _draw(plot, photo, found, names=names, name=job.source.stem, dpi=job.figure_options.dpi)
+            figure = _draw(plot, photo, found, shares, names=names, name=job.source.stem, dpi=job.figure_options.dpi)
             files[path] = encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
             for other, encode in zip(others, (palette_css, palette_gpl), strict=False):
-                text = encode(mean_colors(found.segments), shares_of(found), job.source.name, names)
+                text = encode(mean_colors(found.segments), shares, job.source.name, names)
                 files[other] = text.encode("utf-8", "replace")
     return files
 
@@ -109,17 +114,26 @@ def draw_plot(
         raise InvalidArgumentError("names", f"are {len(names)}, but there are {found.n_labels} segments")
     photo = photo_for(image, found)
     with quiet_matplotlib():
-        return _draw(plot, photo, found, names=names, name=name, dpi=dpi)
+        return _draw(plot, photo, found, shares_of(found), names=names, name=name, dpi=dpi)
 
 
-def _draw(plot: Plot, photo: Photo, found: Segmentation, *, names: Sequence[str] | None, name: str, dpi: int) -> Figure:
+def _draw(
+    plot: Plot,
+    photo: Photo,
+    found: Segmentation,
+    shares: Sequence[float],
+    *,
+    names: Sequence[str] | None,
+    name: str,
+    dpi: int,
+) -> Figure:
     """Return a figure; matplotlib is quiet already."""
     from segmenter.render import photo_figures
     from segmenter.render.color_cloud import color_figure
     from segmenter.render.palette_figure import palette_figure
     from segmenter.render.plots import likelihood_figure
 
-    colors, shares = mean_colors(found.segments), shares_of(found)
+    colors = mean_colors(found.segments)
     if plot == "palette":
         return palette_figure(colors, shares, names=names, dpi=dpi)
     if plot == "likelihood":
@@ -148,6 +162,6 @@ def _draw(plot: Plot, photo: Photo, found: Segmentation, *, names: Sequence[str]
     )
 
 
-def shares_of(found: Segmentation) -> list[float]:
-    """Return the share of each segment in the picture, of which some may have no label."""
-    return [segment.n_pixels / found.labels.size for segment in found.segments]
+def shares_of(found: Segmentation, n_pixels: int | None = None) -> list[float]:
+    """Return the share of each segment in the picture, of so many pixels, of which some may have no label."""
+    return [segment.n_pixels / (n_pixels or found.labels.size) for segment in found.segments]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -10,16 +9,25 @@ from typing import Any, Literal, TypeAlias
 
 from segmenter import __version__
 from segmenter.errors import ReadError
-from segmenter.io.opening import open_regular, read_start
-from segmenter.pipeline.plan import SCHEMA, Job, describe_files, describe_model
+from segmenter.io.opening import digest_of, read_start
+from segmenter.pipeline.plan import SCHEMA, Job, LargeJob, as_large, describe_files, describe_model
+from segmenter.pipeline.workers import Workers
 
 MAX_RECORD_BYTES = 64_000_000
 
 Decision: TypeAlias = Literal["do", "up to date", "redo"]
 
 
-def finished_record(job: Job) -> dict[str, Any] | None:
+def finished_record(job: Job, bands: tuple[int, ...] = ()) -> dict[str, Any] | None:
     """Return the record of a photo that is done as asked for; None where anything is missing, changed or different.
+
+    Whether it went through memory or by windows is no difference: the free memory of the day decides that.
+
+    Parameters
+    ----------
+    job : Job
+    bands : tuple of int
+        Which were chosen, from 1; empty = all.
 
     Raises
     ------
@@ -27,7 +35,15 @@ def finished_record(job: Job) -> dict[str, Any] | None:
         The record is there, but the photo cannot be read.
     """
     record = read_record(job.record)
-    if record is None or not all(path.is_file() for path in job.outputs):
+    if record is None:
+        return None
+    done: Job | LargeJob = job
+    if "windows" in record or bands:
+        done = as_large(job, bands, Workers(), "")
+        windows = record.get("windows")
+        if not isinstance(windows, dict) or windows.get("bands") != (list(bands) or None):
+            return None
+    if not all(path.is_file() for path in done.outputs):
         return None
     wanted = {
         "schema": SCHEMA,
@@ -48,12 +64,12 @@ def finished_record(job: Job) -> dict[str, Any] | None:
     return record
 
 
-def decide(job: Job) -> Decision:
+def decide(job: Job, bands: tuple[int, ...] = ()) -> Decision:
     """Return what ``resume`` would do with a photo: whatever stands in the way of reading it is for the job to tell."""
-    if not any(path.exists() for path in job.outputs):
+    if not any(path.exists() for path in job.possible_outputs):
         return "do"
     try:
-        return "redo" if finished_record(job) is None else "up to date"
+        return "redo" if finished_record(job, bands) is None else "up to date"
     except ReadError:
         return "do"
 
@@ -65,9 +81,3 @@ def read_record(path: Path) -> dict[str, Any] | None:
     except (ReadError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal; raise ReadError where it cannot be read."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import resource
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from segmenter.errors import SegmenterError, UnsupportedPhotoError
+from segmenter.errors import NoRangesError, SegmenterError, UnsupportedPhotoError
+from segmenter.io.opening import is_zarr
 from segmenter.io.remote import RemotePath
-from segmenter.io.windows import Header, WindowedPicture, is_on_earth, is_zarr, open_windows
-from segmenter.pipeline.plan import Job, LabelFormat, LargeJob, as_large
-from segmenter.pipeline.workers import Workers
+from segmenter.io.windows import Header, WindowedPicture, is_on_earth, open_windows
+from segmenter.pipeline.plan import PLOTS_OF_PIXELS, Job, LabelFormat, LargeJob, as_large
+from segmenter.pipeline.workers import Workers, available_memory
 
 BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL = 15, 100
 """What a picture takes in memory at its peak: of 8 bits a channel, and of more. Measured."""
+
+LIBRARIES = 100_000_000
+"""What a worker takes before it has a picture, in bytes. Measured."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,13 @@ class Limits:
     is_strict: bool = False  # whether the limit on pixels was given for windows, too
 
 
+def limits_of_worker(bands: tuple[int, ...], *, is_strict: bool) -> Limits:
+    """Return the limits of a process that does a picture alone: its windows too, and in the memory it was given."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    memory = available_memory() // 2 if allowed == resource.RLIM_INFINITY else max(0, allowed - LIBRARIES)
+    return Limits(memory, Workers(0), bands, is_strict=is_strict)
+
+
 def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | LargeJob:
     """Return the job as it is, or as one that is done by windows.
 
@@ -40,7 +51,7 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
     job : Job
     limits : Limits
     to_stdout : bool
-        Only the label image is wanted, as PNG.
+        Only the label image is wanted.
 
     Raises
     ------
@@ -49,6 +60,9 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
     """
     chosen = _choose(job, limits, to_stdout)
     is_there = isinstance(job.source, RemotePath) or os.path.exists(job.source)  # noqa: PTH110  # else told when read
+    if limits.label_format != "tif" and isinstance(job.record, RemotePath):
+        reason = "its label image goes to a disk as Zarr; choose one with -o, or leave out --label-format zarr"
+        raise UnsupportedPhotoError(str(job.source), reason)
     if limits.label_format != "tif" and is_there and not isinstance(chosen, LargeJob):
         reason = "is not read by windows, and its label image is a PNG then; leave out --label-format zarr"
         raise UnsupportedPhotoError(str(job.source), reason)
@@ -57,45 +71,21 @@ def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | L
 
 def _choose(job: Job, limits: Limits, to_stdout: bool) -> Job | LargeJob:
     """Return the same, whatever the format of the label image."""
-    if isinstance(job.source, RemotePath):
-        if limits.bands:
-            raise UnsupportedPhotoError(str(job.source), "its bands can be chosen on a disk only; copy it there first")
-        return job
     reason, must = _reason(job, limits)
     if not reason:
         return job
-    if isinstance(job.record, RemotePath):
-        raise UnsupportedPhotoError(str(job.source), f"{reason}, and its results go to a disk only; choose one with -o")
     wanted = {
-        "-o -": to_stdout,
+        "-o -": to_stdout and limits.label_format != "tif",
         "--save": job.posteriors or job.confidence or job.hierarchy,
-        "--plot": job.plots,
+        **{f"--plot {plot}": plot in PLOTS_OF_PIXELS for plot in job.plots},
         "--scale all": job.other_scales,
     }
     lacking = next((option for option, is_wanted in wanted.items() if is_wanted), "")
-    if lacking and not must:
+    if (lacking or to_stdout) and not must:
         return job
     if lacking:
         raise UnsupportedPhotoError(str(job.source), f"{reason}, which cannot be had with {lacking}; leave that out")
     return as_large(job, limits.bands, limits.workers, reason, limits.label_format)
-
-
-def check_whole(source: Path) -> None:
-    """Check that a picture is the same as a whole as it is by windows, for who reads it as a whole.
-
-    Raises
-    ------
-    UnsupportedPhotoError
-        It has a no-data value or more bands than a photo, which only windows can read.
-    """
-    try:
-        with open_windows(source) as picture:
-            header = picture.header
-    except SegmenterError:  # what is wrong with it is told where it is read
-        return
-    if not header.is_photo:
-        remedy = f"give it to 'segmenter segment', which reads it by windows {_for_its(header)}"
-        raise UnsupportedPhotoError(str(source), f"is no photo that can be read as a whole; {remedy}")
 
 
 def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
@@ -104,9 +94,15 @@ def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
         return "a Zarr array is read by windows", True
     if limits.bands:
         return "read by windows, to choose from its bands", True
+    if isinstance(job.source, RemotePath) and job.source.suffix.lower() not in (".tif", ".tiff"):
+        return "", False
     try:
         with open_windows(job.source) as picture:
             return _reason_of(picture, job, limits)
+    except NoRangesError as error:
+        if (error.n_bytes or 0) > limits.max_memory:
+            raise
+        return "", False
     except SegmenterError:  # what is wrong with it is told where it is read
         return "", False
 

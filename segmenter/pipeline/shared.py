@@ -13,26 +13,34 @@ import json
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import chain
+from math import isqrt
 from typing import Any
 
+import numpy as np
+
 from segmenter import __version__
-from segmenter.errors import InvalidArgumentError, ReadError, SegmenterError, problem_of
+from segmenter.errors import InvalidArgumentError, ReadError, SegmenterError, UnsupportedPhotoError, problem_of
 from segmenter.features.counts import ColorCounts, count_colors, in_common, sum_counts
+from segmenter.io.opening import digest_of, unchanging_path
 from segmenter.io.photo import read_photo
+from segmenter.io.windows import open_windows
 from segmenter.io.writing import write_files
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior, interior_colors
 from segmenter.pipeline.batch import MEMORY_ADVICE, SHARED_MODEL, SHARED_RECORD, Plan, Watcher
 from segmenter.pipeline.job import describe_fit, describe_selection
+from segmenter.pipeline.large import AUTO_PIXELS
 from segmenter.pipeline.model import Model
 from segmenter.pipeline.model_file import encode_model, load_model
-from segmenter.pipeline.plan import Job, describe_model
+from segmenter.pipeline.plan import Job, LargeJob, describe_model
 from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS, Recipe
-from segmenter.pipeline.resume import digest_of, read_record
-from segmenter.pipeline.road import check_whole
+from segmenter.pipeline.resume import read_record
+from segmenter.pipeline.road import choose_road, limits_of_worker
 from segmenter.pipeline.segment import fit_colors
 from segmenter.pipeline.summary import Row, failed_row
+from segmenter.pipeline.windows import interior_of_patch
 from segmenter.pipeline.workers import Sums, Workers, map_jobs
 
 SCHEMA = 2
@@ -49,10 +57,12 @@ class Counted:
     failure: Row | None = None
 
 
-def count_photo(job: Job) -> Counted:
-    """Count the colors of a photo; whatever happens to it is told, not raised."""
+def count_photo(job: Job, *, bands: tuple[int, ...] = (), is_strict: bool = False) -> Counted:
+    """Count the colors of a photo; whatever happens to it is told, not raised. The options are those of `settle`."""
     try:
-        check_whole(job.source)
+        chosen = choose_road(job, limits_of_worker(bands, is_strict=is_strict))
+        if isinstance(chosen, LargeJob):
+            return count_by_windows(chosen)
         photo = read_photo(job.source, name=str(job.source), max_pixels=job.max_pixels)
         inner: tuple[ColorCounts, ...] = ()
         if job.recipe.n_segments == "auto":
@@ -62,6 +72,42 @@ def count_photo(job: Job) -> Counted:
     except Exception as error:
         problem = problem_of(error, job.source, memory_advice=MEMORY_ADVICE)
         return Counted(_digest(job), failure=failed_row(job.source, job.record, problem))
+
+
+def count_by_windows(job: LargeJob) -> Counted:
+    """Count the colors of a picture window by window, which add up to those of the whole.
+
+    Raises
+    ------
+    UnsupportedPhotoError
+        Its bands are no colors, its values have no range of their own, or none of them holds data.
+    SegmenterError
+        It cannot be read.
+    """
+    with unchanging_path(job.source), open_windows(job.source, job.bands) as picture:
+        if picture.n_features not in (1, 3):
+            reason = f"has {picture.n_features} bands, and a shared model is of colors; choose three with --bands"
+            raise UnsupportedPhotoError(picture.label, reason)
+        if picture.dtype not in (np.uint8, np.uint16):
+            reason = f"has values of {picture.dtype}, and a shared model by windows is of 8 or 16 bits; leave it out"
+            raise UnsupportedPhotoError(picture.label, reason)
+        _, windows = picture.windows()
+        patch = isqrt(AUTO_PIXELS // len(windows)) if job.recipe.n_segments == "auto" else 0
+        interiors: list[ColorCounts] = []
+
+        def parts() -> Generator[ColorCounts]:
+            for window in windows:
+                pixels, mask = picture.read(window)
+                if mask is not None and not mask.any():
+                    continue
+                if patch and (inner := interior_of_patch(pixels, mask, patch)) is not None:
+                    interiors.append(inner)
+                yield count_colors(pixels, mask)
+
+        colors = sum_counts(parts())
+        if not colors:
+            raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
+        return Counted(digest_of(job.source), tuple(colors), tuple(sum_counts(interiors)))
 
 
 def without_colors(counted: Counted) -> Counted:
@@ -121,7 +167,8 @@ def shared_model(plan: Plan, workers: Workers, watcher: Watcher, take: Callable[
         waiting: list[ColorCounts] = []
         totals: list[Counted] = []
         sums = Sums(without_colors, add_colors, totals.append)
-        with closing(map_jobs(count_photo, plan.jobs(), workers, sums)) as answers:
+        count = partial(count_photo, bands=settings.bands, is_strict=settings.is_strict)
+        with closing(map_jobs(count, plan.jobs(), workers, sums)) as answers:
             for answer in answers:
                 counted = answer.result
                 if counted is None:

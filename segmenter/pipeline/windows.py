@@ -287,5 +287,7 @@ def told(error: Exception, source: Path) -> Exception:
     if isinstance(error, SegmenterError):
         return error
     if isinstance(error, MemoryError):
-        return UnsupportedPhotoError(str(source), "a window does not fit into memory; lower --jobs or free some memory")
+        return UnsupportedPhotoError(
+            str(source), "its windows do not fit into memory; lower --jobs, or in a batch raise --max-memory"
+        )
     return RuntimeError(f"{type(error).__name__}: {error}")

@@ -24,7 +24,7 @@ R = TypeVar("R")
 class Workers:
     """Who does the jobs, and what each may take."""
 
-    n_workers: int = 1  # processes of this machine; a cluster has as many as its workers have threads
+    n_workers: int = 1  # processes of this machine, 0 = this one; a cluster has as many as its workers have threads
     max_memory: int | None = None  # bytes that a job may take; None = no limit, on a cluster the share of what is free
     timeout: float | None = None  # seconds that a job may take; None = no limit
     scheduler: str | None = None  # address of that of a Dask cluster; None = this machine
@@ -58,7 +58,7 @@ def map_jobs(
     Jobs are taken from their iterable when a worker is free, and no answer is kept: memory does not grow with their
     number. Every job has a process of ours to itself, so that where it dies, killed for lack of memory or by a fault of
     a decoder, that job is answered as lost, and all others go on. Closing the iterator stops the workers, busy ones by
-    an interrupt.
+    an interrupt. A process that is a worker itself does jobs in itself, one by one, within its own limits.
 
     Parameters
     ----------
@@ -83,6 +83,8 @@ def map_jobs(
     """
     if workers.scheduler is not None:
         yield from cluster_workers().map_on_cluster(function, jobs, workers, sums)
+    elif workers.n_workers == 0:
+        yield from (Answer(place, job, function(job)) for place, job in jobs)
     else:
         from segmenter.pipeline.processes import map_in_processes
 
