@@ -30,8 +30,6 @@ from segmenter.pipeline.interrupts import interrupts_in
 from segmenter.pipeline.processes import Task
 from segmenter.pipeline.workers import Workers, map_jobs
 
-pytestmark = pytest.mark.xdist_group("dask")
-
 DASK = Path(sys.executable).with_name("dask")
 
 TROUBLE = """

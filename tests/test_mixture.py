@@ -810,6 +810,7 @@ def _data(kind: type[SegmenterError]) -> dict[str, Any]:
         str: "some text",
         str | None: "some text",
         int: 12345,
+        int | None: 12345,
         float: 0.5,
         tuple[str, ...]: ("some text", "more text"),
         tuple[int, int]: (12, 34),

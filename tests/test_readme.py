@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("readme")  # a command works on what those before it wrote
-
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 

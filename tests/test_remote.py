@@ -29,8 +29,6 @@ from segmenter.io.photo import read_photo
 from segmenter.io.remote import RemotePath, as_path, existing, is_remote
 from segmenter.io.writing import write_files
 
-pytestmark = pytest.mark.xdist_group("s3")
-
 S3_SERVER = """
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

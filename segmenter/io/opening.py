@@ -122,7 +122,8 @@ def is_zarr(path: Path) -> bool:
     """Return whether a path is the folder of a Zarr array or group; on other machines its name ends with .zarr then."""
     if isinstance(path, RemotePath) and path.suffix != ".zarr":  # so that other photos cost no questions
         return False
-    return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
+    is_file = Path.is_file if isinstance(path, RemotePath) else os.path.isfile  # which raises for no closed folder
+    return any(is_file(path / name) for name in ("zarr.json", ".zarray", ".zgroup"))
 
 
 def digest_of(path: Path) -> str:
