@@ -120,10 +120,10 @@ def _require_regular(mode: int, label: str) -> None:
 
 def is_zarr(path: Path) -> bool:
     """Return whether a path is the folder of a Zarr array or group; on other machines its name ends with .zarr then."""
-    if isinstance(path, RemotePath) and path.suffix != ".zarr":  # so that other photos cost no questions
-        return False
-    is_file = Path.is_file if isinstance(path, RemotePath) else os.path.isfile  # which raises for no closed folder
-    return any(is_file(path / name) for name in ("zarr.json", ".zarray", ".zgroup"))
+    names = ("zarr.json", ".zarray", ".zgroup")
+    if isinstance(path, RemotePath):  # by its name, so that other photos cost no questions
+        return path.suffix == ".zarr" and any((path / name).is_file() for name in names)
+    return any(os.path.isfile(path / name) for name in names)  # noqa: PTH113  # Path.is_file raises in a closed folder
 
 
 def digest_of(path: Path) -> str:
