@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfileobj
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -180,6 +179,8 @@ def segment_photos(
 
 def run_by_windows(job: LargeJob, options: OutputOptions) -> JobResult:
     """Segment a picture by windows, and show on a terminal how far that is."""
+    from tempfile import TemporaryDirectory
+
     from segmenter.cli.progress import watching_steps
     from segmenter.pipeline.large import run_large
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -105,7 +103,11 @@ def temporary_file(path: Path) -> Iterator[Path]:
     removed. WriteError names ``path``.
     """
     locks: list[int] = []
-    folder = Path(tempfile.gettempdir()) if isinstance(path, RemotePath) else path.parent
+    folder = path.parent
+    if isinstance(path, RemotePath):
+        from tempfile import gettempdir
+
+        folder = Path(gettempdir())
     with write_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = _new_file(folder, locks)
@@ -241,7 +243,9 @@ def _remove(temporary: Path) -> None:
     """Remove a temporary file or folder, where there is one."""
     with contextlib.suppress(OSError):
         if temporary.is_dir() and not temporary.is_symlink():
-            shutil.rmtree(temporary, ignore_errors=True)
+            from shutil import rmtree
+
+            rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink()
 
