@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from shutil import copyfileobj
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -179,6 +178,7 @@ def segment_photos(
 
 def run_by_windows(job: LargeJob, options: OutputOptions) -> JobResult:
     """Segment a picture by windows, and show on a terminal how far that is."""
+    from shutil import copyfileobj
     from tempfile import TemporaryDirectory
 
     from segmenter.cli.progress import watching_steps
