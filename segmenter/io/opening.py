@@ -23,6 +23,9 @@ from segmenter.io.remote import RemotePath, fetch, find, open_ranges, unchanging
 HEAD = 64
 """Bytes that tell a picture from anything else."""
 
+TIFF_HEADS = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
+"""What TIFF and BigTIFF begin with."""
+
 MAX_STREAM_BYTES = 1 << 30
 """A stream is read into memory, and need not end; a photo of 100 megapixels takes a tenth. Files may be of any size."""
 
@@ -124,6 +127,12 @@ def is_zarr(path: Path) -> bool:
     if isinstance(path, RemotePath):  # by its name, so that other photos cost no questions
         return path.suffix == ".zarr" and any((path / name).is_file() for name in names)
     return any(os.path.isfile(path / name) for name in names)  # noqa: PTH113  # Path.is_file raises in a closed folder
+
+
+def is_tiff(path: Path) -> bool:
+    """Return whether a file begins like a TIFF; errors as of `open_regular`."""
+    with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
+        return file.read(HEAD).startswith(TIFF_HEADS)
 
 
 def digest_of(path: Path) -> str:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from segmenter.arrays import Bools, Bytes, Pixels
 from segmenter.errors import UnsupportedPhotoError
-from segmenter.io.opening import HEAD, is_zarr, open_regular
+from segmenter.io.opening import HEAD, TIFF_HEADS, is_zarr, open_regular
 from segmenter.io.profile import to_srgb, unconverted_notes
 from segmenter.io.remote import RemotePath, open_ranges
 
@@ -107,7 +107,7 @@ def open_windows(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPict
         yield WindowedPicture(open_zarr(path), label, tuple(bands))
         return
     with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
-        if not file.read(HEAD).startswith((b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")):
+        if not file.read(HEAD).startswith(TIFF_HEADS):
             raise UnsupportedPhotoError(label, "is no TIFF and no Zarr array; only these are read by windows")
         from segmenter.io.tiff_windows import open_tiff
 

@@ -20,7 +20,6 @@ from segmenter.pipeline.regions_recipe import AnyRecipe, RegionsRecipe
 from segmenter.pipeline.segment import segment_photo
 from segmenter.regions.config import SCALES, Scale
 from segmenter.regions.labels import Segment, Segmentation
-from segmenter.regions.merge import Hierarchy
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import palette
 from segmenter.render.quiet import quiet_matplotlib
@@ -28,6 +27,7 @@ from segmenter.render.quiet import quiet_matplotlib
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
     from segmenter.mixture.selection import Selection
+    from segmenter.regions.merge import Hierarchy
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import resource
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segmenter.errors import NoRangesError, SegmenterError, UnsupportedPhotoError
-from segmenter.io.opening import is_zarr
+from segmenter.io.opening import is_tiff, is_zarr
 from segmenter.io.remote import RemotePath
-from segmenter.io.windows import Header, WindowedPicture, is_on_earth, open_windows
 from segmenter.pipeline.plan import PLOTS_OF_PIXELS, Job, LabelFormat, LargeJob, as_large
 from segmenter.pipeline.workers import Workers, available_memory
+
+if TYPE_CHECKING:
+    from segmenter.io.windows import Header, WindowedPicture
 
 BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL = 15, 100
 """What a picture takes in memory at its peak: of 8 bits a channel, and of more. Measured."""
@@ -97,6 +100,10 @@ def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
     if isinstance(job.source, RemotePath) and job.source.suffix.lower() not in (".tif", ".tiff"):
         return "", False
     try:
+        if not is_tiff(job.source):
+            return "", False
+        from segmenter.io.windows import open_windows  # which photos that are no TIFFs have no need of
+
         with open_windows(job.source) as picture:
             return _reason_of(picture, job, limits)
     except NoRangesError as error:
@@ -117,6 +124,8 @@ def _reason_of(picture: WindowedPicture, job: Job, limits: Limits) -> tuple[str,
         return f"read by windows: in memory it would take some {in_words(needed)}", True
     if not header.is_photo:
         return f"read by windows {_for_its(header)}", True
+    from segmenter.io.windows import is_on_earth
+
     if is_on_earth(header):
         return "read by windows, as a GeoTIFF", False
     return "", False
