@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from command import run_text
 from numpy.typing import NDArray
 from PIL import Image
@@ -167,6 +168,23 @@ def test_folders_are_matched_by_name_and_other_files_of_ours_are_left_out(tmp_pa
     pairing = pair_up(ours, [one, two])
     assert [(pair.name, len(pair.truths)) for pair in pairing.pairs] == [("a", 1), ("b", 2)]
     assert (pairing.without_truth, pairing.without_labels) == (("c",), ("d",))
+
+
+def test_label_images_of_pictures_read_by_windows_are_of_the_same_folder(tmp_path: Path) -> None:
+    labels = np.array([[1, 1, 2], [1, 2, 2]], np.uint8)
+    for folder, names in (("ours", ("a.labels.png", "b.labels.tif")), ("truth", ("a.png", "b.png", "c.png"))):
+        for name in names:
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(labels).save(tmp_path / folder / name)
+    array = zarr.open_group(tmp_path / "ours" / "c.labels.zarr", mode="w").create_array("0", data=labels)
+    assert array.shape == labels.shape
+    pairing = pair_up(tmp_path / "ours", [tmp_path / "truth"])
+    assert [(pair.name, pair.labels.name) for pair in pairing.pairs] == [
+        ("a", "a.labels.png"),
+        ("b", "b.labels.tif"),
+        ("c", "c.labels.zarr"),
+    ]
+    assert not pairing.without_labels
 
 
 def test_sub_folders_are_matched_on_request(tmp_path: Path) -> None:

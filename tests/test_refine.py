@@ -17,14 +17,13 @@ from test_segment_regions import TRUTH, disks, run
 
 import segmenter
 from segmenter.arrays import Bools, Labels
-from segmenter.features.reduced import area_means, area_overlaps, reduced_shape
+from segmenter.features.reduced import area_means, area_overlaps, nearest, reduced_shape
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.regions.contour_map import WHITE, contour_map
 from segmenter.regions.measure import covering
 from segmenter.regions.refine import (
     Rectangle,
     all_around,
-    nearest,
     refined,
     refined_in_strips,
     refined_rectangle,
@@ -81,6 +80,21 @@ def test_transparent_pixels_get_no_label_at_any_size(tmp_path: Path) -> None:
         again = segmenter.cut(tmp_path / f"{size}/a.hierarchy.npz", 4)
         np.testing.assert_array_equal(again.labels, labels)
         assert sum(segment.n_pixels for segment in again.segments) == (TRUTH != 3).sum()
+
+
+@given(st.integers(0, 10**6))
+@settings(deadline=None, max_examples=25)
+def test_regions_have_pixels_whatever_the_mask_and_the_size(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    shape = tuple(generator.integers(20, 90, 2))
+    mask = generator.random(shape) < generator.choice([0.02, 0.3, 0.9])
+    mask[0, 0] = True
+    pixels = np.dstack([generator.integers(0, 256, (*shape, 3), dtype=np.uint8), np.where(mask, 255, 0)])
+    size = float(generator.choice([0.0003, 0.0008, 0.0015]))
+    found = segmenter.segment(pixels.astype(np.uint8), method="regions", scale=0, working_size=size)
+    np.testing.assert_array_equal(found.labels > 0, mask)
+    assert np.unique(found.labels[mask]).tolist() == list(range(1, found.n_labels + 1))
+    assert [segment.n_pixels for segment in found.segments] == np.bincount(found.labels[mask])[1:].tolist()
 
 
 # ---- any picture ---------------------------------------------------------------------------------------------------

@@ -145,7 +145,8 @@ def command(
     workers = Workers(n_workers, memory, timeout, scheduler)
     from segmenter.cli.progress import watching
 
-    with watching(options, len(plan.entries)) as watcher:
+    kind = "region" if recipe.method == "regions" else "segment"
+    with watching(options, len(plan.entries), kind) as watcher:
         status, summary = 0, None
         try:
             summary = run_batch(plan, workers, watcher, fail_fast=fail_fast)

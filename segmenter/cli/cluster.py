@@ -21,6 +21,7 @@ from segmenter.cli.options import (
     talk_options,
     with_options,
 )
+from segmenter.cli.progress import MAX_SHARES, shares_text
 from segmenter.cli.types import PATH, CountOrAuto
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import METHODS
@@ -28,9 +29,6 @@ from segmenter.pipeline.table_recipe import MAX_CLUSTERS, SEMI_SUPERVISED, Table
 
 if TYPE_CHECKING:
     from segmenter.pipeline.table import TableJob, TableResult
-
-MAX_SHARES = 6
-"""Shares that fit the line of a table; of more clusters the largest and the smallest are told."""
 
 
 @click.command(name="cluster", cls=FileCommand, short_help="Find clusters among the rows of a table.")
@@ -155,16 +153,10 @@ def tell(result: TableResult, job: TableJob, seconds: float, *, verbose: bool) -
     """Tell a person what was found: one line, the notes, and on request the details."""
     record, trace = result.record, result.clusters.fit.trace
     clusters, n_missing = record["clusters"], record["input"]["rows_with_missing_values"]
-    shares = [100 * found["share"] for found in clusters]
-    if len(shares) == 1:
-        found = "1 cluster"
-    elif job.labeled is not None and len(shares) <= MAX_SHARES:
-        named = ", ".join(f"{found['label']}: {share:.0f} %" for found, share in zip(clusters, shares, strict=True))
-        found = f"{len(shares)} classes ({named})"
-    elif len(shares) <= MAX_SHARES:
-        found = f"{len(shares)} clusters ({', '.join(f'{share:.0f}' for share in shares)} %)"
-    else:
-        found = f"{len(shares)} clusters ({max(shares):.0f} to {min(shares):.0f} %)"
+    found = shares_text([cluster["share"] for cluster in clusters], "cluster")
+    if job.labeled is not None and 1 < len(clusters) <= MAX_SHARES:
+        named = ", ".join(f"{cluster['label']}: {100 * cluster['share']:.0f} %" for cluster in clusters)
+        found = f"{len(clusters)} classes ({named})"
     chosen = " by BIC" if record["choice"] else ""
     missing = f", {n_missing:,} with missing values" if n_missing else ""
     n_rows = record["input"]["rows"]

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,14 @@ REFRESHES = 4
 """A second, of the bar."""
 
 MAX_SHARES = 6
+"""Shares that fit the line of a photo; of more segments the largest and the smallest are told."""
 
 
 @contextmanager
-def watching(options: OutputOptions, n_photos: int) -> Iterator[Watch]:
+def watching(options: OutputOptions, n_photos: int, kind: str) -> Iterator[Watch]:
     """Yield who tells of a batch; the bar, if there is one, ends with the block."""
     if options.quiet or not has_terminal():
-        yield Watch(options, n_photos)
+        yield Watch(options, n_photos, kind)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.table import Column
@@ -47,7 +48,7 @@ def watching(options: OutputOptions, n_photos: int) -> Iterator[Watch]:
         TextColumn("{task.fields[name]}", table_column=Column(width=20, no_wrap=True), markup=False),
     )
     with Progress(*columns, console=bar_console(), refresh_per_second=REFRESHES, transient=True, expand=True) as bar:
-        yield Watch(options, n_photos, bar)
+        yield Watch(options, n_photos, kind, bar)
 
 
 def bar_console() -> Console:
@@ -71,10 +72,11 @@ def has_terminal() -> bool:
 class Watch:
     """Tells of each photo as it is done."""
 
-    def __init__(self, options: OutputOptions, n_photos: int, bar: Progress | None = None) -> None:
+    def __init__(self, options: OutputOptions, n_photos: int, kind: str, bar: Progress | None = None) -> None:
         self.n_told = 0
         self._options = options
         self._n_photos = n_photos
+        self._kind = kind
         self._bar = bar
         self._task: TaskID | None = None
         self._started = self._stage_started = time.perf_counter()
@@ -119,7 +121,7 @@ class Watch:
 
             click.echo(json.dumps({"schema": SCHEMA, **row.plain()}))
         if not options.quiet and self._bar is None and row.status != "up to date":
-            say(f"[{self.n_told:,}/{self._n_photos:,}] {row.source}: {told(row)}")
+            say(f"[{self.n_told:,}/{self._n_photos:,}] {row.source}: {told(row, self._kind)}")
             for note in row.notes:
                 say(f"  note: {note}")
         if options.verbose and row.traceback:
@@ -166,15 +168,16 @@ class Steps:
             self._bar.update(self._task, advance=1)
 
 
-def told(row: Row) -> str:
-    """Return what became of a photo, for a line."""
-    if row.status != "done":
-        return row.status
-    shares = [100 * share for share in row.shares]
+def told(row: Row, kind: str) -> str:
+    """Return what became of a photo, for a line; its segments are called by their kind."""
+    return f"{shares_text(row.shares, kind)} in {row.seconds:.2f} s" if row.status == "done" else row.status
+
+
+def shares_text(shares: Sequence[float], kind: str) -> str:
+    """Return how many segments, or what they are called, there are, and how large."""
     if len(shares) == 1:
-        found = "1 segment"
-    elif len(shares) <= MAX_SHARES:
-        found = f"{len(shares)} segments ({', '.join(f'{share:.0f}' for share in shares)} %)"
-    else:
-        found = f"{len(shares)} segments ({max(shares):.0f} to {min(shares):.0f} %)"
-    return f"{found} in {row.seconds:.2f} s"
+        return f"1 {kind}"
+    percent = [f"{100 * share:.0f}" for share in shares]
+    if len(shares) > MAX_SHARES:
+        percent = [f"{100 * max(shares):.0f} to {100 * min(shares):.0f}"]
+    return f"{len(shares)} {kind}s ({', '.join(percent)} %)"

@@ -14,6 +14,7 @@ import click
 
 from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
 from segmenter.cli.options import OutputOptions, extras_of, output_options, recipe_options, save_model_option
+from segmenter.cli.progress import shares_text
 from segmenter.cli.terminal import color_depth, show_segments
 from segmenter.cli.types import PATH
 from segmenter.cli.windows import windows_options
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 MAX_NUMBERS = 5
 """Numbers of segments that a note lists."""
-
-MAX_SHARES = 6
-"""Shares that fit the line of a photo; of more segments the largest and the smallest are told."""
 
 
 @click.command(name="segment", cls=FileCommand, short_help="Segment photos by color, or as people would.")
@@ -255,13 +253,8 @@ def tell(result: JobResult, job: Job | LargeJob, seconds: float, *, to_stdout: b
 
 def found_text(found: Segmentation) -> str:
     """Return how many segments there are, and how large."""
-    shares = [100 * segment.share for segment in found.segments]
     kind = "segment" if found.hierarchy is None else "region"
-    if len(shares) == 1:
-        return f"1 {kind}"
-    if len(shares) <= MAX_SHARES:
-        return f"{len(shares)} {kind}s ({', '.join(f'{share:.0f}' for share in shares)} %)"
-    return f"{len(shares)} {kind}s ({max(shares):.0f} to {min(shares):.0f} %)"
+    return shares_text([segment.share for segment in found.segments], kind)
 
 
 def tell_segments(segments: Sequence[Segment]) -> None:

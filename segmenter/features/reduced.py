@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
 
@@ -40,7 +41,7 @@ def area_means(pixels: Pixels, mask: Bools | None, shape: tuple[int, int]) -> tu
     -------
     ndarray of shape (h, w, C), float32, 0 to 1
     ndarray of shape (h, w), bool, or None
-        True where anything takes part.
+        True where a pixel takes part whose middle lies in the reduced one.
     """
     height, width, n_channels = pixels.shape
     total = AreaTotals((height, width), shape, n_channels)
@@ -60,6 +61,7 @@ class AreaSums:
     left: int
     sums: Floats  # (h, w, C), of values times areas, in units of the values
     weights: Floats  # (h, w), the areas that take part
+    is_taken: Bools  # (h, w), whether a pixel whose middle lies in it takes part
 
 
 def area_sums(
@@ -92,7 +94,29 @@ def area_sums(
             weights = down @ (across @ mask[rows].T.astype(np.float64)).T
         narrow = across @ values.transpose(1, 0, 2).reshape(width, -1)  # (w, rows × planes)
         flat = narrow.reshape(-1, height, n_planes).transpose(1, 0, 2).reshape(height, -1)
-        yield AreaSums(top, left, (down @ flat).reshape(*weights.shape, n_planes), weights)
+        is_taken = np.zeros(weights.shape, np.bool_)
+        rows_of = nearest(corner[0] + first, height, shape[0], reduced[0]) - top
+        columns_of = nearest(corner[1], width, shape[1], reduced[1]) - left
+        known = np.ones((height, width), np.bool_) if mask is None else mask[rows]
+        (above, row_starts), (before, column_starts) = (
+            np.unique(places, return_index=True) for places in (rows_of, columns_of)
+        )
+        found = np.logical_or.reduceat(np.logical_or.reduceat(known, row_starts, axis=0), column_starts, axis=1)
+        is_taken[above[:, None], before] = found
+        yield AreaSums(top, left, (down @ flat).reshape(*weights.shape, n_planes), weights, is_taken)
+
+
+def nearest(first: int, n: int, n_pixels: int, n_places: int) -> NDArray[np.intp]:
+    """Return the reduced pixel that the middle of each of some pixels of a row lies in, (n,).
+
+    Parameters
+    ----------
+    first, n : int
+        Which pixels.
+    n_pixels, n_places : int
+        Pixels and reduced pixels of the whole row.
+    """
+    return (2 * np.arange(first, first + n) + 1) * n_places // (2 * n_pixels)
 
 
 def area_overlaps(first: int, n_pixels: int, n_all: int, n_places: int) -> tuple[int, Any]:
@@ -133,6 +157,7 @@ class AreaTotals:
     def __init__(self, shape: tuple[int, int], reduced: tuple[int, int], n_channels: int) -> None:
         self._sums = np.zeros((*reduced, n_channels))
         self._weights = np.zeros(reduced)
+        self._is_taken = np.zeros(reduced, np.bool_)
 
     def add(self, part: AreaSums) -> None:
         """Add what a rectangle adds."""
@@ -140,10 +165,10 @@ class AreaTotals:
         place = slice(part.top, part.top + rows), slice(part.left, part.left + columns)
         self._sums[place] += part.sums
         self._weights[place] += part.weights
+        self._is_taken[place] |= part.is_taken
 
     def means(self) -> tuple[Floats, Bools]:
-        """Return the means (h, w, C) in units of the values, and where anything takes part, (h, w); ends the sum."""
-        left = self._weights > 0
+        """Return the means (h, w, C) in units of the values, and where they are to be had, (h, w); ends the sum."""
         np.maximum(self._weights, 1, out=self._weights)
         self._sums /= self._weights[:, :, np.newaxis]
-        return self._sums, left
+        return self._sums, self._is_taken

@@ -85,8 +85,15 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
                 for path, temporary in list(staged.items()):
                     with write_errors(path):
                         if temporary.is_dir() and os.path.lexists(path):  # which a folder cannot replace
-                            replaced.append(path.rename(path.with_name(_temporary_name())))
-                        temporary.replace(path)
+                            aside = path.rename(path.with_name(_temporary_name()))
+                            try:
+                                temporary.replace(path)
+                            except OSError:
+                                aside.rename(path)
+                                raise
+                            replaced.append(aside)
+                        else:
+                            temporary.replace(path)
                     del staged[path]
     finally:
         for temporary in (*staged.values(), *replaced):
@@ -103,11 +110,7 @@ def temporary_file(path: Path) -> Iterator[Path]:
     removed. WriteError names ``path``.
     """
     locks: list[int] = []
-    folder = path.parent
-    if isinstance(path, RemotePath):
-        from tempfile import gettempdir
-
-        folder = Path(gettempdir())
+    folder = temporary_place() if isinstance(path, RemotePath) else path.parent
     with write_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = _new_file(folder, locks)
@@ -118,6 +121,13 @@ def temporary_file(path: Path) -> Iterator[Path]:
         _remove(temporary)
         for lock in locks:
             os.close(lock)
+
+
+def temporary_place() -> Path:
+    """Return the folder of temporary files."""
+    from tempfile import gettempdir
+
+    return Path(gettempdir())
 
 
 @contextlib.contextmanager
@@ -146,10 +156,13 @@ def remove_stale(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        That there is none, or that it cannot be read, is no error: then there is nothing to remove.
+        Of one on another machine, those in the folder of temporary files. That there is none, or that it cannot be
+        read, is no error: then there is nothing to remove.
     """
-    if fcntl is None or isinstance(folder, RemotePath):
+    if fcntl is None:
         return
+    if isinstance(folder, RemotePath):
+        folder = temporary_place()
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)

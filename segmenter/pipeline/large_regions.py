@@ -73,7 +73,7 @@ def find_regions(
     """
     middle = reduce(picture, job, recipe, progress)
     progress.begin("finding regions", 1)
-    hierarchy = find_hierarchy(middle.pixels, middle.mask, recipe)
+    hierarchy = find_hierarchy(middle.pixels, middle.mask, recipe, str(job.source))
     progress.step()
     superpixels, sums = refine(picture, job, hierarchy, middle, progress)
     complete = ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, sums)

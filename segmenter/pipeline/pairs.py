@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from segmenter.errors import InvalidArgumentError, MissingFileError, NoCommonNamesError, NotLabelsError
 from segmenter.io.label_images import LABEL_ENDINGS
+from segmenter.io.results import LABELS_ENDINGS
 from segmenter.io.writing import is_zarr_folder
 
 HIERARCHY = ".hierarchy.npz"
-OURS = (".labels.png", HIERARCHY)
+OURS = (LABELS_ENDINGS, (HIERARCHY,))
 """Endings of what this program writes; where a folder holds such files, they are meant and the others are not."""
 
 
@@ -39,7 +41,7 @@ def pair_up(labels: Path, truths: Sequence[Path], *, hierarchies: bool = False, 
     Parameters
     ----------
     labels : Path
-        A file, or a folder of files. Of a folder with files of this program, NAME.labels.png are meant and nothing
+        A file, or a folder of files. Of a folder with files of this program, its label images are meant and nothing
         else, or NAME.hierarchy.npz on request and where there are no others.
     truths : sequence of Path
         All files, which belong to the one label image, or all folders, in each of which files are matched by name: the
@@ -85,7 +87,7 @@ def is_folder(path: Path) -> bool:
 
 def name_of(path: Path) -> str:
     """Return the name of the photo that a label image belongs to: that of the file up to the ending."""
-    for ending in OURS:
+    for ending in chain(*OURS):
         if path.name.endswith(ending):
             return path.name.removesuffix(ending)
     return path.stem
@@ -98,10 +100,14 @@ def label_files(place: Path, *, hierarchies: bool = False, recursive: bool) -> l
     found = sorted(
         path
         for path in (place.rglob("*") if recursive else place.iterdir())
-        if path.name.lower().endswith((*LABEL_ENDINGS, HIERARCHY)) and not path.name.startswith(".") and path.is_file()
+        if not path.name.startswith(".")
+        and (
+            (path.name.lower().endswith((*LABEL_ENDINGS, HIERARCHY)) and path.is_file())
+            or (path.name.endswith(LABELS_ENDINGS) and is_zarr_folder(path))
+        )
     )
-    for ending in OURS[1:] if hierarchies else OURS:
-        of_kind = [path for path in found if path.name.endswith(ending)]
+    for endings in OURS[1:] if hierarchies else OURS:
+        of_kind = [path for path in found if path.name.endswith(endings)]
         if of_kind or hierarchies:
             found = of_kind
             break

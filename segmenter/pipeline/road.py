@@ -18,8 +18,8 @@ from segmenter.pipeline.workers import Workers, available_memory
 if TYPE_CHECKING:
     from segmenter.io.windows import Header, WindowedPicture
 
-BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL = 15, 100
-"""What a picture takes in memory at its peak: of 8 bits a channel, and of more. Measured."""
+BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL, BYTES_PER_PIXEL_OF_REGIONS = 15, 100, 40
+"""What a picture takes in memory at its peak: of 8 bits a channel, of more, and where regions are found. Measured."""
 
 LIBRARIES = 100_000_000
 """What a worker takes before it has a picture, in bytes. Measured."""
@@ -117,7 +117,8 @@ def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
 def _reason_of(picture: WindowedPicture, job: Job, limits: Limits) -> tuple[str, bool]:
     header = picture.header
     n_pixels = header.height * header.width
-    needed = n_pixels * (BYTES_PER_PIXEL if header.dtype == np.uint8 else BYTES_PER_DEEP_PIXEL)
+    each = BYTES_PER_PIXEL if header.dtype == np.uint8 else BYTES_PER_DEEP_PIXEL
+    needed = n_pixels * (BYTES_PER_PIXEL_OF_REGIONS if job.recipe.method == "regions" else each)
     if n_pixels > job.max_pixels and limits.is_strict:
         return "", False
     if needed > limits.max_memory or n_pixels > job.max_pixels:

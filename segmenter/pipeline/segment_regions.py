@@ -8,10 +8,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Pixels
-from segmenter.errors import TooFewSuperpixelsError
+from segmenter.errors import TooFewSuperpixelsError, UnsupportedPhotoError
 from segmenter.features.color import luminance
 from segmenter.features.reduced import area_means, reduced_shape
 from segmenter.io.photo import Photo
+from segmenter.pipeline.recipe import MAX_SEGMENTS
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.regions.colored import ColoredHierarchy, colored
@@ -40,7 +41,7 @@ def segment_regions(photo: Photo, recipe: RegionsRecipe) -> Segmentation:
     is_huge = shape != pixels.shape[:2]
     if is_huge:
         pixels, mask = area_means(pixels, mask, shape)
-    hierarchy = find_hierarchy(pixels, mask, recipe)
+    hierarchy = find_hierarchy(pixels, mask, recipe, photo.name)
     if is_huge:
         superpixels = refined_in_strips(hierarchy.superpixels, photo.pixels, photo.mask)
         hierarchy = replace(hierarchy, superpixels=superpixels)
@@ -54,8 +55,14 @@ def middle_shape(shape: tuple[int, ...], recipe: RegionsRecipe) -> tuple[int, in
     return (height, width) if height * width <= most else reduced_shape(height, width, most)
 
 
-def find_hierarchy(pixels: Pixels, mask: Bools | None, recipe: RegionsRecipe) -> Hierarchy:
-    """Return the hierarchy of a picture of at most `STEP` times the working size, whose boundaries are refined once."""
+def find_hierarchy(pixels: Pixels, mask: Bools | None, recipe: RegionsRecipe, name: str) -> Hierarchy:
+    """Return the hierarchy of a picture of at most `STEP` times the working size, whose boundaries are refined once.
+
+    Raises
+    ------
+    UnsupportedPhotoError
+        What takes part is in more pieces than there may be regions.
+    """
     height, width = pixels.shape[:2]
     small, inside = pixels, mask
     is_large = height * width > recipe.working_size * 1e6
@@ -65,6 +72,9 @@ def find_hierarchy(pixels: Pixels, mask: Bools | None, recipe: RegionsRecipe) ->
         hierarchy = build_hierarchy(
             small, inside, n_superpixels=recipe.n_superpixels, cost=COSTS[recipe.merge_cost], seed=recipe.seed
         )
+    if hierarchy.n_superpixels > MAX_SEGMENTS:
+        problem = f"what its mask leaves is in pieces, more than {MAX_SEGMENTS:,}"
+        raise UnsupportedPhotoError(name, f"{problem}; fill the holes of the mask, or lower --working-size")
     return replace(hierarchy, superpixels=refined(hierarchy.superpixels, pixels, mask)) if is_large else hierarchy
 
 

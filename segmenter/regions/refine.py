@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Labels, Pixels
 from segmenter.features.color import unit_range
+from segmenter.features.reduced import nearest
 
 LEAST_DEVIATION = 4 / 255
 """Of the colors of a superpixel: no Gaussian is narrower, since a few pixels tell little of it."""
@@ -43,7 +44,7 @@ def refined(small: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
         Superpixels 1…R of the reduced picture; 0 = takes no part.
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part; then its reduced pixel does.
+        True = takes part. A reduced pixel does if, and only if, a pixel whose middle lies in it does.
 
     Returns
     -------
@@ -190,11 +191,6 @@ def all_around(small: Labels, pixels: Pixels, mask: Bools | None) -> tuple[Surro
     middle = middles(shape, reduced)
     colors = color_statistics(small, pixels[middle], None if mask is None else mask[middle])
     return Surroundings(small, surely(small), (0, 0), shape, reduced), colors
-
-
-def nearest(first: int, n: int, n_pixels: int, n_places: int) -> NDArray[np.intp]:
-    """Return the reduced pixel that the middle of each of some pixels of a row lies in."""
-    return (2 * np.arange(first, first + n) + 1) * n_places // (2 * n_pixels)
 
 
 def middles(shape: tuple[int, int], reduced: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -19,13 +19,13 @@ import numpy as np
 from PIL import Image
 
 from segmenter.arrays import Labels
-from segmenter.features.reduced import area_means
+from segmenter.features.reduced import area_means, nearest
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.segment_regions import COSTS
 from segmenter.regions.measure import TOLERANCE, BoundaryCounts, boundary, match
 from segmenter.regions.merge import Hierarchy
-from segmenter.regions.refine import nearest, refined
+from segmenter.regions.refine import refined
 
 from .ground_truth import human_segmentations
 from .photos import BSDS, make_large, make_small
