@@ -181,6 +181,22 @@ class TestBothRoads:
 
 
 @pytest.mark.usefixtures("small_windows")
+def test_figures_of_a_reduced_picture_say_so_and_tell_the_shares_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large, "REDUCED_SIDE", 64)
+    pixels = np.zeros((200, 120, 3), np.uint8)
+    pixels[:, 119] = 250  # the reduced picture has no pixel of it
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", tile=(32, 32))
+    drawing = FigureOptions(plots=("palette",), side_by_side=False)
+    result = by_windows(tmp_path / "a.tif", Recipe(2, restarts=1), figure_options=drawing)
+    assert result.photo.pixels.shape == (50, 30, 3)
+    assert "figures show the picture reduced to 30×50 pixels" in result.photo.notes
+    assert [segment.share for segment in result.segmentation.segments] == [119 / 120, 1 / 120]
+    assert "0.8 %" in (tmp_path / "out" / "a.palette.css").read_text()
+
+
+@pytest.mark.usefixtures("small_windows")
 class TestTheLabelImage:
     def test_has_overviews_of_every_second_pixel(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("segmenter.io.label_tiff.OVERVIEW_SIDE", 30)
