@@ -21,7 +21,7 @@ import segmenter
 from segmenter.io.label_tiff import encode_tiles
 from segmenter.io.label_zarr import GZIP, read_small_zarr, write_label_zarr
 from segmenter.io.windows import Window, open_windows
-from segmenter.io.writing import PREFIX, SUFFIX, remove_stale, temporary_folder, write_files
+from segmenter.io.writing import PREFIX, SUFFIX, remove_stale, temporary_output, write_files
 from segmenter.render.palette import palette
 
 ZARR = ("--max-memory", "1K", "--label-format", "zarr", "-o", "out")
@@ -159,7 +159,7 @@ def test_an_interrupt_leaves_nothing_that_looks_whole(tmp_path: Path, number: si
 
 
 def test_a_folder_that_somebody_writes_to_is_not_stale(tmp_path: Path) -> None:
-    with temporary_folder(tmp_path / "a.zarr") as folder:
+    with temporary_output(tmp_path / "a.zarr", is_folder=True) as folder:
         (folder / "b").touch()
         remove_stale(tmp_path)
         assert (folder / "b").exists()

@@ -30,6 +30,7 @@ from segmenter.io.windows import Window, open_windows
 from segmenter.pipeline import large, large_record, large_steps, windows
 from segmenter.pipeline.job import JobResult
 from segmenter.pipeline.large import run_large
+from segmenter.pipeline.large_steps import Nobody
 from segmenter.pipeline.plan import FigureOptions, Job, LargeJob, as_large, plan_job
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.regions_recipe import AnyRecipe
@@ -37,16 +38,6 @@ from segmenter.pipeline.road import Limits, choose_road
 from segmenter.pipeline.workers import Answer, Workers
 
 GENERATOR = np.random.default_rng(0)
-
-
-class Silent:
-    """Is told how far the work is, and forgets it."""
-
-    def begin(self, stage: str, n_steps: int) -> None:
-        pass
-
-    def step(self) -> None:
-        pass
 
 
 def here_and_shuffled(
@@ -83,7 +74,7 @@ def planned(path: Path, recipe: AnyRecipe | None = None, **options: Any) -> Job:
 
 
 def by_windows(path: Path, recipe: AnyRecipe | None = None, bands: tuple[int, ...] = (), **options: Any) -> JobResult:
-    return run_large(as_large(planned(path, recipe, **options), bands, Workers(2), "read by windows"), Silent())
+    return run_large(as_large(planned(path, recipe, **options), bands, Workers(2), "read by windows"), Nobody())
 
 
 def labels_of(path: Path, level: int = 0) -> NDArray[Any]:
@@ -220,7 +211,7 @@ class TestTheLabelImage:
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb", tile=(16, 16), extratags=tags)
         job = choose_road(planned(path), Limits(10**9))
         assert isinstance(job, LargeJob)
-        run_large(job, Silent())
+        run_large(job, Nobody())
         with tifffile.TiffFile(tmp_path / "out" / "a.labels.tif") as tiff:
             found: Any = tiff.pages.first.tags
             assert [found[code].value for code in (33550, 33922, 34735, 34737)] == [scale, tie, keys, text]
@@ -233,7 +224,7 @@ class TestTheLabelImage:
         written = []
         for n_workers in (1, 3):
             job = as_large(planned(path, overwrite=True, figure_options=FigureOptions()), (), Workers(n_workers), "so")
-            run_large(job, Silent())
+            run_large(job, Nobody())
             written.append({output.name: output.read_bytes() for output in (tmp_path / "out").iterdir()})
         assert written[0] == written[1]
         assert set(written[0]) == {"a.labels.tif", "a.figure.png", "a.json"}
@@ -494,7 +485,7 @@ class TestZarr:
         tifffile.imwrite(tmp_path / "b.tif", pixels, photometric="rgb")
         job = choose_road(planned(tmp_path / "a"), Limits(10**9, Workers(1)))
         assert isinstance(job, LargeJob)
-        run_large(job, Silent())
+        run_large(job, Nobody())
         assert (labels_of(tmp_path / "a") == segmenter.segment(tmp_path / "b.tif", restarts=1).labels).all()
 
     def test_of_ome_has_axes(self, tmp_path: Path) -> None:

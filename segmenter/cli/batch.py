@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
-from click.core import ParameterSource
 
 from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, FileCommand, complain, say, unwind_on_interrupt
 from segmenter.cli.options import (
@@ -17,6 +16,7 @@ from segmenter.cli.options import (
     OutputOptions,
     extras_of,
     folder_options,
+    is_given,
     jobs_option,
     recipe_options,
     save_model_option,
@@ -157,11 +157,6 @@ def command(
         return status
     status = report(summary, plan, watcher.seconds, quiet=options.quiet)
     return max(status, page(plan, jobs, options)) if with_report else status
-
-
-def is_given(option: str) -> bool:
-    """Return whether an option was typed."""
-    return click.get_current_context().get_parameter_source(option) != ParameterSource.DEFAULT
 
 
 def page(plan: Plan, n_workers: int, options: OutputOptions) -> int:

@@ -106,6 +106,11 @@ OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace results that
 PREVIEW = click.option("--preview", is_flag=True, help="Draw the segments on the terminal.")
 
 
+def is_given(option: str) -> bool:
+    """Return whether an option was typed, or set in the environment."""
+    return click.get_current_context().get_parameter_source(option) != click.core.ParameterSource.DEFAULT
+
+
 def jobs_option(what: str) -> Option:
     """Return the option of how much is worked on at once; ``what`` names the pieces."""
     return click.option(

@@ -7,9 +7,8 @@ from functools import wraps
 from typing import Any, Literal, TypeVar
 
 import click
-from click.core import ParameterSource
 
-from segmenter.cli.options import BANDS, jobs_option, with_options
+from segmenter.cli.options import BANDS, is_given, jobs_option, with_options
 from segmenter.cli.types import MemorySize
 from segmenter.pipeline.plan import LabelFormat
 
@@ -57,10 +56,8 @@ def windows_options(command: Command) -> Command:
         from segmenter.pipeline.road import Limits
         from segmenter.pipeline.workers import Workers, available_memory
 
-        source = click.get_current_context().get_parameter_source("max_pixels")
         memory = available_memory() // 2 if max_memory == "auto" else max_memory
-        workers, is_strict = Workers(jobs, scheduler=scheduler), source != ParameterSource.DEFAULT
-        limits = Limits(memory, workers, bands, label_format, is_strict)
+        limits = Limits(memory, Workers(jobs, scheduler=scheduler), bands, label_format, is_given("max_pixels"))
         return command(*arguments, limits=limits, **values)
 
     decorated: Any = with_options(*_OPTIONS)(with_limits)

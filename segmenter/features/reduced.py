@@ -94,16 +94,27 @@ def area_sums(
             weights = down @ (across @ mask[rows].T.astype(np.float64)).T
         narrow = across @ values.transpose(1, 0, 2).reshape(width, -1)  # (w, rows × planes)
         flat = narrow.reshape(-1, height, n_planes).transpose(1, 0, 2).reshape(height, -1)
-        is_taken = np.zeros(weights.shape, np.bool_)
-        rows_of = nearest(corner[0] + first, height, shape[0], reduced[0]) - top
-        columns_of = nearest(corner[1], width, shape[1], reduced[1]) - left
-        known = np.ones((height, width), np.bool_) if mask is None else mask[rows]
-        (above, row_starts), (before, column_starts) = (
-            np.unique(places, return_index=True) for places in (rows_of, columns_of)
-        )
-        found = np.logical_or.reduceat(np.logical_or.reduceat(known, row_starts, axis=0), column_starts, axis=1)
-        is_taken[above[:, None], before] = found
+        is_taken = np.ones(weights.shape, np.bool_)  # if not here, by the rectangle beside
+        if mask is not None:
+            place, taken = holding_middles(mask[rows], (corner[0] + first, corner[1]), shape, reduced)
+            is_taken[:] = False
+            is_taken[place[0] - top, place[1] - left] = taken
         yield AreaSums(top, left, (down @ flat).reshape(*weights.shape, n_planes), weights, is_taken)
+
+
+def holding_middles(
+    mask: Bools, corner: tuple[int, int], shape: tuple[int, int], reduced: tuple[int, int]
+) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], Bools]:
+    """Return which reduced pixels hold the middles of a rectangle, as an index, and whether one of those takes part.
+
+    Parameters are as of `area_sums`; the index is of the whole reduced picture.
+    """
+    (y, row_starts), (x, column_starts) = (
+        np.unique(nearest(first, n, *numbers), return_index=True)
+        for first, n, *numbers in zip(corner, mask.shape, shape, reduced, strict=True)
+    )
+    of_rows = np.logical_or.reduceat(mask, row_starts, axis=0)
+    return (y[:, np.newaxis], x), np.logical_or.reduceat(of_rows, column_starts, axis=1)
 
 
 def nearest(first: int, n: int, n_pixels: int, n_places: int) -> NDArray[np.intp]:

@@ -10,6 +10,7 @@ import json
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,11 +107,14 @@ def read_small_zarr(path: Path, side: int) -> tuple[tuple[int, int], Labels]:
     return shape, read_label_zarr(path / str(level) if level else path)
 
 
+@dataclass(frozen=True)
 class _Chunks:
     """The chunks of an array that was written, by their numbers in reading order."""
 
-    def __init__(self, folder: Path, per_row: int, tile: tuple[int, int], dtype: type[np.unsignedinteger[Any]]) -> None:
-        self.folder, self.per_row, self.tile, self.dtype = folder, per_row, tile, dtype
+    folder: Path
+    per_row: int
+    tile: tuple[int, int]
+    dtype: type[np.unsignedinteger[Any]]
 
     def path(self, number: int) -> Path:
         """Return the file of a chunk."""

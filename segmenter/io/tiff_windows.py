@@ -11,14 +11,14 @@ import numpy as np
 
 from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, SegmenterError, UnsupportedPhotoError
-from segmenter.io.decode import decoding, frame_notes, quiet, reason
+from segmenter.io.decode import ORIENTATION_TAG, decoding, frame_notes, quiet, reason
 from segmenter.io.windows import TAG, Header, Meaning, Window
 
-_ORIENTATION, _COLOR_MAP, _PROFILE, _GDAL_NO_DATA = 274, 320, 34675, 42113
+_COLOR_MAP, _PROFILE, _GDAL_NO_DATA = 320, 34675, 42113
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _MEANINGS: dict[int, Meaning] = {0: "inverted gray", 1: "gray", 2: "rgb", 3: "palette", 6: "rgb"}
 _JPEG_PHOTOMETRIC = 6  # YCbCr, which decoders of JPEG turn into RGB
-_CARRIED = (_ORIENTATION, 33550, 33922, 34264, 34735, 34736, 34737)
+_CARRIED = (ORIENTATION_TAG, 33550, 33922, 34264, 34735, 34736, 34737)
 """Orientation, and the tags of GeoTIFF: pixel scale, tie points, transformation, keys and their values."""
 
 _SERIES_AXES = frozenset("CSYX")
@@ -228,7 +228,7 @@ def _palette(page: Any, label: str) -> Pixels:
 
 
 def _orientation_notes(page: Any) -> tuple[str, ...]:
-    value = _value(page, _ORIENTATION)
+    value = _value(page, ORIENTATION_TAG)
     if isinstance(value, int) and 2 <= value <= 8:
         return (f"left as it is stored, with its EXIF orientation {value}",)
     return ()

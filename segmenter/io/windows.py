@@ -17,6 +17,7 @@ from PIL import Image
 
 from segmenter.arrays import Bools, Bytes, Pixels
 from segmenter.errors import UnsupportedPhotoError
+from segmenter.io.decode import ORIENTATION_TAG
 from segmenter.io.opening import HEAD, TIFF_HEADS, is_zarr, open_regular
 from segmenter.io.profile import to_srgb, unconverted_notes
 from segmenter.io.remote import RemotePath, open_ranges
@@ -33,7 +34,6 @@ MIN_TILE, MAX_TILE, USUAL_TILE = 128, 4096, 512
 """Pixels a side: tiles of the input within this range become those of the output, too."""
 
 MAX_BANDS = 64
-_ORIENTATION = 274
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Header:
 
 def is_on_earth(header: Header) -> bool:
     """Return whether tags tell where on Earth the pixels are."""
-    return any(code != _ORIENTATION for code, *_ in header.tags)
+    return any(code != ORIENTATION_TAG for code, *_ in header.tags)
 
 
 class Store(Protocol):

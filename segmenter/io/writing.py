@@ -39,9 +39,8 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
 
     Parameters
     ----------
-    files : mapping of Path to bytes, or to the Path of a `temporary_file` in the same folder, which is moved
-        Or to that of a `temporary_folder`, which may also take the place of a Zarr, on this machine. All of this
-        machine, or all of one other.
+    files : mapping of Path to bytes, or to the Path of a `temporary_output` of theirs, which is moved
+        A folder may also take the place of a Zarr, on this machine. All of this machine, or all of one other.
     overwrite : bool
         Replace files that exist.
 
@@ -103,18 +102,21 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def temporary_file(path: Path) -> Iterator[Path]:
-    """Yield a new, empty and locked file in the folder of a path, made where it is missing, for `write_files` to move.
+def temporary_output(path: Path, *, is_folder: bool = False) -> Iterator[Path]:
+    """Yield a new, empty and locked file, or folder, for `write_files` to move to a path.
 
-    For a path of another machine it is in the folder of temporary files. What is still there when the block ends is
-    removed. WriteError names ``path``.
+    It is where `temporary_place` says, in a folder that is made where it is missing. What is still there when the block
+    ends is removed. WriteError names ``path``.
     """
     locks: list[int] = []
-    folder = temporary_place() if isinstance(path, RemotePath) else path.parent
+    folder = temporary_place(path.parent)
     with write_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = _new_file(folder, locks)
-        os.close(descriptor)
+        if is_folder:
+            temporary = _new_folder(folder, locks)
+        else:
+            descriptor, temporary = _new_file(folder, locks)
+            os.close(descriptor)
     try:
         yield temporary
     finally:
@@ -123,26 +125,13 @@ def temporary_file(path: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def temporary_place() -> Path:
-    """Return the folder of temporary files."""
+def temporary_place(folder: Path) -> Path:
+    """Return where the temporary files are of what goes into a folder: there, or for one elsewhere on this machine."""
+    if not isinstance(folder, RemotePath):
+        return folder
     from tempfile import gettempdir
 
     return Path(gettempdir())
-
-
-@contextlib.contextmanager
-def temporary_folder(path: Path) -> Iterator[Path]:
-    """Yield a new, empty and locked folder beside a path, as `temporary_file` does a file."""
-    locks: list[int] = []
-    with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _new_folder(path.parent, locks)
-    try:
-        yield temporary
-    finally:
-        _remove(temporary)
-        for lock in locks:
-            os.close(lock)
 
 
 def is_zarr_folder(path: Path) -> bool:
@@ -156,13 +145,11 @@ def remove_stale(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        Of one on another machine, those in the folder of temporary files. That there is none, or that it cannot be
-        read, is no error: then there is nothing to remove.
+        Of this machine, see `temporary_place`. That there is none, or that it cannot be read, is no error: then there
+        is nothing to remove.
     """
     if fcntl is None:
         return
-    if isinstance(folder, RemotePath):
-        folder = temporary_place()
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)

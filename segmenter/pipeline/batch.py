@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from segmenter.errors import NoSpaceError, OutputExistsError, SegmenterError, problem_of
 from segmenter.io.remote import as_path, existing
 from segmenter.io.tree import Listing, list_photos
-from segmenter.io.writing import check_writable, remove_stale
+from segmenter.io.writing import check_writable, remove_stale, temporary_place
 from segmenter.pipeline.names import Entry, name_outputs
 from segmenter.pipeline.plan import Extra, FigureOptions, Job, check_place, plan_job, text_of
 from segmenter.pipeline.regions_recipe import AnyRecipe
@@ -182,7 +182,8 @@ def run_batch(plan: Plan, workers: Workers, watcher: Watcher, *, fail_fast: bool
     check_writable(settings.output)
     if workers.scheduler is not None and plan.entries:
         cluster_workers().check_cluster(workers.scheduler, plan.entries[0].source, str(settings.output))
-    for folder in plan.folders:
+    folders = dict.fromkeys(temporary_place(folder) for folder in plan.folders)
+    for folder in folders:
         remove_stale(folder)
     summary = Summary(len(plan.entries))
     for path, reason in plan.listing.failed:
@@ -192,7 +193,7 @@ def run_batch(plan: Plan, workers: Workers, watcher: Watcher, *, fail_fast: bool
         if not (fail_fast and plan.listing.failed):
             _run_passes(plan, workers, watcher, summary, fail_fast)
     finally:
-        for folder in plan.folders:  # of workers that had to be killed
+        for folder in folders:  # of workers that had to be killed
             remove_stale(folder)
         for place, entry in enumerate(plan.entries):
             if not summary.has(place):
@@ -235,7 +236,7 @@ def each_row(
         for answer in answers:
             row = answer.result
             if row is None:
-                remove_stale(answer.job.record.parent)
+                remove_stale(temporary_place(answer.job.record.parent))
                 row = failed_row(answer.job.source, answer.job.record, f"{answer.job.source}: {answer.lost}")
             yield answer.place, row
 

@@ -9,7 +9,7 @@ for the mixture of the sample.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
@@ -25,7 +25,7 @@ from segmenter.features.sample import PixelSample, counts_of, merge_samples
 from segmenter.io.opening import digest_of, unchanging_path
 from segmenter.io.photo import Photo, in_range
 from segmenter.io.windows import WindowedPicture, open_windows
-from segmenter.io.writing import temporary_file, temporary_folder, write_errors, write_files
+from segmenter.io.writing import temporary_output, write_errors, write_files
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior
 from segmenter.pipeline.job import JobResult, describe_origin
@@ -38,6 +38,7 @@ from segmenter.pipeline.large_steps import (
     answers,
     in_order,
     label_type,
+    new_label_image,
     window_bits,
     write_tiles,
 )
@@ -83,15 +84,10 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
         picture = stack.enter_context(open_windows(job.source, job.bands))
         check_recipe(picture, job)
         job = replace(job, workers=stack.enter_context(staying(job.workers)))
-
-        def temporary() -> Path:
-            make = temporary_folder if job.is_zarr else temporary_file
-            return stack.enter_context(make(job.labels))
-
         if isinstance(job.recipe, RegionsRecipe):
-            found = find_regions(picture, job, job.recipe, progress, temporary)
+            found = find_regions(picture, job, job.recipe, progress, stack)
         else:
-            found = find_segments(picture, job, job.recipe, progress, temporary, stack)
+            found = find_segments(picture, job, job.recipe, progress, stack)
         photo = Photo(
             found.pixels,
             found.mask,
@@ -118,23 +114,15 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
 
 
 def find_segments(
-    picture: WindowedPicture,
-    job: LargeJob,
-    recipe: Recipe,
-    progress: Progress,
-    temporary: Callable[[], Path],
-    stack: ExitStack,
+    picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Progress, stack: ExitStack
 ) -> Found:
-    """Find the segments of a picture by its colors and write its label image.
-
-    Parameters are as of `find_regions`, and a stack that keeps the file of the table of labels.
-    """
+    """Find the segments of a picture by its colors and write its label image; parameters as of `find_regions`."""
     gathered = gather(picture, job, recipe, progress)
     n_fitted = None if job.model else int(gathered.colors.counts.sum())
     progress.begin("fitting" if job.model is None else "applying the model", 1)
     found, labeler = labeler_of(gathered, job, recipe, stack)
     gathered = gathered.without_colors()
-    label_image = temporary()
+    label_image = new_label_image(job, stack)
     reduced, n_pixels, sums = write_labels(
         label_image, picture, labeler, job, progress, gathered.mask.shape, found.n_labels
     )
@@ -161,7 +149,7 @@ def labeler_of(gathered: Gathered, job: LargeJob, recipe: Recipe, stack: ExitSta
     if job.workers.scheduler is not None:  # which may not see the file
         return found, table
     with write_errors(job.labels):
-        return found, table.in_file(stack.enter_context(temporary_file(job.labels)))
+        return found, table.in_file(stack.enter_context(temporary_output(job.labels)))
 
 
 def found_in(gathered: Gathered, job: LargeJob, recipe: Recipe) -> tuple[Segmentation, Labels]:

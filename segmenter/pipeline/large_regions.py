@@ -8,8 +8,8 @@ memory: sums over integers are exact in any order, and what is refined does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from segmenter.pipeline.large_steps import (
     answers,
     in_order,
     label_type,
+    new_label_image,
     window_bits,
     write_tiles,
 )
@@ -36,11 +37,10 @@ from segmenter.pipeline.plan import LargeJob
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.regions_windows import (
     ReduceJob,
-    RefineJob,
     Relabeling,
     WindowRefinement,
-    rectangle,
     reduce_window,
+    refine_job,
 )
 from segmenter.pipeline.segment_regions import cut_regions, find_hierarchy, middle_shape
 from segmenter.regions.colored import ColoredHierarchy, in_unit
@@ -50,7 +50,7 @@ from segmenter.regions.refine import Surroundings, color_statistics, surely
 
 
 def find_regions(
-    picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progress: Progress, temporary: Callable[[], Path]
+    picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progress: Progress, stack: ExitStack
 ) -> Found:
     """Find the regions of a picture and write its label image.
 
@@ -62,8 +62,8 @@ def find_regions(
     recipe : RegionsRecipe
         Of the job.
     progress : Progress
-    temporary : callable
-        Makes the file that the label image goes into.
+    stack : ExitStack
+        Keeps temporary files until they are moved.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def find_regions(
                 yield from part
 
     progress.begin("labeling", len(windows))
-    label_image = temporary()
+    label_image = new_label_image(job, stack)
     write_tiles(label_image, tiles(), picture, tile, found.n_labels, job)
     return shown(middle, found, picture, recipe, label_image)
 
@@ -161,10 +161,7 @@ def refine(
     small, n = hierarchy.superpixels, hierarchy.n_superpixels
     whole = Surroundings(small, surely(small), (0, 0), picture.shape, small.shape)
     colors = color_statistics(small, middle.samples, middle.is_known)
-    jobs = (
-        (number, RefineJob(job.source, job.bands, window, whole.of(rectangle(window)), tile))
-        for number, window in enumerate(windows)
-    )
+    jobs = ((number, refine_job(job.source, job.bands, window, whole, tile)) for number, window in enumerate(windows))
     tiles: list[list[bytes]] = []
     sums = np.zeros((n, 4))
     progress.begin("refining", len(windows))

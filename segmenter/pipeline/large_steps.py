@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -16,7 +16,7 @@ from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.label_tiff import MAX_INDEX, write_label_tiff
 from segmenter.io.label_zarr import GZIP, write_label_zarr
 from segmenter.io.windows import WindowedPicture
-from segmenter.io.writing import write_errors
+from segmenter.io.writing import temporary_output, write_errors
 from segmenter.pipeline.plan import LargeJob
 from segmenter.pipeline.workers import map_jobs
 from segmenter.regions.labels import Segmentation
@@ -85,6 +85,11 @@ def in_order(found: Iterable[tuple[int, R]]) -> Generator[tuple[int, R]]:
         while following in waiting:
             yield following, waiting.pop(following)
             following += 1
+
+
+def new_label_image(job: LargeJob, stack: ExitStack) -> Path:
+    """Return a temporary file, or folder, for the label image; it is gone with the stack."""
+    return stack.enter_context(temporary_output(job.labels, is_folder=job.is_zarr))
 
 
 def label_type(n_labels: int) -> type[np.unsignedinteger[Any]]:

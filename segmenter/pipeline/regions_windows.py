@@ -17,8 +17,8 @@ from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.features.reduced import AreaSums, area_sums
 from segmenter.io.label_tiff import compressed, encode_tiles
 from segmenter.io.photo import in_range
-from segmenter.io.windows import Window, open_windows
-from segmenter.pipeline.windows import told
+from segmenter.io.windows import Window
+from segmenter.pipeline.windows import made_of, told
 from segmenter.regions.colored import color_sums
 from segmenter.regions.refine import ColorStatistics, Rectangle, Surroundings, middles, refined_rectangle
 
@@ -51,12 +51,7 @@ class Reduced:
 
 def reduce_window(job: ReduceJob) -> Reduced | Exception:
     """Reduce a window; what goes wrong is returned."""
-    try:
-        with open_windows(job.source, job.bands) as picture:
-            pixels, mask = picture.read(job.window)
-        return reduced(pixels, mask, job)
-    except Exception as error:
-        return told(error, job.source)
+    return made_of(job, reduced)
 
 
 def reduced(pixels: Pixels, mask: Bools | None, job: ReduceJob) -> Reduced:
@@ -95,7 +90,8 @@ class RefineJob:
 
     source: Path
     bands: tuple[int, ...]
-    window: Window
+    inner: Rectangle  # the window
+    window: Window  # with its margin, which is read
     surroundings: Surroundings
     tile: tuple[int, int]
 
@@ -119,34 +115,29 @@ class WindowRefinement:
 
     def __call__(self, job: RefineJob) -> Refined | Exception:
         """Refine a window; what goes wrong is returned."""
-        try:
-            return self.refined(job)
-        except Exception as error:
-            return told(error, job.source)
+        return made_of(job, self.refined)
 
-    def refined(self, job: RefineJob) -> Refined:
-        """Return the superpixels of a window, and the sums of their colors."""
-        window, around = job.window, job.surroundings
-        inner = rectangle(window)
-        outer = around.with_margin(inner)
-        wide = Window(outer.top, outer.left, outer.bottom - outer.top, outer.right - outer.left)
-        with open_windows(job.source, job.bands) as picture:
-            stored, mask = picture.read(wide)
+    def refined(self, stored: Pixels, mask: Bools | None, job: RefineJob) -> Refined:
+        """Return the superpixels of a window, of whose pixels with their margin this is called, and their colors."""
+        inner, around = job.inner, job.surroundings
         pixels = in_range(stored, self.low, self.high)[0]
         if around.shape == around.reduced:
-            top, left = inner.top - around.corner[0], inner.left - around.corner[1]
-            labels = around.small[top : top + window.height, left : left + window.width]
+            labels = around.small[inner.inside(*around.corner)]
         else:
             labels = refined_rectangle(around, pixels, mask, inner, self.colors)
-        top, left = inner.top - outer.top, inner.left - outer.left
-        inside = pixels[top : top + window.height, left : left + window.width]
-        sums = color_sums(labels, np.ascontiguousarray(inside), self.n_superpixels)
+        inside = np.ascontiguousarray(pixels[inner.inside(job.window.top, job.window.left)])
+        sums = color_sums(labels, inside, self.n_superpixels)
         return Refined(encode_tiles(labels.astype(np.uint16), job.tile), sums)
 
 
-def rectangle(window: Window) -> Rectangle:
-    """Return a window as what is refined."""
-    return Rectangle(window.top, window.left, window.top + window.height, window.left + window.width)
+def refine_job(
+    source: Path, bands: tuple[int, ...], window: Window, whole: Surroundings, tile: tuple[int, int]
+) -> RefineJob:
+    """Return the job of a window, with no more of its surroundings than it needs."""
+    inner = Rectangle(window.top, window.left, window.top + window.height, window.left + window.width)
+    outer = whole.with_margin(inner)
+    wide = Window(outer.top, outer.left, outer.bottom - outer.top, outer.right - outer.left)
+    return RefineJob(source, bands, inner, wide, whole.of(inner), tile)
 
 
 # ---- the third pass ------------------------------------------------------------------------------------------------

@@ -5,9 +5,10 @@ Both are functions of a value that can be pickled, so that `segmenter.pipeline.w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,39 @@ SAMPLE = 1 << 19
 
 CHUNK = 1 << 18
 """Pixels whose features are computed at once."""
+
+
+class WindowJob(Protocol):
+    """What is to be done with a window."""
+
+    @property
+    def source(self) -> Path:
+        """The picture."""
+        ...
+
+    @property
+    def bands(self) -> tuple[int, ...]:
+        """Those that are chosen, from 1; empty = all."""
+        ...
+
+    @property
+    def window(self) -> Window:
+        """What is read."""
+        ...
+
+
+J = TypeVar("J", bound=WindowJob)
+R = TypeVar("R")
+
+
+def made_of(job: J, function: Callable[[Pixels, Bools | None, J], R]) -> R | Exception:
+    """Return what a function makes of the pixels of a window, (h, w, C), and of its mask; or what went wrong."""
+    try:
+        with open_windows(job.source, job.bands) as picture:
+            pixels, mask = picture.read(job.window)
+        return function(pixels, mask, job)
+    except Exception as error:
+        return told(error, job.source)
 
 
 @dataclass(frozen=True)
@@ -64,12 +98,7 @@ class Counted:
 
 def count_window(job: CountJob) -> Counted | Exception:
     """Count the colors of a window, or draw a sample of them; what goes wrong is returned."""
-    try:
-        with open_windows(job.source, job.bands) as picture:
-            pixels, mask = picture.read(job.window)
-        return counted(pixels, mask, job)
-    except Exception as error:
-        return told(error, job.source)
+    return made_of(job, counted)
 
 
 def counted(pixels: Pixels, mask: Bools | None, job: CountJob) -> Counted:
@@ -227,12 +256,7 @@ class WindowLabeling:
 
     def __call__(self, job: LabelJob) -> Labeled | Exception:
         """Label a window and encode its tiles; what goes wrong is returned."""
-        try:
-            with open_windows(job.source, job.bands) as picture:
-                pixels, mask = picture.read(job.window)
-            return self.label(pixels, mask, job)
-        except Exception as error:
-            return told(error, job.source)
+        return made_of(job, self.label)
 
     def label(self, pixels: Pixels, mask: Bools | None, job: LabelJob) -> Labeled:
         """Return the labels of the pixels of a window."""

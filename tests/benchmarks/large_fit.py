@@ -9,20 +9,11 @@ from pathlib import Path
 
 from segmenter.io.windows import open_windows
 from segmenter.pipeline.large import gather
+from segmenter.pipeline.large_steps import Nobody
 from segmenter.pipeline.plan import FigureOptions, as_large, plan_job
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.segment import fit_colors
 from segmenter.pipeline.workers import Workers
-
-
-class Silent:
-    """Is told how far the work is, and forgets it."""
-
-    def begin(self, stage: str, n_steps: int) -> None:
-        """Do nothing."""
-
-    def step(self) -> None:
-        """Do nothing."""
 
 
 def main() -> None:
@@ -31,7 +22,7 @@ def main() -> None:
     planned = plan_job(path, Path(), Recipe(5), figure_options=FigureOptions(), max_pixels=10**9, overwrite=False)
     job = as_large(planned, (), Workers(2), "")
     with open_windows(path) as picture:
-        gathered = gather(picture, job, Recipe(5), Silent())
+        gathered = gather(picture, job, Recipe(5), Nobody())
     started = time.process_time()
     fit_colors(gathered.colors, Recipe(5), 5, str(path))
     print(json.dumps({"seconds": time.process_time() - started, "colors": len(gathered.colors.colors)}))
