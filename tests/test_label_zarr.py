@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from test_cli import run
 
 import segmenter
+from segmenter.errors import WriteError
 from segmenter.io.label_tiff import encode_tiles
 from segmenter.io.label_zarr import GZIP, read_small_zarr, write_label_zarr
 from segmenter.io.windows import Window, open_windows
@@ -113,6 +115,25 @@ def test_only_overwrite_replaces_a_zarr_and_never_another_folder(tmp_path: Path)
     refused = run(*words, "--overwrite", cwd=tmp_path)
     assert b"out/a.labels.zarr: cannot be written (is a folder)" in refused.stderr
     assert (labels / "0" / "zarr.json").exists()
+
+
+def test_a_zarr_stays_where_it_cannot_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = tmp_path / "a.zarr"
+    old.mkdir()
+    (old / "zarr.json").write_text("old")
+    replace = Path.replace
+
+    def refuse(path: Path, target: Path) -> Path:
+        if Path(target) == old:
+            raise OSError(errno.EIO, "Input/output error")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with temporary_output(old, is_folder=True) as new, pytest.raises(WriteError):
+        (new / "zarr.json").write_text("new")
+        write_files({old: new, tmp_path / "a.json": b"{}"}, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+    assert (old / "zarr.json").read_text() == "old"
 
 
 def test_a_label_image_of_an_earlier_run_in_another_format_is_told(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from segmenter.pipeline.large import run_large
 from segmenter.pipeline.large_steps import Nobody
 from segmenter.pipeline.plan import FigureOptions, Job, LargeJob, as_large, plan_job
 from segmenter.pipeline.recipe import Recipe
-from segmenter.pipeline.regions_recipe import AnyRecipe
+from segmenter.pipeline.regions_recipe import AnyRecipe, RegionsRecipe
 from segmenter.pipeline.road import Limits, choose_road
 from segmenter.pipeline.workers import Answer, Workers
 
@@ -329,6 +329,13 @@ class TestTheRoad:
         chosen = choose_road(job, Limits(40 * 50 * 15 - 1))
         assert isinstance(chosen, LargeJob)
         assert chosen.labels.name == "a.labels.tif"
+
+    def test_knows_what_regions_take_in_memory(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
+        job = planned(path, RegionsRecipe())
+        assert choose_road(job, Limits(40 * 50 * 40)) is job
+        assert isinstance(choose_road(job, Limits(40 * 50 * 40 - 1)), LargeJob)
 
     def test_leads_by_windows_beyond_the_limit_on_pixels_unless_that_was_given(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"

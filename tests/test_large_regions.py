@@ -17,6 +17,7 @@ from test_segment_regions import TRUTH
 import segmenter
 from segmenter.errors import InvalidArgumentError, TooFewSuperpixelsError, UnsupportedPhotoError
 from segmenter.io.windows import open_windows
+from segmenter.pipeline import segment_regions
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.segment_regions import middle_shape
 from segmenter.regions.measure import covering
@@ -89,6 +90,20 @@ class TestBothRoads:
         expected = segmenter.segment(path, 3, method="regions", working_size=size)
         np.testing.assert_array_equal(labels_of(path), expected.labels)
         np.testing.assert_array_equal(expected.labels == 0, hidden)
+
+
+@pytest.mark.usefixtures("small_windows")
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_more_pieces_than_labels_are_told_on_both_roads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: float
+) -> None:
+    monkeypatch.setattr(segment_regions, "MAX_SEGMENTS", 15)
+    squares = np.kron((np.indices((8, 8)) % 2 == 0).all(axis=0), np.full((30, 40), 255, np.uint8))  # 16, apart
+    pixels = np.dstack([PICTURE, squares])
+    path = write(tmp_path / "a.tif", pixels, extrasamples=["unassalpha"], tile=(32, 32))
+    for look in (by_windows, lambda path, recipe: segmenter.segment(path, method="regions", working_size=size)):
+        with pytest.raises(UnsupportedPhotoError, match="leaves more than 15 pieces"):
+            look(path, RegionsRecipe(working_size=size))
 
 
 @pytest.mark.usefixtures("small_windows")

@@ -27,7 +27,7 @@ from segmenter.errors import ChangedFileError, MissingFileError, OutputExistsErr
 from segmenter.io.opening import digest_of, unchanging_path
 from segmenter.io.photo import read_photo
 from segmenter.io.remote import RemotePath, as_path, existing, is_remote
-from segmenter.io.writing import write_files
+from segmenter.io.writing import PREFIX, SUFFIX, write_files
 
 S3_SERVER = """
 from moto.server import ThreadedMotoServer
@@ -137,6 +137,18 @@ def test_patterns_and_files_of_a_bucket(bucket: str, photos: Path, environment: 
         f"segmenter: s3://{bucket}/photos/x.png: no such file; check the spelling of the path"
     ]
     assert {name for name in tree(tmp_path / "out") if name.endswith(".json")} == {"a.json", "deep/c.json"}
+
+
+def test_a_batch_removes_what_workers_that_died_left_here(
+    bucket: str, photos: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    for name in (f"{PREFIX}0{SUFFIX}", "other.tmp"):
+        (tmp_path / "temporary" / name).touch()
+    words = ("batch", f"s3://{bucket}/photos/a.png", "-q", LABELS_ONLY, "-o", f"s3://{bucket}/removed")
+    result = run(*words, cwd=tmp_path, env=environment | {"TMPDIR": str(tmp_path / "temporary")})
+    assert result.returncode == 0, result.stderr
+    assert [path.name for path in (tmp_path / "temporary").iterdir()] == ["other.tmp"]
 
 
 def test_a_bucket_that_is_missing_is_one_line(

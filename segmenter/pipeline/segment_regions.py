@@ -19,6 +19,7 @@ from segmenter.regions.colored import ColoredHierarchy, colored
 from segmenter.regions.config import MergeCost
 from segmenter.regions.labels import Segment, Segmentation
 from segmenter.regions.merge import Cost, FittedCost, HandCost, Hierarchy
+from segmenter.regions.pieces import pieces_of
 from segmenter.regions.refine import refined, refined_in_strips
 
 COSTS: dict[MergeCost, Cost] = {"hand": HandCost(), "fitted": FittedCost()}
@@ -68,13 +69,13 @@ def find_hierarchy(pixels: Pixels, mask: Bools | None, recipe: RegionsRecipe, na
     is_large = height * width > recipe.working_size * 1e6
     if is_large:
         small, inside = area_means(pixels, mask, reduced_shape(height, width, recipe.working_size * 1e6))
+    if inside is not None and pieces_of(inside).max(initial=0) > MAX_SEGMENTS:  # each is a superpixel at least
+        problem = f"its mask leaves more than {MAX_SEGMENTS:,} pieces"
+        raise UnsupportedPhotoError(name, f"{problem}; fill the holes in it, or lower --working-size")
     with threadpool_limits(1, user_api="blas"):  # the bytes must not depend on the number of cores
         hierarchy = build_hierarchy(
             small, inside, n_superpixels=recipe.n_superpixels, cost=COSTS[recipe.merge_cost], seed=recipe.seed
         )
-    if hierarchy.n_superpixels > MAX_SEGMENTS:
-        problem = f"what its mask leaves is in pieces, more than {MAX_SEGMENTS:,}"
-        raise UnsupportedPhotoError(name, f"{problem}; fill the holes of the mask, or lower --working-size")
     return replace(hierarchy, superpixels=refined(hierarchy.superpixels, pixels, mask)) if is_large else hierarchy
 
 

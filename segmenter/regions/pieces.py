@@ -48,7 +48,7 @@ def without_loose_pieces(labels: Labels, original: Labels, is_sure: Bools, reach
     give_away(labels, is_loose[pieces], original, reach)
 
 
-def pieces_of(labels: Labels) -> NDArray[np.intp]:
+def pieces_of(labels: Labels | Bools) -> NDArray[np.intp]:
     """Return the number of the 4-connected piece of one label that each pixel is in, (H, W); 0 where that is 0."""
     from skimage.measure import label
 
