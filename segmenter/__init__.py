@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from segmenter._version import __version__
+
 TYPE_CHECKING = False  # type checkers take it for that of typing, which need not be imported for it
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from segmenter.pipeline.segment import segment
     from segmenter.regions.labels import Segment, Segmentation
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "ClassFit": "segmenter.mixture.semi_supervised",

@@ -671,7 +671,7 @@ def test_a_plain_photo_needs_no_tiff_reader(photo: Path) -> None:
 
 
 def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
-    assert run("--version", cwd=tmp_path).stdout.decode().strip() == f"segmenter {segmenter.__version__}"
+    assert run("--version", cwd=tmp_path).stdout.decode().strip() == f"segmenter {segmenter._version.__version__}"
 
 
 @pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from segmenter import __version__
+from segmenter._version import __version__
 from segmenter.errors import SegmenterError, printable, problem_of
 
 COMMANDS = {

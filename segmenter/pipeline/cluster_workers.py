@@ -31,7 +31,7 @@ from typing import Any, TypeVar
 import dask
 from distributed import Client, Future, KilledWorker
 
-from segmenter import __version__
+from segmenter._version import __version__
 from segmenter.errors import (
     ClusterFaultError,
     ClusterVersionError,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from segmenter import __version__
+from segmenter._version import __version__
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import CropError, InvalidArgumentError
 from segmenter.io.photo import MAX_PIXELS, Photo, read_photo

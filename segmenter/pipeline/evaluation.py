@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segmenter import __version__
+from segmenter._version import __version__
 from segmenter.io.photo import MAX_PIXELS
 from segmenter.pipeline.pairs import Pair, Pairing
 from segmenter.pipeline.plan import text_of

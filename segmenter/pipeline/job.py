@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from segmenter import __version__
+from segmenter._version import __version__
 from segmenter.io.files import MAX_INDEX, encode_gray, encode_labels, encode_segments
 from segmenter.io.photo import Photo, read_photo
 from segmenter.io.writing import write_files

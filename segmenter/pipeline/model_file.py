@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from segmenter import __version__
+from segmenter._version import __version__
 from segmenter.arrays import Floats
 from segmenter.errors import (
     DamagedModelError,

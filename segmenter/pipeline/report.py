@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from segmenter import __version__
+from segmenter._version import __version__
 from segmenter.errors import OutputExistsError
 from segmenter.io.writing import check_writable, write_files
 from segmenter.pipeline.plan import check_place

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from segmenter import __version__
+from segmenter._version import __version__
 from segmenter.errors import ReadError
 from segmenter.io.opening import digest_of, read_start
 from segmenter.pipeline.plan import SCHEMA, Job, LargeJob, as_large, describe_files, describe_model

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from segmenter import __version__
+from segmenter._version import __version__
 from segmenter.errors import InvalidArgumentError, ReadError, SegmenterError, UnsupportedPhotoError, problem_of
 from segmenter.features.counts import ColorCounts, count_colors, in_common, sum_counts
 from segmenter.io.opening import digest_of, unchanging_path

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from segmenter import __version__
+from segmenter._version import __version__
 from segmenter.io.writing import write_files
 from segmenter.pipeline.plan import Job, text_of
 from segmenter.pipeline.regions_recipe import AnyRecipe

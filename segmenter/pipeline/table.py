@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from segmenter import __version__
+from segmenter._version import __version__
 from segmenter.arrays import Floats, Labels
 from segmenter.errors import (
     NotATableError,
