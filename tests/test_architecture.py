@@ -46,7 +46,7 @@ TYPES_ONLY = {("pipeline", "PIL"), ("segmentation", "PIL")}
 EXEMPT = {"__init__", "__main__"}
 """Modules of the package itself: the public names and the entry point."""
 
-MAY_EXIT = {module: {"os._exit"} for module in ("pipeline.processes", "execution.processes")}
+MAY_EXIT = {module: {"os._exit"} for module in ("execution.processes", "execution.processes")}
 """The main function of a process of ours that is no command."""
 
 HEAVY = (

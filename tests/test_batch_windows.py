@@ -15,6 +15,8 @@ from scenes import overlapping
 from test_batch import LABELS_ONLY, run, save, statuses, tree
 
 import segmenter
+from segmenter.execution.api import Workers
+from segmenter.execution.map import map_jobs
 from segmenter.io import windows as io_windows
 from segmenter.io.tree import list_photos
 from segmenter.pipeline.batch import Settings
@@ -24,7 +26,6 @@ from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.resume import finished_record
 from segmenter.pipeline.road import choose_road, limits_of_worker
 from segmenter.pipeline.shared import count_by_windows, count_photo
-from segmenter.pipeline.workers import Workers, map_jobs
 
 GEOTIFF: Any = [(33550, 12, 3, (10.0, 10.0, 0.0)), (33922, 12, 6, (0.0, 0.0, 0.0, 5e5, 4e6, 0.0))]
 

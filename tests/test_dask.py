@@ -23,12 +23,13 @@ from scenes import overlapping
 from test_batch import COMMAND, LABELS_ONLY, run, save, statuses, tree
 
 from segmenter.errors import ClusterVersionError, UnreachableSchedulerError
-from segmenter.pipeline import cluster_workers
-from segmenter.pipeline.cluster_bench import Bench
-from segmenter.pipeline.cluster_workers import FAN_IN, compare_versions, connect, look
-from segmenter.pipeline.interrupts import interrupts_in
-from segmenter.pipeline.processes import Task
-from segmenter.pipeline.workers import Workers, map_jobs
+from segmenter.execution import dask_client as cluster_workers
+from segmenter.execution.api import Workers
+from segmenter.execution.dask_client import FAN_IN, compare_versions, connect, look
+from segmenter.execution.dask_worker import Bench
+from segmenter.execution.interrupts import interrupts_in
+from segmenter.execution.map import map_jobs
+from segmenter.execution.processes import Task
 
 DASK = Path(sys.executable).with_name("dask")
 

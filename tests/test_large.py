@@ -23,6 +23,7 @@ from test_cli import run
 
 import segmenter
 from segmenter.errors import DamagedPhotoError, SegmenterError, UnsupportedPhotoError
+from segmenter.execution.api import Answer, Workers
 from segmenter.features.distinct import distinct_colors
 from segmenter.features.sample import counts_of, merge_samples, sample_pixels
 from segmenter.io import windows as io_windows
@@ -35,7 +36,6 @@ from segmenter.pipeline.plan import FigureOptions, Job, LargeJob, as_large, plan
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.regions_recipe import AnyRecipe, RegionsRecipe
 from segmenter.pipeline.road import Limits, choose_road
-from segmenter.pipeline.workers import Answer, Workers
 
 GENERATOR = np.random.default_rng(0)
 

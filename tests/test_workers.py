@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from segmenter.errors import WorkerStartError
+from segmenter.execution.api import Workers, available_memory
+from segmenter.execution.map import map_jobs
+from segmenter.execution.processes import staying
 from segmenter.io.writing import PREFIX, SUFFIX, check_writable, remove_stale, write_files
-from segmenter.pipeline.processes import staying
-from segmenter.pipeline.workers import Workers, available_memory, map_jobs
 
 WORKERS = [1, 3]
 PROCESS = "(__import__('time').sleep(0.05), __import__('os').getpid())[1]"

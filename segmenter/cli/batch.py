@@ -109,8 +109,8 @@ def command(
         raise click.UsageError("--jobs is for this machine; a cluster does as many at once as its workers have threads")
     if save_model and shared_model:
         raise click.UsageError("--shared-model saves the one model anyway; leave --save-model out")
+    from segmenter.execution.api import Workers, available_memory
     from segmenter.pipeline.batch import Settings, check_batch, plan_batch, run_batch
-    from segmenter.pipeline.workers import Workers, available_memory
 
     unwind_on_interrupt()
     settings = Settings(

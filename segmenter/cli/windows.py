@@ -53,8 +53,8 @@ def windows_options(command: Command) -> Command:
         scheduler: str | None,
         **values: Any,
     ) -> Any:
+        from segmenter.execution.api import Workers, available_memory
         from segmenter.pipeline.road import Limits
-        from segmenter.pipeline.workers import Workers, available_memory
 
         memory = available_memory() // 2 if max_memory == "auto" else max_memory
         limits = Limits(memory, Workers(jobs, scheduler=scheduler), bands, label_format, is_given("max_pixels"))

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from segmenter.errors import NoSpaceError, OutputExistsError, SegmenterError, problem_of
+from segmenter.execution.api import Workers
+from segmenter.execution.map import cluster_workers, map_jobs
 from segmenter.io.remote import as_path, existing
 from segmenter.io.tree import Listing, list_photos
 from segmenter.io.writing import check_writable, remove_stale, temporary_place
@@ -22,7 +24,6 @@ from segmenter.pipeline.plan import Extra, FigureOptions, Job, check_place, plan
 from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.pipeline.resume import finished_record
 from segmenter.pipeline.summary import SUMMARIES, Row, Summary, failed_row, row_of
-from segmenter.pipeline.workers import Workers, cluster_workers, map_jobs
 
 if TYPE_CHECKING:
     from segmenter.pipeline.model import Model

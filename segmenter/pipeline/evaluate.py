@@ -20,10 +20,11 @@ from segmenter.errors import (
     NotLabelsError,
     SegmenterError,
 )
+from segmenter.execution.api import Workers
+from segmenter.execution.map import map_jobs
 from segmenter.io.label_images import numbered, read_label_file
 from segmenter.pipeline.evaluation import EvaluationConfig, PhotoEvaluation, measures_of
 from segmenter.pipeline.pairs import HIERARCHY, Pair, Pairing
-from segmenter.pipeline.workers import Workers, map_jobs
 from segmenter.regions.contour_map import cut_contours, even_heights
 from segmenter.regions.measure import boundary, boundary_counts, score_photo
 

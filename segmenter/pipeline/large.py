@@ -20,6 +20,7 @@ import numpy as np
 
 from segmenter.arrays import Floats, Labels
 from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
+from segmenter.execution.processes import staying
 from segmenter.features.counts import ColorCounts, in_common, sum_counts
 from segmenter.features.sample import PixelSample, counts_of, merge_samples
 from segmenter.io.opening import digest_of, unchanging_path
@@ -45,7 +46,6 @@ from segmenter.pipeline.large_steps import (
 from segmenter.pipeline.model import apply_to_colors, model_of
 from segmenter.pipeline.model_file import encode_model
 from segmenter.pipeline.plan import LargeJob
-from segmenter.pipeline.processes import staying
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.segment import fit_colors

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
+from segmenter.execution.api import Workers
 from segmenter.io.remote import RemotePath, existing, require_writable
 from segmenter.io.writing import is_zarr_folder
 from segmenter.pipeline.regions_recipe import AnyRecipe
-from segmenter.pipeline.workers import Workers
 from segmenter.regions.config import OTHER_SCALES, Scale
 
 if TYPE_CHECKING:

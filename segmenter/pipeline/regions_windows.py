@@ -1,6 +1,6 @@
 """What workers do with one window where regions are looked for: reduce it, refine superpixels in it, label it.
 
-All are functions of a value that can be pickled, so that `segmenter.pipeline.workers.map_jobs` can spread them.
+All are functions of a value that can be pickled, so that `segmenter.execution.map.map_jobs` can spread them.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segmenter.errors import NoRangesError, SegmenterError, UnsupportedPhotoError
+from segmenter.execution.api import Workers, available_memory
 from segmenter.io.opening import is_tiff, is_zarr
 from segmenter.io.remote import RemotePath
 from segmenter.pipeline.plan import PLOTS_OF_PIXELS, Job, LabelFormat, LargeJob, as_large
-from segmenter.pipeline.workers import Workers, available_memory
 
 if TYPE_CHECKING:
     from segmenter.io.windows import Header, WindowedPicture

@@ -22,6 +22,8 @@ import numpy as np
 
 from segmenter._version import __version__
 from segmenter.errors import InvalidArgumentError, ReadError, SegmenterError, UnsupportedPhotoError, problem_of
+from segmenter.execution.api import Sums, Workers
+from segmenter.execution.map import map_jobs
 from segmenter.features.counts import ColorCounts, count_colors, in_common, sum_counts
 from segmenter.io.opening import digest_of, unchanging_path
 from segmenter.io.photo import read_photo
@@ -41,7 +43,6 @@ from segmenter.pipeline.road import choose_road, limits_of_worker
 from segmenter.pipeline.segment import fit_colors
 from segmenter.pipeline.summary import Row, failed_row
 from segmenter.pipeline.windows import interior_of_patch
-from segmenter.pipeline.workers import Sums, Workers, map_jobs
 
 SCHEMA = 2
 """Version of the record of a shared fit."""

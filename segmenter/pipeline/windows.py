@@ -1,6 +1,6 @@
 """What workers do with one window of a picture: count or sample its colors, and later label its pixels.
 
-Both are functions of a value that can be pickled, so that `segmenter.pipeline.workers.map_jobs` can spread them.
+Both are functions of a value that can be pickled, so that `segmenter.execution.map.map_jobs` can spread them.
 """
 
 from __future__ import annotations

@@ -7,13 +7,13 @@ import sys
 import time
 from pathlib import Path
 
+from segmenter.execution.api import Workers
 from segmenter.io.windows import open_windows
 from segmenter.pipeline.large import gather
 from segmenter.pipeline.large_steps import Nobody
 from segmenter.pipeline.plan import FigureOptions, as_large, plan_job
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.segment import fit_colors
-from segmenter.pipeline.workers import Workers
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 from distributed import Client, WorkerPlugin, get_worker
 
-from segmenter.pipeline.processes import EXIT_IDLE, Process, Task, start, stop
-from segmenter.pipeline.workers import Sums, available_memory
+from segmenter.execution.api import Sums, available_memory
+from segmenter.execution.processes import EXIT_IDLE, Process, Task, start, stop
 
 Outcome: TypeAlias = tuple[Any, str]
 """The result of a job and why it was lost, one of them."""

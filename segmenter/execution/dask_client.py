@@ -1,7 +1,7 @@
 """Workers of a Dask cluster that do jobs.
 
 Beside every worker of the cluster, processes of ours do the jobs, one for each of its threads: the same processes as in
-a local run (`segmenter.pipeline.processes`), with the same limits, so that a photo which takes its process along is
+a local run (`segmenter.execution.processes`), with the same limits, so that a photo which takes its process along is
 lost here as it is there, and no thread shares an interpreter with another. Where a worker itself dies, Dask gives its
 tasks to the others. Photos and results go by path; what travels is small.
 
@@ -42,12 +42,12 @@ from segmenter.errors import (
     UnseenFileError,
     WorkerRefusalError,
 )
+from segmenter.execution.api import Answer, Sums, Workers
+from segmenter.execution.dask_worker import Bench, Done, do_jobs, on_every_worker, sum_of, told_of
+from segmenter.execution.interrupts import interrupts_in
+from segmenter.execution.processes import Task
 from segmenter.io.remote import absolute, as_path, is_remote
 from segmenter.io.writing import check_writable, mark_folder
-from segmenter.pipeline.cluster_bench import Bench, Done, do_jobs, on_every_worker, sum_of, told_of
-from segmenter.pipeline.interrupts import interrupts_in
-from segmenter.pipeline.processes import Task
-from segmenter.pipeline.workers import Answer, Sums, Workers
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -74,7 +74,7 @@ FAN_IN = 16
 def map_on_cluster(
     function: Callable[[J], R], jobs: Iterable[tuple[int, J]], workers: Workers, sums: Sums[R] | None
 ) -> Generator[Answer[J, R]]:
-    """Apply a function to jobs on a cluster, see `segmenter.pipeline.workers.map_jobs`."""
+    """Apply a function to jobs on a cluster, see `segmenter.execution.map.map_jobs`."""
     assert workers.scheduler is not None
     with connected(workers.scheduler) as client:
         bench = Bench(Task(function, workers.max_memory, str(Path.cwd()), PATIENCE), workers.timeout, sums)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from segmenter.errors import WorkerStartError
-from segmenter.pipeline.workers import Answer, Workers
+from segmenter.execution.api import Answer, Workers
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -60,7 +60,7 @@ class Task:
 def map_in_processes(
     function: Callable[[J], R], jobs: Iterable[tuple[int, J]], workers: Workers
 ) -> Generator[Answer[J, R]]:
-    """Apply a function to jobs in processes of this machine, see `segmenter.pipeline.workers.map_jobs`."""
+    """Apply a function to jobs in processes of this machine, see `segmenter.execution.map.map_jobs`."""
     waiting = iter(jobs)
     idle = [] if workers.idle is None else workers.idle
     task = Task(function, workers.max_memory)
