@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmenter.features.counts import ColorCounts, count_colors, in_common, sum_counts
+from segmenter.features.color_counts import ColorCounts, count_colors, in_common, sum_counts
 
 
 def counted(part: ColorCounts) -> dict[tuple[float, ...], float]:
@@ -52,7 +52,7 @@ def test_one_kind_stays_as_it_is() -> None:
 def test_colors_beyond_the_limit_lose_their_lowest_bits_however_they_are_grouped(
     dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segmenter.features.counts.MAX_COLORS", 300)
+    monkeypatch.setattr("segmenter.features.color_counts.MAX_COLORS", 300)
     pixels = np.random.default_rng(0).integers(0, 1 << 16, (12, 40, 40, 3))
     pixels[:, :, 20:] = 65535
     pictures = pixels.astype("u2") if dtype == "u2" else (pixels / 65535).astype("f4")
@@ -83,7 +83,7 @@ def test_many_pixels_are_counted_as_few_are(n_channels: int, is_masked: bool, mo
     pixels = generator.integers(0, 5, (30, 40, n_channels), np.uint8)
     mask = generator.random((30, 40)) < 0.5 if is_masked else None
     expected = count_colors(pixels, mask)
-    monkeypatch.setattr("segmenter.features.counts.FEW_PIXELS", 10)
+    monkeypatch.setattr("segmenter.features.color_counts.FEW_PIXELS", 10)
     found = count_colors(pixels, mask)
     np.testing.assert_array_equal(found.colors, expected.colors)
     np.testing.assert_array_equal(found.counts, expected.counts)

@@ -14,10 +14,10 @@ from scenes import masks
 from skimage.color import hsv2rgb, rgb2lab
 
 from segmenter.arrays import Bools, Pixels
-from segmenter.features import distinct
+from segmenter.features import distinct_colors as distinct
 from segmenter.features.color import CHANNELS, LUMINANCE, color_features, luminance, unit_range
 from segmenter.features.config import COLOR_SPACES, ColorSpace
-from segmenter.features.distinct import distinct_colors
+from segmenter.features.distinct_colors import distinct_colors
 
 KINDS: list[tuple[Any, int]] = [(kind, c) for kind in (np.uint8, np.uint16, np.float32) for c in (1, 3)]
 every_kind = pytest.mark.parametrize(("dtype", "n_channels"), KINDS)

@@ -24,8 +24,8 @@ from test_cli import run
 import segmenter
 from segmenter.errors import DamagedPhotoError, SegmenterError, UnsupportedPhotoError
 from segmenter.execution.api import Answer, Workers
-from segmenter.features.distinct import distinct_colors
-from segmenter.features.sample import counts_of, merge_samples, sample_pixels
+from segmenter.features.distinct_colors import distinct_colors
+from segmenter.features.pixel_sample import counts_of, merge_samples, sample_pixels
 from segmenter.io import windows as io_windows
 from segmenter.io.windows import Window, open_windows
 from segmenter.pipeline import large, large_record, large_steps, windows

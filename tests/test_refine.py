@@ -17,7 +17,7 @@ from test_segment_regions import TRUTH, disks, run
 
 import segmenter
 from segmenter.arrays import Bools, Labels
-from segmenter.features.reduced import area_means, area_overlaps, nearest, reduced_shape
+from segmenter.features.downsample import area_means, area_overlaps, nearest, reduced_shape
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.regions.contour_map import WHITE, contour_map
 from segmenter.regions.measure import covering

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segmenter.arrays import Bytes, Labels
-from segmenter.features.gradient import at_pixels, enlarged, halved, posterior_gradient
+from segmenter.features.gradients import at_pixels, enlarged, halved, posterior_gradient
 from segmenter.features.texture import joint_features, texture_features
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.regions.config import HEIGHTS, MERGE_COSTS, MergeCost

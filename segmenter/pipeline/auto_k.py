@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Pixels, Samples
 from segmenter.features.color import color_features
-from segmenter.features.counts import ColorCounts
-from segmenter.features.distinct import DistinctColors, distinct_colors
+from segmenter.features.color_counts import ColorCounts
+from segmenter.features.distinct_colors import DistinctColors, distinct_colors
 from segmenter.features.interior import as_8_bits, interior, local_means
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import Data, binned, data_of, dithered

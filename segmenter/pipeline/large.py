@@ -21,8 +21,8 @@ import numpy as np
 from segmenter.arrays import Floats, Labels
 from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
 from segmenter.execution.processes import staying
-from segmenter.features.counts import ColorCounts, in_common, sum_counts
-from segmenter.features.sample import PixelSample, counts_of, merge_samples
+from segmenter.features.color_counts import ColorCounts, in_common, sum_counts
+from segmenter.features.pixel_sample import PixelSample, counts_of, merge_samples
 from segmenter.io.opening import digest_of, unchanging_path
 from segmenter.io.photo import Photo, in_range
 from segmenter.io.windows import WindowedPicture, open_windows

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Bytes, Pixels
 from segmenter.features.color import unit_range
-from segmenter.features.counts import ColorCounts
+from segmenter.features.color_counts import ColorCounts
 from segmenter.io.photo import Photo, in_range
 from segmenter.io.windows import WindowedPicture, is_on_earth
 from segmenter.pipeline.job import JobResult, describe, describe_origin, describe_photo

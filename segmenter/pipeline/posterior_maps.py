@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from segmenter.arrays import Bytes
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import color_features
-from segmenter.features.distinct import distinct_colors
+from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.photo import MAX_PIXELS, Photo
 from segmenter.mixture.posterior import confidence, predict, responsibilities
 from segmenter.pipeline.segment import photo_of

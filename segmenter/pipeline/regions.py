@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Floats, Labels, Pixels, Samples
 from segmenter.features.color import rgb_to_lab, unit_range
-from segmenter.features.gradient import (
+from segmenter.features.gradients import (
     N_ORIENTATIONS,
     Maps,
     at_pixels,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
-from segmenter.features.reduced import AreaSums, area_sums
+from segmenter.features.downsample import AreaSums, area_sums
 from segmenter.io.label_tiff import compressed, encode_tiles
 from segmenter.io.photo import in_range
 from segmenter.io.windows import Window

@@ -15,7 +15,7 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewColorsError
 from segmenter.features.color import LUMINANCE, UnitColors, are_gray, color_features, luminance, unit_range
 from segmenter.features.config import ColorSpace
-from segmenter.features.distinct import DistinctColors, distinct_colors
+from segmenter.features.distinct_colors import DistinctColors, distinct_colors
 from segmenter.io.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
 from segmenter.io.remote import as_path
 from segmenter.mixture.computed import ComputedSamples, places
@@ -31,7 +31,7 @@ from segmenter.regions.labels import Segment, Segmentation
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from segmenter.features.counts import ColorCounts
+    from segmenter.features.color_counts import ColorCounts
 
 KEPT_COLORS = 1 << 20
 """Of more colors than this, features are computed in every pass of a fit where that is cheap, and not kept."""

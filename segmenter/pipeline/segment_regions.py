@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from segmenter.arrays import Bools, Pixels
 from segmenter.errors import TooFewSuperpixelsError, UnsupportedPhotoError
 from segmenter.features.color import luminance
-from segmenter.features.reduced import area_means, reduced_shape
+from segmenter.features.downsample import area_means, reduced_shape
 from segmenter.io.photo import Photo
 from segmenter.pipeline.recipe import MAX_SEGMENTS
 from segmenter.pipeline.regions import build_hierarchy

@@ -22,7 +22,7 @@ from segmenter.errors import (
     OutputExistsError,
 )
 from segmenter.features.color import color_features
-from segmenter.features.distinct import distinct_colors
+from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.opening import HEAD, read_start, read_stream
 from segmenter.io.photo import READABLE_FORMATS, is_picture, read_photo
 from segmenter.io.records import UTF_16, Layout, read_layout

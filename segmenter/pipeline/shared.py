@@ -2,8 +2,8 @@
 
 The fit is the one that all pixels together would give, not an approximation: a mixture of colors sees nothing of a
 photo but its distinct colors and how often each is. Photos of 8 and 16 bits and grays beside colors count in common
-(`segmenter.features.counts.in_common`). Only of 16-bit and float photos that hold more than 2²⁴ colors together are
-the lowest bits left out, so that memory is bounded for any number of them.
+(`segmenter.features.color_counts.in_common`). Only of 16-bit and float photos that hold more than 2²⁴ colors together
+are the lowest bits left out, so that memory is bounded for any number of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from segmenter._version import __version__
 from segmenter.errors import InvalidArgumentError, ReadError, SegmenterError, UnsupportedPhotoError, problem_of
 from segmenter.execution.api import Sums, Workers
 from segmenter.execution.map import map_jobs
-from segmenter.features.counts import ColorCounts, count_colors, in_common, sum_counts
+from segmenter.features.color_counts import ColorCounts, count_colors, in_common, sum_counts
 from segmenter.io.opening import digest_of, unchanging_path
 from segmenter.io.photo import read_photo
 from segmenter.io.windows import open_windows

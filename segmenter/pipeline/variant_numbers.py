@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from segmenter.features.color import color_features
-from segmenter.features.distinct import distinct_colors
+from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.photo import Photo
 from segmenter.mixture.gaussian import n_parameters
 from segmenter.mixture.posterior import score_samples

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.errors import SegmenterError, UnsupportedPhotoError
 from segmenter.features.color import GRAY_CHANNEL, color_features, unit_range
+from segmenter.features.color_counts import ColorCounts, count_colors, is_narrow
 from segmenter.features.config import ColorSpace
-from segmenter.features.counts import ColorCounts, count_colors, is_narrow
-from segmenter.features.distinct import key_bits, keys_of
-from segmenter.features.sample import PixelSample, sample_pixels
+from segmenter.features.distinct_colors import key_bits, keys_of
+from segmenter.features.pixel_sample import PixelSample, sample_pixels
 from segmenter.io.label_tiff import encode_tiles
 from segmenter.io.photo import in_range
 from segmenter.io.windows import Window, open_windows

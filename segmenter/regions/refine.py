@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Labels, Pixels
 from segmenter.features.color import unit_range
-from segmenter.features.reduced import nearest
+from segmenter.features.downsample import nearest
 from segmenter.regions.pieces import in_one_piece, without_loose_pieces
 
 LEAST_DEVIATION = 4 / 255

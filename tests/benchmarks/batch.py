@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import segmenter
-from segmenter.features.counts import count_colors, sum_counts
+from segmenter.features.color_counts import count_colors, sum_counts
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.segment import fit_colors
 

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bytes, Floats, Labels, Samples
 from segmenter.features.color import color_features
-from segmenter.features.distinct import distinct_colors
+from segmenter.features.distinct_colors import distinct_colors
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import data_of
 from segmenter.mixture.em import Fit, fit

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from segmenter.arrays import Labels
-from segmenter.features.reduced import area_means, nearest
+from segmenter.features.downsample import area_means, nearest
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.segment_regions import COSTS

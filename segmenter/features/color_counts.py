@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.features.color import unit_range
-from segmenter.features.distinct import (
+from segmenter.features.distinct_colors import (
     FEW_PIXELS,
     MAX_KEY_BITS,
     colors_in,

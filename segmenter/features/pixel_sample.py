@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segmenter.arrays import Bools, Floats, Pixels
-from segmenter.features.counts import ColorCounts, count_colors
+from segmenter.features.color_counts import ColorCounts, count_colors
 
 
 @dataclass(frozen=True, eq=False)
