@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from segmenter.arrays import Samples
     from segmenter.errors import SegmenterError
-    from segmenter.io.files import read_labels
+    from segmenter.io.labels.png import read_labels
     from segmenter.mixture.config import FitConfig
     from segmenter.mixture.em import Fit, FitTrace, fit
     from segmenter.mixture.gaussian import Mixture
@@ -66,7 +66,7 @@ _HOMES = {
     "load_model": "segmenter.pipeline.model_file",
     "posterior_map": "segmenter.pipeline.posterior_maps",
     "predict": "segmenter.mixture.posterior",
-    "read_labels": "segmenter.io.files",
+    "read_labels": "segmenter.io.labels.png",
     "responsibilities": "segmenter.mixture.posterior",
     "sample": "segmenter.mixture.posterior",
     "save_model": "segmenter.pipeline.model_file",

@@ -21,8 +21,8 @@ from sklearn.metrics import adjusted_rand_score
 import segmenter
 from segmenter.arrays import Labels
 from segmenter.errors import NotLabelsError, SegmenterError
-from segmenter.io.files import encode_labels
-from segmenter.io.label_images import numbered, read_label_file
+from segmenter.io.labels.annotations import numbered, read_label_file
+from segmenter.io.labels.png import encode_labels
 from segmenter.pipeline.evaluate import evaluate_photo
 from segmenter.pipeline.evaluation import measures_of
 from segmenter.pipeline.hierarchy_file import encode_hierarchy, saved_hierarchy

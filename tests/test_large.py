@@ -190,7 +190,7 @@ def test_figures_of_a_reduced_picture_say_so_and_tell_the_shares_of_the_whole(
 @pytest.mark.usefixtures("small_windows")
 class TestTheLabelImage:
     def test_has_overviews_of_every_second_pixel(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("segmenter.io.label_tiff.OVERVIEW_SIDE", 30)
+        monkeypatch.setattr("segmenter.io.labels.tiff.OVERVIEW_SIDE", 30)
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(131, 87, 3), photometric="rgb", tile=(32, 16))
         by_windows(path)

@@ -25,8 +25,8 @@ from scenes import grainy, overlapping, two_colors
 
 from segmenter.arrays import Pixels
 from segmenter.errors import DamagedRecordError, NoResultsError, OutputExistsError
-from segmenter.io.files import read_labels
-from segmenter.io.preview import encode_label_numbers, encode_thumbnail, preview_size, shrink, shrink_labels
+from segmenter.io.labels.png import read_labels
+from segmenter.io.labels.thumbnails import encode_label_numbers, encode_thumbnail, preview_size, shrink, shrink_labels
 from segmenter.pipeline.report import make_report, pictures_folder
 from segmenter.pipeline.results import checked_record, read_results
 from segmenter.render.report import script_text

@@ -22,7 +22,7 @@ from segmenter.errors import (
 )
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
-from segmenter.io.label_images import numbered, read_label_file
+from segmenter.io.labels.annotations import numbered, read_label_file
 from segmenter.pipeline.evaluation import EvaluationConfig, PhotoEvaluation, measures_of
 from segmenter.pipeline.pairs import HIERARCHY, Pair, Pairing
 from segmenter.regions.contour_map import cut_contours, even_heights

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segmenter._version import __version__
-from segmenter.io.files import MAX_INDEX, encode_gray, encode_labels, encode_segments
+from segmenter.io.labels.png import MAX_INDEX, encode_gray, encode_labels, encode_segments
 from segmenter.io.photo import Photo, read_photo
 from segmenter.io.writing import write_files
 from segmenter.pipeline.model import Model, apply_model, model_of

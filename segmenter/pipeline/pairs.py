@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from segmenter.errors import InvalidArgumentError, MissingFileError, NoCommonNamesError, NotLabelsError
-from segmenter.io.label_images import LABEL_ENDINGS
+from segmenter.io.labels.annotations import LABEL_ENDINGS
 from segmenter.io.results import LABELS_ENDINGS
 from segmenter.io.writing import is_zarr_folder
 

@@ -13,8 +13,14 @@ from segmenter.arrays import Bytes
 from segmenter.errors import DamagedRecordError, ReadError, SegmenterError, problem_of
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
+from segmenter.io.labels.thumbnails import (
+    encode_label_numbers,
+    encode_preview,
+    encode_thumbnail,
+    read_labels_small,
+    shrink,
+)
 from segmenter.io.photo import Photo, read_photo
-from segmenter.io.preview import encode_label_numbers, encode_preview, encode_thumbnail, read_labels_small, shrink
 from segmenter.io.results import files_by_name, label_images
 from segmenter.pipeline.results import Result
 from segmenter.render.paint import display_rgb

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.features.downsample import AreaSums, area_sums
-from segmenter.io.label_tiff import compressed, encode_tiles
+from segmenter.io.labels.tiff import compressed, encode_tiles
 from segmenter.io.photo import in_range
 from segmenter.io.windows import Window
 from segmenter.pipeline.windows import made_of, told
@@ -148,7 +148,7 @@ class Relabeling:
     """The function of the third pass: superpixels become labels."""
 
     label_of: NDArray[np.unsignedinteger[Any]]  # (R + 1,)
-    window_bits: int  # of tiles, see `segmenter.io.label_tiff.compressed`
+    window_bits: int  # of tiles, see `segmenter.io.labels.tiff.compressed`
     source: Path
 
     def __call__(self, tiles: list[bytes]) -> list[bytes] | Exception:

@@ -20,7 +20,7 @@ from segmenter.features.color_counts import ColorCounts, count_colors, is_narrow
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct_colors import key_bits, keys_of
 from segmenter.features.pixel_sample import PixelSample, sample_pixels
-from segmenter.io.label_tiff import encode_tiles
+from segmenter.io.labels.tiff import encode_tiles
 from segmenter.io.photo import in_range
 from segmenter.io.windows import Window, open_windows
 from segmenter.mixture.gaussian import Mixture
@@ -235,7 +235,7 @@ class LabelJob:
     stride: int
     tile: tuple[int, int]
     n_labels: int
-    window_bits: int  # of tiles, see `segmenter.io.label_tiff.compressed`
+    window_bits: int  # of tiles, see `segmenter.io.labels.tiff.compressed`
 
 
 @dataclass(frozen=True, eq=False)

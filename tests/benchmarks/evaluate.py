@@ -13,7 +13,7 @@ from skimage.metrics import variation_of_information
 from sklearn.metrics import adjusted_rand_score, rand_score
 
 from segmenter.arrays import Labels
-from segmenter.io.label_images import read_label_file
+from segmenter.io.labels.annotations import read_label_file
 from segmenter.pipeline.evaluate import evaluate_pairs
 from segmenter.pipeline.evaluation import EvaluationConfig, summary_of
 from segmenter.pipeline.pairs import pair_up

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.decode import check_size
-from segmenter.io.label_tiff import OVERVIEW_SIDE, halved
+from segmenter.io.labels.tiff import OVERVIEW_SIDE, halved
 from segmenter.io.opening import is_zarr
 from segmenter.io.windows import Window, open_windows
 
@@ -46,7 +46,7 @@ def write_label_zarr(
     folder : Path
         Exists, is empty, and nobody else writes to it.
     tiles : iterable of bytes
-        From `segmenter.io.label_tiff.encode_tiles` as gzip, in reading order; consumed one at a time.
+        From `segmenter.io.labels.tiff.encode_tiles` as gzip, in reading order; consumed one at a time.
     shape, tile : (int, int), pixels
         Height and width.
     dtype : uint8 or uint16

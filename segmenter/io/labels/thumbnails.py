@@ -13,8 +13,8 @@ from PIL import Image
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import DamagedRecordError
 from segmenter.io.decode import decoding, quiet
-from segmenter.io.files import read_labels
-from segmenter.io.label_zarr import read_small_zarr
+from segmenter.io.labels.ome_zarr import read_small_zarr
+from segmenter.io.labels.png import read_labels
 from segmenter.io.opening import open_regular
 from segmenter.io.writing import is_zarr_folder
 

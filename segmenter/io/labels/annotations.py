@@ -78,7 +78,7 @@ def read_label_file(path: Path, *, ignore: int | None = None, max_pixels: int = 
 def _read(path: Path, name: str, ignore: int | None, max_pixels: int) -> LabelFile:
     """Return what a file holds, by the first of its bytes."""
     if is_zarr_folder(path):
-        from segmenter.io.label_zarr import read_label_zarr
+        from segmenter.io.labels.ome_zarr import read_label_zarr
 
         return LabelFile(name, (numbered(read_label_zarr(path, max_pixels), name, ignore),))
     with open_regular(path) as file, decoding(name):

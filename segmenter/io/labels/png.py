@@ -108,12 +108,12 @@ def read_labels(path: str | Path) -> Labels:
     """
     name = str(path)
     if is_zarr_folder(Path(path)):
-        from segmenter.io.label_zarr import read_label_zarr
+        from segmenter.io.labels.ome_zarr import read_label_zarr
 
         return read_label_zarr(Path(path))
     with open_regular(Path(path)) as file, decoding(name):
         if file.read(2) in (b"II", b"MM"):
-            from segmenter.io.label_tiff import decode_labels
+            from segmenter.io.labels.tiff import decode_labels
 
             return decode_labels(file, name)
         image = open_image(file)

@@ -1,0 +1,1 @@
+"""Label images: our own, and those of other programs."""
