@@ -15,7 +15,7 @@ from matplotlib.artist import Artist
 from PIL import Image
 
 from segmenter.arrays import Bytes
-from segmenter.io.writing import write_files
+from segmenter.io.files.atomic import write_files
 from segmenter.pipeline.plan import PLOTS
 from segmenter.render.figure import encode_figure, fixed_settings
 from segmenter.render.page import Box, Picture, compose, opaque, text_artist

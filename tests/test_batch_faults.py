@@ -22,7 +22,7 @@ from scenes import overlapping
 from test_batch import COMMAND, LABELS_ONLY, run, save, statuses, tree
 
 import segmenter
-from segmenter.io.writing import PREFIX
+from segmenter.io.files.atomic import PREFIX
 
 N_PHOTOS = 12
 

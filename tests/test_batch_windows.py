@@ -18,7 +18,7 @@ import segmenter
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
 from segmenter.io import windows as io_windows
-from segmenter.io.tree import list_photos
+from segmenter.io.files.discovery import list_photos
 from segmenter.pipeline.batch import Settings
 from segmenter.pipeline.names import Entry
 from segmenter.pipeline.plan import LargeJob, as_large

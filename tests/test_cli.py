@@ -23,7 +23,7 @@ import segmenter
 from segmenter.cli import COMMANDS, FileCommand, cli
 from segmenter.cli.segment import numbers
 from segmenter.errors import WriteError
-from segmenter.io.writing import write_files
+from segmenter.io.files.atomic import write_files
 from segmenter.pipeline.plan import PLOTS
 
 ROOT = Path(__file__).parent.parent

@@ -25,7 +25,7 @@ from segmenter.errors import (
     NotAHierarchyError,
     TooFewSuperpixelsError,
 )
-from segmenter.io.npz import encode_arrays
+from segmenter.io.files.npz import encode_arrays
 from segmenter.pipeline.hierarchy_file import encode_hierarchy, saved_hierarchy
 from segmenter.regions.contour_map import WHITE, contour_map, merge_heights
 from segmenter.regions.merge import Hierarchy

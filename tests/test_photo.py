@@ -928,7 +928,7 @@ class Endless(io.RawIOBase):
 
 @pytest.mark.parametrize("head", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"])
 def test_a_stream_without_end_is_read_up_to_a_limit(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segmenter.io.opening.MAX_STREAM_BYTES", 3 << 20)
+    monkeypatch.setattr("segmenter.io.files.local.MAX_STREAM_BYTES", 3 << 20)
     stream = Endless(head)
     error = StreamTooLongError if head != b"BM" else NotAPhotoError
     with pytest.raises(error) as raised:

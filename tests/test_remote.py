@@ -24,10 +24,10 @@ from scenes import overlapping
 from test_batch import LABELS_ONLY, run, save, tree
 
 from segmenter.errors import ChangedFileError, MissingFileError, OutputExistsError, WriteError
-from segmenter.io.opening import digest_of, unchanging_path
+from segmenter.io.files.atomic import PREFIX, SUFFIX, write_files
+from segmenter.io.files.local import digest_of, unchanging_path
+from segmenter.io.files.remote import RemotePath, as_path, existing, is_remote
 from segmenter.io.photo import read_photo
-from segmenter.io.remote import RemotePath, as_path, existing, is_remote
-from segmenter.io.writing import PREFIX, SUFFIX, write_files
 
 S3_SERVER = """
 from moto.server import ThreadedMotoServer

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmenter.io.tree import list_photos
+from segmenter.io.files.discovery import list_photos
 from segmenter.pipeline.names import name_outputs
 
 ENDINGS = (".labels.png", ".segments.png", ".model.json", ".json")

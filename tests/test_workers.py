@@ -18,7 +18,7 @@ from segmenter.errors import WorkerStartError
 from segmenter.execution.api import Workers, available_memory
 from segmenter.execution.map import map_jobs
 from segmenter.execution.processes import staying
-from segmenter.io.writing import PREFIX, SUFFIX, check_writable, remove_stale, write_files
+from segmenter.io.files.atomic import PREFIX, SUFFIX, check_writable, remove_stale, write_files
 
 WORKERS = [1, 3]
 PROCESS = "(__import__('time').sleep(0.05), __import__('os').getpid())[1]"

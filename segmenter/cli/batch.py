@@ -26,7 +26,7 @@ from segmenter.errors import SegmenterError, printable
 from segmenter.pipeline.regions_recipe import AnyRecipe
 
 if TYPE_CHECKING:
-    from segmenter.io.tree import Listing
+    from segmenter.io.files.discovery import Listing
     from segmenter.pipeline.batch import Plan
     from segmenter.pipeline.summary import Summary
 
@@ -194,7 +194,7 @@ def report(summary: Summary, plan: Plan, seconds: float, *, quiet: bool) -> int:
 
 def tell_skipped(listing: Listing) -> None:
     """Tell what was met and is not read: what is no file one by one, the rest by numbers."""
-    from segmenter.io.tree import HIDDEN, NO_PHOTO, SUB_FOLDER
+    from segmenter.io.files.discovery import HIDDEN, NO_PHOTO, SUB_FOLDER
 
     for path, reason in listing.skipped:
         if reason not in (HIDDEN, NO_PHOTO, SUB_FOLDER):
@@ -211,7 +211,7 @@ def tell_skipped(listing: Listing) -> None:
 
 def nothing_found(inputs: tuple[str, ...], listing: Listing) -> str:
     """Return why there is nothing to do, and what to do about it."""
-    from segmenter.io.tree import SUB_FOLDER
+    from segmenter.io.files.discovery import SUB_FOLDER
 
     place = inputs[0] if len(inputs) == 1 else "the input"
     advice = "-r reads sub-folders, too" if listing.n_skipped(SUB_FOLDER) else "give another folder"

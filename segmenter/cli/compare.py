@@ -209,7 +209,7 @@ def command(
         ending_of(table, (".csv", ".tex", ".md"), "--table")
     if boundaries and overlay is not None:
         raise click.UsageError("--boundaries draws no areas to lay over the photo; leave out --overlay")
-    from segmenter.io.writing import write_files
+    from segmenter.io.files.atomic import write_files
     from segmenter.pipeline.compare import compare
     from segmenter.pipeline.plan import check_output, text_of
     from segmenter.pipeline.variant_numbers import encode_table

@@ -96,7 +96,7 @@ def command(
     segmentations; of labels, several are the scales of a hierarchy. Of scales,
     ODS is the best one for all photos, OIS the best one of each photo.
     """  # noqa: D301  # the backspace keeps click from filling the list
-    from segmenter.io.writing import write_files
+    from segmenter.io.files.atomic import write_files
     from segmenter.pipeline.evaluate import evaluate_pairs
     from segmenter.pipeline.evaluation import EvaluationConfig, describe_evaluation, encode_csv
     from segmenter.pipeline.pairs import pair_up

@@ -224,7 +224,7 @@ def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: boo
 
 def tell(result: JobResult, job: Job | LargeJob, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
     """Tell a person what was found: one line, the notes, and on request the details."""
-    from segmenter.io.results import label_images
+    from segmenter.io.files.results import label_images
 
     segments, trace = result.segmentation.segments, result.segmentation.fit_trace
     selection = result.segmentation.selection

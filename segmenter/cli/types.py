@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import click
 
 from segmenter.errors import InvalidArgumentError
-from segmenter.io.remote import RemotePath, as_path
+from segmenter.io.files.remote import RemotePath, as_path
 from segmenter.pipeline.regions_recipe import scale_of
 from segmenter.regions.config import SCALES, Scale
 

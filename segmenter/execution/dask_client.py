@@ -46,8 +46,8 @@ from segmenter.execution.api import Answer, Sums, Workers
 from segmenter.execution.dask_worker import Bench, Done, do_jobs, on_every_worker, sum_of, told_of
 from segmenter.execution.interrupts import interrupts_in
 from segmenter.execution.processes import Task
-from segmenter.io.remote import absolute, as_path, is_remote
-from segmenter.io.writing import check_writable, mark_folder
+from segmenter.io.files.atomic import check_writable, mark_folder
+from segmenter.io.files.remote import absolute, as_path, is_remote
 
 J = TypeVar("J")
 R = TypeVar("R")

@@ -30,8 +30,8 @@ from segmenter.io.decode import (
     picture_from_image,
     with_frame_note,
 )
-from segmenter.io.opening import HEAD, open_regular, read_stream, unchanging
-from segmenter.io.remote import as_path
+from segmenter.io.files.local import HEAD, open_regular, read_stream, unchanging
+from segmenter.io.files.remote import as_path
 
 READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, PPM and PGM"
 MAX_PIXELS = 500_000_000

@@ -22,7 +22,7 @@ from segmenter.errors import (
     RaggedRowError,
     UnreadableFileError,
 )
-from segmenter.io.opening import open_regular, read_stream
+from segmenter.io.files.local import open_regular, read_stream
 
 DELIMITERS: Final = ",;\t"
 MISSING: Final = frozenset({"", "NA", "nan", "NaN", "NAN"})

@@ -18,7 +18,7 @@ import numpy as np
 
 from segmenter.arrays import Floats
 from segmenter.errors import DuplicateColumnError, NotANumberError, NotATableError, TextColumnError
-from segmenter.io.opening import open_regular
+from segmenter.io.files.local import open_regular
 from segmenter.io.records import MISSING, Chunk, Layout, chunks, is_number, number, open_text
 
 LARGEST: Final = 1e100

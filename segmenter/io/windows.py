@@ -18,9 +18,9 @@ from PIL import Image
 from segmenter.arrays import Bools, Bytes, Pixels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.decode import ORIENTATION_TAG
-from segmenter.io.opening import HEAD, TIFF_HEADS, is_zarr, open_regular
+from segmenter.io.files.local import HEAD, TIFF_HEADS, is_zarr, open_regular
+from segmenter.io.files.remote import RemotePath, open_ranges
 from segmenter.io.profile import to_srgb, unconverted_notes
-from segmenter.io.remote import RemotePath, open_ranges
 
 TAG: TypeAlias = tuple[int, int, int, Any, bool]
 """A tag of TIFF: code, type, number of values, values, and whether only the first page has it."""

@@ -11,7 +11,7 @@ import numpy as np
 from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, UnsupportedPhotoError
 from segmenter.io.decode import reason
-from segmenter.io.remote import RemotePath, options_of
+from segmenter.io.files.remote import RemotePath, options_of
 from segmenter.io.windows import MAX_BANDS, Header, Meaning, Window
 
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Protocol
 from segmenter.errors import NoSpaceError, OutputExistsError, SegmenterError, problem_of
 from segmenter.execution.api import Workers
 from segmenter.execution.map import cluster_workers, map_jobs
-from segmenter.io.remote import as_path, existing
-from segmenter.io.tree import Listing, list_photos
-from segmenter.io.writing import check_writable, remove_stale, temporary_place
+from segmenter.io.files.atomic import check_writable, remove_stale, temporary_place
+from segmenter.io.files.discovery import Listing, list_photos
+from segmenter.io.files.remote import as_path, existing
 from segmenter.pipeline.names import Entry, name_outputs
 from segmenter.pipeline.plan import Extra, FigureOptions, Job, check_place, plan_job, text_of
 from segmenter.pipeline.regions_recipe import AnyRecipe
@@ -105,7 +105,7 @@ def plan_batch(inputs: Sequence[str], settings: Settings, *, recursive: bool) ->
     Parameters
     ----------
     inputs : sequence of str
-        Folders, patterns and photos, see `segmenter.io.tree.list_photos`.
+        Folders, patterns and photos, see `segmenter.io.files.discovery.list_photos`.
     settings : Settings
     recursive : bool
 

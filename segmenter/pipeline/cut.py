@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from segmenter.io.writing import write_files
+from segmenter.io.files.atomic import write_files
 from segmenter.pipeline.hierarchy_file import ENDING, cut, cut_recipe, load_hierarchy
 from segmenter.pipeline.job import describe, describe_segment, encode_images
 from segmenter.pipeline.plan import Extra, Job, describe_files, plan_job

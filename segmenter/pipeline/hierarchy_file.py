@@ -34,7 +34,7 @@ from segmenter.errors import (
     NotAHierarchyError,
     TooFewSuperpixelsError,
 )
-from segmenter.io.npz import decode_arrays, encode_arrays
+from segmenter.io.files.npz import decode_arrays, encode_arrays
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.segment_regions import cut_regions
 from segmenter.regions.colored import ColoredHierarchy

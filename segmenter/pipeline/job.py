@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segmenter._version import __version__
+from segmenter.io.files.atomic import write_files
 from segmenter.io.labels.png import MAX_INDEX, encode_gray, encode_labels, encode_segments
 from segmenter.io.photo import Photo, read_photo
-from segmenter.io.writing import write_files
 from segmenter.pipeline.model import Model, apply_model, model_of
 from segmenter.pipeline.model_file import encode_model
 from segmenter.pipeline.plan import SCHEMA, Job, describe_files, describe_model, text_of
@@ -101,7 +101,7 @@ def encode_extras(result: JobResult, job: Job) -> dict[Path, bytes]:
     photo, segmentation = result.photo, result.segmentation
     files: dict[Path, bytes] = {}
     if job.posteriors is not None:
-        from segmenter.io.npz import encode_arrays
+        from segmenter.io.files.npz import encode_arrays
         from segmenter.pipeline.posterior_maps import posterior_map
 
         arrays = {"posteriors": posterior_map(photo, segmentation), "labels": segmentation.labels}

@@ -23,10 +23,10 @@ from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
 from segmenter.execution.processes import staying
 from segmenter.features.color_counts import ColorCounts, in_common, sum_counts
 from segmenter.features.pixel_sample import PixelSample, counts_of, merge_samples
-from segmenter.io.opening import digest_of, unchanging_path
+from segmenter.io.files.atomic import temporary_output, write_errors, write_files
+from segmenter.io.files.local import digest_of, unchanging_path
 from segmenter.io.photo import Photo, in_range
 from segmenter.io.windows import WindowedPicture, open_windows
-from segmenter.io.writing import temporary_output, write_errors, write_files
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior
 from segmenter.pipeline.job import JobResult, describe_origin

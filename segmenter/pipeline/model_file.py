@@ -32,9 +32,9 @@ from segmenter.errors import (
     NotAFileError,
     NotAModelError,
 )
-from segmenter.io.opening import read_start
-from segmenter.io.remote import as_path
-from segmenter.io.writing import write_files
+from segmenter.io.files.atomic import write_files
+from segmenter.io.files.local import read_start
+from segmenter.io.files.remote import as_path
 from segmenter.mixture.gaussian import Mixture
 from segmenter.pipeline.model import Model, model_of
 from segmenter.pipeline.recipe import recipe_from

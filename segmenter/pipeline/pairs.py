@@ -8,9 +8,9 @@ from itertools import chain
 from pathlib import Path
 
 from segmenter.errors import InvalidArgumentError, MissingFileError, NoCommonNamesError, NotLabelsError
+from segmenter.io.files.atomic import is_zarr_folder
+from segmenter.io.files.results import LABELS_ENDINGS
 from segmenter.io.labels.annotations import LABEL_ENDINGS
-from segmenter.io.results import LABELS_ENDINGS
-from segmenter.io.writing import is_zarr_folder
 
 HIERARCHY = ".hierarchy.npz"
 OURS = (LABELS_ENDINGS, (HIERARCHY,))

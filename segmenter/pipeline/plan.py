@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
 from segmenter.execution.api import Workers
-from segmenter.io.remote import RemotePath, existing, require_writable
-from segmenter.io.writing import is_zarr_folder
+from segmenter.io.files.atomic import is_zarr_folder
+from segmenter.io.files.remote import RemotePath, existing, require_writable
 from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.regions.config import OTHER_SCALES, Scale
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from segmenter._version import __version__
 from segmenter.errors import OutputExistsError
-from segmenter.io.writing import check_writable, write_files
+from segmenter.io.files.atomic import check_writable, write_files
 from segmenter.pipeline.plan import check_place
 from segmenter.pipeline.previews import Preview, map_previews, plan_previews
 from segmenter.pipeline.results import Result, read_results

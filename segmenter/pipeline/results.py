@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from segmenter.errors import DamagedRecordError, NoResultsError
-from segmenter.io.results import RECORD_ENDING, label_images, list_results
+from segmenter.io.files.results import RECORD_ENDING, label_images, list_results
 from segmenter.pipeline.batch import SHARED_NAME
 from segmenter.pipeline.plan import text_of
 from segmenter.pipeline.resume import read_record

@@ -11,8 +11,8 @@ import numpy as np
 
 from segmenter.errors import NoRangesError, SegmenterError, UnsupportedPhotoError
 from segmenter.execution.api import Workers, available_memory
-from segmenter.io.opening import is_tiff, is_zarr
-from segmenter.io.remote import RemotePath
+from segmenter.io.files.local import is_tiff, is_zarr
+from segmenter.io.files.remote import RemotePath
 from segmenter.pipeline.plan import PLOTS_OF_PIXELS, Job, LabelFormat, LargeJob, as_large
 
 if TYPE_CHECKING:

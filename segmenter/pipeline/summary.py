@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from segmenter._version import __version__
-from segmenter.io.writing import write_files
+from segmenter.io.files.atomic import write_files
 from segmenter.pipeline.plan import Job, text_of
 from segmenter.pipeline.regions_recipe import AnyRecipe
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.decode import check_size
+from segmenter.io.files.local import is_zarr
 from segmenter.io.labels.tiff import OVERVIEW_SIDE, halved
-from segmenter.io.opening import is_zarr
 from segmenter.io.windows import Window, open_windows
 
 _OME_VERSION = "0.5"

@@ -207,7 +207,7 @@ def existing(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def put_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
-    """Write contents, or files of this machine, to a store, the last as the record, as `segmenter.io.writing` does.
+    """Write contents, or files of this machine, to a store, the last as the record, as `io.files.atomic` does.
 
     A file that is to be replaced is so at once, where the store can; on an error what was new is removed again.
 

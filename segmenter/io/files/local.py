@@ -18,7 +18,7 @@ from segmenter.errors import (
     StreamTooLongError,
     UnreadableFileError,
 )
-from segmenter.io.remote import RemotePath, fetch, find, open_ranges, unchanging_there
+from segmenter.io.files.remote import RemotePath, fetch, find, open_ranges, unchanging_there
 
 HEAD = 64
 """Bytes that tell a picture from anything else."""

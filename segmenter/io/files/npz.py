@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.errors import ReadError
-from segmenter.io.opening import open_regular
+from segmenter.io.files.local import open_regular
 
 _DAMAGES = (
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError),  # of the archive

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from segmenter.errors import NoSpaceError, OutputExistsError, WriteError
-from segmenter.io.remote import RemotePath, check_store, put_files
+from segmenter.io.files.remote import RemotePath, check_store, put_files
 
 try:
     import fcntl

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segmenter.errors import MissingFileError, OutputCollisionError
-from segmenter.io.opening import KINDS, is_zarr
-from segmenter.io.remote import as_path, find, is_remote, match
+from segmenter.io.files.local import KINDS, is_zarr
+from segmenter.io.files.remote import as_path, find, is_remote, match
 
 EXTENSIONS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".avif")

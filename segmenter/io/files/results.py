@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from segmenter.errors import MissingFileError, NotAFolderError, UnreadableFileError
-from segmenter.io.writing import is_zarr_folder
+from segmenter.io.files.atomic import is_zarr_folder
 
 RECORD_ENDING = ".json"
 LABELS_ENDINGS = (".labels.png", ".labels.tif", ".labels.zarr")
