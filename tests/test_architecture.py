@@ -114,7 +114,7 @@ def offences(module: str, source: str) -> list[str]:
     Parameters
     ----------
     module : str
-        Dotted name below ``segmenter``, for instance "io.photo"; of a package with ``__init__`` at the end.
+        Dotted name below ``segmenter``, for instance "io.images.photo"; of a package with ``__init__`` at the end.
     source : str
     """
     layer = module.split(".")[0]
@@ -157,13 +157,13 @@ every_module = pytest.mark.parametrize("module", MODULES)
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("io.photo", "from segmenter.mixture.em import fit"),
-        ("io.photo", "import segmenter.features.color"),
-        ("io.photo", "from segmenter import features"),
-        ("io.photo", "from segmenter import segment"),
-        ("io.photo", "import segmenter"),
-        ("io.photo", "from ..mixture import em"),
-        ("io.photo", "from .. import mixture"),
+        ("io.images.photo", "from segmenter.mixture.em import fit"),
+        ("io.images.photo", "import segmenter.features.color"),
+        ("io.images.photo", "from segmenter import features"),
+        ("io.images.photo", "from segmenter import segment"),
+        ("io.images.photo", "import segmenter"),
+        ("io.images.photo", "from ..mixture import em"),
+        ("io.images.photo", "from .. import mixture"),
         ("io.__init__", "from ..mixture import em"),
         ("errors", "from .io import photo"),
         ("errors", "def late():\n    from segmenter.io import photo"),
@@ -179,7 +179,7 @@ every_module = pytest.mark.parametrize("module", MODULES)
         ("pipeline.job", "if TYPE_CHECKING:\n    x = 1\nelse:\n    from PIL.Image import Image"),
         ("render.paint", "def late():\n    import tifffile"),
         ("pipeline.job", "from matplotlib.figure import Figure"),
-        ("io.tiff", "import dask.array as da"),
+        ("io.images.tiff", "import dask.array as da"),
         ("pipeline.table", "from sklearn.base import BaseEstimator"),
         ("mixture.em", "from segmenter.estimators import GaussianMixture"),
         ("mixture.em", "print('hello')"),
@@ -200,7 +200,7 @@ def test_an_offence_is_seen(module: str, source: str) -> None:
         ("pipeline.job", "from segmenter import __version__"),
         ("pipeline.job", "if TYPE_CHECKING:\n    from PIL.Image import Image"),
         ("pipeline.chunks", "import dask.array as da"),
-        ("io.tiff", "import tifffile\nfrom PIL import Image"),
+        ("io.images.tiff", "import tifffile\nfrom PIL import Image"),
         ("render.figure", "import matplotlib.figure"),
         ("cli.segment", "import click, sys\nfrom segmenter.pipeline import job\nprint(1)\nsys.exit(0)"),
         ("estimators.gaussian_mixture", "from sklearn.base import BaseEstimator\nfrom segmenter.mixture.em import fit"),

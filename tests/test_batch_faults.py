@@ -265,7 +265,7 @@ def test_a_photo_that_needs_more_memory_than_a_worker_may_take_fails(tmp_path: P
 )
 def test_a_photo_that_vanishes_or_is_cut_before_it_is_read_fails(code: str, told: str, tmp_path: Path) -> None:
     before = f"""
-import segmenter.io.photo as photo
+import segmenter.io.images.photo as photo
 open_regular = photo.open_regular
 def opened(path):
     {code}
@@ -282,7 +282,7 @@ photo.open_regular = opened
 
 def test_a_photo_that_changes_while_it_is_read_fails(tmp_path: Path) -> None:
     during = """
-import segmenter.io.photo as photo
+import segmenter.io.images.photo as photo
 read = photo._read
 def reading(file, label, *rest):
     result = read(file, label, *rest)

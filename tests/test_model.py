@@ -29,7 +29,7 @@ from segmenter.errors import (
 )
 from segmenter.features.color import CHANNELS, GRAY_CHANNEL
 from segmenter.features.config import COLOR_SPACES, ColorSpace
-from segmenter.io.photo import photo_from_array
+from segmenter.io.images.photo import photo_from_array
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType
 from segmenter.mixture.gaussian import Mixture
 from segmenter.pipeline.model import Model, model_of

@@ -42,7 +42,7 @@ from segmenter.errors import (
     UnreadableFileError,
     UnsupportedPhotoError,
 )
-from segmenter.io.photo import READABLE_FORMATS, Photo, photo_from_array, photo_from_image, read_photo
+from segmenter.io.images.photo import READABLE_FORMATS, Photo, photo_from_array, photo_from_image, read_photo
 
 LOSSLESS = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True, "exact": True}, "BMP": {}, "PPM": {}}
 ORIENTATION = 274
@@ -895,7 +895,7 @@ def test_threads_read_side_by_side_and_leave_no_setting_behind() -> None:
 def test_a_plain_photo_imports_neither_tifffile_nor_the_color_management(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
     code = (
-        "import sys; from pathlib import Path; from segmenter.io.photo import read_photo;"
+        "import sys; from pathlib import Path; from segmenter.io.images.photo import read_photo;"
         f"read_photo(Path({str(tmp_path / 'a.jpg')!r}));"
         "heavy = {'tifffile', 'PIL.ImageCms', 'matplotlib', 'skimage', 'scipy'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"

@@ -27,7 +27,7 @@ from segmenter.errors import ChangedFileError, MissingFileError, OutputExistsErr
 from segmenter.io.files.atomic import PREFIX, SUFFIX, write_files
 from segmenter.io.files.local import digest_of, unchanging_path
 from segmenter.io.files.remote import RemotePath, as_path, existing, is_remote
-from segmenter.io.photo import read_photo
+from segmenter.io.images.photo import read_photo
 
 S3_SERVER = """
 from moto.server import ThreadedMotoServer

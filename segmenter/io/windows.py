@@ -1,6 +1,6 @@
 """Pictures read by windows: what a header says, and the colors and the mask of any rectangle, in bounded memory.
 
-A rectangle of colors is what the same rectangle of `segmenter.io.photo.read_photo` would be, where that reads the
+A rectangle of colors is what the same rectangle of `segmenter.io.images.photo.read_photo` would be, where that reads the
 picture at all; but the picture is left as it lies, whatever its EXIF orientation, and nothing is scaled yet.
 """
 
@@ -17,10 +17,10 @@ from PIL import Image
 
 from segmenter.arrays import Bools, Bytes, Pixels
 from segmenter.errors import UnsupportedPhotoError
-from segmenter.io.decode import ORIENTATION_TAG
 from segmenter.io.files.local import HEAD, TIFF_HEADS, is_zarr, open_regular
 from segmenter.io.files.remote import RemotePath, open_ranges
-from segmenter.io.profile import to_srgb, unconverted_notes
+from segmenter.io.images.icc import to_srgb, unconverted_notes
+from segmenter.io.images.pillow import ORIENTATION_TAG
 
 TAG: TypeAlias = tuple[int, int, int, Any, bool]
 """A tag of TIFF: code, type, number of values, values, and whether only the first page has it."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, UnsupportedPhotoError
-from segmenter.io.decode import reason
 from segmenter.io.files.remote import RemotePath, options_of
+from segmenter.io.images.pillow import reason
 from segmenter.io.windows import MAX_BANDS, Header, Meaning, Window
 
 

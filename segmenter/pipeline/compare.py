@@ -14,7 +14,7 @@ import numpy as np
 from segmenter._version import __version__
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import CropError, InvalidArgumentError
-from segmenter.io.photo import MAX_PIXELS, Photo, read_photo
+from segmenter.io.images.photo import MAX_PIXELS, Photo, read_photo
 from segmenter.pipeline.plan import FigureFormat, text_of
 from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.pipeline.segment import segment_photo

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segmenter._version import __version__
-from segmenter.io.photo import MAX_PIXELS
+from segmenter.io.images.photo import MAX_PIXELS
 from segmenter.pipeline.pairs import Pair, Pairing
 from segmenter.pipeline.plan import text_of
 from segmenter.regions.measure import TOLERANCE, BoundaryCounts, PhotoScore, summarize, summarize_boundaries

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segmenter._version import __version__
 from segmenter.io.files.atomic import write_files
+from segmenter.io.images.photo import Photo, read_photo
 from segmenter.io.labels.png import MAX_INDEX, encode_gray, encode_labels, encode_segments
-from segmenter.io.photo import Photo, read_photo
 from segmenter.pipeline.model import Model, apply_model, model_of
 from segmenter.pipeline.model_file import encode_model
 from segmenter.pipeline.plan import SCHEMA, Job, describe_files, describe_model, text_of

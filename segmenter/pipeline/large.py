@@ -25,7 +25,7 @@ from segmenter.features.color_counts import ColorCounts, in_common, sum_counts
 from segmenter.features.pixel_sample import PixelSample, counts_of, merge_samples
 from segmenter.io.files.atomic import temporary_output, write_errors, write_files
 from segmenter.io.files.local import digest_of, unchanging_path
-from segmenter.io.photo import Photo, in_range
+from segmenter.io.images.photo import Photo, in_range
 from segmenter.io.windows import WindowedPicture, open_windows
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior

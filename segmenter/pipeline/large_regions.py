@@ -20,7 +20,7 @@ from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.features.color import unit_range
 from segmenter.features.downsample import AreaTotals, reduced_shape
-from segmenter.io.photo import in_range
+from segmenter.io.images.photo import in_range
 from segmenter.io.windows import WindowedPicture
 from segmenter.pipeline.large_steps import (
     REDUCED_SIDE,

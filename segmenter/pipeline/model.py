@@ -17,7 +17,7 @@ from segmenter.errors import GrayModelError, InvalidArgumentError
 from segmenter.features.color import CHANNELS, GRAY_CHANNEL, color_features
 from segmenter.features.color_counts import ColorCounts
 from segmenter.features.distinct_colors import DistinctColors, distinct_colors
-from segmenter.io.photo import MAX_PIXELS, Photo
+from segmenter.io.images.photo import MAX_PIXELS, Photo
 from segmenter.mixture.checks import check_parts
 from segmenter.mixture.gaussian import Mixture, log_joint_coefficients
 from segmenter.mixture.posterior import predict

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import color_features
 from segmenter.features.distinct_colors import distinct_colors
-from segmenter.io.photo import Photo
+from segmenter.io.images.photo import Photo
 from segmenter.pipeline.plan import PLOTS, Job, LargeJob, Plot
 from segmenter.pipeline.posterior_maps import confidence_map, photo_for
 from segmenter.pipeline.segment import rgb_of

@@ -13,7 +13,7 @@ from segmenter.arrays import Bytes
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import color_features
 from segmenter.features.distinct_colors import distinct_colors
-from segmenter.io.photo import MAX_PIXELS, Photo
+from segmenter.io.images.photo import MAX_PIXELS, Photo
 from segmenter.mixture.posterior import confidence, predict, responsibilities
 from segmenter.pipeline.segment import photo_of
 from segmenter.regions.labels import Segmentation

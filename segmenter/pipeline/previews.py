@@ -14,6 +14,7 @@ from segmenter.errors import DamagedRecordError, ReadError, SegmenterError, prob
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
 from segmenter.io.files.results import files_by_name, label_images
+from segmenter.io.images.photo import Photo, read_photo
 from segmenter.io.labels.thumbnails import (
     encode_label_numbers,
     encode_preview,
@@ -21,7 +22,6 @@ from segmenter.io.labels.thumbnails import (
     read_labels_small,
     shrink,
 )
-from segmenter.io.photo import Photo, read_photo
 from segmenter.pipeline.results import Result
 from segmenter.render.paint import display_rgb
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.features.downsample import AreaSums, area_sums
+from segmenter.io.images.photo import in_range
 from segmenter.io.labels.tiff import compressed, encode_tiles
-from segmenter.io.photo import in_range
 from segmenter.io.windows import Window
 from segmenter.pipeline.windows import made_of, told
 from segmenter.regions.colored import color_sums

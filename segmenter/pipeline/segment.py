@@ -17,7 +17,7 @@ from segmenter.features.color import LUMINANCE, UnitColors, are_gray, color_feat
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct_colors import DistinctColors, distinct_colors
 from segmenter.io.files.remote import as_path
-from segmenter.io.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
+from segmenter.io.images.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
 from segmenter.mixture.computed import ComputedSamples, places
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit

@@ -11,7 +11,7 @@ from segmenter.arrays import Bools, Pixels
 from segmenter.errors import TooFewSuperpixelsError, UnsupportedPhotoError
 from segmenter.features.color import luminance
 from segmenter.features.downsample import area_means, reduced_shape
-from segmenter.io.photo import Photo
+from segmenter.io.images.photo import Photo
 from segmenter.pipeline.recipe import MAX_SEGMENTS
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.pipeline.regions_recipe import RegionsRecipe

@@ -26,7 +26,7 @@ from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.files.atomic import write_files
 from segmenter.io.files.discovery import EXTENSIONS
 from segmenter.io.files.local import HEAD, read_start, read_stream
-from segmenter.io.photo import READABLE_FORMATS, is_picture, read_photo
+from segmenter.io.images.photo import READABLE_FORMATS, is_picture, read_photo
 from segmenter.io.records import UTF_16, Layout, read_layout
 from segmenter.io.table import check_spreads, read_table
 from segmenter.mixture.config import FitConfig

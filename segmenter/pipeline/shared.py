@@ -27,7 +27,7 @@ from segmenter.execution.map import map_jobs
 from segmenter.features.color_counts import ColorCounts, count_colors, in_common, sum_counts
 from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import digest_of, unchanging_path
-from segmenter.io.photo import read_photo
+from segmenter.io.images.photo import read_photo
 from segmenter.io.windows import open_windows
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior, interior_colors

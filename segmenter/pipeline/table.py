@@ -130,7 +130,7 @@ def layout_of(path: Path, stream: BinaryIO | None) -> Layout:
     try:
         return read_layout(path)
     except NotATableError:
-        from segmenter.io.photo import is_picture  # only here is Pillow needed
+        from segmenter.io.images.photo import is_picture  # only here is Pillow needed
 
         if is_picture(read_start(path, HEAD)):
             raise NotATableError(str(path), "is a picture, not a table; try segmenter segment") from None

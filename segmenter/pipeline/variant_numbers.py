@@ -13,7 +13,7 @@ import numpy as np
 
 from segmenter.features.color import color_features
 from segmenter.features.distinct_colors import distinct_colors
-from segmenter.io.photo import Photo
+from segmenter.io.images.photo import Photo
 from segmenter.mixture.gaussian import n_parameters
 from segmenter.mixture.posterior import score_samples
 from segmenter.pipeline.plan import text_of

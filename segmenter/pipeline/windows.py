@@ -20,8 +20,8 @@ from segmenter.features.color_counts import ColorCounts, count_colors, is_narrow
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct_colors import key_bits, keys_of
 from segmenter.features.pixel_sample import PixelSample, sample_pixels
+from segmenter.io.images.photo import in_range
 from segmenter.io.labels.tiff import encode_tiles
-from segmenter.io.photo import in_range
 from segmenter.io.windows import Window, open_windows
 from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.posterior import predict

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def main() -> None:
     """Segment a photo six times, and draw the segments in their mean colors in six panels."""
-    from segmenter.io.photo import read_photo
+    from segmenter.io.images.photo import read_photo
     from segmenter.pipeline.recipe import Recipe
     from segmenter.pipeline.segment import segment_photo
     from segmenter.render.paint import mean_colors

@@ -12,7 +12,7 @@ from sklearn.mixture import GaussianMixture
 from segmenter import Fit, FitConfig, Samples, fit, predict
 from segmenter.arrays import Labels, Pixels
 from segmenter.features.distinct_colors import distinct_colors
-from segmenter.io.photo import read_photo
+from segmenter.io.images.photo import read_photo
 
 from . import FOLDER, save
 

@@ -17,10 +17,10 @@ from PIL import Image, ImageSequence
 
 from segmenter.arrays import Floats, Labels
 from segmenter.errors import EmptyFileError, NotLabelsError
-from segmenter.io.decode import check_size, decoding, load, open_image, quiet
 from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.local import HEAD, open_regular
-from segmenter.io.photo import MAX_PIXELS, is_picture
+from segmenter.io.images.photo import MAX_PIXELS, is_picture
+from segmenter.io.images.pillow import check_size, decoding, load, open_image, quiet
 
 LABEL_ENDINGS: Final = (".png", ".tif", ".tiff", ".npy", ".mat")
 """Of the files in folders that are taken for label images."""

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
-from segmenter.io.decode import check_size
 from segmenter.io.files.local import is_zarr
+from segmenter.io.images.pillow import check_size
 from segmenter.io.labels.tiff import OVERVIEW_SIDE, halved
 from segmenter.io.windows import Window, open_windows
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
-from segmenter.io.decode import decoding, load, open_image
 from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.local import open_regular
+from segmenter.io.images.pillow import decoding, load, open_image
 
 MAX_INDEX = 255
 """The largest label of an indexed PNG; more labels are written as 16-bit gray."""

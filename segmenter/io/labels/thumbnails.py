@@ -12,9 +12,9 @@ from PIL import Image
 
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import DamagedRecordError
-from segmenter.io.decode import decoding, quiet
 from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.local import open_regular
+from segmenter.io.images.pillow import decoding, quiet
 from segmenter.io.labels.ome_zarr import read_small_zarr
 from segmenter.io.labels.png import read_labels
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segmenter._version import __version__
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
-from segmenter.io.decode import quiet
+from segmenter.io.images.pillow import quiet
 from segmenter.io.windows import TAG
 
 OVERVIEW_SIDE = 512

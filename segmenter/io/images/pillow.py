@@ -23,7 +23,7 @@ from segmenter.errors import (
     UnsupportedPhotoError,
     printable,
 )
-from segmenter.io.profile import to_srgb
+from segmenter.io.images.icc import to_srgb
 
 # Never open a file without this list: Pillow runs Ghostscript on an EPS. MPO is opened as JPEG.
 PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")

@@ -21,7 +21,9 @@ from segmenter.errors import (
     NotFiniteError,
     UnreadableFileError,
 )
-from segmenter.io.decode import (
+from segmenter.io.files.local import HEAD, open_regular, read_stream, unchanging
+from segmenter.io.files.remote import as_path
+from segmenter.io.images.pillow import (
     Picture,
     check_size,
     decoding,
@@ -30,8 +32,6 @@ from segmenter.io.decode import (
     picture_from_image,
     with_frame_note,
 )
-from segmenter.io.files.local import HEAD, open_regular, read_stream, unchanging
-from segmenter.io.files.remote import as_path
 
 READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, PPM and PGM"
 MAX_PIXELS = 500_000_000
@@ -184,14 +184,14 @@ def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
     except OSError as error:
         raise UnreadableFileError(label, error.strerror or type(error).__name__) from error
     if head.startswith((b"II", b"MM")):
-        from segmenter.io.tiff import read_tiff  # late, as below: most photos need neither
+        from segmenter.io.images.tiff import read_tiff  # late, as below: most photos need neither
 
         return _photo(read_tiff(file, label, max_pixels), name, label, digest)
     with decoding(label):
         image = open_image(file)
         check_size(*image.size, max_pixels, label)
         if image.format == "PPM" or (image.format == "PNG" and is_cut_to_8_bits(image)):
-            from segmenter.io.deep import read_deep
+            from segmenter.io.images.high_bit_depth import read_deep
 
             picture = read_deep(image, file)
         else:

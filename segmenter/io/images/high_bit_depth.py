@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from segmenter.arrays import Pixels
-from segmenter.io.decode import (
+from segmenter.io.images.icc import unconverted_notes
+from segmenter.io.images.pillow import (
     Picture,
     alpha_from_key,
     first_tile,
@@ -21,7 +22,6 @@ from segmenter.io.decode import (
     picture_from_image,
     rawmode,
 )
-from segmenter.io.profile import unconverted_notes
 
 
 def read_deep(image: Image.Image, file: BinaryIO) -> Picture:

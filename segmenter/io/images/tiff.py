@@ -13,7 +13,9 @@ from PIL import Image, TiffImagePlugin
 
 from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, UnsupportedPhotoError
-from segmenter.io.decode import (
+from segmenter.io.images.high_bit_depth import decode_twice, set_rawmode
+from segmenter.io.images.icc import unconverted_notes
+from segmenter.io.images.pillow import (
     ORIENTATION_TAG,
     Picture,
     as_bands,
@@ -29,8 +31,6 @@ from segmenter.io.decode import (
     rawmode,
     with_frame_note,
 )
-from segmenter.io.deep import decode_twice, set_rawmode
-from segmenter.io.profile import unconverted_notes
 
 _SUBFILE_TYPE, _BITS, _PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES, _PROFILE = 254, 258, 262, 277, 338, 34675
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _CMYK = 0, 1, 2, 5  # values of PhotometricInterpretation

@@ -1,0 +1,1 @@
+"""Photos, whatever format they are stored in."""
