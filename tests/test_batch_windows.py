@@ -17,8 +17,8 @@ from test_batch import LABELS_ONLY, run, save, statuses, tree
 import segmenter
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
-from segmenter.io import windows as io_windows
 from segmenter.io.files.discovery import list_photos
+from segmenter.io.rasters import reader as io_windows
 from segmenter.pipeline.batch import Settings
 from segmenter.pipeline.names import Entry
 from segmenter.pipeline.plan import LargeJob, as_large

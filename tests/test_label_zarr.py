@@ -23,7 +23,8 @@ from segmenter.errors import WriteError
 from segmenter.io.files.atomic import PREFIX, SUFFIX, remove_stale, temporary_output, write_files
 from segmenter.io.labels.ome_zarr import GZIP, read_small_zarr, write_label_zarr
 from segmenter.io.labels.tiff import encode_tiles
-from segmenter.io.windows import Window, open_windows
+from segmenter.io.rasters.base import Window
+from segmenter.io.rasters.reader import open_windows
 from segmenter.render.palette import palette
 
 ZARR = ("--max-memory", "1K", "--label-format", "zarr", "-o", "out")

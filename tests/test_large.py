@@ -26,8 +26,9 @@ from segmenter.errors import DamagedPhotoError, SegmenterError, UnsupportedPhoto
 from segmenter.execution.api import Answer, Workers
 from segmenter.features.distinct_colors import distinct_colors
 from segmenter.features.pixel_sample import counts_of, merge_samples, sample_pixels
-from segmenter.io import windows as io_windows
-from segmenter.io.windows import Window, open_windows
+from segmenter.io.rasters import reader as io_windows
+from segmenter.io.rasters.base import Window
+from segmenter.io.rasters.reader import open_windows
 from segmenter.pipeline import large, large_record, large_steps, windows
 from segmenter.pipeline.job import JobResult
 from segmenter.pipeline.large import run_large

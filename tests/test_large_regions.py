@@ -16,7 +16,7 @@ from test_segment_regions import TRUTH
 
 import segmenter
 from segmenter.errors import InvalidArgumentError, TooFewSuperpixelsError, UnsupportedPhotoError
-from segmenter.io.windows import open_windows
+from segmenter.io.rasters.reader import open_windows
 from segmenter.pipeline import segment_regions
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.segment_regions import middle_shape

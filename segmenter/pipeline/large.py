@@ -26,7 +26,7 @@ from segmenter.features.pixel_sample import PixelSample, counts_of, merge_sample
 from segmenter.io.files.atomic import temporary_output, write_errors, write_files
 from segmenter.io.files.local import digest_of, unchanging_path
 from segmenter.io.images.photo import Photo, in_range
-from segmenter.io.windows import WindowedPicture, open_windows
+from segmenter.io.rasters.reader import WindowedPicture, open_windows
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior
 from segmenter.pipeline.job import JobResult, describe_origin

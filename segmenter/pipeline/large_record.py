@@ -13,7 +13,8 @@ from segmenter.arrays import Bools, Bytes, Pixels
 from segmenter.features.color import unit_range
 from segmenter.features.color_counts import ColorCounts
 from segmenter.io.images.photo import Photo, in_range
-from segmenter.io.windows import WindowedPicture, is_on_earth
+from segmenter.io.rasters.base import is_on_earth
+from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.pipeline.job import JobResult, describe, describe_origin, describe_photo
 from segmenter.pipeline.large_steps import Found
 from segmenter.pipeline.plan import LargeJob, describe_files

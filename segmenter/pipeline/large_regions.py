@@ -21,7 +21,7 @@ from segmenter.errors import UnsupportedPhotoError
 from segmenter.features.color import unit_range
 from segmenter.features.downsample import AreaTotals, reduced_shape
 from segmenter.io.images.photo import in_range
-from segmenter.io.windows import WindowedPicture
+from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.pipeline.large_steps import (
     REDUCED_SIDE,
     Found,

@@ -17,7 +17,7 @@ from segmenter.execution.map import map_jobs
 from segmenter.io.files.atomic import temporary_output, write_errors
 from segmenter.io.labels.ome_zarr import GZIP, write_label_zarr
 from segmenter.io.labels.tiff import MAX_INDEX, write_label_tiff
-from segmenter.io.windows import WindowedPicture
+from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.pipeline.plan import LargeJob
 from segmenter.regions.labels import Segmentation
 from segmenter.render.palette import palette

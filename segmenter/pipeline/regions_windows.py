@@ -17,7 +17,7 @@ from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.features.downsample import AreaSums, area_sums
 from segmenter.io.images.photo import in_range
 from segmenter.io.labels.tiff import compressed, encode_tiles
-from segmenter.io.windows import Window
+from segmenter.io.rasters.base import Window
 from segmenter.pipeline.windows import made_of, told
 from segmenter.regions.colored import color_sums
 from segmenter.regions.refine import ColorStatistics, Rectangle, Surroundings, middles, refined_rectangle

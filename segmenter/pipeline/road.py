@@ -16,7 +16,8 @@ from segmenter.io.files.remote import RemotePath
 from segmenter.pipeline.plan import PLOTS_OF_PIXELS, Job, LabelFormat, LargeJob, as_large
 
 if TYPE_CHECKING:
-    from segmenter.io.windows import Header, WindowedPicture
+    from segmenter.io.rasters.base import Header
+    from segmenter.io.rasters.reader import WindowedPicture
 
 BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL, BYTES_PER_PIXEL_OF_REGIONS = 15, 100, 40
 """What a picture takes in memory at its peak: of 8 bits a channel, of more, and where regions are found. Measured."""
@@ -102,7 +103,7 @@ def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
     try:
         if not is_tiff(job.source):
             return "", False
-        from segmenter.io.windows import open_windows  # which photos that are no TIFFs have no need of
+        from segmenter.io.rasters.reader import open_windows  # which photos that are no TIFFs have no need of
 
         with open_windows(job.source) as picture:
             return _reason_of(picture, job, limits)
@@ -125,7 +126,7 @@ def _reason_of(picture: WindowedPicture, job: Job, limits: Limits) -> tuple[str,
         return f"read by windows: in memory it would take some {in_words(needed)}", True
     if not header.is_photo:
         return f"read by windows {_for_its(header)}", True
-    from segmenter.io.windows import is_on_earth
+    from segmenter.io.rasters.base import is_on_earth
 
     if is_on_earth(header):
         return "read by windows, as a GeoTIFF", False

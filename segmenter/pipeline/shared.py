@@ -28,7 +28,7 @@ from segmenter.features.color_counts import ColorCounts, count_colors, in_common
 from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import digest_of, unchanging_path
 from segmenter.io.images.photo import read_photo
-from segmenter.io.windows import open_windows
+from segmenter.io.rasters.reader import open_windows
 from segmenter.mixture.selection import Selection
 from segmenter.pipeline.auto_k import choose_for_interior, interior_colors
 from segmenter.pipeline.batch import MEMORY_ADVICE, SHARED_MODEL, SHARED_RECORD, Plan, Watcher

@@ -22,7 +22,8 @@ from segmenter.features.distinct_colors import key_bits, keys_of
 from segmenter.features.pixel_sample import PixelSample, sample_pixels
 from segmenter.io.images.photo import in_range
 from segmenter.io.labels.tiff import encode_tiles
-from segmenter.io.windows import Window, open_windows
+from segmenter.io.rasters.base import Window
+from segmenter.io.rasters.reader import open_windows
 from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.posterior import predict
 from segmenter.pipeline.auto_k import interior_colors

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from segmenter.execution.api import Workers
-from segmenter.io.windows import open_windows
+from segmenter.io.rasters.reader import open_windows
 from segmenter.pipeline.large import gather
 from segmenter.pipeline.large_steps import Nobody
 from segmenter.pipeline.plan import FigureOptions, as_large, plan_job

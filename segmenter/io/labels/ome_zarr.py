@@ -22,7 +22,8 @@ from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.files.local import is_zarr
 from segmenter.io.images.pillow import check_size
 from segmenter.io.labels.tiff import OVERVIEW_SIDE, halved
-from segmenter.io.windows import Window, open_windows
+from segmenter.io.rasters.base import Window
+from segmenter.io.rasters.reader import open_windows
 
 _OME_VERSION = "0.5"
 GZIP = 31

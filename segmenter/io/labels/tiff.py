@@ -15,7 +15,7 @@ from segmenter._version import __version__
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.images.pillow import quiet
-from segmenter.io.windows import TAG
+from segmenter.io.rasters.base import TAG
 
 OVERVIEW_SIDE = 512
 """Overviews are made until one is no larger, in pixels."""

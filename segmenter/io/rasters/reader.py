@@ -1,85 +1,31 @@
 """Pictures read by windows: what a header says, and the colors and the mask of any rectangle, in bounded memory.
 
-A rectangle of colors is what the same rectangle of `segmenter.io.images.photo.read_photo` would be, where that reads the
-picture at all; but the picture is left as it lies, whatever its EXIF orientation, and nothing is scaled yet.
+A rectangle of colors is what the same rectangle of `segmenter.io.images.photo.read_photo` would be, where that reads
+the picture at all; but the picture is left as it lies, whatever its EXIF orientation, and nothing is scaled yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from segmenter.arrays import Bools, Bytes, Pixels
+from segmenter.arrays import Bools, Pixels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.files.local import HEAD, TIFF_HEADS, is_zarr, open_regular
 from segmenter.io.files.remote import RemotePath, open_ranges
 from segmenter.io.images.icc import to_srgb, unconverted_notes
-from segmenter.io.images.pillow import ORIENTATION_TAG
-
-TAG: TypeAlias = tuple[int, int, int, Any, bool]
-"""A tag of TIFF: code, type, number of values, values, and whether only the first page has it."""
-
-Meaning: TypeAlias = Literal["gray", "inverted gray", "rgb", "palette", "bands"]
+from segmenter.io.rasters.base import MAX_BANDS, Store, Window
 
 WINDOW_BYTES = 1 << 24
 """Of the stored numbers of a window; what is made of them is a few times as much."""
 
 MIN_TILE, MAX_TILE, USUAL_TILE = 128, 4096, 512
 """Pixels a side: tiles of the input within this range become those of the output, too."""
-
-MAX_BANDS = 64
-
-
-@dataclass(frozen=True)
-class Window:
-    """A rectangle of pixels."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-
-@dataclass(frozen=True, eq=False)
-class Header:
-    """What is known of a picture before any pixel is read."""
-
-    height: int
-    width: int
-    n_bands: int  # that are stored
-    dtype: np.dtype[Any]
-    meaning: Meaning
-    block: tuple[int, int]  # rows and columns that are decoded at once
-    is_striped: bool = False  # a block is as wide as the picture
-    alpha: int | None = None  # band number, from 0
-    is_associated: bool = False  # the color is multiplied with alpha
-    no_data: float | None = None  # number that stands for none
-    palette: Bytes | None = None  # (n, 3)
-    profile: bytes | None = None  # ICC
-    tags: tuple[TAG, ...] = ()  # what a label TIFF takes over: where on Earth the pixels are, and how large
-    notes: tuple[str, ...] = ()
-    is_photo: bool = True  # whether `read_photo` reads it as it is meant
-
-
-def is_on_earth(header: Header) -> bool:
-    """Return whether tags tell where on Earth the pixels are."""
-    return any(code != ORIENTATION_TAG for code, *_ in header.tags)
-
-
-class Store(Protocol):
-    """Where the stored numbers are."""
-
-    header: Header
-
-    def read(self, window: Window) -> Pixels:
-        """Return the numbers of all bands, (h, w, number of bands)."""
-        ...
 
 
 @contextmanager
@@ -102,14 +48,14 @@ def open_windows(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPict
     """
     label = str(path)
     if is_zarr(path):
-        from segmenter.io.zarr_windows import open_zarr
+        from segmenter.io.rasters.zarr import open_zarr
 
         yield WindowedPicture(open_zarr(path), label, tuple(bands))
         return
     with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
         if not file.read(HEAD).startswith(TIFF_HEADS):
             raise UnsupportedPhotoError(label, "is no TIFF and no Zarr array; only these are read by windows")
-        from segmenter.io.tiff_windows import open_tiff
+        from segmenter.io.rasters.tiff import open_tiff
 
         with open_tiff(file, label) as store:
             yield WindowedPicture(store, label, tuple(bands))

@@ -12,7 +12,7 @@ import numpy as np
 from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, SegmenterError, UnsupportedPhotoError
 from segmenter.io.images.pillow import ORIENTATION_TAG, decoding, frame_notes, quiet, reason
-from segmenter.io.windows import TAG, Header, Meaning, Window
+from segmenter.io.rasters.base import TAG, Header, Meaning, Window
 
 _COLOR_MAP, _PROFILE, _GDAL_NO_DATA = 320, 34675, 42113
 _ASSOCIATED, _UNASSOCIATED = 1, 2

@@ -12,7 +12,7 @@ from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, UnsupportedPhotoError
 from segmenter.io.files.remote import RemotePath, options_of
 from segmenter.io.images.pillow import reason
-from segmenter.io.windows import MAX_BANDS, Header, Meaning, Window
+from segmenter.io.rasters.base import MAX_BANDS, Header, Meaning, Window
 
 
 def open_zarr(path: Path) -> ZarrStore:

@@ -1,0 +1,1 @@
+"""Rectangles of pictures of any size."""
