@@ -22,8 +22,8 @@ from segmenter.errors import (
     ReadError,
     TextColumnError,
 )
-from segmenter.io.records import CHUNK_LINES, read_layout
-from segmenter.io.table import Table, lengthened, read_table, read_texts
+from segmenter.io.tables.layout import CHUNK_LINES, read_layout
+from segmenter.io.tables.table import Table, lengthened, read_table, read_texts
 
 
 def written(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewRowsError
-from segmenter.io.table import Table
+from segmenter.io.tables.table import Table
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.posterior import order_by, predict, responsibilities
 from segmenter.mixture.selection import bic, is_sound, rising_fits

@@ -27,8 +27,8 @@ from segmenter.io.files.atomic import write_files
 from segmenter.io.files.discovery import EXTENSIONS
 from segmenter.io.files.local import HEAD, read_start, read_stream
 from segmenter.io.images.photo import READABLE_FORMATS, is_picture, read_photo
-from segmenter.io.records import UTF_16, Layout, read_layout
-from segmenter.io.table import check_spreads, read_table
+from segmenter.io.tables.layout import UTF_16, Layout, read_layout
+from segmenter.io.tables.table import check_spreads, read_table
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, Selection, SelectionTable, choose, selection_table
 from segmenter.pipeline.auto_k import choose_n_segments

@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.mixture import GaussianMixture
 
 from segmenter.arrays import Floats, Labels, Samples
-from segmenter.io.records import read_layout
-from segmenter.io.table import read_table
+from segmenter.io.tables.layout import read_layout
+from segmenter.io.tables.table import read_table
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import fit
 from segmenter.mixture.gaussian import Mixture

@@ -19,7 +19,7 @@ import numpy as np
 from segmenter.arrays import Floats
 from segmenter.errors import DuplicateColumnError, NotANumberError, NotATableError, TextColumnError
 from segmenter.io.files.local import open_regular
-from segmenter.io.records import MISSING, Chunk, Layout, chunks, is_number, number, open_text
+from segmenter.io.tables.layout import MISSING, Chunk, Layout, chunks, is_number, number, open_text
 
 LARGEST: Final = 1e100
 """Larger numbers are refused: their squares, summed, would overflow."""
