@@ -17,10 +17,10 @@ from test_segment_regions import TRUTH
 import segmenter
 from segmenter.errors import InvalidArgumentError, TooFewSuperpixelsError, UnsupportedPhotoError
 from segmenter.io.rasters.reader import open_windows
+from segmenter.metrics.partitions import covering
 from segmenter.pipeline import segment_regions
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.segment_regions import middle_shape
-from segmenter.regions.measure import covering
 
 SIZES = {"not reduced": 0.25, "reduced once": 0.002, "reduced twice": 0.0006}
 """Working sizes in megapixels, and what they make of `PICTURE`."""

@@ -9,18 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from segmenter.regions.matching import most_pairs
-from segmenter.regions.measure import (
+from segmenter.metrics.boundaries import boundary, boundary_counts, match, summarize_boundaries
+from segmenter.metrics.matching import most_pairs
+from segmenter.metrics.partitions import (
     adjusted_rand_index,
-    boundary,
-    boundary_counts,
     contingency,
     covering,
-    match,
     rand_index,
     score_photo,
     summarize,
-    summarize_boundaries,
     under_segmentation_error,
     variation_of_information,
 )

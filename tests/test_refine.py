@@ -18,9 +18,9 @@ from test_segment_regions import TRUTH, disks, run
 import segmenter
 from segmenter.arrays import Bools, Labels
 from segmenter.features.downsample import area_means, area_overlaps, nearest, reduced_shape
+from segmenter.metrics.partitions import covering
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.regions.contour_map import WHITE, contour_map
-from segmenter.regions.measure import covering
 from segmenter.regions.refine import (
     Rectangle,
     all_around,

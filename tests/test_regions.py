@@ -8,9 +8,9 @@ import pytest
 from segmenter.arrays import Bytes, Labels
 from segmenter.features.gradients import at_pixels, enlarged, halved, posterior_gradient
 from segmenter.features.texture import joint_features, texture_features
+from segmenter.metrics.partitions import covering
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.regions.config import HEIGHTS, MERGE_COSTS, MergeCost
-from segmenter.regions.measure import covering
 from segmenter.regions.merge import Cost, FittedCost, HandCost
 from segmenter.regions.superpixels import superpixels
 

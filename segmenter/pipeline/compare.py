@@ -15,13 +15,13 @@ from segmenter._version import __version__
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import CropError, InvalidArgumentError
 from segmenter.io.images.photo import MAX_PIXELS, Photo, read_photo
+from segmenter.metrics.partitions import contingency
 from segmenter.pipeline.plan import FigureFormat, text_of
 from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.pipeline.segment import segment_photo
 from segmenter.pipeline.variant_numbers import Numbers, numbers_of
 from segmenter.pipeline.variants import Choices
 from segmenter.regions.labels import Segmentation
-from segmenter.regions.measure import contingency
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import rising_palette
 from segmenter.render.quiet import quiet_matplotlib

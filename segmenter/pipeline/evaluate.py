@@ -23,10 +23,11 @@ from segmenter.errors import (
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
 from segmenter.io.labels.annotations import numbered, read_label_file
+from segmenter.metrics.boundaries import boundary, boundary_counts
+from segmenter.metrics.contours import cut_contours, even_heights
+from segmenter.metrics.partitions import score_photo
 from segmenter.pipeline.evaluation import EvaluationConfig, PhotoEvaluation, measures_of
 from segmenter.pipeline.pairs import HIERARCHY, Pair, Pairing
-from segmenter.regions.contour_map import cut_contours, even_heights
-from segmenter.regions.measure import boundary, boundary_counts, score_photo
 
 
 @dataclass(frozen=True)

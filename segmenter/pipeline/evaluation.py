@@ -11,9 +11,10 @@ from typing import Any
 
 from segmenter._version import __version__
 from segmenter.io.images.photo import MAX_PIXELS
+from segmenter.metrics.boundaries import TOLERANCE, BoundaryCounts, summarize_boundaries
+from segmenter.metrics.partitions import PhotoScore, summarize
 from segmenter.pipeline.pairs import Pair, Pairing
 from segmenter.pipeline.plan import text_of
-from segmenter.regions.measure import TOLERANCE, BoundaryCounts, PhotoScore, summarize, summarize_boundaries
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.arrays import Floats, Labels
+from segmenter.arrays import Floats
 from segmenter.regions.merge import Hierarchy
 
 WHITE = 65_535
@@ -62,23 +62,3 @@ def merge_heights(hierarchy: Hierarchy, first: NDArray[np.intp], second: NDArray
         later = apart & ~earlier
         second[later] = parent[second[later]]
     return np.asarray(hierarchy.heights[first - n])
-
-
-def cut_contours(contours: Floats, height: float) -> Labels:
-    """Return the regions that boundaries above a height part, (H, W), from 1.
-
-    Parameters
-    ----------
-    contours : ndarray of shape (2 H + 1, 2 W + 1), 0 to 1
-    height : float
-        Pieces of boundary up to it are gone.
-    """
-    from scipy.ndimage import label
-
-    regions, _ = label(contours <= height, structure=np.ones((3, 3)))
-    return np.asarray(regions[1::2, 1::2], dtype=np.int32)
-
-
-def even_heights(n_scales: int) -> Floats:
-    """Return n heights between 0 and 1, evenly spaced without the ends, as Berkeley's benchmark takes them."""
-    return np.arange(1, n_scales + 1) / (n_scales + 1)

@@ -14,10 +14,10 @@ from sklearn.metrics import adjusted_rand_score, rand_score
 
 from segmenter.arrays import Labels
 from segmenter.io.labels.annotations import read_label_file
+from segmenter.metrics.partitions import PhotoScore, score_photo
 from segmenter.pipeline.evaluate import evaluate_pairs
 from segmenter.pipeline.evaluation import EvaluationConfig, summary_of
 from segmenter.pipeline.pairs import pair_up
-from segmenter.regions.measure import PhotoScore, score_photo
 
 from .photos import BSDS
 from .report import installed, spread, verdict

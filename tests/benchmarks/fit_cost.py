@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segmenter.arrays import Floats
+from segmenter.metrics.partitions import contingency
 from segmenter.pipeline.regions import Cues, find_superpixels
-from segmenter.regions.measure import contingency
 from segmenter.regions.merge import Borders, FittedCost, HandCost, Regions, merge
 
 from .ground_truth import human_segmentations

@@ -20,10 +20,10 @@ from PIL import Image
 
 from segmenter.arrays import Labels
 from segmenter.features.downsample import area_means, nearest
+from segmenter.metrics.boundaries import TOLERANCE, BoundaryCounts, boundary, match
 from segmenter.pipeline.regions import build_hierarchy
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.segment_regions import COSTS
-from segmenter.regions.measure import TOLERANCE, BoundaryCounts, boundary, match
 from segmenter.regions.merge import Hierarchy
 from segmenter.regions.refine import refined
 

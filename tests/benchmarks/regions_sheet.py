@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from segmenter.arrays import Bytes
+from segmenter.metrics.partitions import covering
 from segmenter.pipeline.segment import segment
-from segmenter.regions.measure import covering
 
 from .ground_truth import human_segmentations, regions_of
 from .photos import BSDS

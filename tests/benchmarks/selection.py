@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+from segmenter.metrics.partitions import covering
 from segmenter.pipeline.auto_k import choose_n_segments
 from segmenter.pipeline.segment import segment
-from segmenter.regions.measure import covering
 
 from .ground_truth import human_segmentations, regions_of
 from .photos import BSDS, ROOT

@@ -1,0 +1,1 @@
+"""Agreement of label images with the segmentations that people drew."""

@@ -1,0 +1,27 @@
+"""Segmentations from an ultrametric contour map, cut at several heights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segmenter.arrays import Floats, Labels
+
+
+def cut_contours(contours: Floats, height: float) -> Labels:
+    """Return the regions that boundaries above a height part, (H, W), from 1.
+
+    Parameters
+    ----------
+    contours : ndarray of shape (2 H + 1, 2 W + 1), 0 to 1
+    height : float
+        Pieces of boundary up to it are gone.
+    """
+    from scipy.ndimage import label
+
+    regions, _ = label(contours <= height, structure=np.ones((3, 3)))
+    return np.asarray(regions[1::2, 1::2], dtype=np.int32)
+
+
+def even_heights(n_scales: int) -> Floats:
+    """Return n heights between 0 and 1, evenly spaced without the ends, as Berkeley's benchmark takes them."""
+    return np.arange(1, n_scales + 1) / (n_scales + 1)
