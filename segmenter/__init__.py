@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from segmenter.io.labels.png import read_labels
     from segmenter.mixture.config import FitConfig
     from segmenter.mixture.em import Fit, FitTrace, fit
-    from segmenter.mixture.gaussian import Mixture
+    from segmenter.mixture.inference import confidence, impute, predict, responsibilities, sample, score_samples
     from segmenter.mixture.log_prior import clamp, combine, soft
     from segmenter.mixture.m_step import NormalInverseWishart
-    from segmenter.mixture.posterior import confidence, impute, predict, responsibilities, sample, score_samples
+    from segmenter.mixture.model import Mixture
     from segmenter.mixture.selection import SelectionTable, aic, bic, choose, icl, selection_table
     from segmenter.mixture.semi_supervised import ClassFit, fit_clamped, fit_learned, learned_start
     from segmenter.pipeline.evaluate import evaluate
@@ -36,7 +36,7 @@ _HOMES = {
     "Fit": "segmenter.mixture.em",
     "FitConfig": "segmenter.mixture.config",
     "FitTrace": "segmenter.mixture.em",
-    "Mixture": "segmenter.mixture.gaussian",
+    "Mixture": "segmenter.mixture.model",
     "Model": "segmenter.pipeline.model",
     "NormalInverseWishart": "segmenter.mixture.m_step",
     "Recipe": "segmenter.pipeline.recipe",
@@ -51,7 +51,7 @@ _HOMES = {
     "choose": "segmenter.mixture.selection",
     "clamp": "segmenter.mixture.log_prior",
     "combine": "segmenter.mixture.log_prior",
-    "confidence": "segmenter.mixture.posterior",
+    "confidence": "segmenter.mixture.inference",
     "confidence_map": "segmenter.pipeline.posterior_maps",
     "cut": "segmenter.pipeline.hierarchy_file",
     "draw_plot": "segmenter.pipeline.plots",
@@ -60,17 +60,17 @@ _HOMES = {
     "fit_clamped": "segmenter.mixture.semi_supervised",
     "fit_learned": "segmenter.mixture.semi_supervised",
     "icl": "segmenter.mixture.selection",
-    "impute": "segmenter.mixture.posterior",
+    "impute": "segmenter.mixture.inference",
     "learned_start": "segmenter.mixture.semi_supervised",
     "load_hierarchy": "segmenter.pipeline.hierarchy_file",
     "load_model": "segmenter.pipeline.model_file",
     "posterior_map": "segmenter.pipeline.posterior_maps",
-    "predict": "segmenter.mixture.posterior",
+    "predict": "segmenter.mixture.inference",
     "read_labels": "segmenter.io.labels.png",
-    "responsibilities": "segmenter.mixture.posterior",
-    "sample": "segmenter.mixture.posterior",
+    "responsibilities": "segmenter.mixture.inference",
+    "sample": "segmenter.mixture.inference",
     "save_model": "segmenter.pipeline.model_file",
-    "score_samples": "segmenter.mixture.posterior",
+    "score_samples": "segmenter.mixture.inference",
     "segment": "segmenter.pipeline.segment",
     "selection_table": "segmenter.mixture.selection",
     "soft": "segmenter.mixture.log_prior",

@@ -12,8 +12,8 @@ from scipy.stats import multivariate_normal
 
 from segmenter.arrays import Bools, Bytes, Floats, Labels, Samples
 from segmenter.mixture.config import CovarianceType
-from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.m_step import covariances
+from segmenter.mixture.model import Mixture
 
 DARK, BRIGHT = (10, 20, 30), (200, 210, 220)
 

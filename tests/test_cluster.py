@@ -18,8 +18,8 @@ from PIL import Image
 from segmenter.arrays import Floats, Samples
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import fit
-from segmenter.mixture.gaussian import Mixture
-from segmenter.mixture.posterior import predict, responsibilities
+from segmenter.mixture.inference import predict, responsibilities
+from segmenter.mixture.model import Mixture
 from segmenter.render.plots import clusters_figure, likelihood_figure
 
 OUTPUTS = ("clusters.png", "labels.csv", "likelihood.png", "model.json")

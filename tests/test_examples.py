@@ -13,8 +13,8 @@ import pytest
 from examples import coins, customers, photo, recovery
 from PIL import Image
 
-from segmenter.mixture.gaussian import Mixture
-from segmenter.mixture.posterior import predict
+from segmenter.mixture.inference import predict
+from segmenter.mixture.model import Mixture
 
 ROOT = Path(__file__).parent.parent
 

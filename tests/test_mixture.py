@@ -30,13 +30,14 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, SegmenterError
 from segmenter.mixture import data as mixture_data
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, CovarianceType, FitConfig, Init
-from segmenter.mixture.data import Data, binned, data_of, part_of, stand_in
+from segmenter.mixture.data import Data, data_of, part_of
+from segmenter.mixture.e_step import SufficientStatistics, e_step, exponentiate
 from segmenter.mixture.em import Fit, FitTrace, fit
-from segmenter.mixture.gaussian import Mixture, block_size, log_joint_coefficients, monomials, reorder
+from segmenter.mixture.inference import component_averages, predict
+from segmenter.mixture.initialization import draw_start, k_means_plus_plus, random_start
 from segmenter.mixture.m_step import m_step
-from segmenter.mixture.posterior import component_averages, predict
-from segmenter.mixture.start import draw_start, k_means_plus_plus, random_start
-from segmenter.mixture.statistics import SufficientStatistics, e_step, exponentiate
+from segmenter.mixture.model import Mixture, block_size, log_joint_coefficients, monomials, reorder
+from segmenter.mixture.screening import binned, stand_in
 
 FAMILIES = st.sampled_from(COVARIANCE_TYPES)
 every_family = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)

@@ -19,13 +19,13 @@ from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, METHODS, CovarianceType, FitConfig, Init, Method
 from segmenter.mixture.data import data_of
+from segmenter.mixture.e_step import e_step
 from segmenter.mixture.em import fit
-from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.inference import impute, predict, responsibilities, sample, score_samples
+from segmenter.mixture.initialization import k_means_plus_plus
 from segmenter.mixture.log_prior import FixedLogPrior, LogPrior, clamp, combine, soft
 from segmenter.mixture.m_step import NormalInverseWishart
-from segmenter.mixture.posterior import impute, predict, responsibilities, sample, score_samples
-from segmenter.mixture.start import k_means_plus_plus
-from segmenter.mixture.statistics import e_step
+from segmenter.mixture.model import Mixture
 
 every_family = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 FAMILIES = st.sampled_from(COVARIANCE_TYPES)

@@ -12,8 +12,8 @@ from sklearn.mixture import GaussianMixture
 from segmenter.arrays import Floats, Samples
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType, FitConfig
 from segmenter.mixture.em import fit
-from segmenter.mixture.gaussian import Mixture
-from segmenter.mixture.posterior import predict
+from segmenter.mixture.inference import predict
+from segmenter.mixture.model import Mixture
 
 TOLERANCE = 1e-6
 every_family = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)

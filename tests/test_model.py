@@ -31,7 +31,7 @@ from segmenter.features.color import CHANNELS, GRAY_CHANNEL
 from segmenter.features.config import COLOR_SPACES, ColorSpace
 from segmenter.io.images.photo import photo_from_array
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType
-from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.model import Mixture
 from segmenter.pipeline.model import Model, model_of
 from segmenter.pipeline.model_file import MAX_BYTES, decode_model, encode_model
 from segmenter.pipeline.plan import plan_job

@@ -19,10 +19,10 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, METHODS, FitConfig
 from segmenter.mixture.data import data_of
 from segmenter.mixture.em import fit
-from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.inference import predict
 from segmenter.mixture.log_prior import clamp
 from segmenter.mixture.m_step import NormalInverseWishart
-from segmenter.mixture.posterior import predict
+from segmenter.mixture.model import Mixture
 
 VALUES = np.array([[0.0, 1.0], [0.5, 1.5], [9.0, 2.0], [9.5, 2.5], [9.2, 2.1]])
 

@@ -12,7 +12,8 @@ from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import COVARIANCE_TYPES, FitConfig
 from segmenter.mixture.em import fit
-from segmenter.mixture.gaussian import Mixture, n_parameters
+from segmenter.mixture.initialization import splits
+from segmenter.mixture.model import Mixture, n_parameters
 from segmenter.mixture.selection import (
     RULES,
     Rule,
@@ -26,7 +27,6 @@ from segmenter.mixture.selection import (
     rising_fits,
     selection_table,
 )
-from segmenter.mixture.start import splits
 
 CENTERS = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0], [8.0, 8.0], [16.0, 0.0]])
 

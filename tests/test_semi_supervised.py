@@ -9,7 +9,7 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import CovarianceType, FitConfig
 from segmenter.mixture.em import fit
-from segmenter.mixture.posterior import responsibilities
+from segmenter.mixture.inference import responsibilities
 from segmenter.mixture.semi_supervised import fit_clamped, fit_learned, learned_start
 
 CONFIG = FitConfig(n_components=2, tolerance=1e-8)

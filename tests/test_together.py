@@ -12,13 +12,13 @@ from scenes import blobs, some_mixture
 
 from segmenter.arrays import Samples
 from segmenter.mixture.acceleration import foresee
+from segmenter.mixture.batched_em import are_legal, climb_together, e_step_together, only, stacked, statistics_of
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType, FitConfig
 from segmenter.mixture.data import data_of
+from segmenter.mixture.e_step import e_step
 from segmenter.mixture.em import Problem, climb, climb_all, finalists, fit, least_mass_of
+from segmenter.mixture.initialization import draw_start
 from segmenter.mixture.m_step import m_step
-from segmenter.mixture.start import draw_start
-from segmenter.mixture.statistics import e_step
-from segmenter.mixture.together import are_legal, climb_together, e_step_together, only, stacked, statistics_of
 
 
 def problem_of(samples: Samples, config: FitConfig) -> Problem:

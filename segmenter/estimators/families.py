@@ -6,7 +6,7 @@ import numpy as np
 
 from segmenter.arrays import Floats
 from segmenter.mixture.config import CovarianceType
-from segmenter.mixture.gaussian import inverse_factors
+from segmenter.mixture.model import inverse_factors
 
 
 def shape_of(covariance_type: CovarianceType, n_components: int, n_features: int) -> tuple[int, ...]:

@@ -19,10 +19,10 @@ from segmenter.estimators.checks import checked_start, checked_weights, distinct
 from segmenter.estimators.families import from_matrices, inverses, shape_of, to_matrices
 from segmenter.mixture.config import CovarianceType, FitConfig, Init
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.gaussian import Mixture, n_parameters
-from segmenter.mixture.known_start import GivenStart, starts_for
+from segmenter.mixture.inference import predict, responsibilities, sample, score_samples
+from segmenter.mixture.initialization import GivenStart, starts_for
 from segmenter.mixture.log_prior import clamp
-from segmenter.mixture.posterior import predict, responsibilities, sample, score_samples
+from segmenter.mixture.model import Mixture, n_parameters
 
 OUR_NAMES = {
     "tolerance": "tol",

@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 
 from segmenter.arrays import Bools, Floats
-from segmenter.mixture.gaussian import pairs
-from segmenter.mixture.statistics import SufficientStatistics
+from segmenter.mixture.e_step import SufficientStatistics
+from segmenter.mixture.model import pairs
 
 
 def leap(path: Sequence[SufficientStatistics], variances: Floats) -> SufficientStatistics | None:

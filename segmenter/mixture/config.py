@@ -29,7 +29,7 @@ class FitConfig:
     covariance_type : {"full", "tied", "diag", "spherical"}
         One free covariance each; one shared by all; axis-parallel; a multiple of the identity. k-means ignores it.
     init : {"k-means++", "random"}
-        How a starting mixture is drawn, see `segmenter.mixture.start`.
+        How a starting mixture is drawn, see `segmenter.mixture.initialization`.
     restarts : int, at least 1
         How many starts are tried; the best is kept.
     tolerance : float, nats per sample, positive

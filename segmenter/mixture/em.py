@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.acceleration import leap
-from segmenter.mixture.checks import check_start
-from segmenter.mixture.computed import ComputedSamples
+from segmenter.mixture.batched_em import climb_together
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import Data, data_of, stand_in
-from segmenter.mixture.gaussian import Mixture, has_noise, reorder
+from segmenter.mixture.data import Data, data_of
+from segmenter.mixture.diagnostics import blur_cost, collapsed_components, log_likelihood_of_one_gaussian
+from segmenter.mixture.e_step import SufficientStatistics, e_step
+from segmenter.mixture.initialization import as_k_means, draw_start
+from segmenter.mixture.lazy_samples import ComputedSamples
 from segmenter.mixture.log_prior import LogPrior, checked
 from segmenter.mixture.m_step import NormalInverseWishart, m_step
-from segmenter.mixture.start import as_k_means, draw_start
-from segmenter.mixture.statistics import SufficientStatistics, e_step
-from segmenter.mixture.together import climb_together
-from segmenter.mixture.verdict import blur_cost, collapsed_components, log_likelihood_of_one_gaussian
+from segmenter.mixture.model import Mixture, has_noise, reorder
+from segmenter.mixture.screening import stand_in
+from segmenter.mixture.validation import check_start
 
 Stop: TypeAlias = Literal["converged", "iteration limit", "all noise"]
 Verdict: TypeAlias = Literal["converged", "iteration limit", "all noise", "degenerate", "suspicious"]

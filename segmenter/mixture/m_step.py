@@ -9,8 +9,8 @@ import numpy as np
 from segmenter.arrays import Floats
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import CovarianceType
-from segmenter.mixture.gaussian import Mixture, inverse_factors
-from segmenter.mixture.statistics import SufficientStatistics
+from segmenter.mixture.e_step import SufficientStatistics
+from segmenter.mixture.model import Mixture, inverse_factors
 
 ROUNDING = 64 * np.finfo(np.float64).eps
 """Relative error that the second moments may have gathered."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Floats
-from segmenter.mixture.gaussian import Mixture, n_monomials, pairs, square_index
+from segmenter.mixture.model import Mixture, n_monomials, pairs, square_index
 
 
 def regression(mixture: Mixture, observed: NDArray[np.intp]) -> tuple[NDArray[np.intp], Floats, Floats]:

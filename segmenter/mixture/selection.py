@@ -17,9 +17,9 @@ from segmenter.arrays import Bools, Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.gaussian import Mixture, n_parameters
-from segmenter.mixture.posterior import log_joint_blocks, normalize, score_samples
-from segmenter.mixture.start import splits
+from segmenter.mixture.inference import log_joint_blocks, normalize, score_samples
+from segmenter.mixture.initialization import splits
+from segmenter.mixture.model import Mixture, n_parameters
 
 Rule: TypeAlias = Literal["bic", "aic", "icl", "held-out"]
 

@@ -4,7 +4,7 @@ Two ways, and one start for both. *Learned start*: weights, means and covariance
 then EM on the unlabeled ones, which are free to move away from it. *Clamped*: labeled and unlabeled samples together;
 the labeled ones weigh λ each, and only the components of their class may answer for them. The loop of EM knows of
 neither: the first is a starting mixture, the second a log prior and weights. Where labels are too few for that, see
-`segmenter.mixture.known_start`.
+`segmenter.mixture.initialization`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import data_of
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.gaussian import Mixture
 from segmenter.mixture.log_prior import clamp
 from segmenter.mixture.m_step import covariances
+from segmenter.mixture.model import Mixture
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,11 +28,12 @@ from segmenter.features.color_counts import ColorCounts
 from segmenter.features.distinct_colors import DistinctColors, distinct_colors
 from segmenter.features.interior import as_8_bits, interior, local_means
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import Data, binned, data_of, dithered
+from segmenter.mixture.data import Data, data_of, dithered
 from segmenter.mixture.em import Problem, climb, evaluate
-from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.initialization import draw_start, splits
+from segmenter.mixture.model import Mixture
+from segmenter.mixture.screening import binned
 from segmenter.mixture.selection import Selection
-from segmenter.mixture.start import draw_start, splits
 from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS
 
 RULE = "dithered interior BIC"

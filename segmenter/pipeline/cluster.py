@@ -11,7 +11,7 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewRowsError
 from segmenter.io.tables.table import Table
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.posterior import order_by, predict, responsibilities
+from segmenter.mixture.inference import order_by, predict, responsibilities
 from segmenter.mixture.selection import bic, is_sound, rising_fits
 from segmenter.mixture.semi_supervised import fit_clamped, fit_learned
 from segmenter.pipeline.table_recipe import MAX_AUTO_CLUSTERS, TableRecipe

@@ -18,9 +18,9 @@ from segmenter.features.color import CHANNELS, GRAY_CHANNEL, color_features
 from segmenter.features.color_counts import ColorCounts
 from segmenter.features.distinct_colors import DistinctColors, distinct_colors
 from segmenter.io.images.photo import MAX_PIXELS, Photo
-from segmenter.mixture.checks import check_parts
-from segmenter.mixture.gaussian import Mixture, log_joint_coefficients
-from segmenter.mixture.posterior import predict
+from segmenter.mixture.inference import predict
+from segmenter.mixture.model import Mixture, log_joint_coefficients
+from segmenter.mixture.validation import check_parts
 from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe, recipe_from
 from segmenter.pipeline.segment import describe_segments, label_image, photo_of
 from segmenter.regions.labels import Segment, Segmentation

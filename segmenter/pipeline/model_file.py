@@ -35,7 +35,7 @@ from segmenter.errors import (
 from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import read_start
 from segmenter.io.files.remote import as_path
-from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.model import Mixture
 from segmenter.pipeline.model import Model, model_of
 from segmenter.pipeline.recipe import recipe_from
 from segmenter.regions.labels import Segmentation

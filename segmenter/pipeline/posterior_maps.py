@@ -14,7 +14,7 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import color_features
 from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.images.photo import MAX_PIXELS, Photo
-from segmenter.mixture.posterior import confidence, predict, responsibilities
+from segmenter.mixture.inference import confidence, predict, responsibilities
 from segmenter.pipeline.segment import photo_of
 from segmenter.regions.labels import Segmentation
 

@@ -24,8 +24,8 @@ from segmenter.features.texture import joint_features, texture_features
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import data_of, dithered
 from segmenter.mixture.em import Problem, climb
-from segmenter.mixture.posterior import log_joint_blocks, normalize
-from segmenter.mixture.start import draw_start
+from segmenter.mixture.inference import log_joint_blocks, normalize
+from segmenter.mixture.initialization import draw_start
 from segmenter.regions.adjacency import adjacency
 from segmenter.regions.merge import Borders, Cost, FittedCost, Hierarchy, Regions, measure_regions, merge
 from segmenter.regions.superpixels import superpixels

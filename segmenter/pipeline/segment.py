@@ -18,11 +18,11 @@ from segmenter.features.config import ColorSpace
 from segmenter.features.distinct_colors import DistinctColors, distinct_colors
 from segmenter.io.files.remote import as_path
 from segmenter.io.images.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
-from segmenter.mixture.computed import ComputedSamples, places
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.gaussian import Mixture, block_size
-from segmenter.mixture.posterior import component_averages, predict
+from segmenter.mixture.inference import component_averages, predict
+from segmenter.mixture.lazy_samples import ComputedSamples, places
+from segmenter.mixture.model import Mixture, block_size
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.regions_recipe import AnyRecipe, Method, RegionsRecipe, choose_recipe
 from segmenter.regions.config import MergeCost, Scale

@@ -14,8 +14,8 @@ import numpy as np
 from segmenter.features.color import color_features
 from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.images.photo import Photo
-from segmenter.mixture.gaussian import n_parameters
-from segmenter.mixture.posterior import score_samples
+from segmenter.mixture.inference import score_samples
+from segmenter.mixture.model import n_parameters
 from segmenter.pipeline.plan import text_of
 from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.variants import METHOD_NAMES, SPACE_NAMES, Choice

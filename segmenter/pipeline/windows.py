@@ -24,8 +24,8 @@ from segmenter.io.images.photo import in_range
 from segmenter.io.labels.tiff import encode_tiles
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windows
-from segmenter.mixture.gaussian import Mixture
-from segmenter.mixture.posterior import predict
+from segmenter.mixture.inference import predict
+from segmenter.mixture.model import Mixture
 from segmenter.pipeline.auto_k import interior_colors
 from segmenter.pipeline.segment import visible_bands
 

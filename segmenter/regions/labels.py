@@ -12,7 +12,7 @@ from segmenter.mixture.em import Fit
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
-    from segmenter.mixture.gaussian import Mixture
+    from segmenter.mixture.model import Mixture
     from segmenter.mixture.selection import Selection
     from segmenter.regions.colored import ColoredHierarchy
 

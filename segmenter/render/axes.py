@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Labels
 from segmenter.errors import printable
-from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.model import Mixture
 from segmenter.render.page import INK, LINE_PT, MM_PER_INCH, SMALL_PT, TEXT_PT, Box
 from segmenter.render.palette import N_COLORS, palette
 

@@ -16,7 +16,7 @@ from matplotlib.patches import Ellipse
 from matplotlib.patheffects import withStroke
 
 from segmenter.arrays import Bytes, Floats
-from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.model import Mixture
 from segmenter.render.axes import GRAY, HALO, PALE, bin_edges, finish, limits_of, page, panel, places
 from segmenter.render.figure import MAX_LEGEND_SEGMENTS, fixed_settings
 from segmenter.render.legend import ROW_MM, legend, legend_grid, parts_of, share_bar

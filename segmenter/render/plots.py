@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Labels
-from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.model import Mixture
 from segmenter.render.axes import (
     MAX_NAMED,
     PALE,

@@ -16,8 +16,8 @@ from segmenter.io.tables.layout import read_layout
 from segmenter.io.tables.table import read_table
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import fit
-from segmenter.mixture.gaussian import Mixture
-from segmenter.mixture.posterior import predict
+from segmenter.mixture.inference import predict
+from segmenter.mixture.model import Mixture
 from segmenter.mixture.semi_supervised import learned_start
 
 from .customers import CUSTOMERS

@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_limits
 from segmenter.arrays import Floats, Samples
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import fit
-from segmenter.mixture.gaussian import Mixture
-from segmenter.mixture.posterior import sample
+from segmenter.mixture.inference import sample
+from segmenter.mixture.model import Mixture
 
 from .interleave import call, interleave, round_ratios
 from .report import installed, spread, verdict

@@ -16,9 +16,9 @@ from segmenter.features.distinct_colors import distinct_colors
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import data_of
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.gaussian import Mixture
-from segmenter.mixture.posterior import predict
-from segmenter.mixture.start import draw_start
+from segmenter.mixture.inference import predict
+from segmenter.mixture.initialization import draw_start
+from segmenter.mixture.model import Mixture
 from segmenter.pipeline.segment import label_image
 
 from .interleave import call, interleave, median_seconds

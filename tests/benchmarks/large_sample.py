@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from segmenter.arrays import Samples
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import fit
-from segmenter.mixture.posterior import predict, score_samples
+from segmenter.mixture.inference import predict, score_samples
 
 from .photos import photo_paths
 from .report import verdict

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segmenter.arrays import Floats
-from segmenter.mixture.statistics import exponentiate
+from segmenter.mixture.e_step import exponentiate
 
 from . import FOLDER, save
 

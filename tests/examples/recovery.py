@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from segmenter import FitConfig, Mixture, Samples, fit, predict, sample, score_samples
 from segmenter.arrays import Floats
-from segmenter.mixture.gaussian import reorder
-from segmenter.mixture.posterior import order_by
+from segmenter.mixture.inference import order_by
+from segmenter.mixture.model import reorder
 
 from . import FOLDER, save
 

@@ -15,9 +15,9 @@ from segmenter.arrays import Bools, Floats
 from segmenter.mixture.acceleration import foresee
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import Data
-from segmenter.mixture.gaussian import Mixture, inverse_factors, log_joint_coefficients
+from segmenter.mixture.e_step import SufficientStatistics, exponentiate
 from segmenter.mixture.m_step import m_step
-from segmenter.mixture.statistics import SufficientStatistics, exponentiate
+from segmenter.mixture.model import Mixture, inverse_factors, log_joint_coefficients
 
 MOST_DENSITIES = 131_072
 """Densities of a block of samples, so that they (1 MB) stay in the second-level cache."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from segmenter.arrays import Bools, Floats
 from segmenter.mixture.data import Data, Part
-from segmenter.mixture.gaussian import Mixture, block_size, log_joint_coefficients, marginal, square_index
 from segmenter.mixture.missing import completed_sums
+from segmenter.mixture.model import Mixture, block_size, log_joint_coefficients, marginal, square_index
 
 LEAST_SAFE, MOST_SAFE = 1e-217, 1e217
 """Where the density of every sample lies within, densities can be summed as they are."""

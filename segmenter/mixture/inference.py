@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
-from segmenter.mixture.checks import checked_values
-from segmenter.mixture.computed import ComputedSamples
 from segmenter.mixture.data import patterns
-from segmenter.mixture.gaussian import (
+from segmenter.mixture.lazy_samples import ComputedSamples
+from segmenter.mixture.missing import regression
+from segmenter.mixture.model import (
     Mixture,
     block_size,
     has_noise,
@@ -22,7 +22,7 @@ from segmenter.mixture.gaussian import (
     marginal,
     monomials,
 )
-from segmenter.mixture.missing import regression
+from segmenter.mixture.validation import checked_values
 
 
 def log_joint_blocks(mixture: Mixture, values: Floats) -> Iterator[tuple[Any, Floats]]:

@@ -7,9 +7,9 @@ import numpy as np
 from segmenter.arrays import Floats
 from segmenter.mixture.config import CovarianceType
 from segmenter.mixture.data import Data
-from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.e_step import e_step
 from segmenter.mixture.m_step import covariances, m_step
-from segmenter.mixture.statistics import e_step
+from segmenter.mixture.model import Mixture
 
 COLLAPSED = 4.0
 """A component has collapsed where some variance is below this multiple of the blur of the data."""

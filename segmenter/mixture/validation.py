@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from segmenter.arrays import Floats, numbers
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import COVARIANCE_TYPES
-from segmenter.mixture.gaussian import Mixture
+from segmenter.mixture.model import Mixture
 
 SUM_TOLERANCE = 1e-9
 """How far from 1 the sum of the weights may be, by rounding."""
