@@ -28,7 +28,7 @@ from segmenter.errors import (
 from segmenter.io.files.npz import encode_arrays
 from segmenter.pipeline.hierarchy_file import encode_hierarchy, saved_hierarchy
 from segmenter.regions.contour_map import WHITE, contour_map, merge_heights
-from segmenter.regions.merge import Hierarchy
+from segmenter.regions.hierarchy import Hierarchy
 
 FOUND = segmenter.segment(disks(), method="regions")
 CONTENT = encode_hierarchy(saved_hierarchy(FOUND, {"name": "disks.png"}))

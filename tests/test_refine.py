@@ -19,9 +19,9 @@ import segmenter
 from segmenter.arrays import Bools, Labels
 from segmenter.features.downsample import area_means, area_overlaps, nearest, reduced_shape
 from segmenter.metrics.partitions import covering
-from segmenter.pipeline.regions import build_hierarchy
+from segmenter.regions.build import build_hierarchy
 from segmenter.regions.contour_map import WHITE, contour_map
-from segmenter.regions.refine import (
+from segmenter.regions.refinement import (
     Rectangle,
     all_around,
     refined,

@@ -9,9 +9,9 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.features.gradients import at_pixels, enlarged, halved, posterior_gradient
 from segmenter.features.texture import joint_features, texture_features
 from segmenter.metrics.partitions import covering
-from segmenter.pipeline.regions import build_hierarchy
+from segmenter.regions.build import build_hierarchy
 from segmenter.regions.config import HEIGHTS, MERGE_COSTS, MergeCost
-from segmenter.regions.merge import Cost, FittedCost, HandCost
+from segmenter.regions.merging import Cost, FittedCost, HandCost
 from segmenter.regions.superpixels import superpixels
 
 BANDS = np.repeat([1, 2, 3], 20)[None].repeat(48, axis=0)

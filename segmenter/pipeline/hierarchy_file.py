@@ -37,8 +37,8 @@ from segmenter.errors import (
 from segmenter.io.files.npz import decode_arrays, encode_arrays
 from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.segment_regions import cut_regions
-from segmenter.regions.colored import ColoredHierarchy
 from segmenter.regions.config import Scale
+from segmenter.regions.hierarchy import ColoredHierarchy
 from segmenter.regions.labels import Segmentation
 
 FORMAT, VERSION = "segmenter-hierarchy", 1

@@ -27,7 +27,7 @@ from segmenter.render.quiet import quiet_matplotlib
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
     from segmenter.mixture.selection import Selection
-    from segmenter.regions.merge import Hierarchy
+    from segmenter.regions.hierarchy import Hierarchy
 
 
 @dataclass(frozen=True, eq=False)

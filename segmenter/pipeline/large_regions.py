@@ -43,10 +43,9 @@ from segmenter.pipeline.regions_windows import (
     refine_job,
 )
 from segmenter.pipeline.segment_regions import cut_regions, find_hierarchy, middle_shape
-from segmenter.regions.colored import ColoredHierarchy, in_unit
+from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, in_unit
 from segmenter.regions.labels import Segmentation
-from segmenter.regions.merge import Hierarchy
-from segmenter.regions.refine import Surroundings, color_statistics, surely
+from segmenter.regions.refinement import Surroundings, color_statistics, surely
 
 
 def find_regions(

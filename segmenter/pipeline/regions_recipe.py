@@ -26,7 +26,7 @@ class RegionsRecipe:
         So many regions, exactly.
     method : "regions"
     merge_cost : {"hand", "fitted"}
-        What tells which neighbors are alike, see `segmenter.regions.merge`.
+        What tells which neighbors are alike, see `segmenter.regions.merging`.
     n_superpixels : int, from 1 to 65,535
         The most that regions are made of.
     working_size : float, megapixels, positive

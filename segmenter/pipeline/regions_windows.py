@@ -19,8 +19,8 @@ from segmenter.io.images.photo import in_range
 from segmenter.io.labels.tiff import compressed, encode_tiles
 from segmenter.io.rasters.base import Window
 from segmenter.pipeline.windows import made_of, told
-from segmenter.regions.colored import color_sums
-from segmenter.regions.refine import ColorStatistics, Rectangle, Surroundings, middles, refined_rectangle
+from segmenter.regions.hierarchy import color_sums
+from segmenter.regions.refinement import ColorStatistics, Rectangle, Surroundings, middles, refined_rectangle
 
 # ---- the first pass ------------------------------------------------------------------------------------------------
 

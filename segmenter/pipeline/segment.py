@@ -72,11 +72,11 @@ def segment(
         None = 4, and with the method "regions" as many as the scale gives.
     method : {"gmm", "hard-em", "k-means", "regions"}
         Clusters of colors by EM, by EM with hard decisions, or by k-means; or regions, each in one piece, which know of
-        texture and boundaries, too, see `segmenter.pipeline.regions`. Only `n_segments` and `seed` are of all methods.
+        texture and boundaries, too, see `segmenter.regions.build`. Only `n_segments` and `seed` are of all methods.
     scale : {"coarse", "medium", "fine"} or float, optional
         Of regions: what they are, instead of their number; None = medium. See `segmenter.regions.config.HEIGHTS`.
     merge_cost : {"hand", "fitted"}
-        Of regions: what tells which neighbors are alike, see `segmenter.regions.merge`.
+        Of regions: what tells which neighbors are alike, see `segmenter.regions.merging`.
     n_superpixels : int
         Of regions: the most that they are made of.
     working_size : float, megapixels

@@ -13,14 +13,14 @@ from segmenter.features.color import luminance
 from segmenter.features.downsample import area_means, reduced_shape
 from segmenter.io.images.photo import Photo
 from segmenter.pipeline.recipe import MAX_SEGMENTS
-from segmenter.pipeline.regions import build_hierarchy
 from segmenter.pipeline.regions_recipe import RegionsRecipe
-from segmenter.regions.colored import ColoredHierarchy, colored
+from segmenter.regions.build import build_hierarchy
+from segmenter.regions.components import pieces_of
 from segmenter.regions.config import MergeCost
+from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, colored
 from segmenter.regions.labels import Segment, Segmentation
-from segmenter.regions.merge import Cost, FittedCost, HandCost, Hierarchy
-from segmenter.regions.pieces import pieces_of
-from segmenter.regions.refine import refined, refined_in_strips
+from segmenter.regions.merging import Cost, FittedCost, HandCost
+from segmenter.regions.refinement import refined, refined_in_strips
 
 COSTS: dict[MergeCost, Cost] = {"hand": HandCost(), "fitted": FittedCost()}
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Floats
-from segmenter.regions.merge import Hierarchy
+from segmenter.regions.hierarchy import Hierarchy
 
 WHITE = 65_535
 """The level of a height of 1 or more, and of the border of pixels that take no part."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
     from segmenter.mixture.model import Mixture
     from segmenter.mixture.selection import Selection
-    from segmenter.regions.colored import ColoredHierarchy
+    from segmenter.regions.hierarchy import ColoredHierarchy
 
 
 @dataclass(frozen=True)

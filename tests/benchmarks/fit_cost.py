@@ -23,8 +23,8 @@ from PIL import Image
 
 from segmenter.arrays import Floats
 from segmenter.metrics.partitions import contingency
-from segmenter.pipeline.regions import Cues, find_superpixels
-from segmenter.regions.merge import Borders, FittedCost, HandCost, Regions, merge
+from segmenter.regions.build import Cues, find_superpixels
+from segmenter.regions.merging import Borders, FittedCost, HandCost, Regions, merge
 
 from .ground_truth import human_segmentations
 from .photos import BSDS

@@ -1,4 +1,4 @@
-"""A hierarchy that knows the colors of its superpixels: enough to cut it again without the photo."""
+"""A hierarchy of regions: its superpixels, their merges, and cuts through it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,45 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Labels, Pixels
-from segmenter.regions.merge import Hierarchy
+
+
+@dataclass(frozen=True, eq=False)
+class Hierarchy:
+    """Superpixels and the order in which they merge."""
+
+    superpixels: Labels  # (H, W), 1…R; 0 = takes no part
+    merges: NDArray[np.intp]  # (R − 1, 2), superpixels that stand for the merged regions; the second joins the first
+    heights: Floats  # (R − 1,), never falling; infinite between regions that do not touch
+
+    @property
+    def n_superpixels(self) -> int:
+        """R."""
+        return len(self.heights) + 1
+
+    def n_regions(self, height: float) -> int:
+        """Return how many regions are left after all merges of at most that height."""
+        return self.n_superpixels - int(np.searchsorted(self.heights, height, side="right"))
+
+    def cut(self, height: float) -> Labels:
+        """Return the regions left after all merges of at most that height, (H, W), 1…n in reading order."""
+        return self.cut_to(self.n_regions(height))
+
+    def cut_to(self, n_regions: int) -> Labels:
+        """Return exactly n regions, or as many as there are superpixels, (H, W), 1…n in reading order; 0 = no label."""
+        return np.concatenate([[0], self.regions_of(n_regions)]).astype(np.int32)[self.superpixels]
+
+    def regions_of(self, n_regions: int) -> NDArray[np.intp]:
+        """Return the region of each superpixel in the cut to n regions, (R,), 1…n in reading order."""
+        n = self.n_superpixels
+        table = np.arange(n)
+        for kept, gone in self.merges[: max(n - n_regions, 0)][::-1]:
+            table[gone] = table[kept]
+        _, compact = np.unique(table, return_inverse=True)
+        return compact + 1
+
 
 CHUNK_ROWS = 256
 """Rows of a photo whose colors are summed at once."""

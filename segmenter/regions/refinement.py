@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bools, Floats, Labels, Pixels
 from segmenter.features.color import unit_range
 from segmenter.features.downsample import nearest
-from segmenter.regions.pieces import in_one_piece, without_loose_pieces
+from segmenter.regions.components import in_one_piece, without_loose_pieces
 
 LEAST_DEVIATION = 4 / 255
 """Of the colors of a superpixel: no Gaussian is narrower, since a few pixels tell little of it."""

@@ -27,7 +27,8 @@ from segmenter.mixture.em import Problem, climb
 from segmenter.mixture.inference import log_joint_blocks, normalize
 from segmenter.mixture.initialization import draw_start
 from segmenter.regions.adjacency import adjacency
-from segmenter.regions.merge import Borders, Cost, FittedCost, Hierarchy, Regions, measure_regions, merge
+from segmenter.regions.hierarchy import Hierarchy
+from segmenter.regions.merging import Borders, Cost, FittedCost, Regions, measure_regions, merge
 from segmenter.regions.superpixels import superpixels
 
 N_WORDS, N_SAMPLES, MAX_ITERATIONS = 20, 12_000, 25
