@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from segmenter.mixture.selection import SelectionTable, aic, bic, choose, icl, selection_table
     from segmenter.mixture.semi_supervised import ClassFit, fit_clamped, fit_learned, learned_start
     from segmenter.pipeline.evaluate import evaluate
-    from segmenter.pipeline.hierarchy_file import cut, load_hierarchy
-    from segmenter.pipeline.model import Model, apply
-    from segmenter.pipeline.model_file import load_model, save_model
     from segmenter.pipeline.plots import draw_plot
-    from segmenter.pipeline.posterior_maps import confidence_map, posterior_map
-    from segmenter.pipeline.recipe import Recipe
-    from segmenter.pipeline.segment import segment
-    from segmenter.regions.labels import Segment, Segmentation
+    from segmenter.segmentation.apply import apply
+    from segmenter.segmentation.colors import segment
+    from segmenter.segmentation.hierarchy_file import cut, load_hierarchy
+    from segmenter.segmentation.model import Model
+    from segmenter.segmentation.model_file import load_model, save_model
+    from segmenter.segmentation.posterior_maps import confidence_map, posterior_map
+    from segmenter.segmentation.recipe import Recipe
+    from segmenter.segmentation.result import Segment, Segmentation
 
 
 _HOMES = {
@@ -37,23 +38,23 @@ _HOMES = {
     "FitConfig": "segmenter.mixture.config",
     "FitTrace": "segmenter.mixture.em",
     "Mixture": "segmenter.mixture.model",
-    "Model": "segmenter.pipeline.model",
+    "Model": "segmenter.segmentation.model",
     "NormalInverseWishart": "segmenter.mixture.m_step",
-    "Recipe": "segmenter.pipeline.recipe",
+    "Recipe": "segmenter.segmentation.recipe",
     "Samples": "segmenter.arrays",
-    "Segment": "segmenter.regions.labels",
-    "Segmentation": "segmenter.regions.labels",
+    "Segment": "segmenter.segmentation.result",
+    "Segmentation": "segmenter.segmentation.result",
     "SegmenterError": "segmenter.errors",
     "SelectionTable": "segmenter.mixture.selection",
     "aic": "segmenter.mixture.selection",
-    "apply": "segmenter.pipeline.model",
+    "apply": "segmenter.segmentation.apply",
     "bic": "segmenter.mixture.selection",
     "choose": "segmenter.mixture.selection",
     "clamp": "segmenter.mixture.log_prior",
     "combine": "segmenter.mixture.log_prior",
     "confidence": "segmenter.mixture.inference",
-    "confidence_map": "segmenter.pipeline.posterior_maps",
-    "cut": "segmenter.pipeline.hierarchy_file",
+    "confidence_map": "segmenter.segmentation.posterior_maps",
+    "cut": "segmenter.segmentation.hierarchy_file",
     "draw_plot": "segmenter.pipeline.plots",
     "evaluate": "segmenter.pipeline.evaluate",
     "fit": "segmenter.mixture.em",
@@ -62,16 +63,16 @@ _HOMES = {
     "icl": "segmenter.mixture.selection",
     "impute": "segmenter.mixture.inference",
     "learned_start": "segmenter.mixture.semi_supervised",
-    "load_hierarchy": "segmenter.pipeline.hierarchy_file",
-    "load_model": "segmenter.pipeline.model_file",
-    "posterior_map": "segmenter.pipeline.posterior_maps",
+    "load_hierarchy": "segmenter.segmentation.hierarchy_file",
+    "load_model": "segmenter.segmentation.model_file",
+    "posterior_map": "segmenter.segmentation.posterior_maps",
     "predict": "segmenter.mixture.inference",
     "read_labels": "segmenter.io.labels.png",
     "responsibilities": "segmenter.mixture.inference",
     "sample": "segmenter.mixture.inference",
-    "save_model": "segmenter.pipeline.model_file",
+    "save_model": "segmenter.segmentation.model_file",
     "score_samples": "segmenter.mixture.inference",
-    "segment": "segmenter.pipeline.segment",
+    "segment": "segmenter.segmentation.colors",
     "selection_table": "segmenter.mixture.selection",
     "soft": "segmenter.mixture.log_prior",
 }

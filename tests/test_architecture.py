@@ -167,9 +167,9 @@ every_module = pytest.mark.parametrize("module", MODULES)
         ("io.__init__", "from ..mixture import em"),
         ("errors", "from .io import photo"),
         ("errors", "def late():\n    from segmenter.io import photo"),
-        ("mixture.em", "if TYPE_CHECKING:\n    from segmenter.regions.labels import Segment"),
+        ("mixture.em", "if TYPE_CHECKING:\n    from segmenter.segmentation.result import Segment"),
         ("mixture.em", "class A:\n    def late(self):\n        import segmenter.cli as shell"),
-        ("regions.labels", "from segmenter.render import paint"),
+        ("segmentation.result", "from segmenter.render import paint"),
         ("helpers", "x = 1"),
         ("pipeline.job", "import click"),
         ("pipeline.batch", "from rich.progress import Progress"),
@@ -247,4 +247,4 @@ def test_help_needs_no_heavy_library(module: str) -> None:
 
 
 def test_a_heavy_library_would_be_seen() -> None:
-    assert {"numpy", "PIL"} <= loaded_by("segmenter.pipeline.segment")
+    assert {"numpy", "PIL"} <= loaded_by("segmenter.segmentation.colors")

@@ -13,8 +13,8 @@ import segmenter
 from segmenter.arrays import Bytes
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.interior import interior, local_means
-from segmenter.pipeline.auto_k import choose_n_segments
-from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
+from segmenter.segmentation.n_segments import choose_n_segments
+from segmenter.segmentation.recipe import MAX_SEGMENTS, Recipe
 
 
 def mosaic(colors: Any, size: int = 20) -> Bytes:

@@ -406,7 +406,7 @@ def test_every_command_that_reads_files_tells_what_goes_wrong_in_one_line(name: 
         ('"$0" cluster t.csv', "segmenter.pipeline.table.read_layout"),
         ('"$0" select quarters.png', "segmenter.pipeline.select.distinct_colors"),
         ('"$0" segment quarters.png -o - | cat', "segmenter.pipeline.job.encode_label_image"),
-        ('"$0" apply m.json quarters.png', "segmenter.pipeline.model_file.load_model"),
+        ('"$0" apply m.json quarters.png', "segmenter.segmentation.model_file.load_model"),
     ],
 )
 def test_a_fault_of_ours_is_one_line_in_every_command(line: str, broken: str, photo: Path, tmp_path: Path) -> None:

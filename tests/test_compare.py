@@ -22,7 +22,6 @@ from skimage.color import rgb2lab
 from segmenter.arrays import Labels
 from segmenter.errors import InvalidArgumentError, PageFullError
 from segmenter.pipeline.compare import partners
-from segmenter.pipeline.recipe import Recipe
 from segmenter.pipeline.variant_numbers import Numbers, encode_table, escaped
 from segmenter.pipeline.variants import Axes, choices_of
 from segmenter.render.compare import Comparison, Variant, check_room, compare_figure
@@ -30,6 +29,7 @@ from segmenter.render.figure import MAX_HEIGHT_MM
 from segmenter.render.page import MM_PER_INCH
 from segmenter.render.palette import rising_palette
 from segmenter.render.style import Style, letter
+from segmenter.segmentation.recipe import Recipe
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ from segmenter.errors import (
     TooFewSuperpixelsError,
 )
 from segmenter.io.files.npz import encode_arrays
-from segmenter.pipeline.hierarchy_file import encode_hierarchy, saved_hierarchy
 from segmenter.regions.contour_map import WHITE, contour_map, merge_heights
 from segmenter.regions.hierarchy import Hierarchy
+from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
 
 FOUND = segmenter.segment(disks(), method="regions")
 CONTENT = encode_hierarchy(saved_hierarchy(FOUND, {"name": "disks.png"}))

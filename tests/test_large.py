@@ -34,9 +34,8 @@ from segmenter.pipeline.job import JobResult
 from segmenter.pipeline.large import run_large
 from segmenter.pipeline.large_steps import Nobody
 from segmenter.pipeline.plan import FigureOptions, Job, LargeJob, as_large, plan_job
-from segmenter.pipeline.recipe import Recipe
-from segmenter.pipeline.regions_recipe import AnyRecipe, RegionsRecipe
 from segmenter.pipeline.road import Limits, choose_road
+from segmenter.segmentation.recipe import AnyRecipe, Recipe, RegionsRecipe
 
 GENERATOR = np.random.default_rng(0)
 

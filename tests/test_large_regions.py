@@ -18,9 +18,9 @@ import segmenter
 from segmenter.errors import InvalidArgumentError, TooFewSuperpixelsError, UnsupportedPhotoError
 from segmenter.io.rasters.reader import open_windows
 from segmenter.metrics.partitions import covering
-from segmenter.pipeline import segment_regions
-from segmenter.pipeline.regions_recipe import RegionsRecipe
-from segmenter.pipeline.segment_regions import middle_shape
+from segmenter.segmentation import regions as segment_regions
+from segmenter.segmentation.recipe import RegionsRecipe
+from segmenter.segmentation.regions import middle_shape
 
 SIZES = {"not reduced": 0.25, "reduced once": 0.002, "reduced twice": 0.0006}
 """Working sizes in megapixels, and what they make of `PICTURE`."""

@@ -17,7 +17,7 @@ from segmenter.errors import InvalidArgumentError, TooFewColorsError
 from segmenter.features.color import color_features
 from segmenter.features.config import COLOR_SPACES, ColorSpace
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, CovarianceType, Init
-from segmenter.regions.labels import Segmentation
+from segmenter.segmentation.result import Segmentation
 
 every_space = pytest.mark.parametrize("color_space", COLOR_SPACES)
 every_family = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -350,7 +350,7 @@ def test_features_that_are_computed_in_every_pass_give_the_same_fit(
     pixels = np.random.default_rng(0).integers(0, 250, (150, 200, n_channels), np.uint16)
     pixels[:, 80:] += np.arange(2000, 2000 + n_channels, dtype=np.uint16)
     kept = segmenter.segment(pixels, 3)
-    monkeypatch.setattr("segmenter.pipeline.segment.KEPT_COLORS", 100)
+    monkeypatch.setattr("segmenter.segmentation.colors.KEPT_COLORS", 100)
     computed = segmenter.segment(pixels, 3)
     assert (computed.labels == kept.labels).all()
     assert computed.channels == kept.channels
@@ -364,7 +364,7 @@ def test_a_channel_that_never_changes_is_one_where_features_are_computed(monkeyp
     pixels[:, 30:] //= 4
     pixels[..., 1] = 7
     kept = segmenter.segment(pixels, 2)
-    monkeypatch.setattr("segmenter.pipeline.segment.KEPT_COLORS", 100)
+    monkeypatch.setattr("segmenter.segmentation.colors.KEPT_COLORS", 100)
     found = segmenter.segment(pixels, 2)
     assert (found.labels == kept.labels).all()
     assert found.mixture.means[:, 1] == pytest.approx(7 / 255)

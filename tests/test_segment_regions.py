@@ -17,8 +17,8 @@ import segmenter
 from segmenter.arrays import Bytes
 from segmenter.errors import InvalidArgumentError, NoMixtureError, TooFewSuperpixelsError
 from segmenter.metrics.partitions import covering
-from segmenter.pipeline.regions_recipe import RegionsRecipe, choose_recipe
 from segmenter.regions.config import HEIGHTS, MERGE_COSTS, SCALES
+from segmenter.segmentation.recipe import RegionsRecipe, choose_recipe
 
 DISKS = np.hypot(*(np.indices((60, 80)) - np.array([30, 20])[:, None, None])) < 15
 TRUTH = 1 + DISKS + 2 * DISKS[:, ::-1]

@@ -48,7 +48,7 @@ def command(model: Path, photos: tuple[Path, ...], limits: Limits, options: Outp
     check_streams(
         photos, options, extras=bool(options.save or options.plot)
     )  # wrong usage is told before any file is opened
-    from segmenter.pipeline.model_file import load_model
+    from segmenter.segmentation.model_file import load_model
 
     loaded = load_model(model)
     return segment_photos(photos, loaded.recipe, options, options.save, limits, model=loaded)

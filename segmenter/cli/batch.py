@@ -23,7 +23,7 @@ from segmenter.cli.options import (
 )
 from segmenter.cli.types import LEAST_MEMORY, MemorySize
 from segmenter.errors import SegmenterError, printable
-from segmenter.pipeline.regions_recipe import AnyRecipe
+from segmenter.segmentation.recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from segmenter.io.files.discovery import Listing

@@ -17,8 +17,7 @@ from segmenter.cli.types import PATH, CountOrAuto
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES
-from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
-from segmenter.pipeline.regions_recipe import METHODS
+from segmenter.segmentation.recipe import MAX_SEGMENTS, METHODS, Recipe
 
 WIDTHS = {
     "single": 89.0,

@@ -15,8 +15,8 @@ from segmenter.cli.options import OVERWRITE, check_cut, folder_option, scale_opt
 from segmenter.cli.segment import found_text, tell_segments
 from segmenter.cli.types import LOCAL_PATH, AnyScale
 from segmenter.errors import printable
-from segmenter.pipeline.recipe import MAX_SEGMENTS
 from segmenter.regions.config import SCALES
+from segmenter.segmentation.recipe import MAX_SEGMENTS
 
 if TYPE_CHECKING:
     from segmenter.pipeline.plan import Extra, Job

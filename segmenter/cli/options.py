@@ -16,9 +16,16 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
 from segmenter.pipeline.plan import PLOTS, PLOTS_OF_MIXTURES
-from segmenter.pipeline.recipe import MAX_SEGMENTS, Recipe
-from segmenter.pipeline.regions_recipe import METHODS, AnyRecipe, RegionsRecipe, choose_recipe, option_names
 from segmenter.regions.config import MERGE_COSTS, SCALES
+from segmenter.segmentation.recipe import (
+    MAX_SEGMENTS,
+    METHODS,
+    AnyRecipe,
+    Recipe,
+    RegionsRecipe,
+    choose_recipe,
+    option_names,
+)
 
 if TYPE_CHECKING:
     from segmenter.pipeline.plan import Extra, FigureFormat, FigureOptions, Plot

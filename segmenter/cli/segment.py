@@ -19,15 +19,15 @@ from segmenter.cli.terminal import color_depth, show_segments
 from segmenter.cli.types import PATH
 from segmenter.cli.windows import windows_options
 from segmenter.errors import printable
-from segmenter.pipeline.regions_recipe import AnyRecipe
+from segmenter.segmentation.recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
     from segmenter.pipeline.job import JobResult
-    from segmenter.pipeline.model import Model
     from segmenter.pipeline.plan import Extra, Job, LargeJob
     from segmenter.pipeline.road import Limits
-    from segmenter.regions.labels import Segment, Segmentation
+    from segmenter.segmentation.model import Model
+    from segmenter.segmentation.result import Segment, Segmentation
 
 MAX_NUMBERS = 5
 """Numbers of segments that a note lists."""

@@ -22,7 +22,7 @@ from segmenter.cli.options import (
     with_options,
 )
 from segmenter.cli.types import PATH
-from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS, Recipe
+from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 
 if TYPE_CHECKING:
     from segmenter.pipeline.select import Choices

@@ -13,8 +13,8 @@ import click
 from segmenter.cli.progress import has_terminal
 
 if TYPE_CHECKING:
-    from segmenter.regions.labels import Segmentation
     from segmenter.render.terminal import Depth
+    from segmenter.segmentation.result import Segmentation
 
 INDENT = "  "
 MAX_WIDTH = 80

@@ -11,8 +11,8 @@ import click
 
 from segmenter.errors import InvalidArgumentError
 from segmenter.io.files.remote import RemotePath, as_path
-from segmenter.pipeline.regions_recipe import scale_of
 from segmenter.regions.config import SCALES, Scale
+from segmenter.segmentation.recipe import scale_of
 
 AnyScale: TypeAlias = Scale | float | Literal["all"]
 

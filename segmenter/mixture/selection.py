@@ -2,7 +2,7 @@
 
 BIC, AIC and ICL are in nats and on the scale of deviances, −2 log L + a penalty: **lower is better**. Log-likelihoods,
 held-out ones too, are in nats per sample: **higher is better**. All of them hold for independent samples, such as the
-rows of a table. Pixels are not independent; for pictures see `segmenter.pipeline.auto_k`.
+rows of a table. Pixels are not independent; for pictures see `segmenter.segmentation.n_segments`.
 """
 
 from __future__ import annotations

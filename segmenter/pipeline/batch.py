@@ -21,12 +21,12 @@ from segmenter.io.files.discovery import Listing, list_photos
 from segmenter.io.files.remote import as_path, existing
 from segmenter.pipeline.names import Entry, name_outputs
 from segmenter.pipeline.plan import Extra, FigureOptions, Job, check_place, plan_job, text_of
-from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.pipeline.resume import finished_record
 from segmenter.pipeline.summary import SUMMARIES, Row, Summary, failed_row, row_of
+from segmenter.segmentation.recipe import AnyRecipe
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.model import Model
+    from segmenter.segmentation.model import Model
 
 MEMORY_ADVICE = "raise --max-memory, lower --jobs, or scale it down"
 

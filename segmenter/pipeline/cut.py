@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from segmenter.io.files.atomic import write_files
-from segmenter.pipeline.hierarchy_file import ENDING, cut, cut_recipe, load_hierarchy
 from segmenter.pipeline.job import describe, describe_segment, encode_images
 from segmenter.pipeline.plan import Extra, Job, describe_files, plan_job
-from segmenter.pipeline.recipe import MAX_SEGMENTS
-from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.regions.config import Scale
-from segmenter.regions.labels import Segmentation
+from segmenter.segmentation.hierarchy_file import ENDING, cut, cut_recipe, load_hierarchy
+from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
+from segmenter.segmentation.result import Segmentation
 
 
 def plan_cut(

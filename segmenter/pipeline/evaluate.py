@@ -105,7 +105,7 @@ def read_scales(path: Path, config: EvaluationConfig) -> tuple[list[Labels], tup
     """Return the segmentations of a file, a hierarchy cut at even heights, and these heights."""
     heights = even_heights(config.n_scales)
     if path.name.endswith(HIERARCHY):
-        from segmenter.pipeline.hierarchy_file import load_hierarchy
+        from segmenter.segmentation.hierarchy_file import load_hierarchy
 
         hierarchy = load_hierarchy(path).hierarchy
         tables = [hierarchy.regions_of(hierarchy.n_regions(height)) for height in heights.tolist()]

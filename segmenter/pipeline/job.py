@@ -13,16 +13,17 @@ from segmenter._version import __version__
 from segmenter.io.files.atomic import write_files
 from segmenter.io.images.photo import Photo, read_photo
 from segmenter.io.labels.png import MAX_INDEX, encode_gray, encode_labels, encode_segments
-from segmenter.pipeline.model import Model, apply_model, model_of
-from segmenter.pipeline.model_file import encode_model
 from segmenter.pipeline.plan import SCHEMA, Job, describe_files, describe_model, text_of
-from segmenter.pipeline.regions_recipe import AnyRecipe, RegionsRecipe
-from segmenter.pipeline.segment import segment_photo
 from segmenter.regions.config import SCALES, Scale
-from segmenter.regions.labels import Segment, Segmentation
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import palette
 from segmenter.render.quiet import quiet_matplotlib
+from segmenter.segmentation.apply import apply_model
+from segmenter.segmentation.colors import segment_photo
+from segmenter.segmentation.model import Model, model_of
+from segmenter.segmentation.model_file import encode_model
+from segmenter.segmentation.recipe import AnyRecipe, RegionsRecipe
+from segmenter.segmentation.result import Segment, Segmentation
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
@@ -75,7 +76,7 @@ def compute_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
     record = describe(describe_photo(photo), segmentation, job.recipe, job.model) | describe_files(job)
     other_cuts: dict[Scale, Segmentation] = {}
     if job.other_scales:
-        from segmenter.pipeline.hierarchy_file import cut
+        from segmenter.segmentation.hierarchy_file import cut
 
         other_cuts = {scale: cut(segmentation, scale=scale) for scale in job.other_scales}
         record["scales"] = {
@@ -102,19 +103,19 @@ def encode_extras(result: JobResult, job: Job) -> dict[Path, bytes]:
     files: dict[Path, bytes] = {}
     if job.posteriors is not None:
         from segmenter.io.files.npz import encode_arrays
-        from segmenter.pipeline.posterior_maps import posterior_map
+        from segmenter.segmentation.posterior_maps import posterior_map
 
         arrays = {"posteriors": posterior_map(photo, segmentation), "labels": segmentation.labels}
         files[job.posteriors] = encode_arrays(arrays)
     if job.confidence is not None:
-        from segmenter.pipeline.posterior_maps import confidence_map
+        from segmenter.segmentation.posterior_maps import confidence_map
 
         files[job.confidence] = encode_gray(confidence_map(photo, segmentation))
     if job.saved_model is not None:
         files[job.saved_model] = encode_model(model_of(segmentation))
     if job.hierarchy is not None and job.contour_map is not None:
-        from segmenter.pipeline.hierarchy_file import encode_hierarchy, saved_hierarchy
         from segmenter.regions.contour_map import contour_map
+        from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
 
         saved = saved_hierarchy(segmentation, result.record["input"])
         files[job.hierarchy] = encode_hierarchy(saved)

@@ -28,7 +28,6 @@ from segmenter.io.files.local import digest_of, unchanging_path
 from segmenter.io.images.photo import Photo, in_range
 from segmenter.io.rasters.reader import WindowedPicture, open_windows
 from segmenter.mixture.selection import Selection
-from segmenter.pipeline.auto_k import choose_for_interior
 from segmenter.pipeline.job import JobResult, describe_origin
 from segmenter.pipeline.large_record import Gathered, describe_large, displayed, draw, notes, notes_on_fit
 from segmenter.pipeline.large_regions import find_regions
@@ -43,12 +42,7 @@ from segmenter.pipeline.large_steps import (
     window_bits,
     write_tiles,
 )
-from segmenter.pipeline.model import apply_to_colors, model_of
-from segmenter.pipeline.model_file import encode_model
 from segmenter.pipeline.plan import LargeJob
-from segmenter.pipeline.recipe import Recipe
-from segmenter.pipeline.regions_recipe import RegionsRecipe
-from segmenter.pipeline.segment import fit_colors
 from segmenter.pipeline.windows import (
     SAMPLE,
     CountJob,
@@ -59,7 +53,13 @@ from segmenter.pipeline.windows import (
     count_window,
     table_of,
 )
-from segmenter.regions.labels import Segment, Segmentation
+from segmenter.segmentation.apply import apply_to_colors
+from segmenter.segmentation.colors import fit_colors
+from segmenter.segmentation.model import model_of
+from segmenter.segmentation.model_file import encode_model
+from segmenter.segmentation.n_segments import choose_for_interior
+from segmenter.segmentation.recipe import Recipe, RegionsRecipe
+from segmenter.segmentation.result import Segment, Segmentation
 
 AUTO_PIXELS = 1 << 22
 """Pixels that the number of segments is told from, where that is asked for: the middle of each window."""

@@ -18,10 +18,10 @@ from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.pipeline.job import JobResult, describe, describe_origin, describe_photo
 from segmenter.pipeline.large_steps import Found
 from segmenter.pipeline.plan import LargeJob, describe_files
-from segmenter.pipeline.segment import visible_bands
 from segmenter.pipeline.windows import SAMPLE
-from segmenter.regions.labels import Segment
 from segmenter.render.quiet import quiet_matplotlib
+from segmenter.segmentation.colors import visible_bands
+from segmenter.segmentation.result import Segment
 
 STRETCH = (0.01, 0.99)
 """Quantiles of a picture of more than 8 bits that are drawn black and white."""

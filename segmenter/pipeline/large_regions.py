@@ -34,7 +34,6 @@ from segmenter.pipeline.large_steps import (
     write_tiles,
 )
 from segmenter.pipeline.plan import LargeJob
-from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.pipeline.regions_windows import (
     ReduceJob,
     Relabeling,
@@ -42,10 +41,11 @@ from segmenter.pipeline.regions_windows import (
     reduce_window,
     refine_job,
 )
-from segmenter.pipeline.segment_regions import cut_regions, find_hierarchy, middle_shape
 from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, in_unit
-from segmenter.regions.labels import Segmentation
 from segmenter.regions.refinement import Surroundings, color_statistics, surely
+from segmenter.segmentation.recipe import RegionsRecipe
+from segmenter.segmentation.regions import cut_regions, find_hierarchy, middle_shape
+from segmenter.segmentation.result import Segmentation
 
 
 def find_regions(

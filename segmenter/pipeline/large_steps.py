@@ -19,8 +19,8 @@ from segmenter.io.labels.ome_zarr import GZIP, write_label_zarr
 from segmenter.io.labels.tiff import MAX_INDEX, write_label_tiff
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.pipeline.plan import LargeJob
-from segmenter.regions.labels import Segmentation
 from segmenter.render.palette import palette
+from segmenter.segmentation.result import Segmentation
 
 REDUCED_SIDE = 2048
 """The reduced picture, which is drawn, is no larger than this, in pixels."""

@@ -13,11 +13,11 @@ from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
 from segmenter.execution.api import Workers
 from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.remote import RemotePath, existing, require_writable
-from segmenter.pipeline.regions_recipe import AnyRecipe
 from segmenter.regions.config import OTHER_SCALES, Scale
+from segmenter.segmentation.recipe import AnyRecipe
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.model import Model
+    from segmenter.segmentation.model import Model
 
 SCHEMA = 3
 """Version of the JSON record; raised when the meaning of a field changes."""

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 from segmenter._version import __version__
 from segmenter.io.files.atomic import write_files
 from segmenter.pipeline.plan import Job, text_of
-from segmenter.pipeline.regions_recipe import AnyRecipe
+from segmenter.segmentation.recipe import AnyRecipe
 
 SCHEMA = 1
 """Version of the summary, and of the lines of ``--json``."""

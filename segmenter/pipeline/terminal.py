@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from segmenter.io.labels.thumbnails import resize, shrink_labels
-from segmenter.regions.labels import Segmentation
 from segmenter.render.paint import mean_colors
 from segmenter.render.terminal import Depth, half_block_lines, swatch_lines
+from segmenter.segmentation.result import Segmentation
 
 MAX_SWATCHES = 24
 

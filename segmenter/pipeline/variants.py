@@ -10,8 +10,7 @@ from typing import Any, Final, Literal
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import ColorSpace
 from segmenter.mixture.config import CovarianceType
-from segmenter.pipeline.recipe import Recipe
-from segmenter.pipeline.regions_recipe import AnyRecipe, Method, choose_recipe, option_names
+from segmenter.segmentation.recipe import AnyRecipe, Method, Recipe, choose_recipe, option_names
 
 METHOD_NAMES: Final[dict[Method, str]] = {
     "gmm": "GMM",

@@ -26,8 +26,8 @@ from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windows
 from segmenter.mixture.inference import predict
 from segmenter.mixture.model import Mixture
-from segmenter.pipeline.auto_k import interior_colors
-from segmenter.pipeline.segment import visible_bands
+from segmenter.segmentation.colors import visible_bands
+from segmenter.segmentation.n_segments import interior_colors
 
 SAMPLE = 1 << 19
 """Pixels that stand for all where colors are too many to be counted."""

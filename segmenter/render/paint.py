@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from segmenter.arrays import Bytes, Pixels
-from segmenter.regions.labels import Segment
+from segmenter.segmentation.result import Segment
 
 
 def display_rgb(pixels: Pixels) -> Bytes:

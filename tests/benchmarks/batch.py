@@ -14,8 +14,8 @@ from PIL import Image
 
 import segmenter
 from segmenter.features.color_counts import count_colors, sum_counts
-from segmenter.pipeline.recipe import Recipe
-from segmenter.pipeline.segment import fit_colors
+from segmenter.segmentation.colors import fit_colors
+from segmenter.segmentation.recipe import Recipe
 
 from .interleave import Run, compiled, interleave, process, round_ratios
 from .photos import BSDS, SMALL, photo_paths

@@ -9,9 +9,9 @@ from pathlib import Path
 def main() -> None:
     """Segment a photo six times, and draw the segments in their mean colors in six panels."""
     from segmenter.io.images.photo import read_photo
-    from segmenter.pipeline.recipe import Recipe
-    from segmenter.pipeline.segment import segment_photo
     from segmenter.render.paint import mean_colors
+    from segmenter.segmentation.colors import segment_photo
+    from segmenter.segmentation.recipe import Recipe
 
     photo_path, output, *numbers = sys.argv[1:]
     photo = read_photo(Path(photo_path), name=photo_path)

@@ -19,7 +19,7 @@ from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import predict
 from segmenter.mixture.initialization import draw_start
 from segmenter.mixture.model import Mixture
-from segmenter.pipeline.segment import label_image
+from segmenter.segmentation.colors import label_image
 
 from .interleave import call, interleave, median_seconds
 from .photos import describe_photos, photo_paths, read_pixels

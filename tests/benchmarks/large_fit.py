@@ -12,8 +12,8 @@ from segmenter.io.rasters.reader import open_windows
 from segmenter.pipeline.large import gather
 from segmenter.pipeline.large_steps import Nobody
 from segmenter.pipeline.plan import FigureOptions, as_large, plan_job
-from segmenter.pipeline.recipe import Recipe
-from segmenter.pipeline.segment import fit_colors
+from segmenter.segmentation.colors import fit_colors
+from segmenter.segmentation.recipe import Recipe
 
 
 def main() -> None:

@@ -21,11 +21,11 @@ from PIL import Image
 from segmenter.arrays import Labels
 from segmenter.features.downsample import area_means, nearest
 from segmenter.metrics.boundaries import TOLERANCE, BoundaryCounts, boundary, match
-from segmenter.pipeline.regions_recipe import RegionsRecipe
-from segmenter.pipeline.segment_regions import COSTS
 from segmenter.regions.build import build_hierarchy
 from segmenter.regions.hierarchy import Hierarchy
 from segmenter.regions.refinement import refined
+from segmenter.segmentation.recipe import RegionsRecipe
+from segmenter.segmentation.regions import COSTS
 
 from .ground_truth import human_segmentations
 from .photos import BSDS, make_large, make_small

@@ -24,11 +24,11 @@ from skimage.segmentation import felzenszwalb
 from segmenter.arrays import Bytes, Labels
 from segmenter.metrics.boundaries import BoundaryCounts, boundary, boundary_counts, summarize_boundaries
 from segmenter.metrics.partitions import PhotoScore, score_photo, summarize
-from segmenter.pipeline.segment import segment
-from segmenter.pipeline.segment_regions import COSTS
 from segmenter.regions.build import Cues, find_superpixels
 from segmenter.regions.config import HEIGHTS, MergeCost
 from segmenter.regions.merging import merge
+from segmenter.segmentation.colors import segment
+from segmenter.segmentation.regions import COSTS
 
 from .ground_truth import human_segmentations, regions_of
 from .photos import BSDS

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 from segmenter.arrays import Bytes
 from segmenter.metrics.partitions import covering
-from segmenter.pipeline.segment import segment
+from segmenter.segmentation.colors import segment
 
 from .ground_truth import human_segmentations, regions_of
 from .photos import BSDS

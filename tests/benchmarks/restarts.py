@@ -9,7 +9,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from segmenter.pipeline.recipe import Recipe
+from segmenter.segmentation.recipe import Recipe
 
 from .fit import N_REPEATS, all_pixels, segment_colors
 from .interleave import call, interleave, median_seconds

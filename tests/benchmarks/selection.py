@@ -14,8 +14,8 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from segmenter.metrics.partitions import covering
-from segmenter.pipeline.auto_k import choose_n_segments
-from segmenter.pipeline.segment import segment
+from segmenter.segmentation.colors import segment
+from segmenter.segmentation.n_segments import choose_n_segments
 
 from .ground_truth import human_segmentations, regions_of
 from .photos import BSDS, ROOT

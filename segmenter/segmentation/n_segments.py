@@ -34,7 +34,7 @@ from segmenter.mixture.initialization import draw_start, splits
 from segmenter.mixture.model import Mixture
 from segmenter.mixture.screening import binned
 from segmenter.mixture.selection import Selection
-from segmenter.pipeline.recipe import MAX_AUTO_SEGMENTS
+from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS
 
 RULE = "dithered interior BIC"
 

@@ -35,11 +35,11 @@ from segmenter.errors import (
     TooFewSuperpixelsError,
 )
 from segmenter.io.files.npz import decode_arrays, encode_arrays
-from segmenter.pipeline.regions_recipe import RegionsRecipe
-from segmenter.pipeline.segment_regions import cut_regions
 from segmenter.regions.config import Scale
 from segmenter.regions.hierarchy import ColoredHierarchy
-from segmenter.regions.labels import Segmentation
+from segmenter.segmentation.recipe import RegionsRecipe
+from segmenter.segmentation.regions import cut_regions
+from segmenter.segmentation.result import Segmentation
 
 FORMAT, VERSION = "segmenter-hierarchy", 1
 ENDING = ".hierarchy.npz"

@@ -12,15 +12,14 @@ from segmenter.errors import TooFewSuperpixelsError, UnsupportedPhotoError
 from segmenter.features.color import luminance
 from segmenter.features.downsample import area_means, reduced_shape
 from segmenter.io.images.photo import Photo
-from segmenter.pipeline.recipe import MAX_SEGMENTS
-from segmenter.pipeline.regions_recipe import RegionsRecipe
 from segmenter.regions.build import build_hierarchy
 from segmenter.regions.components import pieces_of
 from segmenter.regions.config import MergeCost
 from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, colored
-from segmenter.regions.labels import Segment, Segmentation
 from segmenter.regions.merging import Cost, FittedCost, HandCost
 from segmenter.regions.refinement import refined, refined_in_strips
+from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
+from segmenter.segmentation.result import Segment, Segmentation
 
 COSTS: dict[MergeCost, Cost] = {"hand": HandCost(), "fitted": FittedCost()}
 

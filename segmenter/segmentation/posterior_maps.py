@@ -15,8 +15,8 @@ from segmenter.features.color import color_features
 from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.images.photo import MAX_PIXELS, Photo
 from segmenter.mixture.inference import confidence, predict, responsibilities
-from segmenter.pipeline.segment import photo_of
-from segmenter.regions.labels import Segmentation
+from segmenter.segmentation.colors import photo_of
+from segmenter.segmentation.result import Segmentation
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -23,10 +23,9 @@ from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import component_averages, predict
 from segmenter.mixture.lazy_samples import ComputedSamples, places
 from segmenter.mixture.model import Mixture, block_size
-from segmenter.pipeline.recipe import Recipe
-from segmenter.pipeline.regions_recipe import AnyRecipe, Method, RegionsRecipe, choose_recipe
 from segmenter.regions.config import MergeCost, Scale
-from segmenter.regions.labels import Segment, Segmentation
+from segmenter.segmentation.recipe import AnyRecipe, Method, Recipe, RegionsRecipe, choose_recipe
+from segmenter.segmentation.result import Segment, Segmentation
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -68,8 +67,8 @@ def segment(
         Also (H, W, 2), gray with alpha. Arrays are uint8, uint16, or floats; floats beyond 0 to 1 are scaled to it.
         Fully transparent pixels take no part.
     n_segments : int, "auto", or None
-        K, from 1 to the number of distinct colors; "auto" chooses it by the picture, see `segmenter.pipeline.auto_k`.
-        None = 4, and with the method "regions" as many as the scale gives.
+        K, from 1 to the number of distinct colors; "auto" chooses it by the picture, see
+        `segmenter.segmentation.n_segments`. None = 4, and with the method "regions" as many as the scale gives.
     method : {"gmm", "hard-em", "k-means", "regions"}
         Clusters of colors by EM, by EM with hard decisions, or by k-means; or regions, each in one piece, which know of
         texture and boundaries, too, see `segmenter.regions.build`. Only `n_segments` and `seed` are of all methods.
@@ -160,7 +159,7 @@ def photo_of(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int) 
 def segment_photo(photo: Photo, recipe: AnyRecipe) -> Segmentation:
     """Return the segments of a photo by the method of the recipe."""
     if isinstance(recipe, RegionsRecipe):
-        from segmenter.pipeline.segment_regions import segment_regions  # late: SciPy, and what else it needs
+        from segmenter.segmentation.regions import segment_regions  # late: SciPy, and what else it needs
 
         return segment_regions(photo, recipe)
     return segment_colors(photo, recipe)
@@ -177,7 +176,7 @@ def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
     distinct = distinct_colors(photo.pixels, photo.mask)
     selection = None
     if recipe.n_segments == "auto":
-        from segmenter.pipeline.auto_k import choose_n_segments
+        from segmenter.segmentation.n_segments import choose_n_segments
 
         selection = choose_n_segments(photo.pixels, photo.mask, seed=recipe.seed)
         n_segments = selection.n_components

@@ -36,9 +36,9 @@ from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import read_start
 from segmenter.io.files.remote import as_path
 from segmenter.mixture.model import Mixture
-from segmenter.pipeline.model import Model, model_of
-from segmenter.pipeline.recipe import recipe_from
-from segmenter.regions.labels import Segmentation
+from segmenter.segmentation.model import Model, model_of
+from segmenter.segmentation.recipe import recipe_from
+from segmenter.segmentation.result import Segmentation
 
 SCHEMA = "segmenter-model"
 VERSION = 3

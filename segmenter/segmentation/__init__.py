@@ -1,0 +1,1 @@
+"""One picture to its segments, in memory: no output paths, no terminal."""

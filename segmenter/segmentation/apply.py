@@ -1,0 +1,117 @@
+"""A fitted model applied to other photos."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from segmenter.arrays import Labels
+from segmenter.errors import GrayModelError
+from segmenter.features.color import color_features
+from segmenter.features.color_counts import ColorCounts
+from segmenter.features.distinct_colors import DistinctColors, distinct_colors
+from segmenter.io.images.photo import MAX_PIXELS, Photo
+from segmenter.mixture.inference import predict
+from segmenter.segmentation.colors import describe_segments, label_image, photo_of
+from segmenter.segmentation.result import Segment, Segmentation
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+from segmenter.segmentation.model import Model
+
+
+def apply(
+    model: Model | str | Path, image: str | Path | Image | NDArray[Any], *, max_pixels: int = MAX_PIXELS
+) -> Segmentation:
+    """Find the segments of an image by a model that was fitted before, to another or to the same one.
+
+    Nothing is fitted: every pixel gets the label that is most probable under the model. The image that the model was
+    fitted to gets the labels that it had.
+
+    Parameters
+    ----------
+    model : Model, or path of a model file
+    image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
+        As for `segmenter.segment`. A model of colors takes grays, too, as colors of three equal channels.
+    max_pixels : int
+        Refuse a larger file before it is decoded.
+
+    Returns
+    -------
+    Segmentation
+        As from `segmenter.segment`, but without a trace. The mean colors of the segments are those of this image.
+
+    Raises
+    ------
+    GrayModelError
+        The model was fitted to grays, and the image has colors.
+    ModelError
+        The file is no model that can be read.
+    ReadError
+        The file or array is no usable picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import segmenter
+    >>> image = np.zeros((4, 6, 3), np.uint8)
+    >>> image[:, 3:] = 200
+    >>> segmenter.save_model(segmenter.segment(image, 2), "two.model.json", overwrite=True)
+    >>> segmenter.apply("two.model.json", image[:, ::-1]).labels[0]
+    array([2, 2, 2, 1, 1, 1], dtype=int32)
+    """
+    if isinstance(model, str | Path):
+        from segmenter.segmentation.model_file import load_model
+
+        model = load_model(model)
+    return apply_model(photo_of(image, max_pixels), model)
+
+
+def apply_model(photo: Photo, model: Model) -> Segmentation:
+    """Return the segments of a photo by a model: distinct colors → features → a label for each color → label image.
+
+    Raises
+    ------
+    GrayModelError
+        The model was fitted to grays, and the photo has colors.
+    """
+    distinct = distinct_colors(photo.pixels, photo.mask)
+    color_labels, segments = apply_to_colors(distinct, model, photo.name)
+    return Segmentation(
+        labels=label_image(distinct, color_labels),
+        segments=segments,
+        fitted_mixture=model.mixture,
+        channels=model.channels,
+        options=dataclasses.asdict(model.recipe),
+    )
+
+
+def apply_to_colors(
+    distinct: ColorCounts | DistinctColors, model: Model, name: str
+) -> tuple[Labels, tuple[Segment, ...]]:
+    """Return the label of each color by a model, (M,), and what is told of the segments.
+
+    Parameters
+    ----------
+    distinct : ColorCounts or DistinctColors
+    model : Model
+    name : str
+        What errors call the photo.
+
+    Raises
+    ------
+    GrayModelError
+        The model was fitted to grays, and there are colors.
+    """
+    features = color_features(distinct.colors, model.recipe.color_space, keep_color=not model.is_gray)
+    if features.channels != model.channels:
+        raise GrayModelError(name, model.name)
+    with threadpool_limits(1, user_api="blas"):  # as in the fit: the bytes must not depend on the number of cores
+        color_labels = predict(model.mixture, features.values)
+    colors = np.array(model.colors, dtype=np.float64)
+    return color_labels, describe_segments(distinct, color_labels, model.n_labels, empty_colors=lambda: colors)
