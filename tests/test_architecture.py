@@ -172,7 +172,7 @@ every_module = pytest.mark.parametrize("module", MODULES)
         ("segmentation.result", "from segmenter.render import paint"),
         ("helpers", "x = 1"),
         ("pipeline.job", "import click"),
-        ("pipeline.batch", "from rich.progress import Progress"),
+        ("workflows.batch.run", "from rich.progress import Progress"),
         ("features.color", "from PIL import Image"),
         ("pipeline.job", "from PIL import Image"),
         ("features.color", "if TYPE_CHECKING:\n    from PIL.Image import Image"),

@@ -19,13 +19,13 @@ from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
 from segmenter.io.files.discovery import list_photos
 from segmenter.io.rasters import reader as io_windows
-from segmenter.pipeline.batch import Settings
-from segmenter.pipeline.names import Entry
 from segmenter.pipeline.plan import LargeJob, as_large
-from segmenter.pipeline.resume import finished_record
 from segmenter.pipeline.road import choose_road, limits_of_worker
-from segmenter.pipeline.shared import count_by_windows, count_photo
 from segmenter.segmentation.recipe import Recipe
+from segmenter.workflows.batch.output_names import Entry
+from segmenter.workflows.batch.plan import Settings
+from segmenter.workflows.batch.resume import finished_record
+from segmenter.workflows.batch.shared_model import count_by_windows, count_photo
 
 GEOTIFF: Any = [(33550, 12, 3, (10.0, 10.0, 0.0)), (33922, 12, 6, (0.0, 0.0, 0.0, 5e5, 4e6, 0.0))]
 

@@ -39,7 +39,7 @@ if "WITHOUT" in os.environ:
     sys.modules[os.environ["WITHOUT"]] = None
 if any("serve(" in word for word in sys.orig_argv):  # a process that does jobs
     import segmenter.pipeline.job as job
-    import segmenter.pipeline.shared as shared
+    import segmenter.workflows.batch.shared_model as shared
     read_photo = job.read_photo
     def read(source, **options):
         name = str(source)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segmenter.io.files.discovery import list_photos
-from segmenter.pipeline.names import name_outputs
+from segmenter.workflows.batch.output_names import name_outputs
 
 ENDINGS = (".labels.png", ".segments.png", ".model.json", ".json")
 

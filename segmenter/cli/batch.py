@@ -27,8 +27,8 @@ from segmenter.segmentation.recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from segmenter.io.files.discovery import Listing
-    from segmenter.pipeline.batch import Plan
-    from segmenter.pipeline.summary import Summary
+    from segmenter.workflows.batch.plan import Plan
+    from segmenter.workflows.batch.summary import Summary
 
 MAX_EXTENSIONS = 4
 """Kinds of files that were left out which a note lists."""
@@ -110,7 +110,8 @@ def command(
     if save_model and shared_model:
         raise click.UsageError("--shared-model saves the one model anyway; leave --save-model out")
     from segmenter.execution.api import Workers, available_memory
-    from segmenter.pipeline.batch import Settings, check_batch, plan_batch, run_batch
+    from segmenter.workflows.batch.plan import Settings, check_batch, plan_batch
+    from segmenter.workflows.batch.run import run_batch
 
     unwind_on_interrupt()
     settings = Settings(
@@ -162,8 +163,8 @@ def command(
 def page(plan: Plan, n_workers: int, options: OutputOptions) -> int:
     """Make a page of the results, tell of it, and return its exit status."""
     from segmenter.cli.report import progress, tell_report
-    from segmenter.pipeline.batch import REPORT_NAME
     from segmenter.pipeline.report import make_report
+    from segmenter.workflows.batch.plan import REPORT_NAME
 
     output = plan.settings.output
     with progress(quiet=options.quiet) as tell:
@@ -220,10 +221,10 @@ def nothing_found(inputs: tuple[str, ...], listing: Listing) -> str:
 
 def print_plan(plan: Plan, *, as_json: bool) -> int:
     """Print what would be done with each photo, and return the exit status of a batch that could not begin."""
-    from segmenter.pipeline.batch import check_batch
     from segmenter.pipeline.plan import text_of
-    from segmenter.pipeline.resume import decide
-    from segmenter.pipeline.summary import SCHEMA, outputs_text
+    from segmenter.workflows.batch.plan import check_batch
+    from segmenter.workflows.batch.resume import decide
+    from segmenter.workflows.batch.summary import SCHEMA, outputs_text
 
     for _, job in plan.jobs():
         decision = decide(job, plan.settings.bands) if plan.settings.resume else "do"

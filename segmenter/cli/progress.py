@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from segmenter.cli.options import OutputOptions
-    from segmenter.pipeline.summary import Row
+    from segmenter.workflows.batch.summary import Row
 
 REFRESHES = 4
 """A second, of the bar."""
@@ -117,7 +117,7 @@ class Watch:
         """Print a photo as JSON, and as a line for people where there is no bar."""
         options = self._options
         if options.json:
-            from segmenter.pipeline.summary import SCHEMA
+            from segmenter.workflows.batch.summary import SCHEMA
 
             click.echo(json.dumps({"schema": SCHEMA, **row.plain()}))
         if not options.quiet and self._bar is None and row.status != "up to date":

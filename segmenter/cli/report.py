@@ -67,8 +67,8 @@ def command(
     if output is not None and output.suffix.lower() not in (".html", ".htm"):
         raise click.UsageError(f"-o {printable(str(output))}: the name has to end in .html, .htm")
     unwind_on_interrupt()
-    from segmenter.pipeline.batch import REPORT_NAME
     from segmenter.pipeline.report import make_report
+    from segmenter.workflows.batch.plan import REPORT_NAME
 
     with progress(quiet=quiet) as tell:
         report = make_report(

@@ -2,154 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from segmenter.errors import NoSpaceError, OutputExistsError, SegmenterError, problem_of
+from segmenter.errors import NoSpaceError, SegmenterError, problem_of
 from segmenter.execution.api import Workers
 from segmenter.execution.map import cluster_workers, map_jobs
 from segmenter.io.files.atomic import check_writable, remove_stale, temporary_place
-from segmenter.io.files.discovery import Listing, list_photos
-from segmenter.io.files.remote import as_path, existing
-from segmenter.pipeline.names import Entry, name_outputs
-from segmenter.pipeline.plan import Extra, FigureOptions, Job, check_place, plan_job, text_of
-from segmenter.pipeline.resume import finished_record
-from segmenter.pipeline.summary import SUMMARIES, Row, Summary, failed_row, row_of
-from segmenter.segmentation.recipe import AnyRecipe
+from segmenter.io.files.remote import as_path
+from segmenter.pipeline.plan import Job, text_of
+from segmenter.workflows.batch.plan import MEMORY_ADVICE, Plan, Watcher
+from segmenter.workflows.batch.resume import finished_record
+from segmenter.workflows.batch.summary import Row, Summary, failed_row, row_of
 
 if TYPE_CHECKING:
-    from segmenter.segmentation.model import Model
-
-MEMORY_ADVICE = "raise --max-memory, lower --jobs, or scale it down"
-
-SHARED_NAME = "shared"
-SHARED_MODEL, SHARED_RECORD = f"{SHARED_NAME}.model.json", f"{SHARED_NAME}.json"
-"""In the output folder, where one model is fitted to all photos: the model, and how its fit went."""
-
-REPORT_NAME = "report.html"
-"""In the output folder, where a page of the results is made."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What all photos of a batch have in common."""
-
-    output: Path
-    recipe: AnyRecipe
-    figure_options: FigureOptions | None  # None = no figures
-    max_pixels: int
-    extras: tuple[Extra, ...] = ()
-    overwrite: bool = False
-    resume: bool = False  # do what is missing or out of date, and nothing else
-    shared_model: bool = False
-    report: bool = False  # a page of all results is to follow
-    bands: tuple[int, ...] = ()  # of TIFFs and Zarr arrays, from 1; empty = all
-    is_strict: bool = False  # whether the limit on pixels is of pictures read by windows, too
-
-    def job(self, entry: Entry, model: Model | None = None) -> Job:
-        """Return what is to be done with one photo."""
-        return plan_job(
-            as_path(entry.source),
-            self.output / entry.folder,
-            self.recipe,
-            figure_options=self.figure_options,
-            max_pixels=self.max_pixels,
-            overwrite=self.overwrite or self.resume,
-            extras=self.extras,
-            model=model,
-            name=entry.name,
-        )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A batch before any work: its photos in order, each with the names of its outputs."""
-
-    settings: Settings
-    listing: Listing
-    entries: tuple[Entry, ...]
-
-    def jobs(self, model: Model | None = None, left_out: Collection[int] = ()) -> Iterator[tuple[int, Job]]:
-        """Yield the place of each photo and its job; jobs are not kept."""
-        for place, entry in enumerate(self.entries):
-            if place not in left_out:
-                yield place, self.settings.job(entry, model)
-
-    @property
-    def folders(self) -> list[Path]:
-        """Every folder that is written to."""
-        return [self.settings.output / folder for folder in sorted({"", *(entry.folder for entry in self.entries)})]
-
-
-class Watcher(Protocol):
-    """Who is told how a batch goes."""
-
-    def begin(self, stage: str, n_photos: int) -> None:
-        """Take note that a pass over the photos begins."""
-
-    def tell(self, row: Row | None) -> None:
-        """Take note of a photo of this pass; None = it was read, and is to come once more."""
-
-
-def plan_batch(inputs: Sequence[str], settings: Settings, *, recursive: bool) -> Plan:
-    """Find the photos, and name all outputs so that none can be mistaken for another.
-
-    Parameters
-    ----------
-    inputs : sequence of str
-        Folders, patterns and photos, see `segmenter.io.files.discovery.list_photos`.
-    settings : Settings
-    recursive : bool
-
-    Raises
-    ------
-    OutputCollisionError
-        The output folder is one of the inputs.
-    """
-    listing = list_photos(inputs, recursive=recursive, output=str(settings.output))
-    probe = settings.job(Entry("x", "", "x"))
-    endings = [path.name[1:] for path in probe.possible_outputs]
-    root = os.path.realpath(settings.output)
-    taken = [*SUMMARIES, SHARED_MODEL, SHARED_RECORD]
-    for path, _ in listing.photos:
-        place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))  # noqa: PTH118, PTH119, PTH120
-        if place.startswith(root + os.sep):
-            taken.append(os.path.relpath(place, root))
-    return Plan(settings, listing, tuple(name_outputs(listing.photos, endings, taken)))
-
-
-def check_batch(plan: Plan) -> None:
-    """Refuse a batch that could not write its outputs, before any work is done.
-
-    Raises
-    ------
-    OutputExistsError
-        An output exists, and neither ``overwrite`` nor ``resume`` was asked for.
-    WriteError
-        A folder is in the place of an output, or a file in that of its folder.
-    """
-    settings = plan.settings
-    own = [*SUMMARIES, *((SHARED_MODEL, SHARED_RECORD) if settings.shared_model else ())]
-    own += [REPORT_NAME] if settings.report else []
-    first, n_existing = None, 0
-    outputs = chain.from_iterable(job.possible_outputs for _, job in plan.jobs())
-    for path in existing(chain((settings.output / name for name in own), outputs)):
-        check_place(path)
-        first = first or path
-        n_existing += 1
-    for folder in plan.folders:
-        check_place(folder / "x")
-    if first is not None and not (settings.overwrite or settings.resume):
-        remedy = "--resume to go on, --overwrite to replace it,"
-        raise OutputExistsError(str(first), n_more=n_existing - 1, remedy=remedy)
+    pass
 
 
 def run_batch(plan: Plan, workers: Workers, watcher: Watcher, *, fail_fast: bool = False) -> Summary:
@@ -214,7 +87,7 @@ def _run_passes(plan: Plan, workers: Workers, watcher: Watcher, summary: Summary
 
     model = None
     if plan.settings.shared_model:
-        from segmenter.pipeline.shared import shared_model
+        from segmenter.workflows.batch.shared_model import shared_model
 
         model = shared_model(plan, workers, watcher, take)
         if model is None:

@@ -30,19 +30,19 @@ from segmenter.io.files.local import digest_of, unchanging_path
 from segmenter.io.images.photo import read_photo
 from segmenter.io.rasters.reader import open_windows
 from segmenter.mixture.selection import Selection
-from segmenter.pipeline.batch import MEMORY_ADVICE, SHARED_MODEL, SHARED_RECORD, Plan, Watcher
 from segmenter.pipeline.job import describe_fit, describe_selection
 from segmenter.pipeline.large import AUTO_PIXELS
 from segmenter.pipeline.plan import Job, LargeJob, describe_model
-from segmenter.pipeline.resume import read_record
 from segmenter.pipeline.road import choose_road, limits_of_worker
-from segmenter.pipeline.summary import Row, failed_row
 from segmenter.pipeline.windows import interior_of_patch
 from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.model import Model
 from segmenter.segmentation.model_file import encode_model, load_model
 from segmenter.segmentation.n_segments import choose_for_interior, interior_colors
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
+from segmenter.workflows.batch.plan import MEMORY_ADVICE, SHARED_MODEL, SHARED_RECORD, Plan, Watcher
+from segmenter.workflows.batch.resume import read_record
+from segmenter.workflows.batch.summary import Row, failed_row
 
 SCHEMA = 2
 """Version of the record of a shared fit."""

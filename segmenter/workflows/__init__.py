@@ -1,0 +1,1 @@
+"""The use cases, a folder a command: files in, files out."""

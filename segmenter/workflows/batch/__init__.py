@@ -1,0 +1,1 @@
+"""``segmenter batch``: many photos, each done for itself."""
