@@ -180,7 +180,7 @@ every_module = pytest.mark.parametrize("module", MODULES)
         ("render.paint", "def late():\n    import tifffile"),
         ("pipeline.job", "from matplotlib.figure import Figure"),
         ("io.images.tiff", "import dask.array as da"),
-        ("pipeline.table", "from sklearn.base import BaseEstimator"),
+        ("workflows.cluster.run", "from sklearn.base import BaseEstimator"),
         ("mixture.em", "from segmenter.estimators import GaussianMixture"),
         ("mixture.em", "print('hello')"),
         ("mixture.em", "import sys\nsys.exit(1)"),

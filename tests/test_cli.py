@@ -403,7 +403,7 @@ def test_every_command_that_reads_files_tells_what_goes_wrong_in_one_line(name: 
 @pytest.mark.parametrize(
     ("line", "broken"),
     [
-        ('"$0" cluster t.csv', "segmenter.pipeline.table.read_layout"),
+        ('"$0" cluster t.csv', "segmenter.workflows.cluster.run.read_layout"),
         ('"$0" select quarters.png', "segmenter.pipeline.select.distinct_colors"),
         ('"$0" segment quarters.png -o - | cat', "segmenter.pipeline.job.encode_label_image"),
         ('"$0" apply m.json quarters.png', "segmenter.segmentation.model_file.load_model"),

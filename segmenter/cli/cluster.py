@@ -25,10 +25,10 @@ from segmenter.cli.progress import MAX_SHARES, shares_text
 from segmenter.cli.types import PATH, CountOrAuto
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import METHODS
-from segmenter.pipeline.table_recipe import MAX_CLUSTERS, SEMI_SUPERVISED, TableRecipe
+from segmenter.workflows.cluster.recipe import MAX_CLUSTERS, SEMI_SUPERVISED, TableRecipe
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.table import TableJob, TableResult
+    from segmenter.workflows.cluster.run import TableJob, TableResult
 
 
 @click.command(name="cluster", cls=FileCommand, short_help="Find clusters among the rows of a table.")
@@ -112,7 +112,7 @@ def command(
     if json and sys.stdout is None:
         raise click.UsageError("standard output is closed; leave out --json")
     from segmenter.pipeline.plan import text_of
-    from segmenter.pipeline.table import TableJob, run_table
+    from segmenter.workflows.cluster.run import TableJob, run_table
 
     unwind_on_interrupt()
     source, classes = (Path("stdin") if path == STREAM else path for path in (table, labeled))

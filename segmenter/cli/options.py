@@ -29,7 +29,7 @@ from segmenter.segmentation.recipe import (
 
 if TYPE_CHECKING:
     from segmenter.pipeline.plan import Extra, FigureFormat, FigureOptions, Plot
-    from segmenter.pipeline.table_recipe import TableRecipe
+    from segmenter.workflows.cluster.recipe import TableRecipe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option: TypeAlias = Callable[[Any], Any]

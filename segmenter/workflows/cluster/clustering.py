@@ -14,7 +14,7 @@ from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import order_by, predict, responsibilities
 from segmenter.mixture.selection import bic, is_sound, rising_fits
 from segmenter.mixture.semi_supervised import fit_clamped, fit_learned
-from segmenter.pipeline.table_recipe import MAX_AUTO_CLUSTERS, TableRecipe
+from segmenter.workflows.cluster.recipe import MAX_AUTO_CLUSTERS, TableRecipe
 
 CHOICE_ROWS = 20_000
 """Rows that the number of clusters is chosen on, drawn at random; of fewer, all."""

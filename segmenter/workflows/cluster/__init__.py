@@ -1,0 +1,1 @@
+"""``segmenter cluster``: the rows of a table."""
