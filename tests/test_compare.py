@@ -21,15 +21,15 @@ from skimage.color import rgb2lab
 
 from segmenter.arrays import Labels
 from segmenter.errors import InvalidArgumentError, PageFullError
-from segmenter.pipeline.compare import partners
-from segmenter.pipeline.variant_numbers import Numbers, encode_table, escaped
-from segmenter.pipeline.variants import Axes, choices_of
 from segmenter.render.compare import Comparison, Variant, check_room, compare_figure
 from segmenter.render.figure import MAX_HEIGHT_MM
 from segmenter.render.page import MM_PER_INCH
 from segmenter.render.palette import rising_palette
 from segmenter.render.style import Style, letter
 from segmenter.segmentation.recipe import Recipe
+from segmenter.workflows.compare.run import partners
+from segmenter.workflows.compare.tables import Numbers, encode_table, escaped
+from segmenter.workflows.compare.variants import Axes, choices_of
 
 
 @pytest.fixture

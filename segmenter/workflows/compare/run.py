@@ -17,8 +17,6 @@ from segmenter.errors import CropError, InvalidArgumentError
 from segmenter.io.images.photo import MAX_PIXELS, Photo, read_photo
 from segmenter.metrics.partitions import contingency
 from segmenter.pipeline.plan import FigureFormat, text_of
-from segmenter.pipeline.variant_numbers import Numbers, numbers_of
-from segmenter.pipeline.variants import Choices
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import rising_palette
 from segmenter.render.quiet import quiet_matplotlib
@@ -26,6 +24,8 @@ from segmenter.render.style import Style, letter
 from segmenter.segmentation.colors import segment_photo
 from segmenter.segmentation.recipe import AnyRecipe
 from segmenter.segmentation.result import Segmentation
+from segmenter.workflows.compare.tables import Numbers, numbers_of
+from segmenter.workflows.compare.variants import Choices
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""

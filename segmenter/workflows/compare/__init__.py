@@ -1,0 +1,1 @@
+"""``segmenter compare``: photos beside variants of their segments."""
