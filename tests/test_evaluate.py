@@ -24,10 +24,10 @@ from segmenter.errors import NotLabelsError, SegmenterError
 from segmenter.io.labels.annotations import numbered, read_label_file
 from segmenter.io.labels.png import encode_labels
 from segmenter.metrics.contours import cut_contours, even_heights
-from segmenter.pipeline.evaluate import evaluate_photo
-from segmenter.pipeline.evaluation import measures_of
-from segmenter.pipeline.pairs import pair_up
 from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
+from segmenter.workflows.evaluate.pairing import pair_up
+from segmenter.workflows.evaluate.run import evaluate_photo
+from segmenter.workflows.evaluate.scores import measures_of
 
 HALVES: Labels = np.repeat(np.array([[1, 1, 1, 2, 2, 2]], np.int32), 4, axis=0)
 ROWS: Labels = np.ascontiguousarray(np.broadcast_to(np.array([[1], [1], [2], [2]], np.int32), (4, 6)))

@@ -14,8 +14,8 @@ from segmenter.cli.options import MAX_PIXELS, OVERWRITE, jobs_option, talk_optio
 from segmenter.cli.types import LOCAL_PATH, PATH
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.evaluation import PhotoEvaluation
-    from segmenter.pipeline.pairs import Pairing
+    from segmenter.workflows.evaluate.pairing import Pairing
+    from segmenter.workflows.evaluate.scores import PhotoEvaluation
 
 WIDTH = 80
 MAX_NAMED = 5
@@ -97,10 +97,10 @@ def command(
     ODS is the best one for all photos, OIS the best one of each photo.
     """  # noqa: D301  # the backspace keeps click from filling the list
     from segmenter.io.files.atomic import write_files
-    from segmenter.pipeline.evaluate import evaluate_pairs
-    from segmenter.pipeline.evaluation import EvaluationConfig, describe_evaluation, encode_csv
-    from segmenter.pipeline.pairs import pair_up
     from segmenter.pipeline.plan import check_output
+    from segmenter.workflows.evaluate.pairing import pair_up
+    from segmenter.workflows.evaluate.run import evaluate_pairs
+    from segmenter.workflows.evaluate.scores import EvaluationConfig, describe_evaluation, encode_csv
 
     unwind_on_interrupt()
     if csv == STREAM:
@@ -153,7 +153,7 @@ def table_rows(photos: Sequence[PhotoEvaluation]) -> list[tuple[str, Mapping[str
     Of one photo a row stands for a scale, or for a person; of several for a photo.
     """
     from segmenter.errors import printable
-    from segmenter.pipeline.evaluation import best_measures, measures_of, summary_of
+    from segmenter.workflows.evaluate.scores import best_measures, measures_of, summary_of
 
     first, n_scales = photos[0], len(photos[0].n_regions)
     summary = summary_of(photos)

@@ -15,9 +15,9 @@ from sklearn.metrics import adjusted_rand_score, rand_score
 from segmenter.arrays import Labels
 from segmenter.io.labels.annotations import read_label_file
 from segmenter.metrics.partitions import PhotoScore, score_photo
-from segmenter.pipeline.evaluate import evaluate_pairs
-from segmenter.pipeline.evaluation import EvaluationConfig, summary_of
-from segmenter.pipeline.pairs import pair_up
+from segmenter.workflows.evaluate.pairing import pair_up
+from segmenter.workflows.evaluate.run import evaluate_pairs
+from segmenter.workflows.evaluate.scores import EvaluationConfig, summary_of
 
 from .photos import BSDS
 from .report import installed, spread, verdict

@@ -26,8 +26,8 @@ from segmenter.io.labels.annotations import numbered, read_label_file
 from segmenter.metrics.boundaries import boundary, boundary_counts
 from segmenter.metrics.contours import cut_contours, even_heights
 from segmenter.metrics.partitions import score_photo
-from segmenter.pipeline.evaluation import EvaluationConfig, PhotoEvaluation, measures_of
-from segmenter.pipeline.pairs import HIERARCHY, Pair, Pairing
+from segmenter.workflows.evaluate.pairing import HIERARCHY, Pair, Pairing
+from segmenter.workflows.evaluate.scores import EvaluationConfig, PhotoEvaluation, measures_of
 
 
 @dataclass(frozen=True)

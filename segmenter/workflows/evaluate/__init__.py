@@ -1,0 +1,1 @@
+"""``segmenter evaluate``: label images against what people drew."""
