@@ -27,9 +27,9 @@ from segmenter.arrays import Pixels
 from segmenter.errors import DamagedRecordError, NoResultsError, OutputExistsError
 from segmenter.io.labels.png import read_labels
 from segmenter.io.labels.thumbnails import encode_label_numbers, encode_thumbnail, preview_size, shrink, shrink_labels
-from segmenter.pipeline.report import make_report, pictures_folder
-from segmenter.pipeline.results import checked_record, read_results
 from segmenter.render.report import script_text
+from segmenter.workflows.report.results import checked_record, read_results
+from segmenter.workflows.report.run import make_report, pictures_folder
 
 HOSTILE = "<script>alert(1)<!--\"'&.png"
 

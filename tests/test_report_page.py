@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scenes import TWO_COLORS_LABELS, grainy, overlapping, two_colors
 
-from segmenter.pipeline.report import make_report
+from segmenter.workflows.report.run import make_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "<script>alert(1)<!--\"'&.png"

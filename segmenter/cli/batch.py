@@ -163,8 +163,8 @@ def command(
 def page(plan: Plan, n_workers: int, options: OutputOptions) -> int:
     """Make a page of the results, tell of it, and return its exit status."""
     from segmenter.cli.report import progress, tell_report
-    from segmenter.pipeline.report import make_report
     from segmenter.workflows.batch.plan import REPORT_NAME
+    from segmenter.workflows.report.run import make_report
 
     output = plan.settings.output
     with progress(quiet=options.quiet) as tell:

@@ -17,7 +17,7 @@ from segmenter.cli.types import LOCAL_PATH, count_cores
 from segmenter.errors import printable
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.report import Report
+    from segmenter.workflows.report.run import Report
 
 SCHEMA = 1
 """Version of what ``--json`` prints."""
@@ -67,8 +67,8 @@ def command(
     if output is not None and output.suffix.lower() not in (".html", ".htm"):
         raise click.UsageError(f"-o {printable(str(output))}: the name has to end in .html, .htm")
     unwind_on_interrupt()
-    from segmenter.pipeline.report import make_report
     from segmenter.workflows.batch.plan import REPORT_NAME
+    from segmenter.workflows.report.run import make_report
 
     with progress(quiet=quiet) as tell:
         report = make_report(

@@ -36,7 +36,7 @@ class Entry:
     results: str = ""  # what the names of its files begin with
     reason: str = ""  # why there is nothing to see
     notes: tuple[str, ...] = ()
-    record: Mapping[str, Any] | None = None  # of what is done, see `segmenter.pipeline.results.checked_record`
+    record: Mapping[str, Any] | None = None  # of what is done, see `segmenter.workflows.report.results.checked_record`
     seconds: float | None = None
     photo_problem: str = ""  # why the photo itself is not shown
     thumbnail: str = ""  # address of the small picture; "" = there is none

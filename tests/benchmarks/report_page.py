@@ -14,9 +14,9 @@ from unittest import mock
 
 from playwright.sync_api import Browser, sync_playwright
 
-from segmenter.pipeline import report as pipeline
-from segmenter.pipeline.previews import map_previews, plan_previews
-from segmenter.pipeline.results import read_results
+from segmenter.workflows.report import run as pipeline
+from segmenter.workflows.report.previews import map_previews, plan_previews
+from segmenter.workflows.report.results import read_results
 
 from .batch import COMMAND, make_photos
 from .interleave import compiled, process

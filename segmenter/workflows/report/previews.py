@@ -22,8 +22,8 @@ from segmenter.io.labels.thumbnails import (
     read_labels_small,
     shrink,
 )
-from segmenter.pipeline.results import Result
 from segmenter.render.paint import display_rgb
+from segmenter.workflows.report.results import Result
 
 MANY = 8
 """Pictures that are worth starting processes for."""

@@ -14,9 +14,9 @@ from segmenter._version import __version__
 from segmenter.errors import OutputExistsError
 from segmenter.io.files.atomic import check_writable, write_files
 from segmenter.pipeline.plan import check_place
-from segmenter.pipeline.previews import Preview, map_previews, plan_previews
-from segmenter.pipeline.results import Result, read_results
 from segmenter.render.report import Entry, Page, data_address, pictures_script, render_page
+from segmenter.workflows.report.previews import Preview, map_previews, plan_previews
+from segmenter.workflows.report.results import Result, read_results
 
 MAX_PAGE: Final = 50_000_000
 """Bytes. Where a page would be larger, its pictures go to a folder beside it, and are loaded when they are wanted."""
@@ -56,7 +56,7 @@ def make_report(
     output : Path
         The page. Its pictures go to ``NAME.pictures`` beside it where they do not fit in.
     photos : Path, optional
-        Where the photos lie, at any depth, see `segmenter.pipeline.previews.plan_previews`.
+        Where the photos lie, at any depth, see `segmenter.workflows.report.previews.plan_previews`.
     overwrite : bool
         Replace a page that exists.
     n_workers : int, at least 1

@@ -1,0 +1,1 @@
+"""``segmenter report``: a page of what earlier runs left."""
