@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from segmenter.mixture.model import Mixture
     from segmenter.mixture.selection import SelectionTable, aic, bic, choose, icl, selection_table
     from segmenter.mixture.semi_supervised import ClassFit, fit_clamped, fit_learned, learned_start
-    from segmenter.pipeline.plots import draw_plot
     from segmenter.segmentation.apply import apply
     from segmenter.segmentation.colors import segment
     from segmenter.segmentation.hierarchy_file import cut, load_hierarchy
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from segmenter.segmentation.recipe import Recipe
     from segmenter.segmentation.result import Segment, Segmentation
     from segmenter.workflows.evaluate.run import evaluate
+    from segmenter.workflows.segment.plots import draw_plot
 
 
 _HOMES = {
@@ -55,7 +55,7 @@ _HOMES = {
     "confidence": "segmenter.mixture.inference",
     "confidence_map": "segmenter.segmentation.posterior_maps",
     "cut": "segmenter.segmentation.hierarchy_file",
-    "draw_plot": "segmenter.pipeline.plots",
+    "draw_plot": "segmenter.workflows.segment.plots",
     "evaluate": "segmenter.workflows.evaluate.run",
     "fit": "segmenter.mixture.em",
     "fit_clamped": "segmenter.mixture.semi_supervised",

@@ -16,9 +16,9 @@ from PIL import Image
 
 from segmenter.arrays import Bytes
 from segmenter.io.files.atomic import write_files
-from segmenter.pipeline.plan import PLOTS
 from segmenter.render.figure import encode_figure, fixed_settings
 from segmenter.render.page import Box, Picture, compose, opaque, text_artist
+from segmenter.workflows.segment.outputs import PLOTS
 
 ROOT = Path(__file__).resolve().parents[1]
 SHEET = ROOT / "outputs" / "figures" / "contact-sheet.png"

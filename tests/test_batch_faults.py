@@ -59,7 +59,7 @@ def sabotage(folder: Path, code: str) -> dict[str, str]:
 
 AT_READING = """
 import os, signal
-import segmenter.pipeline.job as job
+import segmenter.workflows.segment.in_memory as job
 read_photo = job.read_photo
 def read(source, **options):
     photo = read_photo(source, **options)

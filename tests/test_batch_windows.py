@@ -19,13 +19,13 @@ from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
 from segmenter.io.files.discovery import list_photos
 from segmenter.io.rasters import reader as io_windows
-from segmenter.pipeline.plan import LargeJob, as_large
-from segmenter.pipeline.road import choose_road, limits_of_worker
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.batch.output_names import Entry
 from segmenter.workflows.batch.plan import Settings
 from segmenter.workflows.batch.resume import finished_record
 from segmenter.workflows.batch.shared_model import count_by_windows, count_photo
+from segmenter.workflows.segment.job import LargeJob, as_large
+from segmenter.workflows.segment.strategy import choose_road, limits_of_worker
 
 GEOTIFF: Any = [(33550, 12, 3, (10.0, 10.0, 0.0)), (33922, 12, 6, (0.0, 0.0, 0.0, 5e5, 4e6, 0.0))]
 
@@ -127,9 +127,9 @@ def test_what_is_done_is_up_to_date_until_it_or_the_options_change(photos: Path,
 
 @pytest.mark.parametrize("is_large", [False, True])
 def test_either_road_counts_as_done(is_large: bool, tmp_path: Path) -> None:
-    from segmenter.pipeline.job import run_job
     from segmenter.pipeline.large import run_large
     from segmenter.pipeline.large_steps import Nobody
+    from segmenter.workflows.segment.in_memory import run_job
 
     path = large_and_whole(tmp_path / "photos", 1)[1]
     job = Settings(tmp_path / "out", Recipe(restarts=1), None, max_pixels=10**9).job(Entry(str(path), "", "a"))

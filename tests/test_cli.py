@@ -24,7 +24,7 @@ from segmenter.cli import COMMANDS, FileCommand, cli
 from segmenter.cli.segment import numbers
 from segmenter.errors import WriteError
 from segmenter.io.files.atomic import write_files
-from segmenter.pipeline.plan import PLOTS
+from segmenter.workflows.segment.outputs import PLOTS
 
 ROOT = Path(__file__).parent.parent
 COFFEE = ROOT / "images" / "coffee.png"
@@ -376,7 +376,7 @@ def test_a_bad_photo_does_not_stop_the_others(photo: Path, tmp_path: Path) -> No
 def test_a_fault_of_ours_is_one_line_and_the_others_go_on(problem: str, told: str, photo: Path, tmp_path: Path) -> None:
     (tmp_path / "unlucky.png").write_bytes(photo.read_bytes())
     code = f"""
-import segmenter.pipeline.job as job
+import segmenter.workflows.segment.in_memory as job
 segment_photo = job.segment_photo
 def break_down(photo, recipe):
     if photo.name == "unlucky.png":
@@ -405,7 +405,7 @@ def test_every_command_that_reads_files_tells_what_goes_wrong_in_one_line(name: 
     [
         ('"$0" cluster t.csv', "segmenter.workflows.cluster.run.read_layout"),
         ('"$0" select quarters.png', "segmenter.pipeline.select.distinct_colors"),
-        ('"$0" segment quarters.png -o - | cat', "segmenter.pipeline.job.encode_label_image"),
+        ('"$0" segment quarters.png -o - | cat', "segmenter.workflows.segment.in_memory.encode_label_image"),
         ('"$0" apply m.json quarters.png', "segmenter.segmentation.model_file.load_model"),
     ],
 )

@@ -38,7 +38,7 @@ import os, signal, sys, time
 if "WITHOUT" in os.environ:
     sys.modules[os.environ["WITHOUT"]] = None
 if any("serve(" in word for word in sys.orig_argv):  # a process that does jobs
-    import segmenter.pipeline.job as job
+    import segmenter.workflows.segment.in_memory as job
     import segmenter.workflows.batch.shared_model as shared
     read_photo = job.read_photo
     def read(source, **options):

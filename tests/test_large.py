@@ -30,12 +30,12 @@ from segmenter.io.rasters import reader as io_windows
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windows
 from segmenter.pipeline import large, large_record, large_steps, windows
-from segmenter.pipeline.job import JobResult
 from segmenter.pipeline.large import run_large
 from segmenter.pipeline.large_steps import Nobody
-from segmenter.pipeline.plan import FigureOptions, Job, LargeJob, as_large, plan_job
-from segmenter.pipeline.road import Limits, choose_road
 from segmenter.segmentation.recipe import AnyRecipe, Recipe, RegionsRecipe
+from segmenter.workflows.segment.in_memory import JobResult
+from segmenter.workflows.segment.job import FigureOptions, Job, LargeJob, as_large, plan_job
+from segmenter.workflows.segment.strategy import Limits, choose_road
 
 GENERATOR = np.random.default_rng(0)
 
@@ -162,7 +162,7 @@ class TestBothRoads:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(60, 50, 3), photometric="rgb", tile=(16, 16))
         record: Any = by_windows(path).record
-        from segmenter.pipeline.job import compute_job
+        from segmenter.workflows.segment.in_memory import compute_job
 
         expected: Any = compute_job(planned(path)).record
         for key in ("recipe", "selection", "fit", "mixture", "unlabeled_pixels"):

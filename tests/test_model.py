@@ -32,11 +32,11 @@ from segmenter.features.config import COLOR_SPACES, ColorSpace
 from segmenter.io.images.photo import photo_from_array
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType
 from segmenter.mixture.model import Mixture
-from segmenter.pipeline.plan import plan_job
 from segmenter.segmentation.model import Model, model_of
 from segmenter.segmentation.model_file import MAX_BYTES, decode_model, encode_model
 from segmenter.segmentation.posterior_maps import break_ties, confidence_map, posterior_map
 from segmenter.segmentation.recipe import Recipe, recipe_from
+from segmenter.workflows.segment.job import plan_job
 
 every_space = pytest.mark.parametrize("color_space", COLOR_SPACES)
 every_family = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)

@@ -19,13 +19,13 @@ from scenes import grainy, overlapping
 import segmenter
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import InvalidArgumentError, NoMixtureError
-from segmenter.pipeline.plan import PLOTS, Plot
 from segmenter.render.color_cloud import SIGMAS, view
 from segmenter.render.figure import MAX_HEIGHT_MM
 from segmenter.render.outlines import outlines, without_speckles
 from segmenter.render.page import MM_PER_INCH, Box
 from segmenter.render.palette_figure import palette_css, palette_gpl
 from segmenter.render.photo_figures import cutouts_figure
+from segmenter.workflows.segment.outputs import PLOTS, Plot
 
 COLORS: Bytes = np.array([[10, 20, 30], [200, 100, 0], [255, 255, 255]], np.uint8)
 SHARES = (0.25, 0.7, 0.05)

@@ -174,7 +174,7 @@ def complain(message: str) -> None:
 
 def tell_earlier(stems: Sequence[Path], written: Collection[Path]) -> None:
     """Tell of figures in other formats that an earlier run left beside what was written now."""
-    from segmenter.pipeline.plan import earlier_figures
+    from segmenter.workflows.segment.outputs import earlier_figures
 
     for path in earlier_figures(stems, written):
         say(f"  note: {path} is of an earlier run; remove it, or draw it again")

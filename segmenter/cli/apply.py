@@ -15,7 +15,7 @@ from segmenter.cli.types import PATH
 from segmenter.cli.windows import windows_options
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.road import Limits
+    from segmenter.workflows.segment.strategy import Limits
 
 
 @click.command(name="apply", cls=FileCommand, short_help="Segment photos by a model fitted before.")

@@ -221,10 +221,10 @@ def nothing_found(inputs: tuple[str, ...], listing: Listing) -> str:
 
 def print_plan(plan: Plan, *, as_json: bool) -> int:
     """Print what would be done with each photo, and return the exit status of a batch that could not begin."""
-    from segmenter.pipeline.plan import text_of
     from segmenter.workflows.batch.plan import check_batch
     from segmenter.workflows.batch.resume import decide
     from segmenter.workflows.batch.summary import SCHEMA, outputs_text
+    from segmenter.workflows.segment.outputs import text_of
 
     for _, job in plan.jobs():
         decision = decide(job, plan.settings.bands) if plan.settings.resume else "do"

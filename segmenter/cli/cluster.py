@@ -111,8 +111,8 @@ def command(
         raise click.UsageError("standard input (-) is closed; give the path of a table")
     if json and sys.stdout is None:
         raise click.UsageError("standard output is closed; leave out --json")
-    from segmenter.pipeline.plan import text_of
     from segmenter.workflows.cluster.run import TableJob, run_table
+    from segmenter.workflows.segment.outputs import text_of
 
     unwind_on_interrupt()
     source, classes = (Path("stdin") if path == STREAM else path for path in (table, labeled))

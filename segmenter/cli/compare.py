@@ -209,11 +209,11 @@ def command(
     if boundaries and overlay is not None:
         raise click.UsageError("--boundaries draws no areas to lay over the photo; leave out --overlay")
     from segmenter.io.files.atomic import write_files
-    from segmenter.pipeline.plan import check_output, text_of
     from segmenter.render.style import Style
     from segmenter.workflows.compare.run import compare
     from segmenter.workflows.compare.tables import encode_table
     from segmenter.workflows.compare.variants import Axes, choices_of
+    from segmenter.workflows.segment.outputs import check_output, text_of
 
     unwind_on_interrupt()
     started = time.perf_counter()

@@ -19,7 +19,7 @@ from segmenter.regions.config import SCALES
 from segmenter.segmentation.recipe import MAX_SEGMENTS
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.plan import Extra, Job
+    from segmenter.workflows.segment.job import Extra, Job
 
 
 @click.command(name="cut", cls=FileCommand, short_help="Cut hierarchies into regions again, at once.")
@@ -53,8 +53,8 @@ def command(
       NAME.json          options, what was found, regions
     and with --scale all NAME.labels.coarse.png, NAME.labels.fine.png and so on.
     """  # noqa: D301  # the backspace keeps click from filling the list
-    from segmenter.pipeline.cut import plan_cut
-    from segmenter.pipeline.plan import check_outputs
+    from segmenter.workflows.segment.cut import plan_cut
+    from segmenter.workflows.segment.outputs import check_outputs
 
     check_cut(segments, scale)
     unwind_on_interrupt()
@@ -72,8 +72,9 @@ def command(
 
 def cut_one(job: Job, *, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Cut one hierarchy, tell of it, and return the exit status."""
-    from segmenter.pipeline.cut import run_cut
-    from segmenter.pipeline.plan import SCHEMA, text_of
+    from segmenter.workflows.segment.cut import run_cut
+    from segmenter.workflows.segment.outputs import text_of
+    from segmenter.workflows.segment.record import SCHEMA
 
     started = time.perf_counter()
     try:

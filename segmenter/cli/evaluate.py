@@ -97,10 +97,10 @@ def command(
     ODS is the best one for all photos, OIS the best one of each photo.
     """  # noqa: D301  # the backspace keeps click from filling the list
     from segmenter.io.files.atomic import write_files
-    from segmenter.pipeline.plan import check_output
     from segmenter.workflows.evaluate.pairing import pair_up
     from segmenter.workflows.evaluate.run import evaluate_pairs
     from segmenter.workflows.evaluate.scores import EvaluationConfig, describe_evaluation, encode_csv
+    from segmenter.workflows.segment.outputs import check_output
 
     unwind_on_interrupt()
     if csv == STREAM:

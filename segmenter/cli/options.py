@@ -15,7 +15,6 @@ from segmenter.cli.types import PATH, AnyScale, Bands, CountOrAuto, Jobs, ScaleO
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
-from segmenter.pipeline.plan import PLOTS, PLOTS_OF_MIXTURES
 from segmenter.regions.config import MERGE_COSTS, SCALES
 from segmenter.segmentation.recipe import (
     MAX_SEGMENTS,
@@ -26,10 +25,12 @@ from segmenter.segmentation.recipe import (
     choose_recipe,
     option_names,
 )
+from segmenter.workflows.segment.outputs import PLOTS, PLOTS_OF_MIXTURES
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.plan import Extra, FigureFormat, FigureOptions, Plot
     from segmenter.workflows.cluster.recipe import TableRecipe
+    from segmenter.workflows.segment.job import Extra, FigureOptions
+    from segmenter.workflows.segment.outputs import FigureFormat, Plot
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option: TypeAlias = Callable[[Any], Any]
@@ -296,7 +297,7 @@ class OutputOptions:
     @property
     def drawing(self) -> FigureOptions | None:
         """What is drawn of each photo; None = nothing."""
-        from segmenter.pipeline.plan import FigureOptions
+        from segmenter.workflows.segment.job import FigureOptions
 
         if not self.figure and not self.plot:
             return None

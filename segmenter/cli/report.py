@@ -104,7 +104,7 @@ def tell_report(report: Report, *, quiet: bool, verbose: bool = False) -> int:
 
 def print_json(report: Report) -> None:
     """Print what was made as one JSON object."""
-    from segmenter.pipeline.plan import text_of
+    from segmenter.workflows.segment.outputs import text_of
 
     told = {
         "schema": SCHEMA,

@@ -23,11 +23,11 @@ from segmenter.segmentation.recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
-    from segmenter.pipeline.job import JobResult
-    from segmenter.pipeline.plan import Extra, Job, LargeJob
-    from segmenter.pipeline.road import Limits
     from segmenter.segmentation.model import Model
     from segmenter.segmentation.result import Segment, Segmentation
+    from segmenter.workflows.segment.in_memory import JobResult
+    from segmenter.workflows.segment.job import Extra, Job, LargeJob
+    from segmenter.workflows.segment.strategy import Limits
 
 MAX_NUMBERS = 5
 """Numbers of segments that a note lists."""
@@ -108,9 +108,11 @@ def segment_photos(
         Apply it, and fit nothing.
     """
     output, as_json = options.output, options.json
-    from segmenter.pipeline import job as pipeline
-    from segmenter.pipeline.plan import SCHEMA, LargeJob, check_outputs, plan_job, text_of
-    from segmenter.pipeline.road import choose_road
+    from segmenter.workflows.segment import in_memory as pipeline
+    from segmenter.workflows.segment.job import LargeJob, plan_job
+    from segmenter.workflows.segment.outputs import check_outputs, text_of
+    from segmenter.workflows.segment.record import SCHEMA
+    from segmenter.workflows.segment.strategy import choose_road
 
     unwind_on_interrupt()
     planned = [

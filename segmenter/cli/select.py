@@ -76,8 +76,8 @@ def command(
         raise click.UsageError("standard input (-) is closed; give the path of a photo or a table")
     if sys.stdout is None and not quiet:
         raise click.UsageError("standard output is closed; leave it open for the table, or give -q")
-    from segmenter.pipeline.plan import text_of
     from segmenter.pipeline.select import select_source
+    from segmenter.workflows.segment.outputs import text_of
 
     unwind_on_interrupt()
     path = Path("stdin") if source == STREAM else source

@@ -30,7 +30,7 @@ def color_depth() -> Depth | None:
 
 def show_segments(segmentation: Segmentation, depth: Depth, *, picture: bool) -> None:
     """Print the colors of the segments with their shares and, where asked for, the segments themselves."""
-    from segmenter.pipeline.terminal import palette_lines, picture_lines
+    from segmenter.workflows.segment.terminal import palette_lines, picture_lines
 
     size = terminal_size()
     width = min(MAX_WIDTH, size.columns) - len(INDENT)

@@ -10,7 +10,7 @@ import click
 
 from segmenter.cli.options import BANDS, is_given, jobs_option, with_options
 from segmenter.cli.types import MemorySize
-from segmenter.pipeline.plan import LabelFormat
+from segmenter.workflows.segment.outputs import LabelFormat
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -54,7 +54,7 @@ def windows_options(command: Command) -> Command:
         **values: Any,
     ) -> Any:
         from segmenter.execution.api import Workers, available_memory
-        from segmenter.pipeline.road import Limits
+        from segmenter.workflows.segment.strategy import Limits
 
         memory = available_memory() // 2 if max_memory == "auto" else max_memory
         limits = Limits(memory, Workers(jobs, scheduler=scheduler), bands, label_format, is_given("max_pixels"))

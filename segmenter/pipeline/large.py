@@ -28,7 +28,6 @@ from segmenter.io.files.local import digest_of, unchanging_path
 from segmenter.io.images.photo import Photo, in_range
 from segmenter.io.rasters.reader import WindowedPicture, open_windows
 from segmenter.mixture.selection import Selection
-from segmenter.pipeline.job import JobResult, describe_origin
 from segmenter.pipeline.large_record import Gathered, describe_large, displayed, draw, notes, notes_on_fit
 from segmenter.pipeline.large_regions import find_regions
 from segmenter.pipeline.large_steps import (
@@ -42,7 +41,6 @@ from segmenter.pipeline.large_steps import (
     window_bits,
     write_tiles,
 )
-from segmenter.pipeline.plan import LargeJob
 from segmenter.pipeline.windows import (
     SAMPLE,
     CountJob,
@@ -60,6 +58,9 @@ from segmenter.segmentation.model_file import encode_model
 from segmenter.segmentation.n_segments import choose_for_interior
 from segmenter.segmentation.recipe import Recipe, RegionsRecipe
 from segmenter.segmentation.result import Segment, Segmentation
+from segmenter.workflows.segment.in_memory import JobResult
+from segmenter.workflows.segment.job import LargeJob
+from segmenter.workflows.segment.record import describe_origin
 
 AUTO_PIXELS = 1 << 22
 """Pixels that the number of segments is told from, where that is asked for: the middle of each window."""
@@ -101,7 +102,7 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
         if job.figure is not None:
             files[job.figure] = draw(result, picture.shape, job)
         if job.plots:
-            from segmenter.pipeline.plots import draw_plots
+            from segmenter.workflows.segment.plots import draw_plots
 
             shown = replace(photo, pixels=displayed(photo, found.segmentation.segments)[0])
             height, width = picture.shape

@@ -15,13 +15,14 @@ from segmenter.features.color_counts import ColorCounts
 from segmenter.io.images.photo import Photo, in_range
 from segmenter.io.rasters.base import is_on_earth
 from segmenter.io.rasters.reader import WindowedPicture
-from segmenter.pipeline.job import JobResult, describe, describe_origin, describe_photo
 from segmenter.pipeline.large_steps import Found
-from segmenter.pipeline.plan import LargeJob, describe_files
 from segmenter.pipeline.windows import SAMPLE
 from segmenter.render.quiet import quiet_matplotlib
 from segmenter.segmentation.colors import visible_bands
 from segmenter.segmentation.result import Segment
+from segmenter.workflows.segment.in_memory import JobResult
+from segmenter.workflows.segment.job import LargeJob
+from segmenter.workflows.segment.record import describe, describe_files, describe_origin, describe_photo
 
 STRETCH = (0.01, 0.99)
 """Quantiles of a picture of more than 8 bits that are drawn black and white."""
@@ -74,7 +75,7 @@ def notes_on_fit(picture: WindowedPicture, gathered: Gathered, job: LargeJob) ->
 
 
 def describe_large(photo: Photo, found: Found, picture: WindowedPicture, job: LargeJob) -> dict[str, Any]:
-    """Return the record of a run, as `segmenter.pipeline.job.describe` has it."""
+    """Return the record of a run, as `segmenter.workflows.segment.record.describe` has it."""
     height, width = picture.shape
     whole = describe_photo(photo) | {"width": width, "height": height, "dtype": str(picture.dtype)}
     record = describe(whole, found.segmentation, job.recipe, job.model)

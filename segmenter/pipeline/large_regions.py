@@ -33,7 +33,6 @@ from segmenter.pipeline.large_steps import (
     window_bits,
     write_tiles,
 )
-from segmenter.pipeline.plan import LargeJob
 from segmenter.pipeline.regions_windows import (
     ReduceJob,
     Relabeling,
@@ -46,6 +45,7 @@ from segmenter.regions.refinement import Surroundings, color_statistics, surely
 from segmenter.segmentation.recipe import RegionsRecipe
 from segmenter.segmentation.regions import cut_regions, find_hierarchy, middle_shape
 from segmenter.segmentation.result import Segmentation
+from segmenter.workflows.segment.job import LargeJob
 
 
 def find_regions(

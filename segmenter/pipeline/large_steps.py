@@ -18,9 +18,9 @@ from segmenter.io.files.atomic import temporary_output, write_errors
 from segmenter.io.labels.ome_zarr import GZIP, write_label_zarr
 from segmenter.io.labels.tiff import MAX_INDEX, write_label_tiff
 from segmenter.io.rasters.reader import WindowedPicture
-from segmenter.pipeline.plan import LargeJob
 from segmenter.render.palette import palette
 from segmenter.segmentation.result import Segmentation
+from segmenter.workflows.segment.job import LargeJob
 
 REDUCED_SIDE = 2048
 """The reduced picture, which is drawn, is no larger than this, in pixels."""

@@ -31,11 +31,11 @@ from segmenter.io.tables.layout import UTF_16, Layout, read_layout
 from segmenter.io.tables.table import check_spreads, read_table
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, Selection, SelectionTable, choose, selection_table
-from segmenter.pipeline.plan import check_place, text_of
 from segmenter.segmentation.n_segments import choose_n_segments
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.cluster.clustering import WHY_BIC, some_rows
 from segmenter.workflows.cluster.run import describe_table
+from segmenter.workflows.segment.outputs import check_place, text_of
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""

@@ -11,9 +11,9 @@ from segmenter.execution.api import Workers
 from segmenter.io.rasters.reader import open_windows
 from segmenter.pipeline.large import gather
 from segmenter.pipeline.large_steps import Nobody
-from segmenter.pipeline.plan import FigureOptions, as_large, plan_job
 from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.recipe import Recipe
+from segmenter.workflows.segment.job import FigureOptions, as_large, plan_job
 
 
 def main() -> None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 from segmenter.errors import OutputExistsError
 from segmenter.io.files.discovery import Listing, list_photos
 from segmenter.io.files.remote import as_path, existing
-from segmenter.pipeline.plan import Extra, FigureOptions, Job, check_place, plan_job
 from segmenter.segmentation.recipe import AnyRecipe
 from segmenter.workflows.batch.output_names import Entry, name_outputs
 from segmenter.workflows.batch.summary import SUMMARIES, Row
+from segmenter.workflows.segment.job import Extra, FigureOptions, Job, plan_job
+from segmenter.workflows.segment.outputs import check_place
 
 if TYPE_CHECKING:
     from segmenter.segmentation.model import Model

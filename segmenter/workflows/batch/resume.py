@@ -11,7 +11,8 @@ from segmenter._version import __version__
 from segmenter.errors import ReadError
 from segmenter.execution.api import Workers
 from segmenter.io.files.local import digest_of, read_start
-from segmenter.pipeline.plan import SCHEMA, Job, LargeJob, as_large, describe_files, describe_model
+from segmenter.workflows.segment.job import Job, LargeJob, as_large
+from segmenter.workflows.segment.record import SCHEMA, describe_files, describe_model
 
 MAX_RECORD_BYTES = 64_000_000
 

@@ -16,10 +16,11 @@ from segmenter.execution.api import Workers
 from segmenter.execution.map import cluster_workers, map_jobs
 from segmenter.io.files.atomic import check_writable, remove_stale, temporary_place
 from segmenter.io.files.remote import as_path
-from segmenter.pipeline.plan import Job, text_of
 from segmenter.workflows.batch.plan import MEMORY_ADVICE, Plan, Watcher
 from segmenter.workflows.batch.resume import finished_record
 from segmenter.workflows.batch.summary import Row, Summary, failed_row, row_of
+from segmenter.workflows.segment.job import Job
+from segmenter.workflows.segment.outputs import text_of
 
 if TYPE_CHECKING:
     pass
@@ -135,10 +136,12 @@ def settle(job: Job, *, resume: bool = False, bands: tuple[int, ...] = (), is_st
         if resume and (record := finished_record(job, bands)) is not None:
             row = replace(row_of(record, job), status="up to date")
         else:
-            from segmenter.pipeline.job import run_job  # late, so that who only hands out jobs needs no NumPy
             from segmenter.pipeline.large import run_large
             from segmenter.pipeline.large_steps import Nobody
-            from segmenter.pipeline.road import choose_road, limits_of_worker
+            from segmenter.workflows.segment.in_memory import (
+                run_job,  # late, so that who only hands out jobs needs no NumPy
+            )
+            from segmenter.workflows.segment.strategy import choose_road, limits_of_worker
 
             chosen = choose_road(job, limits_of_worker(bands, is_strict=is_strict))
             result = run_job(chosen) if isinstance(chosen, Job) else run_large(chosen, Nobody())

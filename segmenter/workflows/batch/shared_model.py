@@ -30,10 +30,7 @@ from segmenter.io.files.local import digest_of, unchanging_path
 from segmenter.io.images.photo import read_photo
 from segmenter.io.rasters.reader import open_windows
 from segmenter.mixture.selection import Selection
-from segmenter.pipeline.job import describe_fit, describe_selection
 from segmenter.pipeline.large import AUTO_PIXELS
-from segmenter.pipeline.plan import Job, LargeJob, describe_model
-from segmenter.pipeline.road import choose_road, limits_of_worker
 from segmenter.pipeline.windows import interior_of_patch
 from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.model import Model
@@ -43,6 +40,9 @@ from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 from segmenter.workflows.batch.plan import MEMORY_ADVICE, SHARED_MODEL, SHARED_RECORD, Plan, Watcher
 from segmenter.workflows.batch.resume import read_record
 from segmenter.workflows.batch.summary import Row, failed_row
+from segmenter.workflows.segment.job import Job, LargeJob
+from segmenter.workflows.segment.record import describe_fit, describe_model, describe_selection
+from segmenter.workflows.segment.strategy import choose_road, limits_of_worker
 
 SCHEMA = 2
 """Version of the record of a shared fit."""

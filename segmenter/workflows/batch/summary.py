@@ -15,8 +15,9 @@ from typing import Any, Literal, TypeAlias
 
 from segmenter._version import __version__
 from segmenter.io.files.atomic import write_files
-from segmenter.pipeline.plan import Job, text_of
 from segmenter.segmentation.recipe import AnyRecipe
+from segmenter.workflows.segment.job import Job
+from segmenter.workflows.segment.outputs import text_of
 
 SCHEMA = 1
 """Version of the summary, and of the lines of ``--json``."""

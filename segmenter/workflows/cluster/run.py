@@ -23,9 +23,9 @@ from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import HEAD, read_start
 from segmenter.io.tables.layout import Layout, read_layout, read_table_stream
 from segmenter.io.tables.table import Table, check_spreads, lengthened, read_table, read_texts
-from segmenter.pipeline.plan import FigureFormat, check_place, text_of
 from segmenter.workflows.cluster.clustering import WHY_BIC, Clusters, cluster, cluster_by_classes
 from segmenter.workflows.cluster.recipe import TableRecipe
+from segmenter.workflows.segment.outputs import FigureFormat, check_place, text_of
 
 SCHEMA = 1
 """Version of the JSON model; raised when the meaning of a field changes."""

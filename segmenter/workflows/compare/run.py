@@ -16,7 +16,6 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.errors import CropError, InvalidArgumentError
 from segmenter.io.images.photo import MAX_PIXELS, Photo, read_photo
 from segmenter.metrics.partitions import contingency
-from segmenter.pipeline.plan import FigureFormat, text_of
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import rising_palette
 from segmenter.render.quiet import quiet_matplotlib
@@ -26,6 +25,7 @@ from segmenter.segmentation.recipe import AnyRecipe
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.compare.tables import Numbers, numbers_of
 from segmenter.workflows.compare.variants import Choices
+from segmenter.workflows.segment.outputs import FigureFormat, text_of
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""

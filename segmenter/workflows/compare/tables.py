@@ -16,10 +16,10 @@ from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.images.photo import Photo
 from segmenter.mixture.inference import score_samples
 from segmenter.mixture.model import n_parameters
-from segmenter.pipeline.plan import text_of
 from segmenter.segmentation.recipe import Recipe
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.compare.variants import METHOD_NAMES, SPACE_NAMES, Choice
+from segmenter.workflows.segment.outputs import text_of
 
 MINUS: Final = "\N{MINUS SIGN}"
 

@@ -13,8 +13,8 @@ from segmenter._version import __version__
 from segmenter.io.images.photo import MAX_PIXELS
 from segmenter.metrics.boundaries import TOLERANCE, BoundaryCounts, summarize_boundaries
 from segmenter.metrics.partitions import PhotoScore, summarize
-from segmenter.pipeline.plan import text_of
 from segmenter.workflows.evaluate.pairing import Pair, Pairing
+from segmenter.workflows.segment.outputs import text_of
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""

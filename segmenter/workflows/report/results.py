@@ -12,10 +12,10 @@ from typing import Any, Literal, TypeAlias
 
 from segmenter.errors import DamagedRecordError, NoResultsError
 from segmenter.io.files.results import RECORD_ENDING, label_images, list_results
-from segmenter.pipeline.plan import text_of
 from segmenter.workflows.batch.plan import SHARED_NAME
 from segmenter.workflows.batch.resume import read_record
 from segmenter.workflows.batch.summary import SUMMARIES
+from segmenter.workflows.segment.outputs import text_of
 
 ResultStatus: TypeAlias = Literal["done", "failed", "not done", "damaged"]
 

@@ -13,10 +13,10 @@ from urllib.parse import quote
 from segmenter._version import __version__
 from segmenter.errors import OutputExistsError
 from segmenter.io.files.atomic import check_writable, write_files
-from segmenter.pipeline.plan import check_place
 from segmenter.render.report import Entry, Page, data_address, pictures_script, render_page
 from segmenter.workflows.report.previews import Preview, map_previews, plan_previews
 from segmenter.workflows.report.results import Result, read_results
+from segmenter.workflows.segment.outputs import check_place
 
 MAX_PAGE: Final = 50_000_000
 """Bytes. Where a page would be larger, its pictures go to a folder beside it, and are loaded when they are wanted."""

@@ -13,13 +13,14 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import color_features
 from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.images.photo import Photo
-from segmenter.pipeline.plan import PLOTS, Job, LargeJob, Plot
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import rising_palette
 from segmenter.render.quiet import quiet_matplotlib
 from segmenter.segmentation.colors import rgb_of
 from segmenter.segmentation.posterior_maps import confidence_map, photo_for
 from segmenter.segmentation.result import Segmentation
+from segmenter.workflows.segment.job import Job, LargeJob
+from segmenter.workflows.segment.outputs import PLOTS, Plot
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from segmenter.io.files.atomic import write_files
-from segmenter.pipeline.job import describe, describe_segment, encode_images
-from segmenter.pipeline.plan import Extra, Job, describe_files, plan_job
 from segmenter.regions.config import Scale
 from segmenter.segmentation.hierarchy_file import ENDING, cut, cut_recipe, load_hierarchy
 from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
 from segmenter.segmentation.result import Segmentation
+from segmenter.workflows.segment.in_memory import encode_images
+from segmenter.workflows.segment.job import Extra, Job, plan_job
+from segmenter.workflows.segment.record import describe, describe_files, describe_segment
 
 
 def plan_cut(

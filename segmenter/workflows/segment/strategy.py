@@ -13,7 +13,8 @@ from segmenter.errors import NoRangesError, SegmenterError, UnsupportedPhotoErro
 from segmenter.execution.api import Workers, available_memory
 from segmenter.io.files.local import is_tiff, is_zarr
 from segmenter.io.files.remote import RemotePath
-from segmenter.pipeline.plan import PLOTS_OF_PIXELS, Job, LabelFormat, LargeJob, as_large
+from segmenter.workflows.segment.job import Job, LargeJob, as_large
+from segmenter.workflows.segment.outputs import PLOTS_OF_PIXELS, LabelFormat
 
 if TYPE_CHECKING:
     from segmenter.io.rasters.base import Header

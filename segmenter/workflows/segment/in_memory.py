@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from segmenter._version import __version__
 from segmenter.io.files.atomic import write_files
 from segmenter.io.images.photo import Photo, read_photo
 from segmenter.io.labels.png import MAX_INDEX, encode_gray, encode_labels, encode_segments
-from segmenter.pipeline.plan import SCHEMA, Job, describe_files, describe_model, text_of
 from segmenter.regions.config import SCALES, Scale
 from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import palette
 from segmenter.render.quiet import quiet_matplotlib
 from segmenter.segmentation.apply import apply_model
 from segmenter.segmentation.colors import segment_photo
-from segmenter.segmentation.model import Model, model_of
+from segmenter.segmentation.model import model_of
 from segmenter.segmentation.model_file import encode_model
-from segmenter.segmentation.recipe import AnyRecipe, RegionsRecipe
-from segmenter.segmentation.result import Segment, Segmentation
+from segmenter.segmentation.result import Segmentation
+from segmenter.workflows.segment.job import Job
+from segmenter.workflows.segment.record import (
+    describe,
+    describe_files,
+    describe_origin,
+    describe_photo,
+    describe_segment,
+)
 
 if TYPE_CHECKING:
-    from segmenter.mixture.em import FitTrace
-    from segmenter.mixture.selection import Selection
-    from segmenter.regions.hierarchy import Hierarchy
+    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
         files[job.figure] = draw_figure(result, job)
     files |= encode_extras(result, job)
     if job.plots:
-        from segmenter.pipeline.plots import draw_plots
+        from segmenter.workflows.segment.plots import draw_plots
 
         files |= draw_plots(result.photo, result.segmentation, job, describe_origin(result.record))
     files[job.record] = (json.dumps(result.record, indent=1, ensure_ascii=False) + "\n").encode()
@@ -159,121 +161,3 @@ def draw_figure(result: JobResult, job: Job) -> bytes:
             job.figure_options.figure_format,
             metadata=describe_origin(result.record),
         )
-
-
-def describe_origin(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a figure says of itself: of which photo it is, and by which options."""
-    origin = {key: record[key] for key in ("recipe", "input", "model") if key in record}
-    description = json.dumps(origin, ensure_ascii=True)
-    title = record["input"]["name"]
-    return {"Software": f"segmenter {__version__}", "Title": title, "Description": description}
-
-
-def describe(
-    photo: Mapping[str, Any], segmentation: Segmentation, recipe: AnyRecipe, model: Model | None = None
-) -> dict[str, Any]:
-    """Return the record of a run as plain values: enough to repeat it, and all that was found.
-
-    The photo is told of as by `describe_photo`. Where a model was applied, the record says which one instead of how the
-    fit went, and the names of the segments.
-
-    It holds no time and no folder, so that the same photo and recipe give the same bytes anywhere.
-    """
-    return {
-        "schema": SCHEMA,
-        "software": f"segmenter {__version__}",
-        "input": dict(photo),
-        "recipe": asdict(recipe),
-        **describe_found(segmentation, recipe, model),
-        "unlabeled_pixels": segmentation.labels.size - sum(segment.n_pixels for segment in segmentation.segments),
-        "segments": [
-            describe_segment(segment, None if model is None else model.label_names[segment.label - 1])
-            for segment in segmentation.segments
-        ],
-    }
-
-
-def describe_photo(photo: Photo) -> dict[str, Any]:
-    """Return which photo it is, as plain values."""
-    height, width, n_channels = photo.pixels.shape
-    return {
-        "name": text_of(Path(Path(photo.name).name)),
-        "sha256": photo.digest,
-        "width": width,
-        "height": height,
-        "channels": n_channels,
-        "dtype": str(photo.pixels.dtype),
-        "notes": list(photo.notes),
-    }
-
-
-def describe_segment(segment: Segment, name: str | None = None) -> dict[str, Any]:
-    """Return a segment and what people call it, as plain values."""
-    return {
-        "label": segment.label,
-        **({} if name is None else {"name": name}),
-        "pixels": segment.n_pixels,
-        "share": segment.share,
-        "color": segment.hex_color,
-        "mean_rgb": [255 * value for value in segment.mean_rgb],
-    }
-
-
-def describe_found(segmentation: Segmentation, recipe: AnyRecipe, model: Model | None) -> dict[str, Any]:
-    """Return what the segments are of: a hierarchy of regions that was cut, or a mixture that was fitted or applied."""
-    if segmentation.hierarchy is not None:
-        hierarchy = segmentation.hierarchy
-        n_merges = hierarchy.n_superpixels - segmentation.n_labels
-        return {
-            "hierarchy": {
-                "n_superpixels": hierarchy.n_superpixels,
-                "height": recipe.height if isinstance(recipe, RegionsRecipe) else None,
-                "last_merge": merge_height(hierarchy, n_merges - 1),
-                "next_merge": merge_height(hierarchy, n_merges),
-            }
-        }
-    mixture = segmentation.mixture
-    return {
-        "selection": describe_selection(segmentation.selection),
-        **({"fit": describe_fit(segmentation.trace)} if model is None else {"model": describe_model(model)}),
-        "mixture": {
-            "covariance_type": mixture.covariance_type,
-            "features": list(segmentation.channels),
-            "weights": mixture.weights.tolist(),
-            "means": mixture.means.tolist(),
-            "covariances": mixture.covariances.tolist(),
-        },
-    }
-
-
-def merge_height(hierarchy: Hierarchy, place: int) -> float | None:
-    """Return the height of a merge as a plain value; None where there is none, or the regions do not touch."""
-    is_there = 0 <= place < len(hierarchy.heights) and math.isfinite(hierarchy.heights[place])
-    return float(hierarchy.heights[place]) if is_there else None
-
-
-def describe_selection(selection: Selection | None) -> dict[str, Any] | None:
-    """Return how the number of segments was chosen, as plain values; None where it was given."""
-    if selection is None:
-        return None
-    return {
-        "rule": selection.rule,
-        "n_segments": selection.n_components,
-        "log_likelihoods": selection.log_likelihoods.tolist(),
-        "criterion": selection.criterion.tolist(),
-    }
-
-
-def describe_fit(trace: FitTrace) -> dict[str, Any]:
-    """Return how a fit went, as plain values."""
-    return {
-        "n_iterations": trace.n_iterations,
-        "stop": trace.stop,
-        "verdict": trace.verdict,
-        "log_likelihoods": trace.log_likelihoods.tolist(),
-        "objectives": trace.objectives.tolist(),
-        "restarts": trace.restarts.tolist(),
-        "restarts_on_cells": trace.screened,
-        "n_died": trace.n_died,
-        "collapsed": list(trace.collapsed),
-    }

@@ -1,0 +1,1 @@
+"""``segmenter segment``, ``apply`` and ``cut``: one photo, from file to files."""
