@@ -127,9 +127,9 @@ def test_what_is_done_is_up_to_date_until_it_or_the_options_change(photos: Path,
 
 @pytest.mark.parametrize("is_large", [False, True])
 def test_either_road_counts_as_done(is_large: bool, tmp_path: Path) -> None:
-    from segmenter.pipeline.large import run_large
-    from segmenter.pipeline.large_steps import Nobody
     from segmenter.workflows.segment.in_memory import run_job
+    from segmenter.workflows.windowed.colors import run_large
+    from segmenter.workflows.windowed.passes import Nobody
 
     path = large_and_whole(tmp_path / "photos", 1)[1]
     job = Settings(tmp_path / "out", Recipe(restarts=1), None, max_pixels=10**9).job(Entry(str(path), "", "a"))

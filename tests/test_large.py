@@ -29,13 +29,16 @@ from segmenter.features.pixel_sample import counts_of, merge_samples, sample_pix
 from segmenter.io.rasters import reader as io_windows
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windows
-from segmenter.pipeline import large, large_record, large_steps, windows
-from segmenter.pipeline.large import run_large
-from segmenter.pipeline.large_steps import Nobody
 from segmenter.segmentation.recipe import AnyRecipe, Recipe, RegionsRecipe
 from segmenter.workflows.segment.in_memory import JobResult
 from segmenter.workflows.segment.job import FigureOptions, Job, LargeJob, as_large, plan_job
 from segmenter.workflows.segment.strategy import Limits, choose_road
+from segmenter.workflows.windowed import color_tasks as windows
+from segmenter.workflows.windowed import colors as large
+from segmenter.workflows.windowed import passes as large_steps
+from segmenter.workflows.windowed import record as large_record
+from segmenter.workflows.windowed.colors import run_large
+from segmenter.workflows.windowed.passes import Nobody
 
 GENERATOR = np.random.default_rng(0)
 

@@ -182,7 +182,7 @@ def run_by_windows(job: LargeJob, options: OutputOptions) -> JobResult:
     from tempfile import TemporaryDirectory
 
     from segmenter.cli.progress import watching_steps
-    from segmenter.pipeline.large import run_large
+    from segmenter.workflows.windowed.colors import run_large
 
     with watching_steps(quiet=options.quiet) as progress:
         if options.output != STREAM:

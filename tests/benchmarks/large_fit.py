@@ -9,11 +9,11 @@ from pathlib import Path
 
 from segmenter.execution.api import Workers
 from segmenter.io.rasters.reader import open_windows
-from segmenter.pipeline.large import gather
-from segmenter.pipeline.large_steps import Nobody
 from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.segment.job import FigureOptions, as_large, plan_job
+from segmenter.workflows.windowed.colors import gather
+from segmenter.workflows.windowed.passes import Nobody
 
 
 def main() -> None:

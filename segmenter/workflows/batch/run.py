@@ -136,12 +136,12 @@ def settle(job: Job, *, resume: bool = False, bands: tuple[int, ...] = (), is_st
         if resume and (record := finished_record(job, bands)) is not None:
             row = replace(row_of(record, job), status="up to date")
         else:
-            from segmenter.pipeline.large import run_large
-            from segmenter.pipeline.large_steps import Nobody
             from segmenter.workflows.segment.in_memory import (
                 run_job,  # late, so that who only hands out jobs needs no NumPy
             )
             from segmenter.workflows.segment.strategy import choose_road, limits_of_worker
+            from segmenter.workflows.windowed.colors import run_large
+            from segmenter.workflows.windowed.passes import Nobody
 
             chosen = choose_road(job, limits_of_worker(bands, is_strict=is_strict))
             result = run_job(chosen) if isinstance(chosen, Job) else run_large(chosen, Nobody())

@@ -30,8 +30,6 @@ from segmenter.io.files.local import digest_of, unchanging_path
 from segmenter.io.images.photo import read_photo
 from segmenter.io.rasters.reader import open_windows
 from segmenter.mixture.selection import Selection
-from segmenter.pipeline.large import AUTO_PIXELS
-from segmenter.pipeline.windows import interior_of_patch
 from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.model import Model
 from segmenter.segmentation.model_file import encode_model, load_model
@@ -43,6 +41,8 @@ from segmenter.workflows.batch.summary import Row, failed_row
 from segmenter.workflows.segment.job import Job, LargeJob
 from segmenter.workflows.segment.record import describe_fit, describe_model, describe_selection
 from segmenter.workflows.segment.strategy import choose_road, limits_of_worker
+from segmenter.workflows.windowed.color_tasks import interior_of_patch
+from segmenter.workflows.windowed.colors import AUTO_PIXELS
 
 SCHEMA = 2
 """Version of the record of a shared fit."""

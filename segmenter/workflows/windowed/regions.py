@@ -22,7 +22,13 @@ from segmenter.features.color import unit_range
 from segmenter.features.downsample import AreaTotals, reduced_shape
 from segmenter.io.images.photo import in_range
 from segmenter.io.rasters.reader import WindowedPicture
-from segmenter.pipeline.large_steps import (
+from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, in_unit
+from segmenter.regions.refinement import Surroundings, color_statistics, surely
+from segmenter.segmentation.recipe import RegionsRecipe
+from segmenter.segmentation.regions import cut_regions, find_hierarchy, middle_shape
+from segmenter.segmentation.result import Segmentation
+from segmenter.workflows.segment.job import LargeJob
+from segmenter.workflows.windowed.passes import (
     REDUCED_SIDE,
     Found,
     Progress,
@@ -33,19 +39,13 @@ from segmenter.pipeline.large_steps import (
     window_bits,
     write_tiles,
 )
-from segmenter.pipeline.regions_windows import (
+from segmenter.workflows.windowed.region_tasks import (
     ReduceJob,
     Relabeling,
     WindowRefinement,
     reduce_window,
     refine_job,
 )
-from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, in_unit
-from segmenter.regions.refinement import Surroundings, color_statistics, surely
-from segmenter.segmentation.recipe import RegionsRecipe
-from segmenter.segmentation.regions import cut_regions, find_hierarchy, middle_shape
-from segmenter.segmentation.result import Segmentation
-from segmenter.workflows.segment.job import LargeJob
 
 
 def find_regions(

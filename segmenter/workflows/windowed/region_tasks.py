@@ -18,9 +18,9 @@ from segmenter.features.downsample import AreaSums, area_sums
 from segmenter.io.images.photo import in_range
 from segmenter.io.labels.tiff import compressed, encode_tiles
 from segmenter.io.rasters.base import Window
-from segmenter.pipeline.windows import made_of, told
 from segmenter.regions.hierarchy import color_sums
 from segmenter.regions.refinement import ColorStatistics, Rectangle, Surroundings, middles, refined_rectangle
+from segmenter.workflows.windowed.color_tasks import made_of, told
 
 # ---- the first pass ------------------------------------------------------------------------------------------------
 

@@ -28,29 +28,6 @@ from segmenter.io.files.local import digest_of, unchanging_path
 from segmenter.io.images.photo import Photo, in_range
 from segmenter.io.rasters.reader import WindowedPicture, open_windows
 from segmenter.mixture.selection import Selection
-from segmenter.pipeline.large_record import Gathered, describe_large, displayed, draw, notes, notes_on_fit
-from segmenter.pipeline.large_regions import find_regions
-from segmenter.pipeline.large_steps import (
-    REDUCED_SIDE,
-    Found,
-    Progress,
-    answers,
-    in_order,
-    label_type,
-    new_label_image,
-    window_bits,
-    write_tiles,
-)
-from segmenter.pipeline.windows import (
-    SAMPLE,
-    CountJob,
-    Labeler,
-    LabelJob,
-    MixtureLabeler,
-    WindowLabeling,
-    count_window,
-    table_of,
-)
 from segmenter.segmentation.apply import apply_to_colors
 from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.model import model_of
@@ -61,6 +38,29 @@ from segmenter.segmentation.result import Segment, Segmentation
 from segmenter.workflows.segment.in_memory import JobResult
 from segmenter.workflows.segment.job import LargeJob
 from segmenter.workflows.segment.record import describe_origin
+from segmenter.workflows.windowed.color_tasks import (
+    SAMPLE,
+    CountJob,
+    Labeler,
+    LabelJob,
+    MixtureLabeler,
+    WindowLabeling,
+    count_window,
+    table_of,
+)
+from segmenter.workflows.windowed.passes import (
+    REDUCED_SIDE,
+    Found,
+    Progress,
+    answers,
+    in_order,
+    label_type,
+    new_label_image,
+    window_bits,
+    write_tiles,
+)
+from segmenter.workflows.windowed.record import Gathered, describe_large, displayed, draw, notes, notes_on_fit
+from segmenter.workflows.windowed.regions import find_regions
 
 AUTO_PIXELS = 1 << 22
 """Pixels that the number of segments is told from, where that is asked for: the middle of each window."""

@@ -15,14 +15,14 @@ from segmenter.features.color_counts import ColorCounts
 from segmenter.io.images.photo import Photo, in_range
 from segmenter.io.rasters.base import is_on_earth
 from segmenter.io.rasters.reader import WindowedPicture
-from segmenter.pipeline.large_steps import Found
-from segmenter.pipeline.windows import SAMPLE
 from segmenter.render.quiet import quiet_matplotlib
 from segmenter.segmentation.colors import visible_bands
 from segmenter.segmentation.result import Segment
 from segmenter.workflows.segment.in_memory import JobResult
 from segmenter.workflows.segment.job import LargeJob
 from segmenter.workflows.segment.record import describe, describe_files, describe_origin, describe_photo
+from segmenter.workflows.windowed.color_tasks import SAMPLE
+from segmenter.workflows.windowed.passes import Found
 
 STRETCH = (0.01, 0.99)
 """Quantiles of a picture of more than 8 bits that are drawn black and white."""

@@ -1,0 +1,1 @@
+"""Pictures larger than memory, read one window at a time."""
