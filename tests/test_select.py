@@ -18,9 +18,9 @@ from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import (
     RULES,
 )
-from segmenter.pipeline.select import compare
 from segmenter.render.curves import Curve, Panel, curves_figure, round_numbers, spread, tick_texts
 from segmenter.render.figure import encode_figure
+from segmenter.workflows.select import compare
 
 CENTERS = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0], [8.0, 8.0], [16.0, 0.0]])
 

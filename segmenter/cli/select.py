@@ -25,7 +25,7 @@ from segmenter.cli.types import PATH
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 
 if TYPE_CHECKING:
-    from segmenter.pipeline.select import Choices
+    from segmenter.workflows.select import Choices
 
 
 @click.command(name="select", cls=FileCommand, short_help="Tell how many segments or clusters there are.")
@@ -76,8 +76,8 @@ def command(
         raise click.UsageError("standard input (-) is closed; give the path of a photo or a table")
     if sys.stdout is None and not quiet:
         raise click.UsageError("standard output is closed; leave it open for the table, or give -q")
-    from segmenter.pipeline.select import select_source
     from segmenter.workflows.segment.outputs import text_of
+    from segmenter.workflows.select import select_source
 
     unwind_on_interrupt()
     path = Path("stdin") if source == STREAM else source

@@ -1,1 +1,1 @@
-"""The use cases, a folder a command: files in, files out."""
+"""The use cases: everything before comes together here."""

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from segmenter.arrays import Floats, Samples
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, choose, selection_table
-from segmenter.pipeline.select import TABLE_FOLDS, sound_only
+from segmenter.workflows.select import TABLE_FOLDS, sound_only
 
 from .report import verdict
 from .selection import N_PROCESSES, shares

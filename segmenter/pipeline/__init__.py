@@ -1,1 +1,0 @@
-"""The use cases: everything before comes together here."""
