@@ -25,7 +25,7 @@ from segmenter.workflows.batch.plan import Settings
 from segmenter.workflows.batch.resume import finished_record
 from segmenter.workflows.batch.shared_model import count_by_windows, count_photo
 from segmenter.workflows.segment.job import LargeJob, as_large
-from segmenter.workflows.segment.strategy import choose_road, limits_of_worker
+from segmenter.workflows.segment.strategy import choose_processing_mode, get_worker_limits
 
 GEOTIFF: Any = [(33550, 12, 3, (10.0, 10.0, 0.0)), (33922, 12, 6, (0.0, 0.0, 0.0, 5e5, 4e6, 0.0))]
 
@@ -95,9 +95,9 @@ def test_the_road_depends_on_what_a_job_may_take(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, overlapping(), photometric="rgb")
     job = Settings(tmp_path / "out", Recipe(), None, max_pixels=10).job(Entry(str(path), "", "a"))
-    assert isinstance(choose_road(job, limits_of_worker((), is_strict=False)), LargeJob)
-    assert choose_road(job, limits_of_worker((), is_strict=True)) is job
-    chosen = choose_road(job, limits_of_worker((2,), is_strict=True))
+    assert isinstance(choose_processing_mode(job, get_worker_limits((), is_strict=False)), LargeJob)
+    assert choose_processing_mode(job, get_worker_limits((), is_strict=True)) is job
+    chosen = choose_processing_mode(job, get_worker_limits((2,), is_strict=True))
     assert isinstance(chosen, LargeJob)
     assert (chosen.bands, chosen.workers) == ((2,), Workers(0))
 
@@ -128,13 +128,13 @@ def test_what_is_done_is_up_to_date_until_it_or_the_options_change(photos: Path,
 @pytest.mark.parametrize("is_large", [False, True])
 def test_either_road_counts_as_done(is_large: bool, tmp_path: Path) -> None:
     from segmenter.workflows.segment.in_memory import run_job
-    from segmenter.workflows.windowed.colors import run_large
-    from segmenter.workflows.windowed.passes import Nobody
+    from segmenter.workflows.windowed.colors import run_windowed
+    from segmenter.workflows.windowed.passes import NullProgress
 
     path = large_and_whole(tmp_path / "photos", 1)[1]
     job = Settings(tmp_path / "out", Recipe(restarts=1), None, max_pixels=10**9).job(Entry(str(path), "", "a"))
     if is_large:
-        run_large(as_large(job, (), Workers(0), "for lack of memory"), Nobody())
+        run_windowed(as_large(job, (), Workers(0), "for lack of memory"), NullProgress())
     else:
         run_job(job)
     assert finished_record(job) is not None

@@ -24,11 +24,11 @@ from segmenter.errors import InvalidArgumentError, PageFullError
 from segmenter.render.compare import Comparison, Variant, check_room, compare_figure
 from segmenter.render.figure import MAX_HEIGHT_MM
 from segmenter.render.page import MM_PER_INCH
-from segmenter.render.palette import rising_palette
+from segmenter.render.palette import lightness_palette
 from segmenter.render.style import Style, letter
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.compare.run import partners
-from segmenter.workflows.compare.tables import Numbers, encode_table, escaped
+from segmenter.workflows.compare.tables import VariantMetrics, encode_table, escaped
 from segmenter.workflows.compare.variants import Axes, choices_of
 
 
@@ -60,7 +60,7 @@ def scene(width: int, height: int, n_variants: int, k: int = 3) -> Comparison:
     labels: Labels = np.broadcast_to(np.arange(width, dtype=np.int32) % k + 1, (height, width))
     pixels = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
     numbers = ("3 segments", f"log L {-1.2345:.3f}", "BIC 123.4k")
-    variant = Variant("K = 3", numbers, labels, rising_palette(k))
+    variant = Variant("K = 3", numbers, labels, lightness_palette(k))
     return Comparison("a photo", pixels, (variant,) * n_variants)
 
 
@@ -117,7 +117,7 @@ def test_a_label_without_pixels_has_a_color_of_its_own() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 2, 8, 40, 300])
 def test_colors_rise_from_dark_to_bright_in_even_steps(n: int) -> None:
-    colors = rising_palette(n)
+    colors = lightness_palette(n)
     assert colors.shape == (n, 3)
     lightness = rgb2lab(colors[None, :255] / 255.0)[0, :, 0]
     steps = np.diff(lightness)
@@ -133,7 +133,7 @@ SHAPES = [(1, 1), (40, 30), (30, 40), (400, 3), (3, 400), (64, 64)]
 @pytest.mark.parametrize(("width", "height"), SHAPES)
 @pytest.mark.parametrize("style", [Style(), Style(width_mm=89), Style(font_size=10, layout="grid")])
 def test_nothing_is_cut_off_and_no_texts_overlap(width: int, height: int, style: Style) -> None:
-    figure = compare_figure([scene(width, height, 3)], style, key=rising_palette(3))
+    figure = compare_figure([scene(width, height, 3)], style, key=lightness_palette(3))
     figure.draw_without_rendering()
     page = figure.bbox
     texts = [artist for artist in figure.findobj(Text) if artist.get_text()]
@@ -265,8 +265,8 @@ def test_the_log_likelihood_of_soft_em_is_the_highest_of_its_model(photo: Path, 
 
 def test_texts_are_escaped() -> None:
     assert escaped("a_b & 50 %\\{x}") == r"a\_b \& 50 \%\textbackslash{}\{x\}"
-    numbers = Numbers("b", "a|b.png", "GMM", "GMM", 2, "RGB", "full", 3, -1.0, 2.0, 3, True, 0.1)
-    table = encode_table([numbers, Numbers(**{**numbers.__dict__, "photo": "c"})], ".md", times=False).decode()
+    numbers = VariantMetrics("b", "a|b.png", "GMM", "GMM", 2, "RGB", "full", 3, -1.0, 2.0, 3, True, 0.1)
+    table = encode_table([numbers, VariantMetrics(**{**numbers.__dict__, "photo": "c"})], ".md", times=False).decode()
     assert r"a\|b.png" in table
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmenter.features.color_counts import ColorCounts, count_colors, in_common, sum_counts
+from segmenter.features.color_counts import ColorCounts, count_colors, sum_counts, to_common_scale
 
 
 def counted(part: ColorCounts) -> dict[tuple[float, ...], float]:
@@ -33,7 +33,7 @@ def test_sums_do_not_depend_on_how_pictures_are_grouped(
 def test_kinds_count_in_common_as_in_one_picture() -> None:
     gray, color = np.array([[[5], [9]]], np.uint8), np.array([[[5, 5, 5], [1, 2, 3]]], np.uint8)
     deep = np.array([[[5 * 257], [6]]], np.uint16)
-    common = in_common(sum_counts(count_colors(pixels) for pixels in (gray, color, deep)))
+    common = to_common_scale(sum_counts(count_colors(pixels) for pixels in (gray, color, deep)))
     assert counted(common) == {
         (6 / 65535,) * 3: 1,
         (1 / 255, 2 / 255, 3 / 255): 1,
@@ -44,7 +44,7 @@ def test_kinds_count_in_common_as_in_one_picture() -> None:
 
 def test_one_kind_stays_as_it_is() -> None:
     (total,) = sum_counts([count_colors(np.array([[[7], [7], [3]]], np.uint8))])
-    assert in_common([total]) is total
+    assert to_common_scale([total]) is total
     assert counted(total) == {(3,): 1, (7,): 2}
 
 
@@ -67,7 +67,7 @@ def test_colors_beyond_the_limit_lose_their_lowest_bits_however_they_are_grouped
     assert grouped.bits == total.bits
     np.testing.assert_array_equal(grouped.colors, total.colors)
     np.testing.assert_array_equal(grouped.counts, total.counts)
-    assert in_common([total, count_colors(np.zeros((1, 1, 3), np.uint8))]).bits == 2
+    assert to_common_scale([total, count_colors(np.zeros((1, 1, 3), np.uint8))]).bits == 2
 
 
 def test_counts_are_exact_beyond_32_bits() -> None:

@@ -26,7 +26,7 @@ from segmenter.errors import ClusterVersionError, UnreachableSchedulerError
 from segmenter.execution import dask_client as cluster_workers
 from segmenter.execution.api import Workers
 from segmenter.execution.dask_client import FAN_IN, compare_versions, connect, look
-from segmenter.execution.dask_worker import Bench
+from segmenter.execution.dask_worker import WorkerPoolPlugin
 from segmenter.execution.interrupts import interrupts_in
 from segmenter.execution.map import map_jobs
 from segmenter.execution.processes import Task
@@ -196,7 +196,7 @@ def test_a_photo_that_kills_every_worker_is_given_up_and_the_others_are_done(add
 def test_a_task_ends_when_its_time_is_up_and_the_rest_goes_out_again(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = Bench(Task(abs), None, None)
+    bench = WorkerPoolPlugin(Task(abs), None, None)
     bench.processes, bench.idle, bench.is_closed = set(), [], False
     try:
         assert bench.do_some([(0, -1), (1, -2), (2, -3)], 600) == [(1, ""), (2, ""), (3, "")]

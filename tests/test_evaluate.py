@@ -27,7 +27,7 @@ from segmenter.metrics.contours import cut_contours, even_heights
 from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
 from segmenter.workflows.evaluate.pairing import pair_up
 from segmenter.workflows.evaluate.run import evaluate_photo
-from segmenter.workflows.evaluate.scores import measures_of
+from segmenter.workflows.evaluate.scores import compute_measures
 
 HALVES: Labels = np.repeat(np.array([[1, 1, 1, 2, 2, 2]], np.int32), 4, axis=0)
 ROWS: Labels = np.ascontiguousarray(np.broadcast_to(np.array([[1], [1], [2], [2]], np.int32), (4, 6)))
@@ -292,7 +292,7 @@ def test_the_table_fits_80_columns_and_ends_with_all(tmp_path: Path) -> None:
 
 def test_one_pixel_is_measured() -> None:
     one = np.ones((1, 1), np.int32)
-    figures = measures_of(evaluate_photo("x", [one], [one]), 0)
+    figures = compute_measures(evaluate_photo("x", [one], [one]), 0)
     assert (figures["covering"], figures["rand_index"], figures["adjusted_rand_index"]) == (1, 1, 1)
 
 

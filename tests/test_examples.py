@@ -54,7 +54,7 @@ def test_the_fit_of_a_photo_is_that_of_scikit_learn_on_all_its_pixels() -> None:
 
 def test_two_coins_of_unknown_bias() -> None:
     """Do and Batzoglou 2008: from (0.6, 0.5) EM comes to (0.80, 0.52) in ten steps."""
-    biases, log_likelihoods = coins.climb(10)
+    biases, log_likelihoods = coins.run_em(10)
     assert (np.diff(log_likelihoods) > 0).all()
     assert biases[1] == pytest.approx([0.71, 0.58], abs=0.005)
     assert biases[-1] == pytest.approx([0.80, 0.52], abs=0.005)

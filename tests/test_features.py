@@ -52,7 +52,7 @@ def check_distinct(pixels: Pixels, mask: Bools | None) -> None:
     assert found.counts.tolist() == [pixel_colors.count(color) for color in colors]
     for channel in range(pixels.shape[2]):
         expected = pixels[..., channel] if mask is None else np.where(mask, pixels[..., channel], 0)
-        spread = found.spread(found.colors[:, channel])
+        spread = found.to_image(found.colors[:, channel])
         assert spread.dtype == pixels.dtype
         np.testing.assert_array_equal(spread, expected)
 
@@ -84,13 +84,13 @@ def test_masked_pixels_count_nowhere_and_become_0() -> None:
     found = distinct_colors(pixels, np.array([[True, False], [True, True]]))
     assert found.colors.tolist() == [[5], [9]]
     assert found.counts.tolist() == [2, 1]
-    assert found.spread(np.array([1, 2], np.int32)).tolist() == [[1, 0], [2, 1]]
+    assert found.to_image(np.array([1, 2], np.int32)).tolist() == [[1, 0], [2, 1]]
 
 
 def test_a_photo_is_left_as_it_was() -> None:
     pixels = np.zeros((2, 3, 3), np.uint8)
     pixels.flags.writeable = False
-    distinct_colors(pixels).spread(np.ones(1))  # writing to the pixels would raise
+    distinct_colors(pixels).to_image(np.ones(1))  # writing to the pixels would raise
     assert not pixels.any()
 
 

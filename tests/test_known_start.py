@@ -6,12 +6,12 @@ import numpy as np
 
 from segmenter.arrays import Samples
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import data_of
+from segmenter.mixture.data import prepare_samples
 from segmenter.mixture.initialization import GivenStart, class_means, mixture_about, starts_for
 
 SAMPLES = Samples(np.array([[0.0], [1.0], [9.0], [10.0], [12.0]]), np.array([3.0, 1.0, 1.0, 1.0, 2.0]))
 CONFIG = FitConfig(2, restarts=3, covariance_floor=1e-12)
-DATA = data_of(SAMPLES, CONFIG.covariance_floor)
+DATA = prepare_samples(SAMPLES, CONFIG.covariance_floor)
 
 
 def test_the_means_of_classes_are_weighted_means_of_their_labeled_samples() -> None:

@@ -23,31 +23,31 @@ from test_cli import run
 
 import segmenter
 from segmenter.errors import DamagedPhotoError, SegmenterError, UnsupportedPhotoError
-from segmenter.execution.api import Answer, Workers
+from segmenter.execution.api import JobResult, Workers
 from segmenter.features.distinct_colors import distinct_colors
 from segmenter.features.pixel_sample import counts_of, merge_samples, sample_pixels
 from segmenter.io.rasters import reader as io_windows
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windows
 from segmenter.segmentation.recipe import AnyRecipe, Recipe, RegionsRecipe
-from segmenter.workflows.segment.in_memory import JobResult
+from segmenter.workflows.segment.in_memory import SegmentResult
 from segmenter.workflows.segment.job import FigureOptions, Job, LargeJob, as_large, plan_job
-from segmenter.workflows.segment.strategy import Limits, choose_road
+from segmenter.workflows.segment.strategy import Limits, choose_processing_mode
 from segmenter.workflows.windowed import color_tasks as windows
 from segmenter.workflows.windowed import colors as large
 from segmenter.workflows.windowed import passes as large_steps
 from segmenter.workflows.windowed import record as large_record
-from segmenter.workflows.windowed.colors import run_large
-from segmenter.workflows.windowed.passes import Nobody
+from segmenter.workflows.windowed.colors import run_windowed
+from segmenter.workflows.windowed.passes import NullProgress
 
 GENERATOR = np.random.default_rng(0)
 
 
 def here_and_shuffled(
     function: Callable[[Any], Any], jobs: Iterable[tuple[int, Any]], workers: Workers
-) -> Generator[Answer[Any, Any]]:
+) -> Generator[JobResult[Any, Any]]:
     """Do in this process what workers do, and answer in another order, as they might."""
-    waiting = [Answer(place, job, function(job)) for place, job in jobs]
+    waiting = [JobResult(place, job, function(job)) for place, job in jobs]
     random.Random(len(waiting)).shuffle(waiting)
     yield from waiting
 
@@ -76,8 +76,12 @@ def planned(path: Path, recipe: AnyRecipe | None = None, **options: Any) -> Job:
     return plan_job(path, path.parent / "out", recipe or Recipe(restarts=1), **given)
 
 
-def by_windows(path: Path, recipe: AnyRecipe | None = None, bands: tuple[int, ...] = (), **options: Any) -> JobResult:
-    return run_large(as_large(planned(path, recipe, **options), bands, Workers(2), "read by windows"), Nobody())
+def by_windows(
+    path: Path, recipe: AnyRecipe | None = None, bands: tuple[int, ...] = (), **options: Any
+) -> SegmentResult:
+    return run_windowed(
+        as_large(planned(path, recipe, **options), bands, Workers(2), "read by windows"), NullProgress()
+    )
 
 
 def labels_of(path: Path, level: int = 0) -> NDArray[Any]:
@@ -212,9 +216,9 @@ class TestTheLabelImage:
         keys, text = (1, 1, 0, 1, 1024, 0, 1, 1), "WGS 84|"
         tags: list[Any] = [(33550, 12, 3, scale), (33922, 12, 6, tie), (34735, 3, 8, keys), (34737, 2, 8, text)]
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb", tile=(16, 16), extratags=tags)
-        job = choose_road(planned(path), Limits(10**9))
+        job = choose_processing_mode(planned(path), Limits(10**9))
         assert isinstance(job, LargeJob)
-        run_large(job, Nobody())
+        run_windowed(job, NullProgress())
         with tifffile.TiffFile(tmp_path / "out" / "a.labels.tif") as tiff:
             found: Any = tiff.pages.first.tags
             assert [found[code].value for code in (33550, 33922, 34735, 34737)] == [scale, tie, keys, text]
@@ -227,7 +231,7 @@ class TestTheLabelImage:
         written = []
         for n_workers in (1, 3):
             job = as_large(planned(path, overwrite=True, figure_options=FigureOptions()), (), Workers(n_workers), "so")
-            run_large(job, Nobody())
+            run_windowed(job, NullProgress())
             written.append({output.name: output.read_bytes() for output in (tmp_path / "out").iterdir()})
         assert written[0] == written[1]
         assert set(written[0]) == {"a.labels.tif", "a.figure.png", "a.json"}
@@ -328,8 +332,8 @@ class TestTheRoad:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
         job = planned(path)
-        assert choose_road(job, Limits(40 * 50 * 15)) is job
-        chosen = choose_road(job, Limits(40 * 50 * 15 - 1))
+        assert choose_processing_mode(job, Limits(40 * 50 * 15)) is job
+        chosen = choose_processing_mode(job, Limits(40 * 50 * 15 - 1))
         assert isinstance(chosen, LargeJob)
         assert chosen.labels.name == "a.labels.tif"
 
@@ -337,26 +341,26 @@ class TestTheRoad:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
         job = planned(path, RegionsRecipe())
-        assert choose_road(job, Limits(40 * 50 * 40)) is job
-        assert isinstance(choose_road(job, Limits(40 * 50 * 40 - 1)), LargeJob)
+        assert choose_processing_mode(job, Limits(40 * 50 * 40)) is job
+        assert isinstance(choose_processing_mode(job, Limits(40 * 50 * 40 - 1)), LargeJob)
 
     def test_leads_by_windows_beyond_the_limit_on_pixels_unless_that_was_given(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
         job = planned(path, max_pixels=1999)
-        assert isinstance(choose_road(job, Limits(10**9)), LargeJob)
-        assert choose_road(job, Limits(10**9, is_strict=True)) is job
+        assert isinstance(choose_processing_mode(job, Limits(10**9)), LargeJob)
+        assert choose_processing_mode(job, Limits(10**9, is_strict=True)) is job
 
     def test_leads_through_memory_for_what_is_no_tiff(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         path.write_text("no picture")
-        assert choose_road(planned(path), Limits(1)) == planned(path)
+        assert choose_processing_mode(planned(path), Limits(1)) == planned(path)
 
     def test_refuses_what_cannot_be_had(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
         with pytest.raises(UnsupportedPhotoError, match="cannot be had with -o -"):
-            choose_road(planned(path), Limits(1, label_format="zarr"), to_stdout=True)
+            choose_processing_mode(planned(path), Limits(1, label_format="zarr"), to_stdout=True)
 
 
 class TestTheCommand:
@@ -493,9 +497,9 @@ class TestZarr:
         )
         array[:] = pixels
         tifffile.imwrite(tmp_path / "b.tif", pixels, photometric="rgb")
-        job = choose_road(planned(tmp_path / "a"), Limits(10**9, Workers(1)))
+        job = choose_processing_mode(planned(tmp_path / "a"), Limits(10**9, Workers(1)))
         assert isinstance(job, LargeJob)
-        run_large(job, Nobody())
+        run_windowed(job, NullProgress())
         assert (labels_of(tmp_path / "a") == segmenter.segment(tmp_path / "b.tif", restarts=1).labels).all()
 
     def test_of_ome_has_axes(self, tmp_path: Path) -> None:

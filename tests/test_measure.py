@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from segmenter.metrics.boundaries import boundary, boundary_counts, match, summarize_boundaries
-from segmenter.metrics.matching import most_pairs
+from segmenter.metrics.matching import maximum_matching
 from segmenter.metrics.partitions import (
     adjusted_rand_index,
     contingency,
@@ -140,7 +140,7 @@ def test_no_matching_has_more_pairs(first: NDArray[np.bool_], second: NDArray[np
     a, b = np.argwhere(first), np.argwhere(second)
     distances = np.hypot(*(a[:, None] - b[None]).transpose(2, 0, 1)) if len(a) and len(b) else np.ones((len(a), len(b)))
     rows, columns = np.nonzero(distances <= reach)
-    partner = most_pairs(rows, columns, distances[rows, columns], len(a), len(b))
+    partner = maximum_matching(rows, columns, distances[rows, columns], len(a), len(b))
     paired = partner[partner >= 0]
     assert len(set(paired.tolist())) == len(paired)
     assert (distances[np.flatnonzero(partner >= 0), paired] <= reach).all()
@@ -152,7 +152,7 @@ def test_no_matching_has_more_pairs(first: NDArray[np.bool_], second: NDArray[np
 
 
 def test_a_pair_is_given_up_where_that_makes_two() -> None:
-    partner = most_pairs(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1.0, 2.0, 3.0]), 2, 2)
+    partner = maximum_matching(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1.0, 2.0, 3.0]), 2, 2)
     assert partner.tolist() == [1, 0]
 
 

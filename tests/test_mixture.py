@@ -30,14 +30,14 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, SegmenterError
 from segmenter.mixture import data as mixture_data
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, CovarianceType, FitConfig, Init
-from segmenter.mixture.data import Data, data_of, part_of
-from segmenter.mixture.e_step import SufficientStatistics, e_step, exponentiate
+from segmenter.mixture.data import PreparedSamples, part_of, prepare_samples
+from segmenter.mixture.e_step import SufficientStatistics, e_step, stable_exp
 from segmenter.mixture.em import Fit, FitTrace, fit
 from segmenter.mixture.inference import component_averages, predict
-from segmenter.mixture.initialization import draw_start, k_means_plus_plus, random_start
+from segmenter.mixture.initialization import initialize, k_means_plus_plus, random_start
 from segmenter.mixture.m_step import m_step
 from segmenter.mixture.model import Mixture, block_size, log_joint_coefficients, monomials, reorder
-from segmenter.mixture.screening import binned, stand_in
+from segmenter.mixture.screening import binned, screening_subset
 
 FAMILIES = st.sampled_from(COVARIANCE_TYPES)
 every_family = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -136,8 +136,8 @@ def test_predict_does_not_depend_on_blocks() -> None:
 
 
 def test_predict_gives_the_first_of_equal_components() -> None:
-    twins = Mixture(np.array([0.5, 0.5]), np.zeros((2, 1)), np.ones((2, 1, 1)))
-    np.testing.assert_array_equal(predict(twins, np.array([[-1.0], [0.0], [3.0]])), [1, 1, 1])
+    parallel_edges = Mixture(np.array([0.5, 0.5]), np.zeros((2, 1)), np.ones((2, 1, 1)))
+    np.testing.assert_array_equal(predict(parallel_edges, np.array([[-1.0], [0.0], [3.0]])), [1, 1, 1])
 
 
 def test_predict_of_far_outliers_goes_to_the_widest_component() -> None:
@@ -148,7 +148,7 @@ def test_predict_of_far_outliers_goes_to_the_widest_component() -> None:
 def test_component_averages_of_the_features_are_the_means_of_the_next_m_step() -> None:
     samples, _ = blobs(3, 2, distance=2.0)
     mixture = some_mixture(3, 2)
-    stepped = m_step(e_step(data_of(samples, BLUR), mixture), "full")
+    stepped = m_step(e_step(prepare_samples(samples, BLUR), mixture), "full")
     np.testing.assert_allclose(component_averages(mixture, samples, samples.values), stepped.means, rtol=1e-9)
 
 
@@ -164,14 +164,14 @@ def test_component_averages_are_nan_where_nothing_is_explained() -> None:
 @settings(max_examples=40, deadline=None)
 @given(any_samples(), st.data())
 def test_statistics_do_not_depend_on_how_the_samples_are_split(samples: Samples, data: st.DataObject) -> None:
-    whole = data_of(samples, BLUR)
+    whole = prepare_samples(samples, BLUR)
     owner = data.draw(arrays.arrays(np.int8, len(samples.weights), elements=st.integers(0, 2)))
     mixture = mixture_over(whole, 3)
     parts = [e_step(some_of(whole, np.flatnonzero(owner == p)), mixture) for p in np.unique(owner)]
     assert_statistics_close(reduce(add, parts), e_step(whole, mixture))
 
 
-def mixture_over(data: Data, n_components: int, seed: int = 0) -> Mixture:
+def mixture_over(data: PreparedSamples, n_components: int, seed: int = 0) -> Mixture:
     """Return some mixture in the place and the units of the data."""
     unit = np.sqrt(data.variances)
     mixture = some_mixture(n_components, len(unit), seed=seed)
@@ -180,7 +180,7 @@ def mixture_over(data: Data, n_components: int, seed: int = 0) -> Mixture:
     )
 
 
-def some_of(data: Data, rows: NDArray[np.intp]) -> Data:
+def some_of(data: PreparedSamples, rows: NDArray[np.intp]) -> Data:
     """Return some of the samples, about the same origin."""
     (part,) = data.parts
     weights = part.weights[rows]
@@ -191,18 +191,18 @@ def some_of(data: Data, rows: NDArray[np.intp]) -> Data:
 def test_statistics_do_not_depend_on_blocks_nor_on_whether_monomials_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     samples, _ = blobs(3, 3)
     mixture = some_mixture(3, 3)
-    kept = e_step(data_of(samples, BLUR), mixture)
+    kept = e_step(prepare_samples(samples, BLUR), mixture)
     monkeypatch.setattr(mixture_data, "block_size", lambda n_features: 32)
-    assert_statistics_close(e_step(data_of(samples, BLUR), mixture), kept)
+    assert_statistics_close(e_step(prepare_samples(samples, BLUR), mixture), kept)
     monkeypatch.setattr(mixture_data, "KEPT_MONOMIALS", 0)
-    data = data_of(samples, BLUR)
+    data = prepare_samples(samples, BLUR)
     assert not data.parts[0].kept
     assert_statistics_close(e_step(data, mixture), kept)
 
 
 def test_statistics_are_the_sums_of_weighted_responsibilities() -> None:
     samples, _ = blobs(2, 2, distance=2.0)
-    mixture, data = some_mixture(2, 2), data_of(samples, 1e-12)
+    mixture, data = some_mixture(2, 2), prepare_samples(samples, 1e-12)
     found = e_step(data, mixture)
     shares = responsibilities(mixture, samples.values) * samples.weights[:, None]
     centred = samples.values - data.origin
@@ -235,9 +235,9 @@ def test_counting_every_sample_twice_changes_nothing() -> None:
 @settings(max_examples=50, deadline=None)
 @given(arrays.arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 8)), elements=st.floats(-300, 300)))
 def test_the_safe_path_of_exponentiate_equals_the_fast_path(joint: Floats) -> None:
-    fast, log_density, total = exponentiate(joint)
+    fast, log_density, total = stable_exp(joint)
     out_of_range = np.column_stack([joint, np.full(len(joint), -1e4)])  # one such sample sends all the safe way
-    safe, safe_log_density, safe_total = exponentiate(out_of_range)
+    safe, safe_log_density, safe_total = stable_exp(out_of_range)
     np.testing.assert_allclose(safe_log_density[:-1], log_density, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose((safe / safe_total)[:, :-1], fast / total, rtol=1e-9, atol=1e-300)
     np.testing.assert_allclose((fast / total).sum(axis=0), 1)
@@ -247,7 +247,7 @@ def test_the_safe_path_of_exponentiate_equals_the_fast_path(joint: Floats) -> No
 @pytest.mark.parametrize("level", [-1e6, -800.0, 0.0, 800.0, 1e6])
 def test_responsibilities_are_finite_at_any_level_of_the_log_density(level: float) -> None:
     joint = level + np.array([[0.0, -5.0], [np.log(3), -2000.0]])
-    densities, log_density, total = exponentiate(joint)
+    densities, log_density, total = stable_exp(joint)
     np.testing.assert_allclose(log_density, level + np.array([np.log(4), -5.0]), atol=1e-9)
     np.testing.assert_allclose(densities / total, [[0.25, 1.0], [0.75, 0.0]], atol=1e-9)
 
@@ -258,7 +258,7 @@ def test_responsibilities_are_finite_at_any_level_of_the_log_density(level: floa
 @settings(max_examples=40, deadline=None)
 @given(any_samples(max_features=3), st.integers(1, 6))
 def test_cells_keep_weight_mean_and_second_moments(samples: Samples, n_bins: int) -> None:
-    data = data_of(samples, BLUR)
+    data = prepare_samples(samples, BLUR)
     cells = binned(data, n_bins)
     assert cells.n_samples <= min(data.n_samples, n_bins ** len(data.origin))
     assert cells.parts[0].weights.sum() == pytest.approx(data.total_weight)
@@ -267,7 +267,7 @@ def test_cells_keep_weight_mean_and_second_moments(samples: Samples, n_bins: int
 
 
 def test_cells_do_not_depend_on_how_many_samples_are_put_into_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = data_of(blobs(3, 2)[0], BLUR)
+    data = prepare_samples(blobs(3, 2)[0], BLUR)
     at_once = binned(data, 4).parts[0]
     monkeypatch.setattr(mixture_data, "BINNED_AT_ONCE", 7)
     in_turns = binned(data, 4).parts[0]
@@ -277,7 +277,7 @@ def test_cells_do_not_depend_on_how_many_samples_are_put_into_them_at_once(monke
 
 def test_an_m_step_on_cells_is_exact_where_no_cell_mixes_components() -> None:
     samples, labels = blobs(3, 2, distance=40.0)
-    data = data_of(samples, BLUR)
+    data = prepare_samples(samples, BLUR)
     cells = binned(data, 16)
     assert cells.n_samples < data.n_samples
     wide = np.broadcast_to(np.eye(2), (3, 2, 2))
@@ -289,7 +289,7 @@ def test_an_m_step_on_cells_is_exact_where_no_cell_mixes_components() -> None:
 @settings(max_examples=40, deadline=None)
 @given(any_samples(max_features=3), st.integers(1, 6), st.integers(1, 4), st.integers(0, 99))
 def test_the_likelihood_on_cells_is_a_lower_bound(samples: Samples, n_bins: int, n_components: int, seed: int) -> None:
-    data = data_of(samples, BLUR)
+    data = prepare_samples(samples, BLUR)
     mixture = mixture_over(data, n_components, seed)
     on_cells = e_step(binned(data, n_bins), mixture).log_likelihood
     on_samples = e_step(data, mixture).log_likelihood
@@ -302,9 +302,9 @@ def test_restarts_are_screened_on_cells_where_these_are_few_and_the_fit_ends_at_
     assert found.trace.screened
     assert found.trace.objectives[-1] >= found.trace.restarts.max() - 1e-9
     assert not fit(blobs(3, 2, n_each=10)[0], FitConfig(3)).trace.screened
-    assert stand_in(data_of(samples, BLUR), FitConfig(500)) is None
-    many_features = data_of(blobs(3, 4, n_each=7000)[0], BLUR)
-    few = stand_in(many_features, FitConfig(3))
+    assert screening_subset(prepare_samples(samples, BLUR), FitConfig(500)) is None
+    many_features = prepare_samples(blobs(3, 4, n_each=7000)[0], BLUR)
+    few = screening_subset(many_features, FitConfig(3))
     assert few is not None
     assert few.n_samples == 4000
 
@@ -317,7 +317,7 @@ def test_a_random_start_is_even_weights_points_of_the_data_and_positive_definite
     covariance_type: CovarianceType,
 ) -> None:
     samples, _ = blobs(3, 3)
-    data = data_of(samples, BLUR)
+    data = prepare_samples(samples, BLUR)
     config = FitConfig(5, covariance_type)
     for seed in range(20):
         start = random_start(data, config, np.random.default_rng(seed))
@@ -330,7 +330,7 @@ def test_a_random_start_is_even_weights_points_of_the_data_and_positive_definite
 
 
 def test_random_covariances_are_of_the_size_of_the_data_on_average() -> None:
-    data = data_of(Samples(np.array([[0.0, 0.0], [2.0, 2000.0]]), np.ones(2)), BLUR)
+    data = prepare_samples(Samples(np.array([[0.0, 0.0], [2.0, 2000.0]]), np.ones(2)), BLUR)
     starts = [random_start(data, FitConfig(2), np.random.default_rng(seed)).covariances for seed in range(500)]
     average = np.concatenate(starts).mean(axis=0)
     np.testing.assert_allclose(average.diagonal(), [1, 1e6], rtol=0.2)
@@ -354,9 +354,9 @@ def test_k_means_plus_plus_finds_far_clusters() -> None:
 @every_family
 @every_init
 def test_a_start_depends_on_nothing_but_its_generator(init: Init, covariance_type: CovarianceType) -> None:
-    data = data_of(blobs(3, 2)[0], BLUR)
+    data = prepare_samples(blobs(3, 2)[0], BLUR)
     config = FitConfig(3, covariance_type, init)
-    one, same, other = (draw_start(data, config, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    one, same, other = (initialize(data, config, np.random.default_rng(seed)) for seed in (5, 5, 6))
     np.testing.assert_array_equal(one.means, same.means)
     np.testing.assert_array_equal(one.covariances, same.covariances)
     assert (one.means != other.means).any()
@@ -437,7 +437,7 @@ def _mean(samples: Samples) -> Floats:
 def test_no_small_change_of_an_m_step_scores_higher(covariance_type: CovarianceType) -> None:
     """One component: the M-step is the whole fit, so that it must be the maximum of the objective."""
     samples, _ = blobs(2, 2)
-    data = data_of(samples, 0.1)
+    data = prepare_samples(samples, 0.1)
     config = FitConfig(1, covariance_type, covariance_floor=0.1)
     best = fit(samples, config)
     generator = np.random.default_rng(0)
@@ -489,8 +489,8 @@ def test_a_scale_that_is_a_power_of_two_scales_a_start_and_a_step_to_the_last_bi
     assume(np.ptp(samples.values, axis=0).any())  # features that are all constant have no scale; they take 1
     config = FitConfig(data.draw(some_components(samples)), covariance_type, init)
     scale = 2.0**exponent
-    one, other = data_of(samples, BLUR), data_of(Samples(samples.values * scale, samples.weights), BLUR)
-    starts = [draw_start(data, config, np.random.default_rng(0)) for data in (one, other)]
+    one, other = prepare_samples(samples, BLUR), prepare_samples(Samples(samples.values * scale, samples.weights), BLUR)
+    starts = [initialize(data, config, np.random.default_rng(0)) for data in (one, other)]
     all_alike = [Mixture(np.ones(1), data.origin[None], np.diag(data.variances)[None]) for data in (one, other)]
     steps = [m_step(e_step(data, m), covariance_type) for data, m in zip((one, other), all_alike, strict=True)]
     for plain, scaled in (starts, steps):

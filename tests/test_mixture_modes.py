@@ -18,7 +18,7 @@ from sklearn.cluster import KMeans
 from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, METHODS, CovarianceType, FitConfig, Init, Method
-from segmenter.mixture.data import data_of
+from segmenter.mixture.data import prepare_samples
 from segmenter.mixture.e_step import e_step
 from segmenter.mixture.em import fit
 from segmenter.mixture.inference import impute, predict, responsibilities, sample, score_samples
@@ -86,7 +86,7 @@ def test_hard_responsibilities_are_one_for_the_most_probable_component_alone() -
     samples, _ = blobs(3, 2, distance=2.0)
     mixture = replace(some_mixture(3, 2), means=samples.values[:3])
     shares = np.empty((3, len(samples.weights)))
-    e_step(data_of(samples, 1e-12), mixture, is_hard=True, responsibilities=shares)
+    e_step(prepare_samples(samples, 1e-12), mixture, is_hard=True, responsibilities=shares)
     np.testing.assert_array_equal(np.unique(shares), [0, 1])
     np.testing.assert_array_equal(shares.argmax(axis=0), log_joint(mixture, samples.values).argmax(axis=1))
     np.testing.assert_array_equal(shares.sum(axis=0), 1)
@@ -499,7 +499,7 @@ def test_no_samples_lose_under_a_conjugate_prior(
     noise: bool,
 ) -> None:
     """Whatever dies on the way: random starts under hard assignments leave many a component without samples."""
-    scale = np.diag(data_of(samples, 1e-9).variances) * data.draw(st.sampled_from([1e-3, 1.0, 30.0]))
+    scale = np.diag(prepare_samples(samples, 1e-9).variances) * data.draw(st.sampled_from([1e-3, 1.0, 30.0]))
     degrees = data.draw(st.floats(-samples.values.shape[1] - 1.5, 10))
     prior = NormalInverseWishart(samples.values[0], data.draw(st.floats(0, 10)), scale, degrees)
     config = FitConfig(
@@ -608,7 +608,7 @@ def test_a_clamped_sample_never_has_a_component_of_another_class(scale: float, i
     log_prior = np.log(scale) + clamp(known, classes)(None)
     shares = np.empty((3, len(known)))
     log_prior = np.ascontiguousarray(log_prior.T)
-    e_step(data_of(samples, 1e-9), mixture, log_prior=log_prior, is_hard=is_hard, responsibilities=shares)
+    e_step(prepare_samples(samples, 1e-9), mixture, log_prior=log_prior, is_hard=is_hard, responsibilities=shares)
     np.testing.assert_allclose(shares.sum(axis=0), 1)
     is_forbidden = (known > 0) & (known != classes[:, None])
     assert shares[is_forbidden].max() < 1e-80
@@ -621,7 +621,7 @@ def test_soft_labels_are_weights_of_each_sample() -> None:
     alike = Mixture(np.full(3, 1 / 3), np.full((3, 2), 15.0), np.broadcast_to(9 * np.eye(2), (3, 2, 2)))
     shares = np.empty((3, len(samples.weights)))
     log_prior = np.ascontiguousarray(soft(probabilities)(None).T)
-    found = e_step(data_of(samples, 1e-9), alike, log_prior=log_prior, responsibilities=shares)
+    found = e_step(prepare_samples(samples, 1e-9), alike, log_prior=log_prior, responsibilities=shares)
     np.testing.assert_allclose(shares.T, probabilities)
     np.testing.assert_allclose(found.mass, samples.weights @ probabilities)
 

@@ -32,7 +32,7 @@ from segmenter.features.config import COLOR_SPACES, ColorSpace
 from segmenter.io.images.photo import photo_from_array
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType
 from segmenter.mixture.model import Mixture
-from segmenter.segmentation.model import Model, model_of
+from segmenter.segmentation.model import Model, build_model
 from segmenter.segmentation.model_file import MAX_BYTES, decode_model, encode_model
 from segmenter.segmentation.posterior_maps import break_ties, confidence_map, posterior_map
 from segmenter.segmentation.recipe import Recipe, recipe_from
@@ -127,7 +127,7 @@ def test_an_existing_file_is_replaced_only_if_asked(tmp_path: Path) -> None:
 
 
 def test_a_job_with_a_model_travels_to_a_worker() -> None:
-    model = model_of(segmenter.segment(two_colors(), 2))
+    model = build_model(segmenter.segment(two_colors(), 2))
     job = plan_job(
         Path("a.png"),
         Path("there"),
@@ -147,7 +147,7 @@ def test_a_job_with_a_model_travels_to_a_worker() -> None:
 
 
 def test_labels_mean_the_same_in_another_photo_and_colors_are_its_own() -> None:
-    model = model_of(segmenter.segment(two_colors(), 2))
+    model = build_model(segmenter.segment(two_colors(), 2))
     other = two_colors()[:, ::-1].copy()
     other[other == DARK[0]] += 1
     found = segmenter.apply(model, other)
@@ -156,7 +156,7 @@ def test_labels_mean_the_same_in_another_photo_and_colors_are_its_own() -> None:
 
 
 def test_a_segment_without_pixels_keeps_the_color_of_the_model() -> None:
-    model = model_of(segmenter.segment(two_colors(), 2))
+    model = build_model(segmenter.segment(two_colors(), 2))
     found = segmenter.apply(model, np.full((3, 3, 3), BRIGHT, np.uint8))
     assert (found.labels == 2).all()
     dark, bright = found.segments
@@ -167,7 +167,7 @@ def test_a_segment_without_pixels_keeps_the_color_of_the_model() -> None:
 @every_space
 def test_grays_are_colors_of_three_equal_channels(color_space: ColorSpace) -> None:
     image, _ = grainy()
-    model = model_of(segmenter.segment(image, 3, color_space=color_space))
+    model = build_model(segmenter.segment(image, 3, color_space=color_space))
     gray = image[..., 0]
     flat = segmenter.apply(model, gray)
     three = segmenter.apply(model, np.repeat(gray[..., None], 3, axis=2))
@@ -180,7 +180,7 @@ def test_grays_are_colors_of_three_equal_channels(color_space: ColorSpace) -> No
 @every_space
 def test_a_model_of_grays_takes_no_colors(color_space: ColorSpace) -> None:
     image, labels = grainy(n_channels=1)
-    model = model_of(segmenter.segment(image, 3, color_space=color_space))
+    model = build_model(segmenter.segment(image, 3, color_space=color_space))
     np.testing.assert_array_equal(segmenter.apply(model, image[..., 0]).labels, labels)
     np.testing.assert_array_equal(segmenter.apply(model, np.repeat(image, 3, axis=2)).labels, labels)
     with pytest.raises(GrayModelError, match="has colors, but the model was fitted to grays"):
@@ -188,7 +188,7 @@ def test_a_model_of_grays_takes_no_colors(color_space: ColorSpace) -> None:
 
 
 def test_transparent_pixels_keep_out() -> None:
-    model = model_of(segmenter.segment(two_colors(), 2))
+    model = build_model(segmenter.segment(two_colors(), 2))
     image = np.dstack([two_colors(), np.full((4, 6), 255, np.uint8)])
     image[1, :3] = (255, 0, 255, 0)
     found = segmenter.apply(model, image)
@@ -197,7 +197,7 @@ def test_transparent_pixels_keep_out() -> None:
 
 
 def test_outliers_of_a_model_with_noise_have_no_label() -> None:
-    model = model_of(segmenter.segment(two_colors(), 2))
+    model = build_model(segmenter.segment(two_colors(), 2))
     mixture = replace(model.mixture, weights=0.9 * model.mixture.weights, noise_weight=0.1, noise_sides=np.ones(3))
     image = np.full((2, 2, 3), 128, np.uint8)
     found = segmenter.apply(replace(model, mixture=mixture), image)
@@ -207,7 +207,7 @@ def test_outliers_of_a_model_with_noise_have_no_label() -> None:
 
 
 def test_an_applied_model_has_no_trace() -> None:
-    found = segmenter.apply(model_of(segmenter.segment(two_colors(), 2)), two_colors())
+    found = segmenter.apply(build_model(segmenter.segment(two_colors(), 2)), two_colors())
     assert found.fit_trace is None
     with pytest.raises(NotFittedError, match="a saved model was applied"):
         _ = found.trace
@@ -221,7 +221,7 @@ def test_an_applied_model_has_no_trace() -> None:
 def test_posteriors_sum_to_1_and_the_largest_makes_the_label(color_space: ColorSpace, dtype: Any) -> None:
     image = overlapping().astype(dtype)
     found = segmenter.segment(image, 4, color_space=color_space)
-    for result in (found, segmenter.apply(model_of(found), image)):
+    for result in (found, segmenter.apply(build_model(found), image)):
         posteriors = posterior_map(photo_from_array(image), result)
         assert posteriors.dtype == np.float32
         assert posteriors.shape == (24, 24, 4)
@@ -254,7 +254,7 @@ def test_a_tie_by_rounding_goes_to_the_label() -> None:
 
 def document() -> Any:
     """Return the content of a model of two colors."""
-    return json.loads(encode_model(model_of(segmenter.segment(two_colors(), 2))))
+    return json.loads(encode_model(build_model(segmenter.segment(two_colors(), 2))))
 
 
 def change(*path: Any, to: Any) -> Callable[[Any], None]:
@@ -420,7 +420,7 @@ def test_a_number_beyond_floats_is_infinite(tmp_path: Path) -> None:
 
 @given(cut=st.floats(0, 1, exclude_max=True))
 def test_a_model_cut_off_anywhere_is_refused(cut: float) -> None:
-    content = encode_model(model_of(segmenter.segment(two_colors(), 2))).rstrip()
+    content = encode_model(build_model(segmenter.segment(two_colors(), 2))).rstrip()
     with pytest.raises(ModelError):
         decode_model(content[: int(cut * len(content))], "a.model.json")
 
@@ -445,7 +445,7 @@ def test_a_model_that_is_not_there_or_no_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_model_cannot_be_made_of_parts_that_do_not_fit(change: dict[str, Any], argument: str) -> None:
-    model = model_of(segmenter.segment(two_colors(), 2))
+    model = build_model(segmenter.segment(two_colors(), 2))
     with pytest.raises(InvalidArgumentError) as caught:
         replace(model, **change)
     assert caught.value.argument == argument

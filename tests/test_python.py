@@ -17,7 +17,7 @@ import segmenter
 from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, METHODS, FitConfig
-from segmenter.mixture.data import data_of
+from segmenter.mixture.data import prepare_samples
 from segmenter.mixture.em import fit
 from segmenter.mixture.inference import predict
 from segmenter.mixture.log_prior import clamp
@@ -198,7 +198,7 @@ def test_the_objective_never_falls_in_any_mode(samples: Samples, data: st.DataOb
     )
     prior = None
     if data.draw(st.booleans()):
-        scale = data.draw(st.sampled_from([1e-3, 1.0, 30.0])) * np.diag(data_of(samples, 1e-9).variances)
+        scale = data.draw(st.sampled_from([1e-3, 1.0, 30.0])) * np.diag(prepare_samples(samples, 1e-9).variances)
         prior = NormalInverseWishart(samples.values[0], data.draw(st.floats(0, 10)), scale, data.draw(st.floats(-2, 9)))
     log_prior = None
     if data.draw(st.booleans()):
@@ -209,7 +209,7 @@ def test_the_objective_never_falls_in_any_mode(samples: Samples, data: st.DataOb
         samples = Samples(np.where(holes, np.nan, samples.values), samples.weights)
     start = None
     if log_prior is not None:  # where values are missing, a drawn start may have fewer components
-        unit = np.sqrt(data_of(samples, 1e-9).variances)
+        unit = np.sqrt(prepare_samples(samples, 1e-9).variances)
         start = some_mixture(n_components, n_features, config.covariance_type, seed=config.seed)
         center = np.nan_to_num(samples.values[0])
         if config.covariance_type in ("tied", "spherical"):

@@ -11,11 +11,11 @@ from segmenter.features.texture import joint_features, texture_features
 from segmenter.metrics.partitions import covering
 from segmenter.regions.build import build_hierarchy
 from segmenter.regions.config import HEIGHTS, MERGE_COSTS, MergeCost
-from segmenter.regions.merging import Cost, FittedCost, HandCost
+from segmenter.regions.merging import Cost, HeuristicCost, LearnedCost
 from segmenter.regions.superpixels import superpixels
 
 BANDS = np.repeat([1, 2, 3], 20)[None].repeat(48, axis=0)
-COST_OF: dict[MergeCost, Cost] = {"hand": HandCost(), "fitted": FittedCost()}
+COST_OF: dict[MergeCost, Cost] = {"hand": HeuristicCost(), "fitted": LearnedCost()}
 COSTS = pytest.mark.parametrize("merge_cost", MERGE_COSTS)
 
 

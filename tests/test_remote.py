@@ -25,7 +25,7 @@ from test_batch import LABELS_ONLY, run, save, tree
 
 from segmenter.errors import ChangedFileError, MissingFileError, OutputExistsError, WriteError
 from segmenter.io.files.atomic import PREFIX, SUFFIX, write_files
-from segmenter.io.files.local import digest_of, unchanging_path
+from segmenter.io.files.local import compute_digest, unmodified_path
 from segmenter.io.files.remote import RemotePath, as_path, existing, is_remote
 from segmenter.io.images.photo import read_photo
 
@@ -392,10 +392,10 @@ def test_a_zarr_array_of_a_bucket_is_read_as_here(
 def test_a_picture_that_changes_between_the_passes_is_refused(tmp_path: Path) -> None:
     path = as_path("memory://changing/a.tif")
     write_files({path: b"one"}, overwrite=True)
-    with unchanging_path(path):
-        assert digest_of(path) == hashlib.sha256(b"one").hexdigest()
+    with unmodified_path(path):
+        assert compute_digest(path) == hashlib.sha256(b"one").hexdigest()
     with (
         pytest.raises(ChangedFileError, match=r"changing/a\.tif: changed while it was read"),
-        unchanging_path(path),
+        unmodified_path(path),
     ):
         write_files({path: b"another"}, overwrite=True)

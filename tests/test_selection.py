@@ -24,7 +24,7 @@ from segmenter.mixture.selection import (
     choose,
     held_out_log_likelihood,
     icl,
-    rising_fits,
+    incremental_fits,
     selection_table,
 )
 
@@ -134,7 +134,7 @@ def test_fits_of_many_samples_rise_though_starts_are_compared_on_few(seed: int) 
     """Up to the tolerance of EM; repeated rows make spikes, which cells of a grid do not show."""
     generator = np.random.default_rng(seed)
     values = np.round(generator.standard_t(2, (6000, 2)), 1).clip(-3, 3)
-    found = list(rising_fits(Samples(values), FitConfig(restarts=1), 7))
+    found = list(incremental_fits(Samples(values), FitConfig(restarts=1), 7))
     assert any(one.trace.screened for one in found)
     assert (np.diff([one.objective for one in found]) > -1e-3).all()
 

@@ -23,7 +23,7 @@ from segmenter.errors import (
     TextColumnError,
 )
 from segmenter.io.tables.layout import CHUNK_LINES, read_layout
-from segmenter.io.tables.table import Table, lengthened, read_table, read_texts
+from segmenter.io.tables.table import Table, append_columns, read_table, read_texts
 
 
 def written(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
@@ -111,7 +111,9 @@ def test_many_rows_whatever_stands_at_the_borders_of_chunks(tmp_path: Path) -> N
     rows[2 * CHUNK_LINES + 3] = "\n" + rows[2 * CHUNK_LINES + 3]
     table = read(tmp_path, "a,b\n" + "".join(rows))
     assert (table.values == np.stack([np.arange(n), np.arange(n) / 2], axis=1)).all()
-    text = lengthened(table.layout, ("c",), n, lambda rows: [[str(i)] for i in range(n)[rows]]).decode().splitlines()
+    text = (
+        append_columns(table.layout, ("c",), n, lambda rows: [[str(i)] for i in range(n)[rows]]).decode().splitlines()
+    )
     assert text[-1] == f"{n - 1},{(n - 1) / 2},{n - 1}"
     assert len(text) == n + 1
 
@@ -135,7 +137,7 @@ def test_what_was_written_stays_to_the_byte(tmp_path: Path) -> None:
     content = '\ufeffid;"wert"\r\n007;"1.50"\r\n\r\n "x";2e0\r\nlast;NA'
     layout = read_layout(written(tmp_path, content.replace(' "x"', "x")))
     table = read_table(layout, ("wert",))
-    result = lengthened(layout, ("label", "p;1"), 3, lambda rows: [["a", "1"], ["b;c", "0.5"], ['"', "0"]][rows])
+    result = append_columns(layout, ("label", "p;1"), 3, lambda rows: [["a", "1"], ["b;c", "0.5"], ['"', "0"]][rows])
     assert result.decode() == ('\ufeffid;"wert";label;"p;1"\r\n007;"1.50";a;1\r\nx;2e0;"b;c";0.5\r\nlast;NA;"""";0\r\n')
     assert len(table.values) == 3
 
@@ -144,7 +146,7 @@ def test_a_table_that_has_changed_meanwhile_is_refused(tmp_path: Path) -> None:
     table = read(tmp_path, "a\n1\n2\n")
     written(tmp_path, "a\n1\n2\n3\n")
     with pytest.raises(NotATableError, match="changed"):
-        lengthened(table.layout, ("c",), 2, lambda rows: [["x"], ["y"]][rows])
+        append_columns(table.layout, ("c",), 2, lambda rows: [["x"], ["y"]][rows])
 
 
 # ---- bad input -----------------------------------------------------------------------------------------------------

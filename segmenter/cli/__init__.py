@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from segmenter._version import __version__
-from segmenter.errors import SegmenterError, printable, problem_of
+from segmenter.errors import SegmenterError, describe_problem, printable
 
 COMMANDS = {
     "apply": "segmenter.cli.apply",
@@ -159,7 +159,7 @@ def fail(error: Exception, source: str, *, verbose: bool) -> str:
         What was worked on; "" = unknown.
     verbose : bool
     """
-    problem = problem_of(error, source)
+    problem = describe_problem(error, source)
     complain(problem)
     if verbose and not isinstance(error, SegmenterError):
         for line in "".join(traceback.format_exception(error)).splitlines():
@@ -172,11 +172,11 @@ def complain(message: str) -> None:
     say(f"segmenter: {' '.join(message.split())}")
 
 
-def tell_earlier(stems: Sequence[Path], written: Collection[Path]) -> None:
+def warn_stale_outputs(stems: Sequence[Path], written: Collection[Path]) -> None:
     """Tell of figures in other formats that an earlier run left beside what was written now."""
-    from segmenter.workflows.segment.outputs import earlier_figures
+    from segmenter.workflows.segment.outputs import find_stale_figures
 
-    for path in earlier_figures(stems, written):
+    for path in find_stale_figures(stems, written):
         say(f"  note: {path} is of an earlier run; remove it, or draw it again")
 
 

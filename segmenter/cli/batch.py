@@ -224,11 +224,11 @@ def print_plan(plan: Plan, *, as_json: bool) -> int:
     from segmenter.workflows.batch.plan import check_batch
     from segmenter.workflows.batch.resume import decide
     from segmenter.workflows.batch.summary import SCHEMA, outputs_text
-    from segmenter.workflows.segment.outputs import text_of
+    from segmenter.workflows.segment.outputs import format_path
 
     for _, job in plan.jobs():
         decision = decide(job, plan.settings.bands) if plan.settings.resume else "do"
-        source, outputs = text_of(job.source), outputs_text(job.record)
+        source, outputs = format_path(job.source), outputs_text(job.record)
         if as_json:
             click.echo(json.dumps({"schema": SCHEMA, "source": source, "outputs": outputs, "decision": decision}))
         else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from segmenter.cli import STREAM, FileCommand, say, tell_earlier, unwind_on_interrupt
+from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt, warn_stale_outputs
 from segmenter.cli.options import (
     OVERWRITE,
     columns_of,
@@ -18,7 +18,7 @@ from segmenter.cli.options import (
     em_options,
     figure_options,
     folder_option,
-    talk_options,
+    verbosity_options,
     with_options,
 )
 from segmenter.cli.progress import MAX_SHARES, shares_text
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     *em_options(TableRecipe, "clusters", "row"),
     *figure_options("Draw likelihood and clusters.", "figures"),
     OVERWRITE,
-    *talk_options("Print the model as JSON, in one line.", "Tell how the fit went, and of each cluster."),
+    *verbosity_options("Print the model as JSON, in one line.", "Tell how the fit went, and of each cluster."),
 )
 def command(
     table: Path,
@@ -112,7 +112,7 @@ def command(
     if json and sys.stdout is None:
         raise click.UsageError("standard output is closed; leave out --json")
     from segmenter.workflows.cluster.run import TableJob, run_table
-    from segmenter.workflows.segment.outputs import text_of
+    from segmenter.workflows.segment.outputs import format_path
 
     unwind_on_interrupt()
     source, classes = (Path("stdin") if path == STREAM else path for path in (table, labeled))
@@ -125,7 +125,7 @@ def command(
         labeled_stream=sys.stdin.buffer if labeled == STREAM else None,
     )
     if json:
-        places = {"source": text_of(table), "outputs": [text_of(path) for path in job.outputs]}
+        places = {"source": format_path(table), "outputs": [format_path(path) for path in job.outputs]}
         click.echo(dumps({**result.record, **places}))
     if not quiet:
         tell(result, job, time.perf_counter() - started, verbose=verbose)
@@ -166,7 +166,7 @@ def tell(result: TableResult, job: TableJob, seconds: float, *, verbose: bool) -
         say(f"  why: {record['choice']['why']}")
     for note in result.notes:
         say(f"  note: {note}")
-    tell_earlier([job.output("likelihood"), job.output("clusters")], job.outputs)
+    warn_stale_outputs([job.output("likelihood"), job.output("clusters")], job.outputs)
     if not verbose:
         return
     say(f"  columns: {', '.join(result.table.columns)}")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import click
 
 from segmenter.cli import FileCommand, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, talk_options, with_options
+from segmenter.cli.options import MAX_PIXELS, OVERWRITE, verbosity_options, with_options
 from segmenter.cli.types import PATH, CountOrAuto
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.features.config import COLOR_SPACES
@@ -164,7 +164,7 @@ class Part(click.ParamType):  # type: ignore[type-arg]
     click.option("--times", is_flag=True, help="Tell how long each took; two runs then differ."),
     OVERWRITE,
     MAX_PIXELS,
-    *talk_options("Print all numbers as JSON, in one line.", "Tell the numbers of each variant."),
+    *verbosity_options("Print all numbers as JSON, in one line.", "Tell the numbers of each variant."),
 )
 def command(
     photos: tuple[Path, ...],
@@ -213,7 +213,7 @@ def command(
     from segmenter.workflows.compare.run import compare
     from segmenter.workflows.compare.tables import encode_table
     from segmenter.workflows.compare.variants import Axes, choices_of
-    from segmenter.workflows.segment.outputs import check_output, text_of
+    from segmenter.workflows.segment.outputs import check_output, format_path
 
     unwind_on_interrupt()
     started = time.perf_counter()
@@ -230,7 +230,7 @@ def command(
     files = {table: encode_table(result.numbers, table.suffix.lower(), times=times) for table in tables}
     write_files({**files, output: result.figure}, overwrite=overwrite)
     if json:
-        click.echo(dumps({**result.record, "outputs": [text_of(path) for path in (output, *tables)]}))
+        click.echo(dumps({**result.record, "outputs": [format_path(path) for path in (output, *tables)]}))
     if quiet:
         return
     n_photos, n_variants = len(photos), len(choices.choices)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import EXIT_FAILED, FileCommand, fail, say, unwind_on_interrupt
-from segmenter.cli.options import OVERWRITE, check_cut, folder_option, scale_option, talk_options, with_options
+from segmenter.cli.options import OVERWRITE, check_cut, folder_option, scale_option, verbosity_options, with_options
 from segmenter.cli.segment import found_text, tell_segments
 from segmenter.cli.types import LOCAL_PATH, AnyScale
 from segmenter.errors import printable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     click.option("-k", "--segments", type=click.IntRange(1, MAX_SEGMENTS), metavar="K", help="So many regions."),
     folder_option("Where results go."),
     OVERWRITE,
-    *talk_options("Print the results as JSON, one line a hierarchy.", "Tell of each region."),
+    *verbosity_options("Print the results as JSON, one line a hierarchy.", "Tell of each region."),
 )
 def command(
     hierarchies: tuple[Path, ...],
@@ -73,7 +73,7 @@ def command(
 def cut_one(job: Job, *, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Cut one hierarchy, tell of it, and return the exit status."""
     from segmenter.workflows.segment.cut import run_cut
-    from segmenter.workflows.segment.outputs import text_of
+    from segmenter.workflows.segment.outputs import format_path
     from segmenter.workflows.segment.record import SCHEMA
 
     started = time.perf_counter()
@@ -82,10 +82,10 @@ def cut_one(job: Job, *, as_json: bool, quiet: bool, verbose: bool) -> int:
     except Exception as error:  # whatever happens to one, the others go on
         problem = fail(error, str(job.source), verbose=verbose)
         if as_json:
-            click.echo(dumps({"schema": SCHEMA, "source": text_of(job.source), "error": printable(problem)}))
+            click.echo(dumps({"schema": SCHEMA, "source": format_path(job.source), "error": printable(problem)}))
         return EXIT_FAILED
     if as_json:
-        places = {"source": text_of(job.source), "outputs": [text_of(path) for path in job.outputs]}
+        places = {"source": format_path(job.source), "outputs": [format_path(path) for path in job.outputs]}
         click.echo(dumps({**record, **places}))
     if not quiet:
         place = job.record.with_suffix("")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, jobs_option, talk_options, with_options
+from segmenter.cli.options import MAX_PIXELS, OVERWRITE, jobs_option, verbosity_options, with_options
 from segmenter.cli.types import LOCAL_PATH, PATH
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ LESS = "Of VOI and UE less is better, of the others more."
     click.option("-o", "--csv", type=PATH, metavar="FILE", help="Write all figures as a table."),
     OVERWRITE,
     MAX_PIXELS,
-    *talk_options("Print all figures as JSON, in one line.", "Tell what every measure is."),
+    *verbosity_options("Print all figures as JSON, in one line.", "Tell what every measure is."),
 )
 def command(
     labels: Path,
@@ -153,19 +153,19 @@ def table_rows(photos: Sequence[PhotoEvaluation]) -> list[tuple[str, Mapping[str
     Of one photo a row stands for a scale, or for a person; of several for a photo.
     """
     from segmenter.errors import printable
-    from segmenter.workflows.evaluate.scores import best_measures, measures_of, summary_of
+    from segmenter.workflows.evaluate.scores import best_measures, compute_measures, summary_of
 
     first, n_scales = photos[0], len(photos[0].n_regions)
     summary = summary_of(photos)
     if len(photos) > 1:
         rows = [(printable(photo.name), best_measures(photo), False) for photo in photos]
     elif n_scales > 1:
-        rows = [(scale_name(first, t), measures_of(first, t), False) for t in range(n_scales)]
+        rows = [(scale_name(first, t), compute_measures(first, t), False) for t in range(n_scales)]
         return [*rows, ("best scale", best_measures(first), True)]
     elif first.people:
-        rows = [(f"person {p}", measures_of(person, 0), False) for p, person in enumerate(first.people, start=1)]
+        rows = [(f"person {p}", compute_measures(person, 0), False) for p, person in enumerate(first.people, start=1)]
     else:
-        return [(printable(first.name), measures_of(first, 0), False)]
+        return [(printable(first.name), compute_measures(first, 0), False)]
     if n_scales == 1:
         return [*rows, (f"all {max(len(photos), len(first.people))}", summary["ods"], True)]
     return [*rows, ("ODS", summary["ods"], True), ("OIS", summary["ois"], True)]

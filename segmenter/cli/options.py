@@ -146,7 +146,7 @@ MAX_PIXELS = click.option(
 )
 
 
-def talk_options(as_json: str, more: str) -> tuple[Option, ...]:
+def verbosity_options(as_json: str, more: str) -> tuple[Option, ...]:
     """Return --json, --quiet and --verbose: what is printed as JSON, and what there is more to tell."""
     return (
         click.option("--json", is_flag=True, help=as_json),
@@ -273,7 +273,7 @@ _OUTPUT_OPTIONS = (
     *figure_options("Draw photo and segments side by side.", "figure"),
     OVERWRITE,
     MAX_PIXELS,
-    *talk_options("Print the results as JSON, one line a photo.", "Tell more: of the fit, and of each segment."),
+    *verbosity_options("Print the results as JSON, one line a photo.", "Tell more: of the fit, and of each segment."),
 )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import EXIT_FAILED, FileCommand, complain, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, refuse_stream, talk_options, with_options
+from segmenter.cli.options import MAX_PIXELS, OVERWRITE, refuse_stream, verbosity_options, with_options
 from segmenter.cli.progress import has_terminal
 from segmenter.cli.types import LOCAL_PATH, count_cores
 from segmenter.errors import printable
@@ -39,7 +39,7 @@ SCHEMA = 1
     metavar="FOLDER",
     help="Where the photos are, at any depth.",
 )
-@with_options(OVERWRITE, MAX_PIXELS, *talk_options("Print as JSON what was made.", "Name every photo not found."))
+@with_options(OVERWRITE, MAX_PIXELS, *verbosity_options("Print as JSON what was made.", "Name every photo not found."))
 def command(
     folder: Path,
     output: Path | None,
@@ -104,12 +104,12 @@ def tell_report(report: Report, *, quiet: bool, verbose: bool = False) -> int:
 
 def print_json(report: Report) -> None:
     """Print what was made as one JSON object."""
-    from segmenter.workflows.segment.outputs import text_of
+    from segmenter.workflows.segment.outputs import format_path
 
     told = {
         "schema": SCHEMA,
-        "output": text_of(report.path),
-        "pictures": None if report.pictures is None else text_of(report.pictures),
+        "output": format_path(report.path),
+        "pictures": None if report.pictures is None else format_path(report.pictures),
         "bytes": report.n_bytes,
         "photos": report.n_photos,
         "without_photo": list(report.without_photo),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, tell_earlier, unwind_on_interrupt
+from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, unwind_on_interrupt, warn_stale_outputs
 from segmenter.cli.options import OutputOptions, extras_of, output_options, recipe_options, save_model_option
 from segmenter.cli.progress import shares_text
 from segmenter.cli.terminal import color_depth, show_segments
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
     from segmenter.segmentation.model import Model
     from segmenter.segmentation.result import Segment, Segmentation
-    from segmenter.workflows.segment.in_memory import JobResult
+    from segmenter.workflows.segment.in_memory import SegmentResult
     from segmenter.workflows.segment.job import Extra, Job, LargeJob
     from segmenter.workflows.segment.strategy import Limits
 
@@ -110,9 +110,9 @@ def segment_photos(
     output, as_json = options.output, options.json
     from segmenter.workflows.segment import in_memory as pipeline
     from segmenter.workflows.segment.job import LargeJob, plan_job
-    from segmenter.workflows.segment.outputs import check_outputs, text_of
+    from segmenter.workflows.segment.outputs import check_outputs, format_path
     from segmenter.workflows.segment.record import SCHEMA
-    from segmenter.workflows.segment.strategy import choose_road
+    from segmenter.workflows.segment.strategy import choose_processing_mode
 
     unwind_on_interrupt()
     planned = [
@@ -133,7 +133,7 @@ def segment_photos(
     if STREAM in photos and limits.label_format != "tif":
         raise click.UsageError("--label-format is of files; give the path of a TIFF")
     jobs = [
-        job if photo == STREAM else choose_road(job, limits, to_stdout=output == STREAM)
+        job if photo == STREAM else choose_processing_mode(job, limits, to_stdout=output == STREAM)
         for photo, job in zip(photos, planned, strict=True)
     ]
     if output != STREAM:
@@ -160,14 +160,14 @@ def segment_photos(
             status = EXIT_FAILED
             problem = fail(error, str(job.source), verbose=options.verbose)
             if as_json:
-                failure = {"input": {"name": text_of(Path(job.source.name))}, "error": printable(problem)}
-                click.echo(json.dumps({"schema": SCHEMA, "source": text_of(photo), **failure}))
+                failure = {"input": {"name": format_path(Path(job.source.name))}, "error": printable(problem)}
+                click.echo(json.dumps({"schema": SCHEMA, "source": format_path(photo), **failure}))
             continue
         if output == STREAM:
             sys.stdout.buffer.write(label_image)
             sys.stdout.buffer.flush()
         if as_json:
-            places = {"source": text_of(photo), "outputs": [text_of(path) for path in job.outputs]}
+            places = {"source": format_path(photo), "outputs": [format_path(path) for path in job.outputs]}
             click.echo(json.dumps({**result.record, **places}))
         if not options.quiet:
             tell(result, job, time.perf_counter() - started, to_stdout=output == STREAM, verbose=options.verbose)
@@ -176,20 +176,22 @@ def segment_photos(
     return status
 
 
-def run_by_windows(job: LargeJob, options: OutputOptions) -> JobResult:
+def run_by_windows(job: LargeJob, options: OutputOptions) -> SegmentResult:
     """Segment a picture by windows, and show on a terminal how far that is."""
     from shutil import copyfileobj
     from tempfile import TemporaryDirectory
 
     from segmenter.cli.progress import watching_steps
-    from segmenter.workflows.windowed.colors import run_large
+    from segmenter.workflows.windowed.colors import run_windowed
 
     with watching_steps(quiet=options.quiet) as progress:
         if options.output != STREAM:
-            return run_large(job, progress)
+            return run_windowed(job, progress)
         with TemporaryDirectory() as folder:  # the overviews are made of what is written: no stream could be read again
             labels = Path(folder, "labels.tif")
-            result = run_large(replace(job, labels=labels, record=labels.with_suffix(".json"), figure=None), progress)
+            result = run_windowed(
+                replace(job, labels=labels, record=labels.with_suffix(".json"), figure=None), progress
+            )
             with labels.open("rb") as file:
                 copyfileobj(file, sys.stdout.buffer)
         return result
@@ -224,7 +226,7 @@ def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: boo
         raise click.UsageError("-o - writes a picture; send it to a file or a program, not to the terminal")
 
 
-def tell(result: JobResult, job: Job | LargeJob, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
+def tell(result: SegmentResult, job: Job | LargeJob, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
     """Tell a person what was found: one line, the notes, and on request the details."""
     from segmenter.io.files.results import label_images
 
@@ -239,7 +241,7 @@ def tell(result: JobResult, job: Job | LargeJob, seconds: float, *, to_stdout: b
         say(f"  note: {note}")
     if not to_stdout:
         stems = [job.record.with_suffix(".figure"), *(paths[0].with_suffix("") for paths in job.plots.values())]
-        tell_earlier(stems, job.outputs)
+        warn_stale_outputs(stems, job.outputs)
         for path in label_images(job.record.with_suffix("")):
             if path != job.labels and path.exists():
                 say(f"  note: {path} is of an earlier run; remove it, as it may be taken for this one")
@@ -276,7 +278,7 @@ def tell_fit(trace: FitTrace) -> None:
         say(f"  no spread of color of their own in some direction: segments {numbers(trace.collapsed)}")
 
 
-def notes_on(result: JobResult) -> list[str]:
+def notes_on(result: SegmentResult) -> list[str]:
     """Return what a person should know before trusting the segments."""
     segments, trace = result.segmentation.segments, result.segmentation.fit_trace
     notes = list(result.photo.notes)

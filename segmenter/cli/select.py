@@ -18,7 +18,7 @@ from segmenter.cli.options import (
     columns_option,
     fit_options,
     folder_option,
-    talk_options,
+    verbosity_options,
     with_options,
 )
 from segmenter.cli.types import PATH
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @with_options(
     OVERWRITE,
     MAX_PIXELS,
-    *talk_options("Print the table as JSON, in one line.", "Tell what each rule chooses, and how long it took."),
+    *verbosity_options("Print the table as JSON, in one line.", "Tell what each rule chooses, and how long it took."),
 )
 def command(
     source: Path,
@@ -76,7 +76,7 @@ def command(
         raise click.UsageError("standard input (-) is closed; give the path of a photo or a table")
     if sys.stdout is None and not quiet:
         raise click.UsageError("standard output is closed; leave it open for the table, or give -q")
-    from segmenter.workflows.segment.outputs import text_of
+    from segmenter.workflows.segment.outputs import format_path
     from segmenter.workflows.select import select_source
 
     unwind_on_interrupt()
@@ -94,7 +94,7 @@ def command(
         stream=sys.stdin.buffer if source == STREAM else None,
     )
     if json:
-        click.echo(dumps({**choices.record, "source": text_of(source), "outputs": [text_of(figure)]}))
+        click.echo(dumps({**choices.record, "source": format_path(source), "outputs": [format_path(figure)]}))
     elif not quiet:
         click.echo("\n".join(table_lines(choices)))
     if quiet:

@@ -6,8 +6,8 @@ Every class lists its data and survives pickling; its text is one line: what hap
 from segmenter.errors.base import (
     InvalidArgumentError,
     SegmenterError,
+    describe_problem,
     printable,
-    problem_of,
 )
 from segmenter.errors.cluster import (
     ClusterError,
@@ -153,6 +153,6 @@ __all__ = [
     "WorkerRefusalError",
     "WorkerStartError",
     "WriteError",
+    "describe_problem",
     "printable",
-    "problem_of",
 ]

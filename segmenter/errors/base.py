@@ -55,7 +55,9 @@ class InvalidArgumentError(SegmenterError, ValueError):
         return f"{self.argument} {self.problem}"
 
 
-def problem_of(error: Exception, source: object = "", memory_advice: str = "scale it down or free some memory") -> str:
+def describe_problem(
+    error: Exception, source: object = "", memory_advice: str = "scale it down or free some memory"
+) -> str:
     """Return why something failed, and what to do; `source` is what was worked on, "" = unknown."""
     problem = f"internal error ({type(error).__name__}: {error}); please report it"
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):

@@ -31,7 +31,7 @@ class Workers:
 
 
 @dataclass(frozen=True)
-class Answer(Generic[J, R]):
+class JobResult(Generic[J, R]):
     """What became of a job."""
 
     place: int  # that the job was given

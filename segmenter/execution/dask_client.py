@@ -42,8 +42,8 @@ from segmenter.errors import (
     UnseenFileError,
     WorkerRefusalError,
 )
-from segmenter.execution.api import Answer, Sums, Workers
-from segmenter.execution.dask_worker import Bench, Done, do_jobs, on_every_worker, sum_of, told_of
+from segmenter.execution.api import JobResult, Sums, Workers
+from segmenter.execution.dask_worker import Done, WorkerPoolPlugin, do_jobs, on_every_worker, sum_of, summarize_batch
 from segmenter.execution.interrupts import interrupts_in
 from segmenter.execution.processes import Task
 from segmenter.io.files.atomic import check_writable, mark_folder
@@ -73,11 +73,11 @@ FAN_IN = 16
 
 def map_on_cluster(
     function: Callable[[J], R], jobs: Iterable[tuple[int, J]], workers: Workers, sums: Sums[R] | None
-) -> Generator[Answer[J, R]]:
+) -> Generator[JobResult[J, R]]:
     """Apply a function to jobs on a cluster, see `segmenter.execution.map.map_jobs`."""
     assert workers.scheduler is not None
     with connected(workers.scheduler) as client:
-        bench = Bench(Task(function, workers.max_memory, str(Path.cwd()), PATIENCE), workers.timeout, sums)
+        bench = WorkerPoolPlugin(Task(function, workers.max_memory, str(Path.cwd()), PATIENCE), workers.timeout, sums)
         with on_every_worker(client, bench) as name:
             yield from _Map(client, workers.scheduler, name, sums).answers(iter(jobs))
 
@@ -96,7 +96,7 @@ class _Map:
         self.suspects: list[tuple[int, Any]] = []
         self.alone = False
 
-    def answers(self, jobs: Iterator[tuple[int, Any]]) -> Iterator[Answer[Any, Any]]:
+    def answers(self, jobs: Iterator[tuple[int, Any]]) -> Iterator[JobResult[Any, Any]]:
         """Hand out jobs and yield what becomes of them; those whose workers died come once more at the end, alone.
 
         Dask blames a death on all tasks that the worker had, also on those that waited there.
@@ -113,7 +113,7 @@ class _Map:
             except KilledWorker as error:
                 raise ClusterFaultError(self.address, "its workers die while they add up colors") from error
 
-    def pass_of(self, jobs: Iterator[tuple[int, Any]]) -> Iterator[Answer[Any, Any]]:
+    def pass_of(self, jobs: Iterator[tuple[int, Any]]) -> Iterator[JobResult[Any, Any]]:
         """Hand out jobs, a few tasks for each thread at a time, and yield what becomes of them."""
         n_threads, counted = 0, 0.0
         while True:
@@ -137,11 +137,11 @@ class _Map:
         key = f"{self.name}-{self.n_tasks}"
         future = wanted = self.client.submit(do_jobs, self.name, pickle.dumps(jobs), seconds, key=key)
         if self.sums is not None:
-            wanted = self.client.submit(told_of, future, key=f"{key}-told")
+            wanted = self.client.submit(summarize_batch, future, key=f"{key}-told")
         self.given[wanted.key] = jobs, future
         wanted.add_done_callback(self.finished.put)
 
-    def news(self) -> Iterator[Answer[Any, Any]]:
+    def news(self) -> Iterator[JobResult[Any, Any]]:
         """Wait for tasks to be finished, and yield what became of their jobs."""
         for wanted in self.wait():
             jobs, future = self.given.pop(wanted.key)
@@ -161,7 +161,7 @@ class _Map:
                 self.size = max(self.size, 2 * n_done) if n_done == len(jobs) else n_done
             self.waiting.extendleft(reversed(jobs[n_done:]))
             for (place, job), (result, lost) in zip(jobs, outcomes, strict=False):
-                yield Answer(place, job, result, lost)
+                yield JobResult(place, job, result, lost)
 
     def wait(self) -> list[Future]:
         """Return what is finished; raise where nothing ever will be, and KeyboardInterrupt after a Ctrl-C."""

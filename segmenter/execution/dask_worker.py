@@ -24,7 +24,7 @@ LEAST_MEMORY = 500_000_000
 """Of a process, bytes, where nobody said how much."""
 
 
-class Bench(WorkerPlugin):  # type: ignore[misc]  # Dask is typed in part only
+class WorkerPoolPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is typed in part only
     """Our processes beside a worker of the cluster: started when a job comes, kept until the map ends."""
 
     def __init__(self, task: Task, timeout: float | None, sums: Sums[Any] | None) -> None:
@@ -84,7 +84,7 @@ class Bench(WorkerPlugin):  # type: ignore[misc]  # Dask is typed in part only
 
 
 @contextmanager
-def on_every_worker(client: Client, bench: Bench) -> Iterator[str]:
+def on_every_worker(client: Client, bench: WorkerPoolPlugin) -> Iterator[str]:
     """Have a bench beside each worker, also those that come later, and yield its name."""
     name = f"segmenter-{os.urandom(8).hex()}"
     client.register_plugin(bench, name=name)
@@ -111,7 +111,7 @@ def do_jobs(name: str, jobs: bytes, seconds: float) -> Done:
     seconds : float
         In which they are begun.
     """
-    bench = bench_here(name)
+    bench = get_worker_pool(name)
     outcomes = bench.do_some(pickle.loads(jobs), seconds)
     if bench.sums is None:
         return outcomes, None
@@ -120,7 +120,7 @@ def do_jobs(name: str, jobs: bytes, seconds: float) -> Done:
     return [(None if lost else told(result), lost) for result, lost in outcomes], total
 
 
-def told_of(done: Done) -> Done:
+def summarize_batch(done: Done) -> Done:
     """Return the small part of what a task did."""
     outcomes, _ = done
     return outcomes, None
@@ -128,13 +128,13 @@ def told_of(done: Done) -> Done:
 
 def sum_of(name: str, parts: list[Done]) -> Done:
     """Return the sum of sums."""
-    bench = bench_here(name)
+    bench = get_worker_pool(name)
     assert bench.sums is not None
     _, add = bench.sums
     return [], add([part for _, part in parts])
 
 
-def bench_here(name: str) -> Bench:
+def get_worker_pool(name: str) -> WorkerPoolPlugin:
     """Return the bench beside the worker that this runs on."""
-    bench: Bench = get_worker().plugins[name]
+    bench: WorkerPoolPlugin = get_worker().plugins[name]
     return bench

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING
 
 from segmenter.errors import MissingExtraError
-from segmenter.execution.api import Answer, J, R, Sums, Workers
+from segmenter.execution.api import J, JobResult, R, Sums, Workers
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def map_jobs(
     function: Callable[[J], R], jobs: Iterable[tuple[int, J]], workers: Workers, sums: Sums[R] | None = None
-) -> Generator[Answer[J, R]]:
+) -> Generator[JobResult[J, R]]:
     """Apply a function to jobs, and yield the answers as they come.
 
     Jobs are taken from their iterable when a worker is free, and no answer is kept: memory does not grow with their
@@ -34,7 +34,7 @@ def map_jobs(
 
     Yields
     ------
-    Answer
+    JobResult
 
     Raises
     ------
@@ -46,7 +46,7 @@ def map_jobs(
     if workers.scheduler is not None:
         yield from cluster_workers().map_on_cluster(function, jobs, workers, sums)
     elif workers.n_workers == 0:
-        yield from (Answer(place, job, function(job)) for place, job in jobs)
+        yield from (JobResult(place, job, function(job)) for place, job in jobs)
     else:
         from segmenter.execution.processes import map_in_processes
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from segmenter.errors import WorkerStartError
-from segmenter.execution.api import Answer, Workers
+from segmenter.execution.api import JobResult, Workers
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -59,7 +59,7 @@ class Task:
 
 def map_in_processes(
     function: Callable[[J], R], jobs: Iterable[tuple[int, J]], workers: Workers
-) -> Generator[Answer[J, R]]:
+) -> Generator[JobResult[J, R]]:
     """Apply a function to jobs in processes of this machine, see `segmenter.execution.map.map_jobs`."""
     waiting = iter(jobs)
     idle = [] if workers.idle is None else workers.idle
@@ -82,7 +82,7 @@ def map_in_processes(
                     if following is not None:
                         busy.append(employed(idle, task, workers.timeout))
                         busy[-1].give(*following)
-                    yield Answer(process.place, process.job, None, lost)
+                    yield JobResult(process.place, process.job, None, lost)
                     continue
                 if not process.started:
                     process.note_start(news)
@@ -97,7 +97,7 @@ def map_in_processes(
                         process.exit_status()  # with the connection closed it ends by itself
                 else:
                     process.give(*following)
-                yield Answer(place, job, news)
+                yield JobResult(place, job, news)
     finally:
         stop(busy)
 
@@ -234,7 +234,7 @@ def stop(processes: Sequence[Process]) -> None:
 
 
 def serve(descriptor: int, parent: int) -> None:
-    """Answer jobs until there are no more: the main function of a worker.
+    """JobResult jobs until there are no more: the main function of a worker.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ def sum_counts(parts: Iterable[ColorCounts]) -> list[ColorCounts]:
     return [sums[kind].total() for kind in sorted(sums)]
 
 
-def in_common(sums: list[ColorCounts]) -> ColorCounts:
+def to_common_scale(sums: list[ColorCounts]) -> ColorCounts:
     """Return counts of several kinds as counts of one, every color at its place from 0 to 1.
 
     A gray is a color of three equal channels beside colors, and 8 bits hold numbers that 16 bits hold, too: the pixels

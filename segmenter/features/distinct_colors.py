@@ -45,7 +45,7 @@ class DistinctColors:
     slots: NDArray[np.unsignedinteger[Any]]  # (N,), the slot of the color of each pixel that takes part
     color_slots: NDArray[np.intp]  # (M,), the slot of each color, ascending; some slots may stay empty
 
-    def spread(self, per_color: NDArray[Any]) -> NDArray[Any]:
+    def to_image(self, per_color: NDArray[Any]) -> NDArray[Any]:
         """Return an image with the value of its color at each pixel that takes part, 0 elsewhere.
 
         Parameters
@@ -127,7 +127,7 @@ def count_keys(pixels: Pixels) -> Counted:
         slots[rows] = keys_of(pixels[rows])
     n_slots, runs = 1 << key_bits(pixels), None
     if len(pixels) <= FEW_PIXELS:
-        slots, runs = without_gaps(slots, n_slots)
+        slots, runs = compact_keys(slots, n_slots)
         n_slots = len(runs) << RUN_BITS
     counts = np.zeros(n_slots, dtype=np.uint32)
     for rows in chunks(len(pixels)):
@@ -137,7 +137,7 @@ def count_keys(pixels: Pixels) -> Counted:
     return colors_of(keys, pixels), counts[color_slots], slots, color_slots
 
 
-def without_gaps(keys: NDArray[np.uint32], n_keys: int) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
+def compact_keys(keys: NDArray[np.uint32], n_keys: int) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
     """Return the place of each key, (N,), where only runs with keys in them have one; and these runs, ascending."""
     run_of = keys >> RUN_BITS
     is_run = np.zeros(n_keys >> RUN_BITS, dtype=np.bool_)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools
-from segmenter.metrics.matching import most_pairs
+from segmenter.metrics.matching import maximum_matching
 
 TOLERANCE = 0.0075
 """How far apart two boundary pixels may be matched, as a part of the picture's diagonal."""
@@ -56,7 +56,7 @@ def match(first: Bools, second: Bools, tolerance: float = TOLERANCE) -> tuple[Bo
     near = cKDTree(places[0]).sparse_distance_matrix(
         cKDTree(places[1]), tolerance * float(np.hypot(*first.shape)), output_type="coo_matrix"
     )
-    partner = most_pairs(near.row, near.col, near.data, *near.shape)
+    partner = maximum_matching(near.row, near.col, near.data, *near.shape)
     for image, place, taken in zip(matched, places, (np.flatnonzero(partner >= 0), partner[partner >= 0]), strict=True):
         image[tuple(place[taken].T)] = True
     return matched

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats
 
 
-def most_pairs(
+def maximum_matching(
     first: NDArray[np.integer], second: NDArray[np.integer], distances: Floats, n_first: int, n_second: int
 ) -> NDArray[np.intp]:
     """Return the partner of each first point, shape (n_first,), −1 = none.

@@ -19,7 +19,7 @@ from segmenter.mixture.e_step import SufficientStatistics
 from segmenter.mixture.model import pairs
 
 
-def leap(path: Sequence[SufficientStatistics], variances: Floats) -> SufficientStatistics | None:
+def squarem_step(path: Sequence[SufficientStatistics], variances: Floats) -> SufficientStatistics | None:
     """Return the statistics that three steps in a row lead to, or None where there is nothing to foresee.
 
     Parameters
@@ -28,11 +28,11 @@ def leap(path: Sequence[SufficientStatistics], variances: Floats) -> SufficientS
     variances : ndarray of shape (D,)
         The units that differences are measured in.
     """
-    sums, is_ahead = foresee([statistics.sums for statistics in path], variances)
+    sums, is_ahead = extrapolate([statistics.sums for statistics in path], variances)
     return replace(path[-1], sums=sums) if is_ahead else None
 
 
-def foresee(path: Sequence[Floats], variances: Floats) -> tuple[Floats, Bools]:
+def extrapolate(path: Sequence[Floats], variances: Floats) -> tuple[Floats, Bools]:
     """Return the sums that three steps in a row lead to, for one mixture or for many, and where they can be used.
 
     Parameters

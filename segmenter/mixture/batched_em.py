@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from segmenter.arrays import Bools, Floats
-from segmenter.mixture.acceleration import foresee
+from segmenter.mixture.acceleration import extrapolate
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import Data
-from segmenter.mixture.e_step import SufficientStatistics, exponentiate
+from segmenter.mixture.data import PreparedSamples
+from segmenter.mixture.e_step import SufficientStatistics, stable_exp
 from segmenter.mixture.m_step import m_step
 from segmenter.mixture.model import Mixture, inverse_factors, log_joint_coefficients
 
@@ -32,12 +32,12 @@ class End:
     is_over: bool  # False: a component lost its mass, and the mixture has to go on alone
 
 
-def climb_together(data: Data, config: FitConfig, starts: Sequence[Mixture], least_mass: float) -> list[End]:
+def run_em_batch(data: PreparedSamples, config: FitConfig, starts: Sequence[Mixture], least_mass: float) -> list[End]:
     """Alternate E-steps and M-steps from each start until its objective rises by less than the tolerance.
 
     Parameters
     ----------
-    data : Data
+    data : PreparedSamples
         Complete.
     config : FitConfig
         Of soft EM without noise.
@@ -58,7 +58,7 @@ def climb_together(data: Data, config: FitConfig, starts: Sequence[Mixture], lea
     is_plain = np.zeros(len(starts), dtype=np.bool_)  # whether the last step was a plain one, not a leap
     path: list[Floats] = []
     for n_steps in range(config.max_iterations + 1):
-        sums, objectives = e_step_together(data, stack, len(climbing))
+        sums, objectives = e_step_batch(data, stack, len(climbing))
         is_over = (objectives - before < config.tolerance) & is_plain | (n_steps == config.max_iterations)
         has_died = (sums[:, :, 0] < least_mass).any(axis=1)
         for i in np.flatnonzero(is_over | has_died):
@@ -70,20 +70,20 @@ def climb_together(data: Data, config: FitConfig, starts: Sequence[Mixture], lea
         path = [*(sums_before[goes_on] for sums_before in path), sums]
         is_plain = np.ones(len(climbing), dtype=np.bool_)
         if config.acceleration and len(path) == 3:
-            sums, before, is_plain = leap_together(data, config, path, before, least_mass)
+            sums, before, is_plain = squarem_step_batch(data, config, path, before, least_mass)
             path = [sums]
-        stack = m_step_together(sums, data, config)
+        stack = m_step_batch(sums, data, config)
     return [ends[i] for i in range(len(starts))]
 
 
-def leap_together(
-    data: Data, config: FitConfig, path: Sequence[Floats], objectives: Floats, least_mass: float
+def squarem_step_batch(
+    data: PreparedSamples, config: FitConfig, path: Sequence[Floats], objectives: Floats, least_mass: float
 ) -> tuple[Floats, Floats, Bools]:
     """Return the sums (R, K, P) and objectives (R,) after a leap of each mixture, or those before, and which leapt not.
 
     Parameters
     ----------
-    data : Data
+    data : PreparedSamples
     config : FitConfig
     path : sequence of 3 ndarray of shape (R, K, P)
         The sums of three plain steps in a row.
@@ -92,15 +92,15 @@ def leap_together(
     least_mass : float
     """
     is_plain = np.ones(len(objectives), dtype=np.bool_)
-    foreseen, is_ahead = foresee(path, data.variances)
+    foreseen, is_ahead = extrapolate(path, data.variances)
     leapt = np.flatnonzero(is_ahead)
     if len(leapt):
-        ahead = m_step_together(foreseen[leapt], data, config)
+        ahead = m_step_batch(foreseen[leapt], data, config)
         legal = are_legal(ahead, len(leapt))
         ahead, leapt = only(ahead, legal), leapt[legal]
     if len(leapt) == 0:
         return path[-1], objectives, is_plain
-    sums_ahead, objectives_ahead = e_step_together(data, ahead, len(leapt))
+    sums_ahead, objectives_ahead = e_step_batch(data, ahead, len(leapt))
     rises = (objectives_ahead > objectives[leapt]) & (sums_ahead[:, :, 0] >= least_mass).all(axis=1)
     leapt = leapt[rises]
     sums, objectives = path[-1].copy(), objectives.copy()
@@ -138,12 +138,12 @@ def only(stack: Mixture, chosen: Bools) -> Mixture:
     return replace(stack, weights=stack.weights[rows], means=stack.means[rows], covariances=stack.covariances[rows])
 
 
-def statistics_of(sums: Floats, data: Data) -> SufficientStatistics:
+def statistics_of(sums: Floats, data: PreparedSamples) -> SufficientStatistics:
     """Return sums (K, P) as statistics whose log-likelihood nobody asks for."""
     return SufficientStatistics(sums, 0.0, np.nan, data.total_weight, data.origin)
 
 
-def e_step_together(data: Data, stack: Mixture, n_mixtures: int) -> tuple[Floats, Floats]:
+def e_step_batch(data: PreparedSamples, stack: Mixture, n_mixtures: int) -> tuple[Floats, Floats]:
     """Return the sums (R, K, P) and the average log-likelihoods (R,) of R mixtures."""
     (part,) = data.parts
     coefficients = log_joint_coefficients(stack, data.origin)
@@ -154,14 +154,14 @@ def e_step_together(data: Data, stack: Mixture, n_mixtures: int) -> tuple[Floats
         for first in range(0, len(weights), size):
             block, mass = phi[:, first : first + size], weights[first : first + size]
             joint = (coefficients @ block).reshape(n_mixtures, -1, len(mass))
-            densities, log_density, total = exponentiate(joint)
+            densities, log_density, total = stable_exp(joint)
             log_likelihoods += log_density @ mass
             densities *= (mass / total)[:, None, :]
             sums += densities.reshape(-1, len(mass)) @ block.T
     return sums.reshape(n_mixtures, -1, sums.shape[1]), log_likelihoods / data.total_weight
 
 
-def m_step_together(sums: Floats, data: Data, config: FitConfig) -> Mixture:
+def m_step_batch(sums: Floats, data: PreparedSamples, config: FitConfig) -> Mixture:
     """Return the stack of the mixtures that sums (R, K, P) lead to."""
     if config.is_shared:  # among the components of each
         return stacked([m_step(statistics_of(each, data), config.covariance_type) for each in sums])

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Samples
 from segmenter.errors import InvalidArgumentError
-from segmenter.mixture.lazy_samples import Centred, Columns, ComputedSamples, mean_of, places, ranges_of
+from segmenter.mixture.lazy_samples import Centred, Columns, LazySamples, mean_of, places, ranges_of
 from segmenter.mixture.model import block_size, monomials, n_monomials, square_index
 
 KEPT_MONOMIALS = 1_000_000
@@ -53,14 +53,14 @@ SCREENING_GAIN = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class MissingnessGroup:
     """Samples of which the same features were observed."""
 
     observed: NDArray[np.intp]  # (O,), ascending
     rows: NDArray[np.intp] | None  # (n,), which samples they are; None = all, in order
     centred: Columns  # (O, n), observed features minus the origin
     weights: Floats  # (n,)
-    blur: Floats  # (O,), δ V of the observed features
+    covariance_floor: Floats  # (O,), δ V of the observed features
     kept: tuple[Floats, ...]  # the monomials (P_o, block) of every block, or empty
 
     @functools.cached_property
@@ -79,22 +79,22 @@ class Part:
             else:
                 centred = self.centred[:, place]
                 shape = n_monomials(len(centred)), centred.shape[1]
-                phi = monomials(centred, self.blur, out=buffer[: shape[0] * shape[1]].reshape(shape))
+                phi = monomials(centred, self.covariance_floor, out=buffer[: shape[0] * shape[1]].reshape(shape))
             yield place, phi, self.weights[place]
 
 
 @dataclass(frozen=True, eq=False)
-class Data:
+class PreparedSamples:
     """Samples as the E-step takes them; most often one part, with missing values one for each pattern of them."""
 
     origin: Floats  # (D,), mean of the values that were observed
     variances: Floats  # (D,), V, of these values; see `scale_of`
     covariance: Floats  # (D, D), of all samples, blurred; diagonal where values are missing
-    blur: float  # δ
+    covariance_floor: float  # δ
     total_weight: float
     least_weight: float
     n_samples: int
-    parts: tuple[Part, ...]
+    parts: tuple[MissingnessGroup, ...]
 
     @property
     def is_complete(self) -> bool:
@@ -102,10 +102,10 @@ class Data:
         return all(len(part.observed) == len(self.origin) for part in self.parts)
 
 
-def data_of(samples: Samples | ComputedSamples, blur: float) -> Data:
+def prepare_samples(samples: Samples | LazySamples, covariance_floor: float) -> PreparedSamples:
     """Return samples as data; NaN marks a missing value, δ is the `blur`."""
-    if isinstance(samples, ComputedSamples):
-        return data_of_computed(samples, blur)
+    if isinstance(samples, LazySamples):
+        return prepare_lazy_samples(samples, covariance_floor)
     values, weights = samples.values, samples.weights
     is_complete = not any(np.isnan(column).any() for column in values.T)
     if is_complete:
@@ -121,35 +121,48 @@ def data_of(samples: Samples | ComputedSamples, blur: float) -> Data:
     covariance = scatter_of(centred, weights) / weights.sum() if is_complete else np.diag(variances)
     everything = np.arange(values.shape[1])
     if is_complete:
-        parts: tuple[Part, ...] = (part_of(everything, None, centred, weights, blur * variances),)
+        parts: tuple[MissingnessGroup, ...] = (
+            part_of(everything, None, centred, weights, covariance_floor * variances),
+        )
     else:
         parts = tuple(
-            part_of(everything[pattern], rows, centred[pattern][:, rows], weights[rows], blur * variances[pattern])
+            part_of(
+                everything[pattern],
+                rows,
+                centred[pattern][:, rows],
+                weights[rows],
+                covariance_floor * variances[pattern],
+            )
             for pattern, rows in patterns(seen)
         )
-    return data_of_parts(np.asarray(origin), variances, covariance, blur, weights, parts)
+    return prepare_groups(np.asarray(origin), variances, covariance, covariance_floor, weights, parts)
 
 
-def data_of_computed(samples: ComputedSamples, blur: float) -> Data:
+def prepare_lazy_samples(samples: LazySamples, covariance_floor: float) -> PreparedSamples:
     """Return samples as data of one part, whose values are never all there."""
     weights, size = samples.weights, block_size(samples.rows.shape[1])
     centred = Centred(samples.rows, mean_of(samples, size))
     covariance = scatter_of(centred, weights) / weights.sum()
     low, high = ranges_of(centred, len(weights), size)
     variances = with_scales(covariance.diagonal().copy(), high > low)
-    part = part_of(np.arange(len(centred)), None, centred, weights, blur * variances)
-    return data_of_parts(centred.origin, variances, covariance, blur, weights, (part,))
+    part = part_of(np.arange(len(centred)), None, centred, weights, covariance_floor * variances)
+    return prepare_groups(centred.origin, variances, covariance, covariance_floor, weights, (part,))
 
 
-def data_of_parts(
-    origin: Floats, variances: Floats, covariance: Floats, blur: float, weights: Floats, parts: tuple[Part, ...]
-) -> Data:
+def prepare_groups(
+    origin: Floats,
+    variances: Floats,
+    covariance: Floats,
+    covariance_floor: float,
+    weights: Floats,
+    parts: tuple[MissingnessGroup, ...],
+) -> PreparedSamples:
     """Return data of parts, from the covariance (D, D) of the samples as they are and the weights (N,) of all."""
-    return Data(
+    return PreparedSamples(
         origin=origin,
         variances=variances,
-        covariance=covariance + np.diag(blur * variances),
-        blur=blur,
+        covariance=covariance + np.diag(covariance_floor * variances),
+        covariance_floor=covariance_floor,
         total_weight=float(weights.sum()),
         least_weight=float(weights.min()),
         n_samples=len(weights),
@@ -165,14 +178,20 @@ def patterns(seen: Bools) -> Iterator[tuple[Bools, NDArray[np.intp]]]:
 
 
 def part_of(
-    observed: NDArray[np.intp], rows: NDArray[np.intp] | None, centred: Columns, weights: Floats, blur: Floats
-) -> Part:
+    observed: NDArray[np.intp],
+    rows: NDArray[np.intp] | None,
+    centred: Columns,
+    weights: Floats,
+    covariance_floor: Floats,
+) -> MissingnessGroup:
     """Return a part whose monomials are kept if they are few."""
     n_features, n_samples = len(centred), len(weights)
     size = block_size(n_features)
     keep = n_samples * n_monomials(n_features) <= KEPT_MONOMIALS
-    kept = tuple(monomials(centred[:, i : i + size], blur) for i in range(0, n_samples, size)) if keep else ()
-    return Part(observed, rows, centred, weights, blur, kept)
+    kept = (
+        tuple(monomials(centred[:, i : i + size], covariance_floor) for i in range(0, n_samples, size)) if keep else ()
+    )
+    return MissingnessGroup(observed, rows, centred, weights, covariance_floor, kept)
 
 
 def scatter_of(centred: Columns, weights: Floats) -> Floats:
@@ -220,7 +239,7 @@ def with_scales(variances: Floats, varies: Bools) -> Floats:
 # ---- fewer samples that stand for all ------------------------------------------------------------------------------
 
 
-def points_of(data: Data) -> tuple[Floats, Floats]:
+def points_of(data: PreparedSamples) -> tuple[Floats, Floats]:
     """Return all samples about the origin, (D, N), missing values at the mean, and their weights, (N,)."""
     if data.is_complete:
         (part,) = data.parts
@@ -233,7 +252,7 @@ def points_of(data: Data) -> tuple[Floats, Floats]:
     return points, weights
 
 
-def dithered(data: Data, variances: Floats) -> Data:
+def dithered(data: PreparedSamples, variances: Floats) -> PreparedSamples:
     """Return samples as if a Gaussian error of these variances, (D,), had been added to each, on top of the blur.
 
     No error is drawn: its mean effect on φ is a constant added to the squares x_j².
@@ -243,7 +262,9 @@ def dithered(data: Data, variances: Floats) -> Data:
         errors = variances[part.observed]
         shift = np.zeros((n_monomials(len(errors)), 1))
         shift[square_index(len(errors)).diagonal(), 0] = errors
-        parts.append(replace(part, blur=part.blur + errors, kept=tuple(phi + shift for phi in part.kept)))
+        parts.append(
+            replace(part, covariance_floor=part.covariance_floor + errors, kept=tuple(phi + shift for phi in part.kept))
+        )
     return replace(
         data,
         variances=data.variances + variances,

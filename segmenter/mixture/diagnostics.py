@@ -6,7 +6,7 @@ import numpy as np
 
 from segmenter.arrays import Floats
 from segmenter.mixture.config import CovarianceType
-from segmenter.mixture.data import Data
+from segmenter.mixture.data import PreparedSamples
 from segmenter.mixture.e_step import e_step
 from segmenter.mixture.m_step import covariances, m_step
 from segmenter.mixture.model import Mixture
@@ -18,21 +18,21 @@ TOLERANCE, MAX_STEPS = 1e-5, 100
 """Of EM with one component, in nats per sample: a hundredth of what is suspicious."""
 
 
-def collapsed_components(mixture: Mixture, data: Data) -> tuple[int, ...]:
+def collapsed_components(mixture: Mixture, data: PreparedSamples) -> tuple[int, ...]:
     """Return the components, 1…K, that have no spread but the blur in some direction that the data spreads in."""
-    blurs = data.variances
+    floors = data.variances
     if mixture.covariance_type == "spherical":
-        blurs = np.full_like(blurs, blurs.mean())
-    unit = np.outer(np.sqrt(blurs), np.sqrt(blurs))  # not the root of the product, which may be out of range
+        floors = np.full_like(floors, floors.mean())
+    unit = np.outer(np.sqrt(floors), np.sqrt(floors))  # not the root of the product, which may be out of range
     spreads, directions = np.linalg.eigh(data.covariance / unit)
-    real = directions[:, spreads > 2 * COLLAPSED * data.blur]
+    real = directions[:, spreads > 2 * COLLAPSED * data.covariance_floor]
     if real.shape[1] == 0:
         return ()
     least = np.linalg.eigvalsh(real.T @ (mixture.covariances / unit) @ real)[:, 0]
-    return tuple(int(k) + 1 for k in np.flatnonzero(least < COLLAPSED * data.blur))
+    return tuple(int(k) + 1 for k in np.flatnonzero(least < COLLAPSED * data.covariance_floor))
 
 
-def log_likelihood_of_one_gaussian(data: Data, covariance_type: CovarianceType) -> float:
+def single_gaussian_log_likelihood(data: PreparedSamples, covariance_type: CovarianceType) -> float:
     """Return the average log-likelihood of the Gaussian of a family that fits best, to 1e-4 nats.
 
     In closed form, or where values are missing by EM with one component.
@@ -46,7 +46,7 @@ def log_likelihood_of_one_gaussian(data: Data, covariance_type: CovarianceType) 
     )
     if data.is_complete:
         average = -0.5 * float(np.linalg.slogdet(2 * np.pi * np.e * gaussian.covariances[0])[1])
-        return average + blur_cost(gaussian, one, data)
+        return average + covariance_floor_cost(gaussian, one, data)
     average = -np.inf
     for _ in range(MAX_STEPS):
         statistics = e_step(data, gaussian)
@@ -54,10 +54,10 @@ def log_likelihood_of_one_gaussian(data: Data, covariance_type: CovarianceType) 
         if average - before < TOLERANCE:
             break
         gaussian = m_step(statistics, covariance_type)
-    return average + blur_cost(gaussian, one, data)
+    return average + covariance_floor_cost(gaussian, one, data)
 
 
-def blur_cost(mixture: Mixture, shares: Floats, data: Data) -> float:
+def covariance_floor_cost(mixture: Mixture, shares: Floats, data: PreparedSamples) -> float:
     """Return what the blur of the data costs the average log-likelihood, ½ δ Σ_k π_k tr(V Σ_k⁻¹), in nats.
 
     Exact to second order in it: to 1e-8 nats unless components that collapsed overlap others.
@@ -67,8 +67,8 @@ def blur_cost(mixture: Mixture, shares: Floats, data: Data) -> float:
     mixture : Mixture
     shares : ndarray of shape (K,)
         π, the part of the samples that each component explains.
-    data : Data
+    data : PreparedSamples
     """
     inverse = mixture.inverse_factors
     traces = np.einsum("kij,j->k", inverse * inverse, data.variances)
-    return 0.5 * data.blur * float(shares @ traces)
+    return 0.5 * data.covariance_floor * float(shares @ traces)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from segmenter.arrays import Bools, Floats
-from segmenter.mixture.data import Data, Part
+from segmenter.mixture.data import MissingnessGroup, PreparedSamples
 from segmenter.mixture.missing import completed_sums
 from segmenter.mixture.model import Mixture, block_size, log_joint_coefficients, marginal, square_index
 
@@ -59,7 +59,7 @@ class SufficientStatistics:
 
 
 def e_step(
-    data: Data,
+    data: PreparedSamples,
     mixture: Mixture,
     *,
     log_prior: Floats | None = None,
@@ -70,7 +70,7 @@ def e_step(
 
     Parameters
     ----------
-    data : Data
+    data : PreparedSamples
     mixture : Mixture
     log_prior : ndarray of shape (K, N) or (K, 1), float64, nats, optional
         Added to the log weights of each sample; ``-inf`` forbids a component. With noise, K + 1 rows.
@@ -89,8 +89,8 @@ def e_step(
 
 
 def _e_step_of_part(
-    part: Part,
-    data: Data,
+    part: MissingnessGroup,
+    data: PreparedSamples,
     mixture: Mixture,
     log_prior: Floats | None,
     is_hard: bool,
@@ -110,7 +110,11 @@ def _e_step_of_part(
 
 
 def _sums(
-    part: Part, coefficients: Floats, log_prior: Floats | None, is_hard: bool, responsibilities: Floats | None
+    part: MissingnessGroup,
+    coefficients: Floats,
+    log_prior: Floats | None,
+    is_hard: bool,
+    responsibilities: Floats | None,
 ) -> tuple[Floats, float]:
     """Return the sums (K, P) and the log-likelihood of a part."""
     sums = np.zeros_like(coefficients)
@@ -121,9 +125,9 @@ def _sums(
         if log_prior is not None:
             joint += log_prior if log_prior.shape[1] == 1 else log_prior[:, rows]
         if is_hard:
-            log_density, total = harden(joint), np.ones(1)
+            log_density, total = hard_assign(joint), np.ones(1)
         else:
-            joint, log_density, total = exponentiate(joint)
+            joint, log_density, total = stable_exp(joint)
         if responsibilities is not None:
             responsibilities[:, rows] = joint / total
         log_likelihood += float(weights @ log_density)
@@ -132,7 +136,7 @@ def _sums(
     return sums, log_likelihood
 
 
-def _sums_beside_a_reference(part: Part, coefficients: Floats) -> tuple[Floats, float]:
+def _sums_beside_a_reference(part: MissingnessGroup, coefficients: Floats) -> tuple[Floats, float]:
     """Return the same where nothing but the mixture tells the responsibilities, with less arithmetic.
 
     Densities are taken beside that of a reference component r, the one that fits all samples best on the average, so
@@ -163,7 +167,7 @@ def _sums_beside_a_reference(part: Part, coefficients: Floats) -> tuple[Floats, 
             else:
                 shares[-1] = 0
                 np.matmul(ratios, phi, out=others)
-                shares, log_density, total = exponentiate(shares)
+                shares, log_density, total = stable_exp(shares)
                 log_likelihood += float(weights @ log_density)
                 shares *= weights / total
             sums += shares @ phi.T
@@ -171,7 +175,7 @@ def _sums_beside_a_reference(part: Part, coefficients: Floats) -> tuple[Floats, 
     return sums, log_likelihood
 
 
-def exponentiate(joint: Floats) -> tuple[Floats, Floats, Floats]:
+def stable_exp(joint: Floats) -> tuple[Floats, Floats, Floats]:
     """Return joint densities up to a factor for each sample, from their logarithms.
 
     The factor is 1 where the densities of all samples are within the range of float64, which their sums tell; else each
@@ -201,7 +205,7 @@ def exponentiate(joint: Floats) -> tuple[Floats, Floats, Floats]:
     return densities, np.log(total) + peak[..., 0, :], total
 
 
-def harden(joint: Floats) -> Floats:
+def hard_assign(joint: Floats) -> Floats:
     """Turn log joint densities (K, n), in place, into 1 for the largest of each sample and 0 elsewhere; return it.
 
     Of equals the first is taken.

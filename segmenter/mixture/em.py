@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
-from segmenter.mixture.acceleration import leap
-from segmenter.mixture.batched_em import climb_together
+from segmenter.mixture.acceleration import squarem_step
+from segmenter.mixture.batched_em import run_em_batch
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import Data, data_of
-from segmenter.mixture.diagnostics import blur_cost, collapsed_components, log_likelihood_of_one_gaussian
+from segmenter.mixture.data import PreparedSamples, prepare_samples
+from segmenter.mixture.diagnostics import collapsed_components, covariance_floor_cost, single_gaussian_log_likelihood
 from segmenter.mixture.e_step import SufficientStatistics, e_step
-from segmenter.mixture.initialization import as_k_means, draw_start
-from segmenter.mixture.lazy_samples import ComputedSamples
+from segmenter.mixture.initialization import as_k_means, initialize
+from segmenter.mixture.lazy_samples import LazySamples
 from segmenter.mixture.log_prior import LogPrior, checked
 from segmenter.mixture.m_step import NormalInverseWishart, m_step
 from segmenter.mixture.model import Mixture, has_noise, reorder
-from segmenter.mixture.screening import stand_in
+from segmenter.mixture.screening import screening_subset
 from segmenter.mixture.validation import check_start
 
 Stop: TypeAlias = Literal["converged", "iteration limit", "all noise"]
@@ -116,7 +116,7 @@ class Fit:
 
 
 def fit(
-    samples: Samples | ComputedSamples,
+    samples: Samples | LazySamples,
     config: FitConfig,
     start: Mixture | None = None,
     *,
@@ -134,7 +134,7 @@ def fit(
 
     Parameters
     ----------
-    samples : Samples or ComputedSamples
+    samples : Samples or LazySamples
         At least as many distinct ones as components. NaN marks missing values, which are integrated out.
     config : FitConfig
         With a start, its number of components, its covariance type and its noise count, and nothing is drawn.
@@ -164,33 +164,33 @@ def fit(
         check_start(start, n_features)
     elif n_samples < config.n_components:
         raise InvalidArgumentError("n_components", f"is {config.n_components}, but there are {n_samples} samples")
-    data = data_of(samples, config.covariance_floor)
+    data = prepare_samples(samples, config.covariance_floor)
     problem = Problem(data, config, log_prior, prior)
     if start is not None:
-        return compared(climb(problem, as_k_means(start) if config.method == "k-means" else start), data)
-    screen = None if log_prior is not None else stand_in(data, config)
+        return compared(run_em(problem, as_k_means(start) if config.method == "k-means" else start), data)
+    screen = None if log_prior is not None else screening_subset(data, config)
     ground = problem if screen is None else replace(problem, data=screen)
     generators = [np.random.default_rng([config.seed, restart]) for restart in range(config.restarts)]
-    starts = [draw_start(ground.data, config, generator) for generator in generators]
+    starts = [initialize(ground.data, config, generator) for generator in generators]
     if config.noise:
         starts = [with_noise(drawn_start, problem) for drawn_start in starts]
     if beside:
         starts.append(max(beside, key=lambda mixture: evaluate(ground, mixture).objective))
     if screen is None:
-        runs = [climb(problem, drawn_start) for drawn_start in starts]
+        runs = [run_em(problem, drawn_start) for drawn_start in starts]
         objectives = np.array([run.objective for run in runs])
     else:
-        screened, objectives = climb_all(ground, starts)
-        runs = [climb(problem, mixture) for mixture in finalists(problem, screened, objectives)]
+        screened, objectives = run_em_from_each_start(ground, starts)
+        runs = [run_em(problem, mixture) for mixture in finalists(problem, screened, objectives)]
     best = max(runs, key=lambda run: run.objective)
     n_died = config.n_components - best.mixture.n_components
     trace = replace(best.trace, restarts=objectives, screened=screen is not None, n_died=n_died)
     return compared(Fit(best.mixture, trace), data)
 
 
-def compared(found: Fit, data: Data) -> Fit:
+def compared(found: Fit, data: PreparedSamples) -> Fit:
     """Return a fit that also tells what one Gaussian alone would explain."""
-    single_gaussian = log_likelihood_of_one_gaussian(data, found.mixture.covariance_type)
+    single_gaussian = single_gaussian_log_likelihood(data, found.mixture.covariance_type)
     return Fit(found.mixture, replace(found.trace, single_gaussian=single_gaussian))
 
 
@@ -198,14 +198,14 @@ def compared(found: Fit, data: Data) -> Fit:
 class Problem:
     """All that stays the same during a climb."""
 
-    data: Data
+    data: PreparedSamples
     config: FitConfig
     log_prior: LogPrior | None = None
     prior: NormalInverseWishart | None = None
     n_components: int = 0  # K of the start, for the log prior
 
 
-def climb_all(problem: Problem, starts: Sequence[Mixture]) -> tuple[list[Mixture], Floats]:
+def run_em_from_each_start(problem: Problem, starts: Sequence[Mixture]) -> tuple[list[Mixture], Floats]:
     """Return the mixture that each start leads to, and their objectives (R,); many at once where that is the same."""
     mixtures, objectives = list(starts), np.full(len(starts), np.nan)
     config = problem.config
@@ -213,12 +213,12 @@ def climb_all(problem: Problem, starts: Sequence[Mixture]) -> tuple[list[Mixture
     whole = [i for i, start in enumerate(starts) if start.n_components == n_most]
     is_plain = config.method == "em" and not config.noise and problem.prior is None
     if is_plain and problem.data.is_complete and len(whole) > 1:
-        ends = climb_together(problem.data, config, [starts[i] for i in whole], least_mass_of(problem))
+        ends = run_em_batch(problem.data, config, [starts[i] for i in whole], least_mass_of(problem))
         for i, end in zip(whole, ends, strict=True):
             mixtures[i], objectives[i] = end.mixture, end.objective if end.is_over else np.nan
     for i, mixture in enumerate(mixtures):
         if np.isnan(objectives[i]):
-            found = climb(problem, mixture)
+            found = run_em(problem, mixture)
             mixtures[i], objectives[i] = found.mixture, found.objective
     return mixtures, objectives
 
@@ -257,7 +257,7 @@ def with_noise(mixture: Mixture, problem: Problem) -> Mixture:
     return replace(mixture, weights=(1 - noise_weight) * mixture.weights, noise_weight=noise_weight, noise_sides=sides)
 
 
-def climb(problem: Problem, start: Mixture) -> Fit:
+def run_em(problem: Problem, start: Mixture) -> Fit:
     """Alternate E-steps and M-steps from a start until the objective rises by less than the tolerance."""
     problem = replace(problem, n_components=start.n_components)
     data, config = problem.data, problem.config
@@ -285,7 +285,7 @@ def climb(problem: Problem, start: Mixture) -> Fit:
         is_plain = bool(alive.all())
         may_leap = stop != "converged" and len(steps) < config.max_iterations  # a leap is a step more
         if config.acceleration and problem.log_prior is None and len(path) == 3 and may_leap:
-            leapt = try_leap(problem, path, start)
+            leapt = try_squarem_step(problem, path, start)
             ahead = None if leapt is None else evaluate(problem, leapt, survivors)
             if ahead and ahead.objective > step.objective and ahead.statistics.mass.max() >= least_mass:
                 steps.append(ahead)
@@ -321,9 +321,9 @@ def maximize(problem: Problem, statistics: SufficientStatistics, start: Mixture)
     )
 
 
-def try_leap(problem: Problem, path: Sequence[SufficientStatistics], start: Mixture) -> Mixture | None:
+def try_squarem_step(problem: Problem, path: Sequence[SufficientStatistics], start: Mixture) -> Mixture | None:
     """Return the mixture that a leap along the path leads to, or None where it leads to none."""
-    ahead = leap(path, problem.data.variances)
+    ahead = squarem_step(path, problem.data.variances)
     if ahead is None:
         return None
     mixture = maximize(problem, ahead, start)
@@ -376,7 +376,7 @@ def evaluate(
     statistics = e_step(data, mixture, log_prior=log_prior, is_hard=is_hard, responsibilities=kept)
     total = statistics.total_weight
     objective = statistics.log_likelihood / total
-    log_likelihood = objective + blur_cost(mixture, statistics.mass / total, data)
+    log_likelihood = objective + covariance_floor_cost(mixture, statistics.mass / total, data)
     if problem.prior is not None:
         objective += problem.prior.log_density(mixture) / total
     if kept is not None and survivors is not None:

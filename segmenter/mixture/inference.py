@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.data import patterns
-from segmenter.mixture.lazy_samples import ComputedSamples
+from segmenter.mixture.lazy_samples import LazySamples
 from segmenter.mixture.missing import regression
 from segmenter.mixture.model import (
     Mixture,
@@ -55,7 +55,7 @@ def log_joint_blocks(mixture: Mixture, values: Floats) -> Iterator[tuple[Any, Fl
 def _log_joint_blocks(mixture: Mixture, values: Floats) -> Iterator[tuple[slice, Floats]]:
     """Yield the same for samples without missing values.
 
-    A fit walks over `segmenter.mixture.data.Part` instead: it passes many times, over monomials that are blurred and
+    A fit walks over `mixture.data.MissingnessGroup` instead: it passes many times, over monomials that are blurred and
     kept about one origin; here there is one pass, about the mean of the mixture, and nothing to keep.
     """
     origin = mixture.weights @ mixture.means / mixture.weights.sum()
@@ -149,13 +149,13 @@ def normalize(joint: Floats) -> Floats:
     return np.asarray(np.log(total) + peak)
 
 
-def component_averages(mixture: Mixture, samples: Samples | ComputedSamples, quantities: Floats) -> Floats:
+def component_averages(mixture: Mixture, samples: Samples | LazySamples, quantities: Floats) -> Floats:
     """Return the mean of other quantities of the samples over each component, by responsibility × weight.
 
     Parameters
     ----------
     mixture : Mixture
-    samples : Samples or ComputedSamples
+    samples : Samples or LazySamples
     quantities : ndarray of shape (N, Q), float64
 
     Returns

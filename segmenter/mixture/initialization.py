@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import Data, Part, data_of, points_of
+from segmenter.mixture.data import MissingnessGroup, PreparedSamples, points_of, prepare_samples
 from segmenter.mixture.e_step import SufficientStatistics
 from segmenter.mixture.m_step import covariances, m_step
 from segmenter.mixture.model import Mixture
@@ -19,14 +19,14 @@ OUTLYING = 0.1
 """With noise, up to this part of the samples may be outliers, on which no seed should fall."""
 
 
-def draw_start(data: Data, config: FitConfig, generator: np.random.Generator) -> Mixture:
+def initialize(data: PreparedSamples, config: FitConfig, generator: np.random.Generator) -> Mixture:
     """Return a starting mixture of the kind that the configuration names."""
     if config.init == "random":
         return random_start(data, config, generator)
     return k_means_plus_plus_start(data, config, generator)
 
 
-def random_start(data: Data, config: FitConfig, generator: np.random.Generator) -> Mixture:
+def random_start(data: PreparedSamples, config: FitConfig, generator: np.random.Generator) -> Mixture:
     """Return the classic random start: means from the data, random positive semi-definite covariances, weights 1/K.
 
     A covariance is G Gᵀ / D in units of the standard deviations of the features, G a D×D matrix of standard normal
@@ -36,7 +36,7 @@ def random_start(data: Data, config: FitConfig, generator: np.random.Generator) 
     n_components, n_features = config.n_components, len(points)
     chosen = generator.choice(len(mass), n_components, replace=False, p=mass / mass.sum())
     g = generator.standard_normal((n_components, n_features, n_features)) * np.sqrt(data.variances)[:, None]
-    scatter = g @ g.transpose(0, 2, 1) / n_features + np.diag(data.blur * data.variances)
+    scatter = g @ g.transpose(0, 2, 1) / n_features + np.diag(data.covariance_floor * data.variances)
     return Mixture(
         np.full(n_components, 1 / n_components),
         data.origin + points[:, chosen].T,
@@ -45,7 +45,7 @@ def random_start(data: Data, config: FitConfig, generator: np.random.Generator) 
     )
 
 
-def k_means_plus_plus_start(data: Data, config: FitConfig, generator: np.random.Generator) -> Mixture:
+def k_means_plus_plus_start(data: PreparedSamples, config: FitConfig, generator: np.random.Generator) -> Mixture:
     """Return the mixture of the clusters around K seeds, each sample in the cluster of its nearest seed."""
     points, weights = points_of(data)
     scaled = points / np.sqrt(data.variances)[:, None]
@@ -54,12 +54,12 @@ def k_means_plus_plus_start(data: Data, config: FitConfig, generator: np.random.
     return mixture_of_clusters(data, cluster, config)
 
 
-def mixture_of_clusters(data: Data, cluster: NDArray[np.intp], config: FitConfig) -> Mixture:
+def mixture_of_clusters(data: PreparedSamples, cluster: NDArray[np.intp], config: FitConfig) -> Mixture:
     """Return the mixture that has a component for each cluster that holds samples.
 
     Parameters
     ----------
-    data : Data
+    data : PreparedSamples
         A missing value counts as the mean of its feature.
     cluster : ndarray of shape (N,), intp
         0…K−1; −1 = in none.
@@ -70,7 +70,7 @@ def mixture_of_clusters(data: Data, cluster: NDArray[np.intp], config: FitConfig
     else:
         points, weights = points_of(data)
         everything = np.arange(len(data.origin))
-        part = Part(everything, None, points, weights, data.blur * data.variances, ())
+        part = MissingnessGroup(everything, None, points, weights, data.covariance_floor * data.variances, ())
     sums: Floats | None = None
     for place, phi, weights in part.blocks():
         one_hot = (cluster[place] == np.arange(config.n_components)[:, None]) * weights
@@ -233,14 +233,14 @@ def starts_for(
         raise InvalidArgumentError("n_components", f"is {n_components}, but X has {n_distinct} distinct samples")
     if given.is_empty and labels is None:
         return None
-    data = data_of(samples, config.covariance_floor)
+    data = prepare_samples(samples, config.covariance_floor)
     starts = []
     for restart in range(config.restarts if given.means is None else 1):
         generator = np.random.default_rng([config.seed, restart])
         means = given.means
         if means is None and labels is not None and stands_for is not None:
             means = class_means(data, labels, stands_for, generator)
-        start = draw_start(data, config, generator) if means is None else mixture_about(means, data, config)
+        start = initialize(data, config, generator) if means is None else mixture_about(means, data, config)
         if start.n_components < n_components:
             raise InvalidArgumentError(
                 "n_components", f"is {n_components}, but X has fewer samples that can be told apart"
@@ -251,7 +251,9 @@ def starts_for(
     return starts
 
 
-def class_means(data: Data, labels: Labels, stands_for: NDArray[np.intp], generator: np.random.Generator) -> Floats:
+def class_means(
+    data: PreparedSamples, labels: Labels, stands_for: NDArray[np.intp], generator: np.random.Generator
+) -> Floats:
     """Return starting means, (K, D): of the labeled samples of each class, split by k-means++ among its components.
 
     A class with fewer labeled samples than components takes the unlabeled ones as its own, too.
@@ -271,7 +273,7 @@ def class_means(data: Data, labels: Labels, stands_for: NDArray[np.intp], genera
     return means
 
 
-def mixture_about(means: Floats, data: Data, config: FitConfig) -> Mixture:
+def mixture_about(means: Floats, data: PreparedSamples, config: FitConfig) -> Mixture:
     """Return the mixture of some means, equal weights, and one covariance: the scatter about the nearest means."""
     points, _ = points_of(data)
     scale = np.sqrt(data.variances)[:, None]

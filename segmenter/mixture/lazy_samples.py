@@ -43,7 +43,7 @@ class Columns(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class ComputedSamples:
+class LazySamples:
     """Weighted points as `segmenter.arrays.Samples`, whose values are computed."""
 
     rows: Rows  # (N, D)
@@ -72,7 +72,7 @@ class Centred:
         return np.subtract(values, self.origin[:, None], out=np.empty(values.shape))
 
 
-def mean_of(samples: ComputedSamples, size: int) -> Floats:
+def mean_of(samples: LazySamples, size: int) -> Floats:
     """Return the weighted mean of samples, (D,), so many at a time."""
     sums = (samples.weights[place] @ samples.rows[place] for place in places(len(samples.weights), size))
     return np.asarray(sum(sums) / samples.weights.sum())

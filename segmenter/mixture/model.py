@@ -125,7 +125,7 @@ def square_index(n_features: int) -> NDArray[np.intp]:
     return index
 
 
-def monomials(centred: Floats, blur: Floats | None = None, out: Floats | None = None) -> Floats:
+def monomials(centred: Floats, covariance_floor: Floats | None = None, out: Floats | None = None) -> Floats:
     """Return φ of each sample.
 
     Parameters
@@ -148,8 +148,8 @@ def monomials(centred: Floats, blur: Floats | None = None, out: Floats | None = 
     row = 1 + n_features
     for i in range(n_features):
         np.multiply(centred[i], centred[i:], out=phi[row : row + n_features - i])
-        if blur is not None:
-            phi[row] += blur[i]
+        if covariance_floor is not None:
+            phi[row] += covariance_floor[i]
         row += n_features - i
     return phi
 

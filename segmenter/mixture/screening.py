@@ -16,14 +16,14 @@ from segmenter.mixture.data import (
     MAX_GRID_FEATURES,
     SCREENING_BINS,
     SCREENING_GAIN,
-    Data,
+    PreparedSamples,
     part_of,
 )
 from segmenter.mixture.lazy_samples import places, ranges_of
 from segmenter.mixture.model import block_size, n_monomials, pairs, square_index
 
 
-def stand_in(data: Data, config: FitConfig) -> Data | None:
+def screening_subset(data: PreparedSamples, config: FitConfig) -> PreparedSamples | None:
     """Return fewer samples to compare starts on, or None where they would save nothing or hide a component."""
     if not data.is_complete or data.n_samples < MANY_SAMPLES:
         return None
@@ -36,7 +36,7 @@ def stand_in(data: Data, config: FitConfig) -> Data | None:
     return few if is_worth_it else None
 
 
-def binned(data: Data, n_bins: int) -> Data:
+def binned(data: PreparedSamples, n_bins: int) -> PreparedSamples:
     """Return the means of φ over the cells of a grid, weighted by what is in them.
 
     The cells keep the second moments within them, so an M-step on cells is exact; in an E-step the samples of a cell
@@ -44,7 +44,7 @@ def binned(data: Data, n_bins: int) -> Data:
 
     Parameters
     ----------
-    data : Data
+    data : PreparedSamples
         Complete, and of few features: the grid has ``n_bins ** D`` cells.
     n_bins : int
         Cells an axis of the grid, across the range of the feature.
@@ -73,7 +73,7 @@ def binned(data: Data, n_bins: int) -> Data:
         for total, monomial in zip(sums[1:], itertools.chain(block, quadratic), strict=True):
             total += np.bincount(ranks, monomial * weights, len(total))
     weights, means = sums[0], sums / sums[0]
-    means[square_index(len(centred)).diagonal()] += part.blur[:, None]
+    means[square_index(len(centred)).diagonal()] += part.covariance_floor[:, None]
     size = block_size(len(centred))
     kept = tuple(np.ascontiguousarray(means[:, i : i + size]) for i in range(0, len(weights), size))
     representative = np.ascontiguousarray(means[1 : 1 + len(centred)])
@@ -81,7 +81,7 @@ def binned(data: Data, n_bins: int) -> Data:
     return replace(data, n_samples=len(weights), parts=(cell_part,))
 
 
-def drawn(data: Data, n_samples: int, generator: np.random.Generator) -> Data:
+def drawn(data: PreparedSamples, n_samples: int, generator: np.random.Generator) -> PreparedSamples:
     """Return some of the samples, drawn without replacement; complete data only."""
     (part,) = data.parts
     chosen = np.sort(generator.choice(data.n_samples, n_samples, replace=False))
@@ -91,5 +91,7 @@ def drawn(data: Data, n_samples: int, generator: np.random.Generator) -> Data:
         total_weight=float(weights.sum()),
         least_weight=float(weights.min()),
         n_samples=n_samples,
-        parts=(part_of(part.observed, None, np.ascontiguousarray(part.centred[:, chosen]), weights, part.blur),),
+        parts=(
+            part_of(part.observed, None, np.ascontiguousarray(part.centred[:, chosen]), weights, part.covariance_floor),
+        ),
     )

@@ -209,7 +209,7 @@ def selection_table(
         raise InvalidArgumentError("method", f"is {config.method!r}, which maximizes no likelihood; give em")
     total_weight = float(samples.weights.sum())
     rows = []
-    for k, found in enumerate(rising_fits(samples, config, _n_distinct(samples, max_components)), start=1):
+    for k, found in enumerate(incremental_fits(samples, config, _n_distinct(samples, max_components)), start=1):
         config_k, start = replace(config, n_components=k), found.mixture if shared_folds else None
         held_out = (
             np.nan if n_folds is None else held_out_log_likelihood(samples, config_k, n_folds=n_folds, start=start)
@@ -229,7 +229,7 @@ def selection_table(
     return SelectionTable(*[*criteria, sound > 0])
 
 
-def rising_fits(samples: Samples, config: FitConfig, max_components: int) -> Iterator[Fit]:
+def incremental_fits(samples: Samples, config: FitConfig, max_components: int) -> Iterator[Fit]:
     """Yield the fits of K = 1…Kmax components; K explain no less than K − 1 did for want of a good start."""
     beside: Sequence[Mixture] = ()
     least = -np.inf

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from segmenter.arrays import Floats, Samples, numbers, whole_numbers
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import data_of
+from segmenter.mixture.data import prepare_samples
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.log_prior import clamp
 from segmenter.mixture.m_step import covariances
@@ -99,7 +99,7 @@ def learned_start(
         pooled = np.tensordot(weights, scatter, 1)
         labeled = values[labels > 0]
         if counts.sum() <= n_features + n_classes:  # too few for that, too
-            pooled = data_of(Samples(labeled, np.ones(len(labeled))), config.covariance_floor).covariance
+            pooled = prepare_samples(Samples(labeled, np.ones(len(labeled))), config.covariance_floor).covariance
         scatter = np.where(np.array(has_own)[:, None, None] & (config.covariance_type != "tied"), scatter, pooled)
     mixture = Mixture(
         weights,

@@ -87,17 +87,17 @@ def agglomerate(
         paid.append(cost)
         beside = around[a]
         shared = beside.pop(b)
-        twins = []
+        parallel_edges = []
         for c, border in around[b].items():
             if c == a:
                 continue
             del around[c][b]
             if c in beside:
-                twins.append((beside[c], border))
+                parallel_edges.append((beside[c], border))
             else:
                 beside[c] = around[c][a] = border
         stamps[a], stamps[b] = stamps[a] + 1, -1
-        for c, cost in zip(beside, absorb(a, b, shared, twins, beside), strict=True):
+        for c, cost in zip(beside, absorb(a, b, shared, parallel_edges, beside), strict=True):
             low, high = (a, c) if a < c else (c, a)
             heapq.heappush(heap, (cost, low, high, stamps[low], stamps[high]))
     return merges, paid

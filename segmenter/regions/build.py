@@ -22,13 +22,13 @@ from segmenter.features.gradients import (
 )
 from segmenter.features.texture import joint_features, texture_features
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import data_of, dithered
-from segmenter.mixture.em import Problem, climb
+from segmenter.mixture.data import dithered, prepare_samples
+from segmenter.mixture.em import Problem, run_em
 from segmenter.mixture.inference import log_joint_blocks, normalize
-from segmenter.mixture.initialization import draw_start
+from segmenter.mixture.initialization import initialize
 from segmenter.regions.adjacency import adjacency
 from segmenter.regions.hierarchy import Hierarchy
-from segmenter.regions.merging import Borders, Cost, FittedCost, Regions, measure_regions, merge
+from segmenter.regions.merging import Borders, Cost, LearnedCost, Regions, measure_regions, merge
 from segmenter.regions.superpixels import superpixels
 
 N_WORDS, N_SAMPLES, MAX_ITERATIONS = 20, 12_000, 25
@@ -64,7 +64,9 @@ class Cues:
     color: tuple[Cue, ...] = (Cue(1, 1, 1, 1.24), Cue(2.5, 3, 1, 0.55))
 
 
-def soft_words(values: Floats, error: float, generator: np.random.Generator, mask: Bools | None = None) -> Maps:
+def visual_word_posteriors(
+    values: Floats, error: float, generator: np.random.Generator, mask: Bools | None = None
+) -> Maps:
     """Return the posteriors of a mixture of many components that is fitted to some of the pixels.
 
     Parameters
@@ -87,10 +89,10 @@ def soft_words(values: Floats, error: float, generator: np.random.Generator, mas
     samples = known[np.sort(chosen)]
     n_words = min(N_WORDS, len(np.unique(samples, axis=0)))
     config = FitConfig(n_words, max_iterations=MAX_ITERATIONS, tolerance=1e-3)
-    data = data_of(Samples(samples, np.ones(len(samples))), config.covariance_floor)
+    data = prepare_samples(Samples(samples, np.ones(len(samples))), config.covariance_floor)
     data = dithered(data, np.full(rows.shape[1], error))
     with threadpool_limits(1, user_api="blas"):
-        mixture = climb(Problem(data, config), draw_start(data, config, generator)).mixture
+        mixture = run_em(Problem(data, config), initialize(data, config, generator)).mixture
         posteriors = np.empty((mixture.n_components, len(rows)), dtype=np.float32)
         for place, joint in log_joint_blocks(mixture, rows):
             normalize(joint)
@@ -158,11 +160,11 @@ def build_hierarchy(
         True = takes part. Pixels that do not are no region, and count as of the color of the nearest that does.
     n_superpixels : int, at least 1
     cost : Cost, optional
-        None = `FittedCost`.
+        None = `LearnedCost`.
     cues : Cues, optional
     seed : int, at least 0
     """
-    return merge(*find_superpixels(pixels, n_superpixels, cues or Cues(), seed, mask), cost or FittedCost())
+    return merge(*find_superpixels(pixels, n_superpixels, cues or Cues(), seed, mask), cost or LearnedCost())
 
 
 def find_superpixels(
@@ -178,7 +180,7 @@ def find_superpixels(
     lab = rgb_to_lab(rgb).reshape(height, width, 3)
     generator = np.random.default_rng(seed)
     words = [
-        soft_words(values, error, generator, mask)
+        visual_word_posteriors(values, error, generator, mask)
         for values, error in (
             (gaussian_filter(lab, (0.8, 0.8, 0)), COLOR_ERROR),
             (texture_features(lab[:, :, 0]), TEXTURE_ERROR),

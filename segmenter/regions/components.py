@@ -22,7 +22,7 @@ def in_one_piece(labels: Labels, original: Labels) -> Labels:
     is_cut_off = np.ones(len(sizes), dtype=np.bool_)
     is_cut_off[order[first]] = False
     is_cut_off[0] = False
-    give_away(labels, is_cut_off[pieces], original)
+    reassign_fragments(labels, is_cut_off[pieces], original)
     return labels
 
 
@@ -45,7 +45,7 @@ def without_loose_pieces(labels: Labels, original: Labels, is_sure: Bools, reach
     pieces[~is_loose[pieces]] = 0
     for number, box in enumerate(find_objects(pieces), start=1):
         is_loose[number] = box is not None and all(side.stop - side.start <= reach for side in box)
-    give_away(labels, is_loose[pieces], original, reach)
+    reassign_fragments(labels, is_loose[pieces], original, reach)
 
 
 def pieces_of(labels: Labels | Bools) -> NDArray[np.intp]:
@@ -55,7 +55,7 @@ def pieces_of(labels: Labels | Bools) -> NDArray[np.intp]:
     return np.asarray(label(labels, background=0, connectivity=1))  # type: ignore[no-untyped-call]
 
 
-def give_away(labels: Labels, is_given: Bools, original: Labels, most_steps: int | None = None) -> None:
+def reassign_fragments(labels: Labels, is_given: Bools, original: Labels, most_steps: int | None = None) -> None:
     """Give pixels, in place, to neighbors from the outside in, and what has none within some steps back.
 
     Parameters

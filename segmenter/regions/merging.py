@@ -71,7 +71,7 @@ def chi_square(a: Floats, b: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class HandCost:
+class HeuristicCost:
     """What parts two regions: words, boundary, size and shape; weights chosen by hand for the covering of BSDS500."""
 
     color_words: float = 0.5
@@ -93,7 +93,7 @@ class HandCost:
 
 
 @dataclass(frozen=True)
-class FittedCost:
+class LearnedCost:
     """How likely people are to draw the border: a logistic regression, fitted to annotations of BSDS500 train.
 
     ``python -m tests.benchmarks.fit_cost`` fits it anew. A field is the weight of the quantity that it names.
@@ -219,14 +219,16 @@ def merge(labels: Labels, regions: Regions, borders: Borders, ends: NDArray[np.i
     between = Borders(*(values.copy() for values in vars(borders).values()))
     means = known.color_words, known.texture_words, known.lab
 
-    def absorb(a: int, b: int, shared: int, twins: Iterable[tuple[int, int]], around: Mapping[int, int]) -> list[float]:
+    def absorb(
+        a: int, b: int, shared: int, parallel_edges: Iterable[tuple[int, int]], around: Mapping[int, int]
+    ) -> list[float]:
         both = known.n_pixels[a] + known.n_pixels[b]
         part = known.n_pixels[b] / both
         for mean in means:
             mean[a] += part * (mean[b] - mean[a])
         known.n_pixels[a] = both
         known.perimeter[a] += known.perimeter[b] - 2 * between.length[shared]
-        for kept, gone in twins:
+        for kept, gone in parallel_edges:
             for sums in (between.length, between.total, between.squares, between.gradients):
                 sums[kept] += sums[gone]
             between.least[kept] = min(between.least[kept], between.least[gone])

@@ -70,9 +70,11 @@ def joined(basins: NDArray[np.intp], strength: NDArray[np.floating[Any]], n_join
         value: float = totals[border] / lengths[border] * min(sizes[a], sizes[b]) ** SIZE_POWER
         return value
 
-    def absorb(a: int, b: int, shared: int, twins: Iterable[tuple[int, int]], around: Mapping[int, int]) -> list[float]:
+    def absorb(
+        a: int, b: int, shared: int, parallel_edges: Iterable[tuple[int, int]], around: Mapping[int, int]
+    ) -> list[float]:
         sizes[a] += sizes[b]
-        for kept, gone in twins:
+        for kept, gone in parallel_edges:
             lengths[kept] += lengths[gone]
             totals[kept] += totals[gone]
         return [cost(a, c, border) for c, border in around.items()]

@@ -84,7 +84,7 @@ def palette(n_colors: int) -> Bytes:
     return np.frombuffer(PALETTE, dtype=np.uint8).reshape(-1, 3)[:n_colors].copy()
 
 
-def rising_palette(n_colors: int, *, brightest: float = 90.0) -> Bytes:
+def lightness_palette(n_colors: int, *, brightest: float = 90.0) -> Bytes:
     """Return the first n colors of the table from dark to bright, in even steps of lightness.
 
     In gray print they are told apart as far as n colors can be, in the order of the labels; where hues look alike to an

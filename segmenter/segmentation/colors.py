@@ -21,7 +21,7 @@ from segmenter.io.images.photo import MAX_PIXELS, Photo, photo_from_array, photo
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import component_averages, predict
-from segmenter.mixture.lazy_samples import ComputedSamples, places
+from segmenter.mixture.lazy_samples import LazySamples, places
 from segmenter.mixture.model import Mixture, block_size
 from segmenter.regions.config import MergeCost, Scale
 from segmenter.segmentation.recipe import AnyRecipe, Method, Recipe, RegionsRecipe, choose_recipe
@@ -232,17 +232,17 @@ def fit_colors(
 
 def samples_of(
     distinct: ColorCounts | DistinctColors, color_space: ColorSpace
-) -> tuple[Samples | ComputedSamples, tuple[str, ...]]:
+) -> tuple[Samples | LazySamples, tuple[str, ...]]:
     """Return colors as samples, and the names of their features; of very many colors these are computed, not kept."""
     colors = distinct.colors
     if len(colors) > KEPT_COLORS and color_space == "rgb" and not are_gray(colors):
         channels = color_features(colors[:1], color_space, keep_color=True).channels
-        return ComputedSamples(UnitColors(colors), distinct.counts), channels
+        return LazySamples(UnitColors(colors), distinct.counts), channels
     features = color_features(colors, color_space)
     return Samples(features.values, distinct.counts), features.channels
 
 
-def predict_colors(mixture: Mixture, samples: Samples | ComputedSamples) -> Labels:
+def predict_colors(mixture: Mixture, samples: Samples | LazySamples) -> Labels:
     """Return the most probable component of each sample, (M,), 1…K."""
     if isinstance(samples, Samples):
         return predict(mixture, samples.values)
@@ -253,11 +253,11 @@ def predict_colors(mixture: Mixture, samples: Samples | ComputedSamples) -> Labe
 def label_image(distinct: DistinctColors, color_labels: Labels) -> Labels:
     """Return the label of its color for each pixel, (H, W), from the labels of the distinct colors, (M,)."""
     small = color_labels.astype(np.min_scalar_type(int(color_labels.max())))  # a table of bytes stays in cache
-    return distinct.spread(small).astype(np.int32)
+    return distinct.to_image(small).astype(np.int32)
 
 
 def sort_by_luminance(
-    found: Fit, samples: Samples | ComputedSamples, distinct: ColorCounts | DistinctColors, color_space: ColorSpace
+    found: Fit, samples: Samples | LazySamples, distinct: ColorCounts | DistinctColors, color_space: ColorSpace
 ) -> Fit:
     """Return the fit with its components from dark to bright."""
     means = found.mixture.means

@@ -92,7 +92,7 @@ def check_mixture(mixture: Mixture, n_features: int) -> None:
         raise InvalidArgumentError("means and covariances", "are too far from 1 to compute with")
 
 
-def model_of(found: Segmentation, label_names: Sequence[str] | None = None) -> Model:
+def build_model(found: Segmentation, label_names: Sequence[str] | None = None) -> Model:
     """Return the model of a segmented photo.
 
     Parameters

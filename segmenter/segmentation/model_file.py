@@ -36,7 +36,7 @@ from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import read_start
 from segmenter.io.files.remote import as_path
 from segmenter.mixture.model import Mixture
-from segmenter.segmentation.model import Model, model_of
+from segmenter.segmentation.model import Model, build_model
 from segmenter.segmentation.recipe import recipe_from
 from segmenter.segmentation.result import Segmentation
 
@@ -78,7 +78,7 @@ def save_model(
         The system refuses to write it.
     """
     if isinstance(model, Segmentation):
-        model = model_of(model, label_names)
+        model = build_model(model, label_names)
     elif label_names is not None:
         model = replace(model, label_names=tuple(label_names))
     write_files({as_path(path): encode_model(model)}, overwrite=overwrite)

@@ -28,9 +28,9 @@ from segmenter.features.color_counts import ColorCounts
 from segmenter.features.distinct_colors import DistinctColors, distinct_colors
 from segmenter.features.interior import as_8_bits, interior, local_means
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import Data, data_of, dithered
-from segmenter.mixture.em import Problem, climb, evaluate
-from segmenter.mixture.initialization import draw_start, splits
+from segmenter.mixture.data import PreparedSamples, dithered, prepare_samples
+from segmenter.mixture.em import Problem, evaluate, run_em
+from segmenter.mixture.initialization import initialize, splits
 from segmenter.mixture.model import Mixture
 from segmenter.mixture.screening import binned
 from segmenter.mixture.selection import Selection
@@ -113,26 +113,26 @@ def choose_for_interior(
     return Selection(RULE, int(np.argmax(criterion)) + 1, log_likelihoods, criterion)
 
 
-def interior_cells(colors: ColorCounts | DistinctColors) -> Data:
+def interior_cells(colors: ColorCounts | DistinctColors) -> PreparedSamples:
     """Return the colors of the interior, dithered, as cells of a histogram with the means of their monomials."""
     features = color_features(colors.colors, "rgb").values
     is_gray = features.shape[1] == 1
-    data = data_of(Samples(features, colors.counts), FitConfig.covariance_floor)
+    data = prepare_samples(Samples(features, colors.counts), FitConfig.covariance_floor)
     cells = binned(data, GRAY_BINS if is_gray else BINS)
     return dithered(cells, np.full(features.shape[1], (GRAY_DITHER if is_gray else DITHER) ** 2))
 
 
-def rising_log_likelihoods(data: Data, max_components: int, seed: int) -> Iterator[float]:
+def rising_log_likelihoods(data: PreparedSamples, max_components: int, seed: int) -> Iterator[float]:
     """Yield the average log-likelihood of the best fit found of at most K components, for K = 1…Kmax."""
     generator = np.random.default_rng(seed)
     best = None
     for k in range(1, max_components + 1):
         config = FitConfig(k, tolerance=TOLERANCE, max_iterations=MAX_ITERATIONS, acceleration=True)
         problem = Problem(data, config)
-        starts = [draw_start(data, config, generator) for _ in range(N_STARTS if k > 1 else 1)]
+        starts = [initialize(data, config, generator) for _ in range(N_STARTS if k > 1 else 1)]
         if best is not None:
             starts += best_splits(problem, best.mixture)
-        found = max((climb(problem, start) for start in starts), key=lambda found: found.objective)
+        found = max((run_em(problem, start) for start in starts), key=lambda found: found.objective)
         if best is None or found.objective > best.objective:
             best = found
         yield best.objective

@@ -62,7 +62,7 @@ def posterior_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segme
         labels = predict(mixture, features.values)
     break_ties(posteriors[1:], labels)
     colors = np.arange(1, len(posteriors), dtype=np.uint32)
-    return np.asarray(posteriors[distinct.spread(colors)])
+    return np.asarray(posteriors[distinct.to_image(colors)])
 
 
 def photo_for(image: str | Path | Image | NDArray[Any] | Photo, found: Segmentation) -> Photo:
@@ -116,4 +116,4 @@ def confidence_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segm
     features = color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
     with threadpool_limits(1, user_api="blas"):
         levels = np.maximum(np.rint(255 * confidence(mixture, features.values)), 1).astype(np.uint8)
-    return np.where(found.labels > 0, distinct.spread(levels), np.uint8(0))
+    return np.where(found.labels > 0, distinct.to_image(levels), np.uint8(0))

@@ -16,12 +16,12 @@ from segmenter.regions.build import build_hierarchy
 from segmenter.regions.components import pieces_of
 from segmenter.regions.config import MergeCost
 from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, colored
-from segmenter.regions.merging import Cost, FittedCost, HandCost
+from segmenter.regions.merging import Cost, HeuristicCost, LearnedCost
 from segmenter.regions.refinement import refined, refined_in_strips
 from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
 from segmenter.segmentation.result import Segment, Segmentation
 
-COSTS: dict[MergeCost, Cost] = {"hand": HandCost(), "fitted": FittedCost()}
+COSTS: dict[MergeCost, Cost] = {"hand": HeuristicCost(), "fitted": LearnedCost()}
 
 
 STEP = 8

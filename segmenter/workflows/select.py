@@ -28,14 +28,14 @@ from segmenter.io.files.discovery import EXTENSIONS
 from segmenter.io.files.local import HEAD, read_start, read_stream
 from segmenter.io.images.photo import READABLE_FORMATS, is_picture, read_photo
 from segmenter.io.tables.layout import UTF_16, Layout, read_layout
-from segmenter.io.tables.table import check_spreads, read_table
+from segmenter.io.tables.table import check_variances, read_table
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, Selection, SelectionTable, choose, selection_table
 from segmenter.segmentation.n_segments import choose_n_segments
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.cluster.clustering import WHY_BIC, some_rows
 from segmenter.workflows.cluster.run import describe_table
-from segmenter.workflows.segment.outputs import check_place, text_of
+from segmenter.workflows.segment.outputs import check_path, format_path
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""
@@ -110,7 +110,7 @@ def select_source(
     name = str(source)
     if os.path.realpath(figure) == os.path.realpath(source):
         raise OutputCollisionError(str(figure), "would replace an input; choose another folder with -o")
-    check_place(figure)
+    check_path(figure)
     if not overwrite and os.path.lexists(figure):
         raise OutputExistsError(str(figure))
     content = None if stream is None else read_stream(stream, name, lambda head: kind_of(head, source))
@@ -150,14 +150,14 @@ def select_photo(source: Path | BinaryIO, name: str, recipe: Recipe, *, max_segm
     samples = Samples(color_features(distinct.colors, recipe.color_space).values, distinct.counts)
     selection = choose_n_segments(photo.pixels, photo.mask, max_segments=max_segments, seed=recipe.seed)
     options = {key: value for key, value in asdict(recipe).items() if key not in ("method", "n_segments")}
-    head = {"input": {"name": text_of(Path(Path(photo.name).name)), "sha256": photo.digest}, "recipe": options}
+    head = {"input": {"name": format_path(Path(Path(photo.name).name)), "sha256": photo.digest}, "recipe": options}
     return compare(samples, recipe.fit_config(), max_segments, selection=selection, head=head, notes=photo.notes)
 
 
 def select_table(layout: Layout, recipe: Recipe, columns: Sequence[str] | None, *, max_clusters: int) -> Choices:
     """Measure every criterion on the rows of a table, or on 20,000 of them drawn at random where there are more."""
     table = read_table(layout, columns)
-    check_spreads(table)
+    check_variances(table)
     n_rows = len(table.values)
     samples = some_rows(Samples(table.values, np.ones(n_rows)), recipe.seed)
     options = {

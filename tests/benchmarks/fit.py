@@ -14,10 +14,10 @@ from segmenter.arrays import Bytes, Floats, Labels, Samples
 from segmenter.features.color import color_features
 from segmenter.features.distinct_colors import distinct_colors
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import data_of
+from segmenter.mixture.data import prepare_samples
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import predict
-from segmenter.mixture.initialization import draw_start
+from segmenter.mixture.initialization import initialize
 from segmenter.mixture.model import Mixture
 from segmenter.segmentation.colors import label_image
 
@@ -68,7 +68,7 @@ def all_pixels(pixels: Bytes) -> Floats:
 
 def drawn_start(samples: Samples) -> Mixture:
     """Return a start by k-means++."""
-    return draw_start(data_of(samples, CONFIG.covariance_floor), CONFIG, np.random.default_rng(0))
+    return initialize(prepare_samples(samples, CONFIG.covariance_floor), CONFIG, np.random.default_rng(0))
 
 
 def compare(path: Path) -> Comparison:

@@ -1,4 +1,4 @@
-"""Fit the weights of `FittedCost` anew to what people drew on BSDS500 train, and print them.
+"""Fit the weights of `LearnedCost` anew to what people drew on BSDS500 train, and print them.
 
 Run as ``python -m tests.benchmarks.fit_cost [--step N] [--seed N]``; all cores, some minutes.
 
@@ -24,7 +24,7 @@ from PIL import Image
 from segmenter.arrays import Floats
 from segmenter.metrics.partitions import contingency
 from segmenter.regions.build import Cues, find_superpixels
-from segmenter.regions.merging import Borders, FittedCost, HandCost, Regions, merge
+from segmenter.regions.merging import Borders, HeuristicCost, LearnedCost, Regions, merge
 
 from .ground_truth import human_segmentations
 from .photos import BSDS
@@ -75,7 +75,7 @@ def samples_of(path: Path, seed: int) -> tuple[Floats, Floats, Floats]:
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
     labels, regions, borders, ends = find_superpixels(pixels, 700, Cues(), seed)
-    hierarchy = merge(labels, regions, borders, ends, HandCost())
+    hierarchy = merge(labels, regions, borders, ends, HeuristicCost())
     drawn = [contingency(labels, person)[1:] for person in human_segmentations(TRUTH / f"{path.stem}.mat")]
     found = []
     for n in N_REGIONS:
@@ -89,7 +89,7 @@ def samples_of(path: Path, seed: int) -> tuple[Floats, Floats, Floats]:
             mostly = sums.argmax(axis=1)
             shares += (mostly[pairs[:, 0]] != mostly[pairs[:, 1]]) / len(drawn)
         weights = (np.minimum(one.n_pixels, other.n_pixels) / labels.size) ** SIZE_POWER
-        found.append((FittedCost.quantities(one, other, between, float(labels.size)), shares, weights))
+        found.append((LearnedCost.quantities(one, other, between, float(labels.size)), shares, weights))
     quantities, all_shares, all_weights = zip(*found, strict=True)
     return np.concatenate(quantities), np.concatenate(all_shares), np.concatenate(all_weights)
 
@@ -109,7 +109,7 @@ def logistic(quantities: Floats, shares: Floats, weights: Floats) -> tuple[float
 
 
 def main() -> int:
-    """Print the bias and the weights in the order of `FittedCost`."""
+    """Print the bias and the weights in the order of `LearnedCost`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--step", type=int, default=1, help="take every so many photos (default 1)")
     parser.add_argument("--seed", type=int, default=0)

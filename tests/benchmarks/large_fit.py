@@ -13,7 +13,7 @@ from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.segment.job import FigureOptions, as_large, plan_job
 from segmenter.workflows.windowed.colors import gather
-from segmenter.workflows.windowed.passes import Nobody
+from segmenter.workflows.windowed.passes import NullProgress
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     planned = plan_job(path, Path(), Recipe(5), figure_options=FigureOptions(), max_pixels=10**9, overwrite=False)
     job = as_large(planned, (), Workers(2), "")
     with open_windows(path) as picture:
-        gathered = gather(picture, job, Recipe(5), Nobody())
+        gathered = gather(picture, job, Recipe(5), NullProgress())
     started = time.process_time()
     fit_colors(gathered.colors, Recipe(5), 5, str(path))
     print(json.dumps({"seconds": time.process_time() - started, "colors": len(gathered.colors.colors)}))

@@ -40,7 +40,7 @@ def painted(pixels: Bytes, labels: NDArray[np.integer[Any]]) -> Bytes:
     return np.asarray(picture)
 
 
-def row_of(path: Path, scale: str) -> tuple[str, float, list[Bytes]]:
+def summarize_record(path: Path, scale: str) -> tuple[str, float, list[Bytes]]:
     """Return the name of a photo, the covering of its regions by people, and its four pictures."""
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
@@ -66,7 +66,9 @@ def main() -> int:
         print("BSDS500 with its ground truth is absent: nothing to draw")
         return 0
     with get_context("spawn").Pool() as pool:
-        rows = sorted(pool.map(partial(row_of, scale=options.scale), paths, chunksize=1), key=lambda row: row[1])
+        rows = sorted(
+            pool.map(partial(summarize_record, scale=options.scale), paths, chunksize=1), key=lambda row: row[1]
+        )
     width, height = TILE[0] * 4 + 20, TILE[1] + 16
     n_rows = -(-len(rows) // COLUMNS)
     sheet = Image.new("RGB", (width * COLUMNS, height * n_rows), "white")

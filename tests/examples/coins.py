@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segmenter.arrays import Floats
-from segmenter.mixture.e_step import exponentiate
+from segmenter.mixture.e_step import stable_exp
 
 from . import FOLDER, save
 
@@ -22,14 +22,14 @@ N_TOSSES = 10
 START = np.array([0.6, 0.5])
 
 
-def climb(n_steps: int = 10) -> tuple[Floats, Floats]:
+def run_em(n_steps: int = 10) -> tuple[Floats, Floats]:
     """Return the biases (steps + 1, 2) and the log-likelihoods (steps + 1,), in nats up to a constant."""
     phi = np.stack([np.ones(len(HEADS)), HEADS, N_TOSSES - HEADS])
     biases, log_likelihoods = [START], []
     while True:
         bias = biases[-1]
         coefficients = np.stack([np.full(2, np.log(0.5)), np.log(bias), np.log(1 - bias)], axis=1)
-        densities, log_density, total = exponentiate(coefficients @ phi)  # E-step
+        densities, log_density, total = stable_exp(coefficients @ phi)  # E-step
         log_likelihoods.append(float(log_density.sum()))
         if len(biases) > n_steps:
             return np.array(biases), np.array(log_likelihoods)
@@ -39,7 +39,7 @@ def climb(n_steps: int = 10) -> tuple[Floats, Floats]:
 
 def main(folder: Path = FOLDER) -> None:
     """Print and draw every step."""
-    biases, log_likelihoods = climb()
+    biases, log_likelihoods = run_em()
     for step, (bias, log_likelihood) in enumerate(zip(biases, log_likelihoods, strict=True)):
         print(f"step {step:2d}  biases {bias[0]:.4f} and {bias[1]:.4f}  log-likelihood {log_likelihood:.6f}")
     figure = Figure(figsize=(6.3, 2.6), layout="constrained")

@@ -105,11 +105,11 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
 def temporary_output(path: Path, *, is_folder: bool = False) -> Iterator[Path]:
     """Yield a new, empty and locked file, or folder, for `write_files` to move to a path.
 
-    It is where `temporary_place` says, in a folder that is made where it is missing. What is still there when the block
+    It is where `temporary_path_for` says, in a folder that is made if missing. What is still there when the block
     ends is removed. WriteError names ``path``.
     """
     locks: list[int] = []
-    folder = temporary_place(path.parent)
+    folder = temporary_path_for(path.parent)
     with write_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         if is_folder:
@@ -125,7 +125,7 @@ def temporary_output(path: Path, *, is_folder: bool = False) -> Iterator[Path]:
             os.close(lock)
 
 
-def temporary_place(folder: Path) -> Path:
+def temporary_path_for(folder: Path) -> Path:
     """Return where the temporary files are of what goes into a folder: there, or for one elsewhere on this machine."""
     if not isinstance(folder, RemotePath):
         return folder
@@ -145,7 +145,7 @@ def remove_stale(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        Of this machine, see `temporary_place`. That there is none, or that it cannot be read, is no error: then there
+        Of this machine, see `temporary_path_for`. That there is none, or it cannot be read, is no error: then there
         is nothing to remove.
     """
     if fcntl is None:

@@ -18,7 +18,7 @@ from segmenter.errors import (
     StreamTooLongError,
     UnreadableFileError,
 )
-from segmenter.io.files.remote import RemotePath, fetch, find, open_ranges, unchanging_there
+from segmenter.io.files.remote import RemotePath, ensure_unmodified_remote, fetch, find, open_ranges
 
 HEAD = 64
 """Bytes that tell a picture from anything else."""
@@ -76,7 +76,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def unchanging(file: BinaryIO, label: str) -> Iterator[None]:
+def ensure_unmodified(file: BinaryIO, label: str) -> Iterator[None]:
     """Raise ChangedFileError if somebody writes to an open file during the block, or whatever the block raises."""
     if isinstance(file, io.BytesIO):  # fetched from another machine
         yield
@@ -97,16 +97,16 @@ def unchanging(file: BinaryIO, label: str) -> Iterator[None]:
 
 
 @contextmanager
-def unchanging_path(path: Path) -> Iterator[None]:
+def unmodified_path(path: Path) -> Iterator[None]:
     """Do the same for a path that is opened again and again in the block; of a Zarr folder nothing is watched."""
     if is_zarr(path):
         yield
         return
     if isinstance(path, RemotePath):
-        with unchanging_there(path):
+        with ensure_unmodified_remote(path):
             yield
         return
-    with open_regular(path) as file, unchanging(file, str(path)):
+    with open_regular(path) as file, ensure_unmodified(file, str(path)):
         yield
 
 
@@ -135,7 +135,7 @@ def is_tiff(path: Path) -> bool:
         return file.read(HEAD).startswith(TIFF_HEADS)
 
 
-def digest_of(path: Path) -> str:
+def compute_digest(path: Path) -> str:
     """Return the SHA-256 of a file, hexadecimal; of a Zarr folder, that of the names and digests of its files.
 
     Raises
@@ -148,7 +148,7 @@ def digest_of(path: Path) -> str:
             files: list[Path] = [RemotePath(file) for file in find(str(path), recursive=True) or ()]
         else:
             files = sorted(file for file in path.rglob("*") if file.is_file())
-        lines = [f"{digest_of(file)} {file.relative_to(path).as_posix()}\n" for file in files]
+        lines = [f"{compute_digest(file)} {file.relative_to(path).as_posix()}\n" for file in files]
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower

@@ -143,7 +143,7 @@ class _Ranges(io.RawIOBase):
 
 
 @contextmanager
-def unchanging_there(path: RemotePath) -> Iterator[None]:
+def ensure_unmodified_remote(path: RemotePath) -> Iterator[None]:
     """Raise ChangedFileError if a file is another one after the block: by its size, its time, or what tells versions.
 
     Where the block raises something else, that is raised.

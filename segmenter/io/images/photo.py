@@ -21,7 +21,7 @@ from segmenter.errors import (
     NotFiniteError,
     UnreadableFileError,
 )
-from segmenter.io.files.local import HEAD, open_regular, read_stream, unchanging
+from segmenter.io.files.local import HEAD, ensure_unmodified, open_regular, read_stream
 from segmenter.io.files.remote import as_path
 from segmenter.io.images.pillow import (
     Picture,
@@ -90,7 +90,7 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
         raise InvalidArgumentError("max_pixels", f"must be at least 1, not {max_pixels}")
     if isinstance(source, str | os.PathLike):
         path = as_path(source)
-        with open_regular(path) as file, unchanging(file, str(path)):
+        with open_regular(path) as file, ensure_unmodified(file, str(path)):
             return _read(file, str(path), name or path.name, max_pixels)
     label = name or "stream"
     content = read_stream(source, label, lambda head: _require_signature(head, label))

@@ -51,7 +51,7 @@ class Header:
     is_photo: bool = True  # whether `read_photo` reads it as it is meant
 
 
-def is_on_earth(header: Header) -> bool:
+def is_georeferenced(header: Header) -> bool:
     """Return whether tags tell where on Earth the pixels are."""
     return any(code != ORIENTATION_TAG for code, *_ in header.tags)
 

@@ -88,10 +88,10 @@ def read_table(layout: Layout, columns: Sequence[str] | None = None, *, without:
         full = ",".join(column for column, is_empty in zip(columns, empty, strict=True) if not is_empty)
         advice = f"leave it out: --columns {full}" if full else "give a table with at least one numeric column"
         raise NotATableError(layout.name, f"column {first!r} holds no value; {advice}")
-    return Table(layout, tuple(columns), table, digest_of(layout))
+    return Table(layout, tuple(columns), table, compute_digest(layout))
 
 
-def check_spreads(table: Table) -> None:
+def check_variances(table: Table) -> None:
     """Raise NotATableError where the numbers of a column differ by so little that their squares would be nothing."""
     for column, values in zip(table.columns, table.values.T, strict=True):
         spread = float(np.nanmax(values) - np.nanmin(values))
@@ -100,7 +100,7 @@ def check_spreads(table: Table) -> None:
             raise NotATableError(table.layout.name, problem)
 
 
-def digest_of(layout: Layout) -> str:
+def compute_digest(layout: Layout) -> str:
     """Return the SHA-256 of a table, hexadecimal."""
     if layout.content is not None:
         return hashlib.sha256(layout.content).hexdigest()
@@ -211,7 +211,7 @@ def read_texts(layout: Layout, column: str) -> tuple[list[str], list[int]]:
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-def lengthened(
+def append_columns(
     layout: Layout, columns: Sequence[str], n_rows: int, cells: Callable[[slice], Sequence[Sequence[str]]]
 ) -> bytes:
     """Return the table with columns added at its right end; everything else is as it was written, to the byte.

@@ -16,7 +16,7 @@ from segmenter.segmentation.recipe import AnyRecipe
 from segmenter.workflows.batch.output_names import Entry, name_outputs
 from segmenter.workflows.batch.summary import SUMMARIES, Row
 from segmenter.workflows.segment.job import Extra, FigureOptions, Job, plan_job
-from segmenter.workflows.segment.outputs import check_place
+from segmenter.workflows.segment.outputs import check_path
 
 if TYPE_CHECKING:
     from segmenter.segmentation.model import Model
@@ -87,7 +87,7 @@ class Plan:
         return [self.settings.output / folder for folder in sorted({"", *(entry.folder for entry in self.entries)})]
 
 
-class Watcher(Protocol):
+class BatchProgress(Protocol):
     """Who is told how a batch goes."""
 
     def begin(self, stage: str, n_photos: int) -> None:
@@ -140,11 +140,11 @@ def check_batch(plan: Plan) -> None:
     first, n_existing = None, 0
     outputs = chain.from_iterable(job.possible_outputs for _, job in plan.jobs())
     for path in existing(chain((settings.output / name for name in own), outputs)):
-        check_place(path)
+        check_path(path)
         first = first or path
         n_existing += 1
     for folder in plan.folders:
-        check_place(folder / "x")
+        check_path(folder / "x")
     if first is not None and not (settings.overwrite or settings.resume):
         remedy = "--resume to go on, --overwrite to replace it,"
         raise OutputExistsError(str(first), n_more=n_existing - 1, remedy=remedy)

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from segmenter._version import __version__
 from segmenter.errors import ReadError
 from segmenter.execution.api import Workers
-from segmenter.io.files.local import digest_of, read_start
+from segmenter.io.files.local import compute_digest, read_start
 from segmenter.workflows.segment.job import Job, LargeJob, as_large
 from segmenter.workflows.segment.record import SCHEMA, describe_files, describe_model
 
@@ -60,7 +60,7 @@ def finished_record(job: Job, bands: tuple[int, ...] = ()) -> dict[str, Any] | N
     if not set(files["saved"]) <= set(record.get("saved", ())):
         return None
     photo = record.get("input")
-    if not isinstance(photo, dict) or photo.get("sha256") != digest_of(job.source):
+    if not isinstance(photo, dict) or photo.get("sha256") != compute_digest(job.source):
         return None
     return record
 

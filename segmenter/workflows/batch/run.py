@@ -11,29 +11,29 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segmenter.errors import NoSpaceError, SegmenterError, problem_of
+from segmenter.errors import NoSpaceError, SegmenterError, describe_problem
 from segmenter.execution.api import Workers
 from segmenter.execution.map import cluster_workers, map_jobs
-from segmenter.io.files.atomic import check_writable, remove_stale, temporary_place
+from segmenter.io.files.atomic import check_writable, remove_stale, temporary_path_for
 from segmenter.io.files.remote import as_path
-from segmenter.workflows.batch.plan import MEMORY_ADVICE, Plan, Watcher
+from segmenter.workflows.batch.plan import MEMORY_ADVICE, BatchProgress, Plan
 from segmenter.workflows.batch.resume import finished_record
-from segmenter.workflows.batch.summary import Row, Summary, failed_row, row_of
+from segmenter.workflows.batch.summary import Row, Summary, summarize_failure, summarize_record
 from segmenter.workflows.segment.job import Job
-from segmenter.workflows.segment.outputs import text_of
+from segmenter.workflows.segment.outputs import format_path
 
 if TYPE_CHECKING:
     pass
 
 
-def run_batch(plan: Plan, workers: Workers, watcher: Watcher, *, fail_fast: bool = False) -> Summary:
+def run_batch(plan: Plan, workers: Workers, watcher: BatchProgress, *, fail_fast: bool = False) -> Summary:
     """Do all photos of a batch, and write its summary, also where it is interrupted.
 
     Parameters
     ----------
     plan : Plan
     workers : Workers
-    watcher : Watcher
+    watcher : BatchProgress
         Is told of every photo as it is done.
     fail_fast : bool
         Stop at the first photo that fails.
@@ -57,12 +57,12 @@ def run_batch(plan: Plan, workers: Workers, watcher: Watcher, *, fail_fast: bool
     check_writable(settings.output)
     if workers.scheduler is not None and plan.entries:
         cluster_workers().check_cluster(workers.scheduler, plan.entries[0].source, str(settings.output))
-    folders = dict.fromkeys(temporary_place(folder) for folder in plan.folders)
+    folders = dict.fromkeys(temporary_path_for(folder) for folder in plan.folders)
     for folder in folders:
         remove_stale(folder)
     summary = Summary(len(plan.entries))
     for path, reason in plan.listing.failed:
-        row = failed_row(as_path(path), Path(), f"{path}: {reason}")
+        row = summarize_failure(as_path(path), Path(), f"{path}: {reason}")
         summary.add_failed_input(row)
     try:
         if not (fail_fast and plan.listing.failed):
@@ -72,12 +72,12 @@ def run_batch(plan: Plan, workers: Workers, watcher: Watcher, *, fail_fast: bool
             remove_stale(folder)
         for place, entry in enumerate(plan.entries):
             if not summary.has(place):
-                summary.add(place, Row(text_of(as_path(entry.source)), "", "not done"))
+                summary.add(place, Row(format_path(as_path(entry.source)), "", "not done"))
         summary.write(settings.output, settings.recipe, plan.listing.skipped)
     return summary
 
 
-def _run_passes(plan: Plan, workers: Workers, watcher: Watcher, summary: Summary, fail_fast: bool) -> None:
+def _run_passes(plan: Plan, workers: Workers, watcher: BatchProgress, summary: Summary, fail_fast: bool) -> None:
     """Do all photos; with a shared model count their colors first."""
 
     def take(place: int, row: Row) -> bool:
@@ -111,8 +111,8 @@ def each_row(
         for answer in answers:
             row = answer.result
             if row is None:
-                remove_stale(temporary_place(answer.job.record.parent))
-                row = failed_row(answer.job.source, answer.job.record, f"{answer.job.source}: {answer.lost}")
+                remove_stale(temporary_path_for(answer.job.record.parent))
+                row = summarize_failure(answer.job.source, answer.job.record, f"{answer.job.source}: {answer.lost}")
             yield answer.place, row
 
 
@@ -134,20 +134,22 @@ def settle(job: Job, *, resume: bool = False, bands: tuple[int, ...] = (), is_st
     started = time.perf_counter()
     try:
         if resume and (record := finished_record(job, bands)) is not None:
-            row = replace(row_of(record, job), status="up to date")
+            row = replace(summarize_record(record, job), status="up to date")
         else:
             from segmenter.workflows.segment.in_memory import (
                 run_job,  # late, so that who only hands out jobs needs no NumPy
             )
-            from segmenter.workflows.segment.strategy import choose_road, limits_of_worker
-            from segmenter.workflows.windowed.colors import run_large
-            from segmenter.workflows.windowed.passes import Nobody
+            from segmenter.workflows.segment.strategy import choose_processing_mode, get_worker_limits
+            from segmenter.workflows.windowed.colors import run_windowed
+            from segmenter.workflows.windowed.passes import NullProgress
 
-            chosen = choose_road(job, limits_of_worker(bands, is_strict=is_strict))
-            result = run_job(chosen) if isinstance(chosen, Job) else run_large(chosen, Nobody())
-            row = row_of(result.record, job)
+            chosen = choose_processing_mode(job, get_worker_limits(bands, is_strict=is_strict))
+            result = run_job(chosen) if isinstance(chosen, Job) else run_windowed(chosen, NullProgress())
+            row = summarize_record(result.record, job)
     except Exception as error:  # whatever happens to one photo, the others go on
         told = None if isinstance(error, SegmenterError) else traceback.format_exc()
-        row = failed_row(job.source, job.record, problem_of(error, job.source, memory_advice=MEMORY_ADVICE), told)
+        row = summarize_failure(
+            job.source, job.record, describe_problem(error, job.source, memory_advice=MEMORY_ADVICE), told
+        )
         row = replace(row, ends_batch=isinstance(error, NoSpaceError))
     return replace(row, seconds=time.perf_counter() - started)

@@ -2,8 +2,8 @@
 
 The fit is the one that all pixels together would give, not an approximation: a mixture of colors sees nothing of a
 photo but its distinct colors and how often each is. Photos of 8 and 16 bits and grays beside colors count in common
-(`segmenter.features.color_counts.in_common`). Only of 16-bit and float photos that hold more than 2²⁴ colors together
-are the lowest bits left out, so that memory is bounded for any number of them.
+(`features.color_counts.to_common_scale`). Only of 16-bit and float photos that hold more than 2²⁴ colors together are
+the lowest bits left out, so that memory is bounded for any number of them.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from segmenter._version import __version__
-from segmenter.errors import InvalidArgumentError, ReadError, SegmenterError, UnsupportedPhotoError, problem_of
+from segmenter.errors import InvalidArgumentError, ReadError, SegmenterError, UnsupportedPhotoError, describe_problem
 from segmenter.execution.api import Sums, Workers
 from segmenter.execution.map import map_jobs
-from segmenter.features.color_counts import ColorCounts, count_colors, in_common, sum_counts
+from segmenter.features.color_counts import ColorCounts, count_colors, sum_counts, to_common_scale
 from segmenter.io.files.atomic import write_files
-from segmenter.io.files.local import digest_of, unchanging_path
+from segmenter.io.files.local import compute_digest, unmodified_path
 from segmenter.io.images.photo import read_photo
 from segmenter.io.rasters.reader import open_windows
 from segmenter.mixture.selection import Selection
@@ -35,12 +35,12 @@ from segmenter.segmentation.model import Model
 from segmenter.segmentation.model_file import encode_model, load_model
 from segmenter.segmentation.n_segments import choose_for_interior, interior_colors
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
-from segmenter.workflows.batch.plan import MEMORY_ADVICE, SHARED_MODEL, SHARED_RECORD, Plan, Watcher
+from segmenter.workflows.batch.plan import MEMORY_ADVICE, SHARED_MODEL, SHARED_RECORD, BatchProgress, Plan
 from segmenter.workflows.batch.resume import read_record
-from segmenter.workflows.batch.summary import Row, failed_row
+from segmenter.workflows.batch.summary import Row, summarize_failure
 from segmenter.workflows.segment.job import Job, LargeJob
 from segmenter.workflows.segment.record import describe_fit, describe_model, describe_selection
-from segmenter.workflows.segment.strategy import choose_road, limits_of_worker
+from segmenter.workflows.segment.strategy import choose_processing_mode, get_worker_limits
 from segmenter.workflows.windowed.color_tasks import interior_of_patch
 from segmenter.workflows.windowed.colors import AUTO_PIXELS
 
@@ -61,7 +61,7 @@ class Counted:
 def count_photo(job: Job, *, bands: tuple[int, ...] = (), is_strict: bool = False) -> Counted:
     """Count the colors of a photo; whatever happens to it is told, not raised. The options are those of `settle`."""
     try:
-        chosen = choose_road(job, limits_of_worker(bands, is_strict=is_strict))
+        chosen = choose_processing_mode(job, get_worker_limits(bands, is_strict=is_strict))
         if isinstance(chosen, LargeJob):
             return count_by_windows(chosen)
         photo = read_photo(job.source, name=str(job.source), max_pixels=job.max_pixels)
@@ -71,8 +71,8 @@ def count_photo(job: Job, *, bands: tuple[int, ...] = (), is_strict: bool = Fals
             inner = (ColorCounts(told.colors, told.counts),)
         return Counted(photo.digest, (count_colors(photo.pixels, photo.mask),), inner)
     except Exception as error:
-        problem = problem_of(error, job.source, memory_advice=MEMORY_ADVICE)
-        return Counted(_digest(job), failure=failed_row(job.source, job.record, problem))
+        problem = describe_problem(error, job.source, memory_advice=MEMORY_ADVICE)
+        return Counted(_digest(job), failure=summarize_failure(job.source, job.record, problem))
 
 
 def count_by_windows(job: LargeJob) -> Counted:
@@ -85,7 +85,7 @@ def count_by_windows(job: LargeJob) -> Counted:
     SegmenterError
         It cannot be read.
     """
-    with unchanging_path(job.source), open_windows(job.source, job.bands) as picture:
+    with unmodified_path(job.source), open_windows(job.source, job.bands) as picture:
         if picture.n_features not in (1, 3):
             reason = f"has {picture.n_features} bands, and a shared model is of colors; choose three with --bands"
             raise UnsupportedPhotoError(picture.label, reason)
@@ -108,7 +108,7 @@ def count_by_windows(job: LargeJob) -> Counted:
         colors = sum_counts(parts())
         if not colors:
             raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
-        return Counted(digest_of(job.source), tuple(colors), tuple(sum_counts(interiors)))
+        return Counted(compute_digest(job.source), tuple(colors), tuple(sum_counts(interiors)))
 
 
 def without_colors(counted: Counted) -> Counted:
@@ -125,19 +125,21 @@ def add_colors(parts: list[Counted]) -> Counted:
 
 def _digest(job: Job) -> str | None:
     try:
-        return digest_of(job.source)
+        return compute_digest(job.source)
     except ReadError:
         return None
 
 
-def shared_model(plan: Plan, workers: Workers, watcher: Watcher, take: Callable[[int, Row], bool]) -> Model | None:
+def shared_model(
+    plan: Plan, workers: Workers, watcher: BatchProgress, take: Callable[[int, Row], bool]
+) -> Model | None:
     """Return the model of all photos, fitted and written, or read where it is up to date.
 
     Parameters
     ----------
     plan : Plan
     workers : Workers
-    watcher : Watcher
+    watcher : BatchProgress
     take : function of the place and the row of a photo that failed
         Returns whether to go on.
 
@@ -174,7 +176,7 @@ def shared_model(plan: Plan, workers: Workers, watcher: Watcher, take: Callable[
                 counted = answer.result
                 if counted is None:
                     problem = f"{answer.job.source}: {answer.lost}"
-                    failure = failed_row(answer.job.source, answer.job.record, problem)
+                    failure = summarize_failure(answer.job.source, answer.job.record, problem)
                     counted = Counted(_digest(answer.job), failure=failure)
                 digests.append(counted.digest)
                 if counted.failure is not None:
@@ -197,7 +199,7 @@ def shared_model(plan: Plan, workers: Workers, watcher: Watcher, take: Callable[
         sums = sum_counts(counts)
     if stopped or not sums:
         return None
-    model, record = fit_shared(in_common(sums), in_common(interiors) if interiors else None, recipe)
+    model, record = fit_shared(to_common_scale(sums), to_common_scale(interiors) if interiors else None, recipe)
     content = encode_model(model)
     record |= {
         "inputs": digest_of_all(digests),
@@ -245,7 +247,7 @@ def digest_of_all(digests: list[str | None]) -> dict[str, Any]:
     return {"photos": len(digests), "sha256": hashlib.sha256("\n".join(known).encode()).hexdigest()}
 
 
-def up_to_date_model(plan: Plan, workers: Workers, watcher: Watcher) -> Model | None:
+def up_to_date_model(plan: Plan, workers: Workers, watcher: BatchProgress) -> Model | None:
     """Return the model of an earlier run if it was fitted to these very photos by this recipe, else None."""
     output = plan.settings.output
     record = read_record(output / SHARED_RECORD)

@@ -17,7 +17,7 @@ from segmenter._version import __version__
 from segmenter.io.files.atomic import write_files
 from segmenter.segmentation.recipe import AnyRecipe
 from segmenter.workflows.segment.job import Job
-from segmenter.workflows.segment.outputs import text_of
+from segmenter.workflows.segment.outputs import format_path
 
 SCHEMA = 1
 """Version of the summary, and of the lines of ``--json``."""
@@ -56,11 +56,11 @@ class Row:
 COLUMNS = tuple(field.name for field in fields(Row) if field.name not in ("traceback", "ends_batch"))
 
 
-def row_of(record: Mapping[str, Any], job: Job) -> Row:
+def summarize_record(record: Mapping[str, Any], job: Job) -> Row:
     """Return the row of a photo that was done, from its record."""
     fit = record.get("fit")
     return Row(
-        source=text_of(job.source),
+        source=format_path(job.source),
         outputs=outputs_text(job.record),
         status="done",
         width=record["input"]["width"],
@@ -73,14 +73,14 @@ def row_of(record: Mapping[str, Any], job: Job) -> Row:
     )
 
 
-def failed_row(source: Path, record: Path, problem: str, traceback: str | None = None) -> Row:
+def summarize_failure(source: Path, record: Path, problem: str, traceback: str | None = None) -> Row:
     """Return the row of a photo that failed."""
-    return Row(text_of(source), outputs_text(record), "failed", text_of(problem), traceback=traceback)
+    return Row(format_path(source), outputs_text(record), "failed", format_path(problem), traceback=traceback)
 
 
 def outputs_text(record: Path) -> str:
     """Return what the names of the outputs begin with, from that of the record."""
-    return text_of(record).removesuffix(".json") if record.name else ""
+    return format_path(record).removesuffix(".json") if record.name else ""
 
 
 class Summary:
@@ -130,10 +130,10 @@ class Summary:
         head = {
             "schema": SCHEMA,
             "software": f"segmenter {__version__}",
-            "output": text_of(folder),
+            "output": format_path(folder),
             "recipe": asdict(recipe),
             "counts": {status: self.counts[status] for status in ("done", "up to date", "failed", "not done")},
-            "skipped": [{"path": text_of(path), "reason": reason} for path, reason in skipped],
+            "skipped": [{"path": format_path(path), "reason": reason} for path, reason in skipped],
         }
         text = io.StringIO()
         text.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "photos": [')

@@ -12,7 +12,7 @@ from segmenter.errors import InvalidArgumentError, TooFewRowsError
 from segmenter.io.tables.table import Table
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import order_by, predict, responsibilities
-from segmenter.mixture.selection import bic, is_sound, rising_fits
+from segmenter.mixture.selection import bic, incremental_fits, is_sound
 from segmenter.mixture.semi_supervised import fit_clamped, fit_learned
 from segmenter.workflows.cluster.recipe import MAX_AUTO_CLUSTERS, TableRecipe
 
@@ -78,7 +78,7 @@ def choose_n_clusters(samples: Samples, recipe: TableRecipe) -> tuple[tuple[int,
     table: list[tuple[int, float]] = []
     best = 1
     n_most = count_distinct(samples.values, MAX_AUTO_CLUSTERS)
-    for k, found in enumerate(rising_fits(samples, recipe.fit_config(1), n_most), start=1):
+    for k, found in enumerate(incremental_fits(samples, recipe.fit_config(1), n_most), start=1):
         if is_sound(found):
             table.append((k, bic(found, float(len(samples.values)))))
             best = min(table, key=lambda pair: pair[1])[0]

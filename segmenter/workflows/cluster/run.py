@@ -22,10 +22,10 @@ from segmenter.errors import (
 from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import HEAD, read_start
 from segmenter.io.tables.layout import Layout, read_layout, read_table_stream
-from segmenter.io.tables.table import Table, check_spreads, lengthened, read_table, read_texts
+from segmenter.io.tables.table import Table, append_columns, check_variances, read_table, read_texts
 from segmenter.workflows.cluster.clustering import WHY_BIC, Clusters, cluster, cluster_by_classes
 from segmenter.workflows.cluster.recipe import TableRecipe
-from segmenter.workflows.segment.outputs import FigureFormat, check_place, text_of
+from segmenter.workflows.segment.outputs import FigureFormat, check_path, format_path
 
 SCHEMA = 1
 """Version of the JSON model; raised when the meaning of a field changes."""
@@ -76,7 +76,7 @@ def check_outputs(job: TableJob) -> None:
     for path in job.outputs:
         if os.path.realpath(path) in inputs:
             raise OutputCollisionError(str(path), "would replace an input; choose another folder with -o")
-        check_place(path)
+        check_path(path)
         if not job.overwrite and os.path.lexists(path):
             raise OutputExistsError(str(path))
 
@@ -107,7 +107,7 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
         label_column = find_label_column(layout, labeled_layout, job.recipe)
         table = read_table(layout, job.recipe.columns, without=(label_column,))
         labeled = read_table(labeled_layout, table.columns), *read_classes(labeled_layout, label_column)
-    check_spreads(table)
+    check_variances(table)
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
         clusters = cluster(table, job.recipe) if labeled is None else cluster_by_classes(table, *labeled, job.recipe)
         new_columns = free_names(layout, clusters.names, with_classes=labeled is not None)
@@ -115,7 +115,7 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
         def cells(rows: slice) -> list[list[str]]:
             return cells_of(clusters, table.values[rows], clusters.labels[rows])
 
-        files = {job.output("labels.csv"): lengthened(layout, new_columns, len(table.values), cells)}
+        files = {job.output("labels.csv"): append_columns(layout, new_columns, len(table.values), cells)}
     record = describe(job, table, clusters, None if labeled is None else (labeled[0], labeled[1]), new_columns)
     files |= dict(zip(job.figures, draw(job, table, clusters, record), strict=True)) if job.figures else {}
     files[job.output("model.json")] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
@@ -276,7 +276,7 @@ def describe_table(table: Table) -> dict[str, Any]:
     """Return what is told of an input."""
     n_missing = int(np.isnan(table.values).any(axis=1).sum())
     return {
-        "name": text_of(Path(table.layout.path.name)),
+        "name": format_path(Path(table.layout.path.name)),
         "sha256": table.digest,
         "rows": len(table.values),
         "rows_with_missing_values": n_missing,

@@ -17,15 +17,15 @@ from segmenter.errors import CropError, InvalidArgumentError
 from segmenter.io.images.photo import MAX_PIXELS, Photo, read_photo
 from segmenter.metrics.partitions import contingency
 from segmenter.render.paint import display_rgb, mean_colors
-from segmenter.render.palette import rising_palette
+from segmenter.render.palette import lightness_palette
 from segmenter.render.quiet import quiet_matplotlib
 from segmenter.render.style import Style, letter
 from segmenter.segmentation.colors import segment_photo
 from segmenter.segmentation.recipe import AnyRecipe
 from segmenter.segmentation.result import Segmentation
-from segmenter.workflows.compare.tables import Numbers, numbers_of
+from segmenter.workflows.compare.tables import VariantMetrics, measure_variant
 from segmenter.workflows.compare.variants import Choices
-from segmenter.workflows.segment.outputs import FigureFormat, text_of
+from segmenter.workflows.segment.outputs import FigureFormat, format_path
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""
@@ -36,7 +36,7 @@ class Result:
     """A figure and the numbers in it."""
 
     figure: bytes
-    numbers: tuple[Numbers, ...]
+    numbers: tuple[VariantMetrics, ...]
     record: dict[str, Any]
 
 
@@ -73,7 +73,7 @@ def compare(
 
         check_room(len(photos), len(choices.choices), style)
     found: list[tuple[Photo, tuple[Segmentation, ...]]] = []
-    numbers: list[Numbers] = []
+    numbers: list[VariantMetrics] = []
     n_variants = len(choices.choices)
     for place, path in enumerate(photos):
         photo = read_photo(path, name=str(path), max_pixels=max_pixels)
@@ -82,14 +82,14 @@ def compare(
         found.append((photo, results))
         first = place * (n_variants + 1) + 1  # the photo takes a letter, too
         numbers += [
-            numbers_of(photo, choice, each, letter(first + i), taken)
+            measure_variant(photo, choice, each, letter(first + i), taken)
             for i, (choice, each, taken) in enumerate(zip(choices.choices, results, seconds, strict=True))
         ]
     plain = {
         "schema": SCHEMA,
         "software": f"segmenter {__version__}",
         "inputs": [
-            {"name": text_of(Path(path.name)), "sha256": photo.digest}
+            {"name": format_path(Path(path.name)), "sha256": photo.digest}
             for path, (photo, _) in zip(photos, found, strict=True)
         ],
         "recipes": [asdict(choice.recipe) for choice in choices.choices],
@@ -101,7 +101,7 @@ def compare(
 
 def draw(
     found: Sequence[tuple[Photo, tuple[Segmentation, ...]]],
-    numbers: Sequence[Numbers],
+    numbers: Sequence[VariantMetrics],
     choices: Choices,
     style: Style,
     figure_format: FigureFormat,
@@ -113,14 +113,14 @@ def draw(
     names = [Path(photo.name) for photo, _ in found]
     metadata = {
         "Software": f"segmenter {__version__}",
-        "Title": ", ".join(text_of(Path(name.name)) for name in names),
+        "Title": ", ".join(format_path(Path(name.name)) for name in names),
         "Description": json.dumps(description, ensure_ascii=True),
     }
     with quiet_matplotlib():
         from segmenter.render.compare import Comparison, Variant, compare_figure  # matplotlib takes half a second
         from segmenter.render.figure import encode_figure
 
-        key = rising_palette(max(n_alike(results) for _, results in found))
+        key = lightness_palette(max(n_alike(results) for _, results in found))
         told = iter(numbers)
         comparisons = [
             Comparison(

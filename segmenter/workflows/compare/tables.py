@@ -19,13 +19,13 @@ from segmenter.mixture.model import n_parameters
 from segmenter.segmentation.recipe import Recipe
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.compare.variants import METHOD_NAMES, SPACE_NAMES, Choice
-from segmenter.workflows.segment.outputs import text_of
+from segmenter.workflows.segment.outputs import format_path
 
 MINUS: Final = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
-class Numbers:
+class VariantMetrics:
     """What is told of one variant of one photo."""
 
     letter: str
@@ -65,18 +65,18 @@ def thousands(value: float) -> str:
     return f"{value:.4g}".replace("-", MINUS)
 
 
-def numbers_of(photo: Photo, choice: Choice, found: Segmentation, letter: str, seconds: float) -> Numbers:
+def measure_variant(photo: Photo, choice: Choice, found: Segmentation, letter: str, seconds: float) -> VariantMetrics:
     """Return what is told of a variant.
 
     The log-likelihood is that of the mixture whatever the method, so that methods can be compared; those of different
     color spaces are in different units, and cannot.
     """
     recipe = choice.recipe
-    name = text_of(Path(Path(photo.name).name))
+    name = format_path(Path(Path(photo.name).name))
     method = METHOD_NAMES[recipe.method]
     if not isinstance(recipe, Recipe):
         none = dict.fromkeys(("parameters", "log_likelihood", "bic", "iterations", "converged"))
-        return Numbers(letter, name, choice.title, method, found.n_labels, "", "", **none, seconds=seconds)
+        return VariantMetrics(letter, name, choice.title, method, found.n_labels, "", "", **none, seconds=seconds)
     trace = found.trace
     n_pixels = sum(segment.n_pixels for segment in found.segments)
     parameters = int(n_parameters(found.mixture))
@@ -85,7 +85,7 @@ def numbers_of(photo: Photo, choice: Choice, found: Segmentation, letter: str, s
         bic = float(-2 * n_pixels * log_likelihood + parameters * np.log(n_pixels))
     else:
         log_likelihood, bic = mixture_log_likelihood(photo, recipe, found), None
-    return Numbers(
+    return VariantMetrics(
         letter,
         name,
         choice.title,
@@ -130,7 +130,7 @@ HEADS: Final = {
 TABLE_ENDINGS: Final = (".csv", ".tex", ".md")
 
 
-def encode_table(numbers: Sequence[Numbers], ending: str, *, times: bool) -> bytes:
+def encode_table(numbers: Sequence[VariantMetrics], ending: str, *, times: bool) -> bytes:
     """Return the numbers as CSV, LaTeX (for the package booktabs) or Markdown, by the ending of the file."""
     if ending == ".csv":
         content = io.StringIO()
@@ -156,7 +156,7 @@ def encode_table(numbers: Sequence[Numbers], ending: str, *, times: bool) -> byt
     return (latex if ending == ".tex" else markdown)(heads, rows, is_number).encode()
 
 
-def cell(each: Numbers, name: str) -> str:
+def cell(each: VariantMetrics, name: str) -> str:
     """Return a number as readers see it."""
     value = getattr(each, name)
     if name == "letter":

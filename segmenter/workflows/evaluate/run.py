@@ -27,7 +27,7 @@ from segmenter.metrics.boundaries import boundary, boundary_counts
 from segmenter.metrics.contours import cut_contours, even_heights
 from segmenter.metrics.partitions import score_photo
 from segmenter.workflows.evaluate.pairing import HIERARCHY, Pair, Pairing
-from segmenter.workflows.evaluate.scores import EvaluationConfig, PhotoEvaluation, measures_of
+from segmenter.workflows.evaluate.scores import EvaluationConfig, PhotoEvaluation, compute_measures
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def evaluate(
     for person in people:
         if person.shape != ours.shape:
             raise DifferentSizesError("labels", shape_of(ours), "truth", shape_of(person))
-    return measures_of(evaluate_photo("", [ours], people, boundaries=boundaries), 0)
+    return compute_measures(evaluate_photo("", [ours], people, boundaries=boundaries), 0)
 
 
 def images_of(given: str | Path | NDArray[Any] | Sequence[NDArray[Any]], argument: str) -> list[Labels]:

@@ -14,7 +14,7 @@ from segmenter.io.images.photo import MAX_PIXELS
 from segmenter.metrics.boundaries import TOLERANCE, BoundaryCounts, summarize_boundaries
 from segmenter.metrics.partitions import PhotoScore, summarize
 from segmenter.workflows.evaluate.pairing import Pair, Pairing
-from segmenter.workflows.segment.outputs import text_of
+from segmenter.workflows.segment.outputs import format_path
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""
@@ -50,7 +50,7 @@ class PhotoEvaluation:
     people: tuple[PhotoEvaluation, ...] = ()  # the same against one person each, where there are several
 
 
-def measures_of(photo: PhotoEvaluation, scale: int) -> dict[str, float]:
+def compute_measures(photo: PhotoEvaluation, scale: int) -> dict[str, float]:
     """Return every measure of a photo at a scale, by name."""
     score = photo.score
     values = {
@@ -65,7 +65,7 @@ def measures_of(photo: PhotoEvaluation, scale: int) -> dict[str, float]:
 
 def best_measures(photo: PhotoEvaluation) -> dict[str, float]:
     """Return each measure of a photo at the scale that is the best for it; of boundaries that of the best F."""
-    scales = [measures_of(photo, t) for t in range(len(photo.n_regions))]
+    scales = [compute_measures(photo, t) for t in range(len(photo.n_regions))]
     best = {name: min if name in LESS_IS_BETTER else max for name in REGION_MEASURES}
     values = {name: choose(scale[name] for scale in scales) for name, choose in best.items()}
     if photo.boundaries is None:
@@ -124,8 +124,8 @@ def describe_photo(photo: PhotoEvaluation, pair: Pair) -> dict[str, Any]:
     height, width = photo.size
     return {
         "name": photo.name,
-        "labels": text_of(pair.labels),
-        "truth": [text_of(path) for path in pair.truths],
+        "labels": format_path(pair.labels),
+        "truth": [format_path(path) for path in pair.truths],
         "width": width,
         "height": height,
         "scales": describe_scales(photo),
@@ -135,18 +135,18 @@ def describe_photo(photo: PhotoEvaluation, pair: Pair) -> dict[str, Any]:
 
 def describe_scales(photo: PhotoEvaluation) -> list[Mapping[str, float]]:
     """Return the number of regions and every measure at each scale."""
-    return [{"n_regions": n, **measures_of(photo, t)} for t, n in enumerate(photo.n_regions)]
+    return [{"n_regions": n, **compute_measures(photo, t)} for t, n in enumerate(photo.n_regions)]
 
 
 def encode_csv(photos: Sequence[PhotoEvaluation]) -> bytes:
     """Return a table with a row for each photo and scale."""
     content = io.StringIO()
-    columns = ["photo", "scale", "height", "regions", *measures_of(photos[0], 0)]
+    columns = ["photo", "scale", "height", "regions", *compute_measures(photos[0], 0)]
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(columns)
     for photo in photos:
         for t, n in enumerate(photo.n_regions):
             cut = "" if photo.heights is None else f"{photo.heights[t]:.6g}"
-            values = [f"{value:.6f}" for value in measures_of(photo, t).values()]
-            writer.writerow([text_of(Path(photo.name)), t + 1, cut, n, *values])
+            values = [f"{value:.6f}" for value in compute_measures(photo, t).values()]
+            writer.writerow([format_path(Path(photo.name)), t + 1, cut, n, *values])
     return content.getvalue().encode()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from segmenter.arrays import Bytes
-from segmenter.errors import DamagedRecordError, ReadError, SegmenterError, problem_of
+from segmenter.errors import DamagedRecordError, ReadError, SegmenterError, describe_problem
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
 from segmenter.io.files.results import files_by_name, label_images
@@ -89,7 +89,7 @@ def make_preview(job: PreviewJob) -> Preview:
             photo_problem="" if photo is not None else photo_problem,
         )
     except Exception as error:  # whatever happens to one result, the others are shown
-        told = str(error) if isinstance(error, SegmenterError) else problem_of(error, job.labels)
+        told = str(error) if isinstance(error, SegmenterError) else describe_problem(error, job.labels)
         return Preview(problem=told)
 
 

@@ -15,7 +15,7 @@ from segmenter.io.files.results import RECORD_ENDING, label_images, list_results
 from segmenter.workflows.batch.plan import SHARED_NAME
 from segmenter.workflows.batch.resume import read_record
 from segmenter.workflows.batch.summary import SUMMARIES
-from segmenter.workflows.segment.outputs import text_of
+from segmenter.workflows.segment.outputs import format_path
 
 ResultStatus: TypeAlias = Literal["done", "failed", "not done", "damaged"]
 
@@ -62,7 +62,7 @@ def read_results(folder: Path) -> list[Result]:
     by_results = {row.results: row for row in rows if row.results}
     results = [_without_files(row) for row in rows if not row.results]
     for name in list_results(folder):
-        result = _result(folder, name, by_results.pop(text_of(Path(name)), None))
+        result = _result(folder, name, by_results.pop(format_path(Path(name)), None))
         if result is not None:
             results.append(result)
     results += [_without_files(row) for row in by_results.values()]
@@ -77,7 +77,7 @@ def _result(folder: Path, name: str, row: _Row | None) -> Result | None:
         return None
     if row is not None and row.status == "failed":  # an earlier run may have left these files
         return _without_files(row)
-    text, path = text_of(Path(name)), folder / f"{name}{RECORD_ENDING}"
+    text, path = format_path(Path(name)), folder / f"{name}{RECORD_ENDING}"
     record = read_record(path)
     has_labels = any(labels.exists() for labels in label_images(folder / name))
     if row is None and not has_labels and not _looks_like_one(record):

@@ -16,7 +16,7 @@ from segmenter.io.files.atomic import check_writable, write_files
 from segmenter.render.report import Entry, Page, data_address, pictures_script, render_page
 from segmenter.workflows.report.previews import Preview, map_previews, plan_previews
 from segmenter.workflows.report.results import Result, read_results
-from segmenter.workflows.segment.outputs import check_place
+from segmenter.workflows.segment.outputs import check_path
 
 MAX_PAGE: Final = 50_000_000
 """Bytes. Where a page would be larger, its pictures go to a folder beside it, and are loaded when they are wanted."""
@@ -103,7 +103,7 @@ def make_report(
 
 def check_page(output: Path, *, overwrite: bool) -> None:
     """Raise WriteError where a page cannot be written, or exists and may not be replaced."""
-    check_place(output)
+    check_path(output)
     if not overwrite and os.path.lexists(output):
         raise OutputExistsError(str(output))
 

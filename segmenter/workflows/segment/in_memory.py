@@ -17,7 +17,7 @@ from segmenter.render.palette import palette
 from segmenter.render.quiet import quiet_matplotlib
 from segmenter.segmentation.apply import apply_model
 from segmenter.segmentation.colors import segment_photo
-from segmenter.segmentation.model import model_of
+from segmenter.segmentation.model import build_model
 from segmenter.segmentation.model_file import encode_model
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.job import Job
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class JobResult:
+class SegmentResult:
     """What a job found; small but for the label image."""
 
     record: Mapping[str, Any]  # the content of NAME.json
@@ -43,7 +43,7 @@ class JobResult:
     other_cuts: Mapping[Scale, Segmentation] = field(default_factory=dict)  # of regions, where they are asked for
 
 
-def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
+def run_job(job: Job, stream: BinaryIO | None = None) -> SegmentResult:
     """Read, segment, draw and write one photo.
 
     Parameters
@@ -71,7 +71,7 @@ def run_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
     return result
 
 
-def compute_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
+def compute_job(job: Job, stream: BinaryIO | None = None) -> SegmentResult:
     """Read and segment one photo, and write nothing."""
     photo = read_photo(stream or job.source, name=str(job.source), max_pixels=job.max_pixels)
     segmentation = segment_photo(photo, job.recipe) if job.model is None else apply_model(photo, job.model)
@@ -84,7 +84,7 @@ def compute_job(job: Job, stream: BinaryIO | None = None) -> JobResult:
         record["scales"] = {
             scale: [describe_segment(segment) for segment in found.segments] for scale, found in other_cuts.items()
         }
-    return JobResult(record, segmentation, photo, other_cuts)
+    return SegmentResult(record, segmentation, photo, other_cuts)
 
 
 def encode_images(segmentation: Segmentation, labels: Path, segments: Path) -> dict[Path, bytes]:
@@ -99,7 +99,7 @@ def encode_label_image(segmentation: Segmentation) -> bytes:
     return encode_labels(segmentation.labels, palette(min(segmentation.n_labels, MAX_INDEX)))
 
 
-def encode_extras(result: JobResult, job: Job) -> dict[Path, bytes]:
+def encode_extras(result: SegmentResult, job: Job) -> dict[Path, bytes]:
     """Return what is written on request only."""
     photo, segmentation = result.photo, result.segmentation
     files: dict[Path, bytes] = {}
@@ -114,7 +114,7 @@ def encode_extras(result: JobResult, job: Job) -> dict[Path, bytes]:
 
         files[job.confidence] = encode_gray(confidence_map(photo, segmentation))
     if job.saved_model is not None:
-        files[job.saved_model] = encode_model(model_of(segmentation))
+        files[job.saved_model] = encode_model(build_model(segmentation))
     if job.hierarchy is not None and job.contour_map is not None:
         from segmenter.regions.contour_map import contour_map
         from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
@@ -127,7 +127,7 @@ def encode_extras(result: JobResult, job: Job) -> dict[Path, bytes]:
     return files
 
 
-def draw_figure(result: JobResult, job: Job) -> bytes:
+def draw_figure(result: SegmentResult, job: Job) -> bytes:
     """Return the photo and its segments side by side, as the content of a file."""
     segmentation = result.segmentation
     with quiet_matplotlib():

@@ -79,7 +79,7 @@ class Job:
     @property
     def possible_outputs(self) -> tuple[Path, ...]:
         """The same, and what would be written of a picture that is read by windows."""
-        return (large_labels(self), *self.outputs)
+        return (windowed_labels_path(self), *self.outputs)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class LargeJob:
         return (self.labels, *(path for path in optional if path is not None), self.record)
 
 
-def large_labels(job: Job, label_format: LabelFormat = "tif") -> Path:
+def windowed_labels_path(job: Job, label_format: LabelFormat = "tif") -> Path:
     """Return where the label image of a picture goes that is read by windows."""
     return job.labels.with_suffix(f".{label_format}")
 
@@ -123,7 +123,7 @@ def as_large(
     """Return the job of a picture as one that is done by windows: its label image is a TIFF or a Zarr then."""
     return LargeJob(
         source=job.source,
-        labels=large_labels(job, label_format),
+        labels=windowed_labels_path(job, label_format),
         record=job.record,
         figure=job.figure,
         saved_model=job.saved_model,

@@ -98,7 +98,7 @@ def check_outputs(jobs: Sequence[Planned], *, kept: Sequence[Path] = ()) -> None
                     "rename one, or segment them in two runs with different -o folders",
                 )
             written[place] = job.source
-            check_place(path)
+            check_path(path)
     found = list(existing(path for job in jobs if not job.overwrite for path in job.outputs))
     if found:
         raise OutputExistsError(str(found[0]), n_more=len(found) - 1)
@@ -115,14 +115,14 @@ def check_output(path: Path, *, inputs: Sequence[Path], overwrite: bool) -> None
     overwrite : bool
         Whether it may replace any other.
     """
-    check_place(path)
+    check_path(path)
     if os.path.realpath(path) in {os.path.realpath(given) for given in inputs}:
         raise OutputCollisionError(str(path), "would replace an input; choose another name")
     if not overwrite and os.path.lexists(path):
         raise OutputExistsError(str(path))
 
 
-def earlier_figures(stems: Sequence[Path], written: Collection[Path]) -> list[Path]:
+def find_stale_figures(stems: Sequence[Path], written: Collection[Path]) -> list[Path]:
     """Return figures in other formats, which show what an earlier run found.
 
     They are not removed, as nobody asked for that; but beside the new results they would be taken for theirs.
@@ -138,7 +138,7 @@ def earlier_figures(stems: Sequence[Path], written: Collection[Path]) -> list[Pa
     return [path for path in places if path not in written and os.path.lexists(path)]
 
 
-def check_place(path: Path) -> None:
+def check_path(path: Path) -> None:
     """Raise WriteError if a folder is in the place of a file, or a file in that of its folder."""
     if isinstance(path, RemotePath):
         require_writable(path)
@@ -150,6 +150,6 @@ def check_place(path: Path) -> None:
         raise WriteError(str(nearest), "is a file, not a folder")
 
 
-def text_of(path: Path | str) -> str:
+def format_path(path: Path | str) -> str:
     r"""Return a path, or what is said of one, as text of Unicode; a byte that is no UTF-8 becomes ``\xNN``."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -14,7 +14,7 @@ from segmenter.features.color import color_features
 from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.images.photo import Photo
 from segmenter.render.paint import display_rgb, mean_colors
-from segmenter.render.palette import rising_palette
+from segmenter.render.palette import lightness_palette
 from segmenter.render.quiet import quiet_matplotlib
 from segmenter.segmentation.colors import rgb_of
 from segmenter.segmentation.posterior_maps import confidence_map, photo_for
@@ -155,7 +155,7 @@ def _draw(
         np.rint(255 * rgb_of(distinct)).astype(np.uint8),
         distinct.counts.astype(np.float64),
         mixture,
-        rising_palette(found.n_labels, brightest=78),  # lines, on white
+        lightness_palette(found.n_labels, brightest=78),  # lines, on white
         shares,
         channels=found.channels,
         names=names,

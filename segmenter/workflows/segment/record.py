@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segmenter.segmentation.recipe import AnyRecipe
-from segmenter.workflows.segment.outputs import text_of
+from segmenter.workflows.segment.outputs import format_path
 
 if TYPE_CHECKING:
     from segmenter.segmentation.model import Model
@@ -57,7 +57,7 @@ def describe_drawing(options: FigureOptions) -> dict[str, Any]:
 
 def describe_model(model: Model) -> dict[str, Any]:
     """Return which file a model is from, as plain values."""
-    return {"name": text_of(Path(Path(model.name).name)), "sha256": model.digest}
+    return {"name": format_path(Path(Path(model.name).name)), "sha256": model.digest}
 
 
 def describe_origin(record: Mapping[str, Any]) -> dict[str, str]:
@@ -96,7 +96,7 @@ def describe_photo(photo: Photo) -> dict[str, Any]:
     """Return which photo it is, as plain values."""
     height, width, n_channels = photo.pixels.shape
     return {
-        "name": text_of(Path(Path(photo.name).name)),
+        "name": format_path(Path(Path(photo.name).name)),
         "sha256": photo.digest,
         "width": width,
         "height": height,

@@ -38,14 +38,14 @@ class Limits:
     is_strict: bool = False  # whether the limit on pixels was given for windows, too
 
 
-def limits_of_worker(bands: tuple[int, ...], *, is_strict: bool) -> Limits:
+def get_worker_limits(bands: tuple[int, ...], *, is_strict: bool) -> Limits:
     """Return the limits of a process that does a picture alone: its windows too, and in the memory it was given."""
     allowed, _ = resource.getrlimit(resource.RLIMIT_DATA)
     memory = available_memory() // 2 if allowed == resource.RLIM_INFINITY else max(0, allowed - LIBRARIES)
     return Limits(memory, Workers(0), bands, is_strict=is_strict)
 
 
-def choose_road(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | LargeJob:
+def choose_processing_mode(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | LargeJob:
     """Return the job as it is, or as one that is done by windows.
 
     By windows go Zarr arrays, pictures whose bands are chosen, TIFFs that take more memory or have more pixels than
@@ -127,9 +127,9 @@ def _reason_of(picture: WindowedPicture, job: Job, limits: Limits) -> tuple[str,
         return f"read by windows: in memory it would take some {in_words(needed)}", True
     if not header.is_photo:
         return f"read by windows {_for_its(header)}", True
-    from segmenter.io.rasters.base import is_on_earth
+    from segmenter.io.rasters.base import is_georeferenced
 
-    if is_on_earth(header):
+    if is_georeferenced(header):
         return "read by windows, as a GeoTIFF", False
     return "", False
 

@@ -21,21 +21,21 @@ import numpy as np
 from segmenter.arrays import Floats, Labels
 from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
 from segmenter.execution.processes import staying
-from segmenter.features.color_counts import ColorCounts, in_common, sum_counts
+from segmenter.features.color_counts import ColorCounts, sum_counts, to_common_scale
 from segmenter.features.pixel_sample import PixelSample, counts_of, merge_samples
 from segmenter.io.files.atomic import temporary_output, write_errors, write_files
-from segmenter.io.files.local import digest_of, unchanging_path
+from segmenter.io.files.local import compute_digest, unmodified_path
 from segmenter.io.images.photo import Photo, in_range
 from segmenter.io.rasters.reader import WindowedPicture, open_windows
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.apply import apply_to_colors
 from segmenter.segmentation.colors import fit_colors
-from segmenter.segmentation.model import model_of
+from segmenter.segmentation.model import build_model
 from segmenter.segmentation.model_file import encode_model
 from segmenter.segmentation.n_segments import choose_for_interior
 from segmenter.segmentation.recipe import Recipe, RegionsRecipe
 from segmenter.segmentation.result import Segment, Segmentation
-from segmenter.workflows.segment.in_memory import JobResult
+from segmenter.workflows.segment.in_memory import SegmentResult
 from segmenter.workflows.segment.job import LargeJob
 from segmenter.workflows.segment.record import describe_origin
 from segmenter.workflows.windowed.color_tasks import (
@@ -50,8 +50,8 @@ from segmenter.workflows.windowed.color_tasks import (
 )
 from segmenter.workflows.windowed.passes import (
     REDUCED_SIDE,
-    Found,
     Progress,
+    WindowedResult,
     answers,
     in_order,
     label_type,
@@ -59,19 +59,19 @@ from segmenter.workflows.windowed.passes import (
     window_bits,
     write_tiles,
 )
-from segmenter.workflows.windowed.record import Gathered, describe_large, displayed, draw, notes, notes_on_fit
+from segmenter.workflows.windowed.record import ColorSummary, describe_windowed, displayed, draw, notes, notes_on_fit
 from segmenter.workflows.windowed.regions import find_regions
 
 AUTO_PIXELS = 1 << 22
 """Pixels that the number of segments is told from, where that is asked for: the middle of each window."""
 
 
-def run_large(job: LargeJob, progress: Progress) -> JobResult:
+def run_windowed(job: LargeJob, progress: Progress) -> SegmentResult:
     """Read, segment, draw and write one picture by windows.
 
     Returns
     -------
-    JobResult
+    SegmentResult
         The photo and the label image in it are the reduced ones; the record and the segments tell of the whole.
 
     Raises
@@ -80,8 +80,8 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
         Nothing of this picture was written.
     """
     with ExitStack() as stack:
-        stack.enter_context(unchanging_path(job.source))
-        digest = stack.enter_context(ThreadPoolExecutor(1)).submit(digest_of, job.source)
+        stack.enter_context(unmodified_path(job.source))
+        digest = stack.enter_context(ThreadPoolExecutor(1)).submit(compute_digest, job.source)
         picture = stack.enter_context(open_windows(job.source, job.bands))
         check_recipe(picture, job)
         job = replace(job, workers=stack.enter_context(staying(job.workers)))
@@ -96,8 +96,8 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
             digest.result(),
             notes(picture, found, job),
         )
-        record = describe_large(photo, found, picture, job)
-        result = JobResult(record, found.segmentation, photo)
+        record = describe_windowed(photo, found, picture, job)
+        result = SegmentResult(record, found.segmentation, photo)
         files: dict[Path, bytes | Path] = {job.labels: found.label_image}
         if job.figure is not None:
             files[job.figure] = draw(result, picture.shape, job)
@@ -108,7 +108,7 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
             height, width = picture.shape
             files |= draw_plots(shown, found.segmentation, job, describe_origin(record), height * width)
         if job.saved_model is not None:
-            files[job.saved_model] = encode_model(model_of(found.segmentation))
+            files[job.saved_model] = encode_model(build_model(found.segmentation))
         files[job.record] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
         write_files(files, overwrite=job.overwrite)
     return result
@@ -116,7 +116,7 @@ def run_large(job: LargeJob, progress: Progress) -> JobResult:
 
 def find_segments(
     picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Progress, stack: ExitStack
-) -> Found:
+) -> WindowedResult:
     """Find the segments of a picture by its colors and write its label image; parameters as of `find_regions`."""
     gathered = gather(picture, job, recipe, progress)
     n_fitted = None if job.model else int(gathered.colors.counts.sum())
@@ -128,7 +128,7 @@ def find_segments(
         label_image, picture, labeler, job, progress, gathered.mask.shape, found.n_labels
     )
     segments = described_again(found.segments, n_pixels[1:], sums) if gathered.is_sample else found.segments
-    return Found(
+    return WindowedResult(
         label_image,
         in_range(gathered.reduced, gathered.low, gathered.high)[0],
         gathered.mask,
@@ -139,7 +139,7 @@ def find_segments(
     )
 
 
-def labeler_of(gathered: Gathered, job: LargeJob, recipe: Recipe, stack: ExitStack) -> tuple[Segmentation, Labeler]:
+def labeler_of(gathered: ColorSummary, job: LargeJob, recipe: Recipe, stack: ExitStack) -> tuple[Segmentation, Labeler]:
     """Return what a fit, or a model, makes of colors, and who knows the label of each."""
     found, color_labels = found_in(gathered, job, recipe)
     dtype = label_type(found.n_labels)
@@ -153,7 +153,7 @@ def labeler_of(gathered: Gathered, job: LargeJob, recipe: Recipe, stack: ExitSta
         return found, table.in_file(stack.enter_context(temporary_output(job.labels)))
 
 
-def found_in(gathered: Gathered, job: LargeJob, recipe: Recipe) -> tuple[Segmentation, Labels]:
+def found_in(gathered: ColorSummary, job: LargeJob, recipe: Recipe) -> tuple[Segmentation, Labels]:
     """Return what a fit, or a model, makes of colors, with no label image yet, and the label of each color, (M,)."""
     name, colors = str(job.source), gathered.colors
     if gathered.is_sample:
@@ -196,7 +196,7 @@ def check_recipe(picture: WindowedPicture, job: LargeJob) -> None:
 # ---- the first pass ------------------------------------------------------------------------------------------------
 
 
-def gather(picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Progress) -> Gathered:
+def gather(picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Progress) -> ColorSummary:
     """Return what the fit needs of all windows together."""
     _, windows = picture.windows()
     stride = stride_of(picture.shape)
@@ -239,8 +239,8 @@ def gather(picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Pr
     if not total:
         raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
     colors = counts_of(merge_samples(samples, SAMPLE)) if samples else sums[0]
-    inner = in_common(interiors) if interiors else None
-    return Gathered(colors, bool(samples), total, low, high, reduced, mask, inner)
+    inner = to_common_scale(interiors) if interiors else None
+    return ColorSummary(colors, bool(samples), total, low, high, reduced, mask, inner)
 
 
 def stride_of(shape: tuple[int, int]) -> int:
@@ -251,7 +251,7 @@ def stride_of(shape: tuple[int, int]) -> int:
     return stride
 
 
-def chosen_number(gathered: Gathered, recipe: Recipe) -> tuple[Selection | None, int]:
+def chosen_number(gathered: ColorSummary, recipe: Recipe) -> tuple[Selection | None, int]:
     """Return K, and how it was chosen; None where it was given."""
     if recipe.n_segments != "auto":
         return None, recipe.n_segments

@@ -39,7 +39,7 @@ class Progress(Protocol):
         """Take note that a step is done."""
 
 
-class Nobody:
+class NullProgress:
     """Is told how far the work is, and forgets it."""
 
     def begin(self, stage: str, n_steps: int) -> None:
@@ -50,7 +50,7 @@ class Nobody:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class WindowedResult:
     """What was found in a picture."""
 
     label_image: Path  # a temporary file or folder

@@ -13,23 +13,23 @@ from segmenter.arrays import Bools, Bytes, Pixels
 from segmenter.features.color import unit_range
 from segmenter.features.color_counts import ColorCounts
 from segmenter.io.images.photo import Photo, in_range
-from segmenter.io.rasters.base import is_on_earth
+from segmenter.io.rasters.base import is_georeferenced
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.render.quiet import quiet_matplotlib
 from segmenter.segmentation.colors import visible_bands
 from segmenter.segmentation.result import Segment
-from segmenter.workflows.segment.in_memory import JobResult
+from segmenter.workflows.segment.in_memory import SegmentResult
 from segmenter.workflows.segment.job import LargeJob
 from segmenter.workflows.segment.record import describe, describe_files, describe_origin, describe_photo
 from segmenter.workflows.windowed.color_tasks import SAMPLE
-from segmenter.workflows.windowed.passes import Found
+from segmenter.workflows.windowed.passes import WindowedResult
 
 STRETCH = (0.01, 0.99)
 """Quantiles of a picture of more than 8 bits that are drawn black and white."""
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered:
+class ColorSummary:
     """What the first pass found."""
 
     colors: ColorCounts  # of all pixels that take part, or of a sample of them
@@ -41,20 +41,20 @@ class Gathered:
     mask: Bools  # (h, w)
     interior: ColorCounts | None
 
-    def without_colors(self) -> Gathered:
+    def without_colors(self) -> ColorSummary:
         """Return the same without what takes much memory."""
         nothing = ColorCounts(self.colors.colors[:0].copy(), self.colors.counts[:0].copy())
         return replace(self, colors=nothing)
 
 
-def notes(picture: WindowedPicture, found: Found, job: LargeJob) -> tuple[str, ...]:
+def notes(picture: WindowedPicture, found: WindowedResult, job: LargeJob) -> tuple[str, ...]:
     """Return what a person may not expect."""
     told = [job.reason, *picture.notes]
     n_without = picture.shape[0] * picture.shape[1] - found.n_pixels
     header = picture.header
     if n_without and (header.no_data is not None or header.dtype.kind == "f"):
         told.append(f"{n_without:,} pixels hold no data and get label 0")
-    if job.is_zarr and is_on_earth(header):
+    if job.is_zarr and is_georeferenced(header):
         told.append("the label image does not tell where on Earth it lies; as a TIFF it does")
     height, width = found.pixels.shape[:2]
     if job.plots and (height, width) != picture.shape:
@@ -62,7 +62,7 @@ def notes(picture: WindowedPicture, found: Found, job: LargeJob) -> tuple[str, .
     return (*told, *found.notes)
 
 
-def notes_on_fit(picture: WindowedPicture, gathered: Gathered, job: LargeJob) -> tuple[str, ...]:
+def notes_on_fit(picture: WindowedPicture, gathered: ColorSummary, job: LargeJob) -> tuple[str, ...]:
     """Return what a person may not expect of a fit."""
     told: list[str] = []
     if gathered.is_sample:
@@ -74,7 +74,7 @@ def notes_on_fit(picture: WindowedPicture, gathered: Gathered, job: LargeJob) ->
     return tuple(told)
 
 
-def describe_large(photo: Photo, found: Found, picture: WindowedPicture, job: LargeJob) -> dict[str, Any]:
+def describe_windowed(photo: Photo, found: WindowedResult, picture: WindowedPicture, job: LargeJob) -> dict[str, Any]:
     """Return the record of a run, as `segmenter.workflows.segment.record.describe` has it."""
     height, width = picture.shape
     whole = describe_photo(photo) | {"width": width, "height": height, "dtype": str(picture.dtype)}
@@ -85,7 +85,7 @@ def describe_large(photo: Photo, found: Found, picture: WindowedPicture, job: La
     return record | {"windows": windows} | describe_files(job)
 
 
-def draw(result: JobResult, shape: tuple[int, int], job: LargeJob) -> bytes:
+def draw(result: SegmentResult, shape: tuple[int, int], job: LargeJob) -> bytes:
     """Return the reduced picture and its segments side by side, as the content of a file."""
     segments = result.segmentation.segments
     shown, colors = displayed(result.photo, segments)

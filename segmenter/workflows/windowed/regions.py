@@ -30,8 +30,8 @@ from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.job import LargeJob
 from segmenter.workflows.windowed.passes import (
     REDUCED_SIDE,
-    Found,
     Progress,
+    WindowedResult,
     answers,
     in_order,
     label_type,
@@ -50,7 +50,7 @@ from segmenter.workflows.windowed.region_tasks import (
 
 def find_regions(
     picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progress: Progress, stack: ExitStack
-) -> Found:
+) -> WindowedResult:
     """Find the regions of a picture and write its label image.
 
     Parameters
@@ -97,7 +97,7 @@ def find_regions(
 
 
 @dataclass(frozen=True, eq=False)
-class Middle:
+class WorkingImage:
     """The picture at the size at which superpixels are found."""
 
     pixels: Pixels  # (h, w, C), means; where nothing is reduced, colors as a photo has them
@@ -109,7 +109,7 @@ class Middle:
     n_pixels: int  # of the whole picture that take part
 
 
-def reduce(picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progress: Progress) -> Middle:
+def reduce(picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progress: Progress) -> WorkingImage:
     """Return the reduced picture."""
     _, windows = picture.windows()
     shape = picture.shape
@@ -134,7 +134,7 @@ def reduce(picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progr
     if totals is not None:
         means, mask = totals.means()
         pixels = in_unit_range(means, picture.dtype, low, high)
-    return Middle(pixels, None if mask.all() else mask, samples, is_known, low, high, n_pixels)
+    return WorkingImage(pixels, None if mask.all() else mask, samples, is_known, low, high, n_pixels)
 
 
 def in_unit_range(means: Floats, dtype: np.dtype[Any], low: float, high: float) -> Pixels:
@@ -153,7 +153,7 @@ def in_unit_range(means: Floats, dtype: np.dtype[Any], low: float, high: float) 
 
 
 def refine(
-    picture: WindowedPicture, job: LargeJob, hierarchy: Hierarchy, middle: Middle, progress: Progress
+    picture: WindowedPicture, job: LargeJob, hierarchy: Hierarchy, middle: WorkingImage, progress: Progress
 ) -> tuple[list[list[bytes]], Floats]:
     """Return the superpixels of each window as compressed tiles, and their color sums as of `ColoredHierarchy`."""
     tile, windows = picture.windows()
@@ -175,8 +175,8 @@ def refine(
 
 
 def shown(
-    middle: Middle, found: Segmentation, picture: WindowedPicture, recipe: RegionsRecipe, label_image: Path
-) -> Found:
+    middle: WorkingImage, found: Segmentation, picture: WindowedPicture, recipe: RegionsRecipe, label_image: Path
+) -> WindowedResult:
     """Return what was found at a size that can be drawn, and what a person may not expect of it."""
     step = -(-max(found.labels.shape) // REDUCED_SIDE)
     place = slice(None, None, step), slice(None, None, step)
@@ -191,4 +191,4 @@ def shown(
     notes += in_range(np.empty((0, 1), picture.dtype), middle.low, middle.high)[1]
     mask = np.ones(found.labels.shape, np.bool_) if middle.mask is None else middle.mask
     reduced = replace(found, labels=found.labels[place])
-    return Found(label_image, pixels, mask[place], tuple(notes), reduced, middle.n_pixels)
+    return WindowedResult(label_image, pixels, mask[place], tuple(notes), reduced, middle.n_pixels)
