@@ -180,11 +180,11 @@ def mixture_over(data: PreparedSamples, n_components: int, seed: int = 0) -> Mix
     )
 
 
-def some_of(data: PreparedSamples, rows: NDArray[np.intp]) -> Data:
+def some_of(data: PreparedSamples, rows: NDArray[np.intp]) -> PreparedSamples:
     """Return some of the samples, about the same origin."""
     (part,) = data.parts
     weights = part.weights[rows]
-    chosen = part_of(part.observed, None, np.ascontiguousarray(part.centred[:, rows]), weights, part.blur)
+    chosen = part_of(part.observed, None, np.ascontiguousarray(part.centred[:, rows]), weights, part.covariance_floor)
     return replace(data, total_weight=float(weights.sum()), n_samples=len(rows), parts=(chosen,))
 
 
@@ -420,7 +420,7 @@ def test_the_last_entry_of_the_trace_belongs_to_the_mixture_that_is_returned(
 
 
 @every_family
-def test_the_objective_is_the_likelihood_less_what_the_blur_costs(covariance_type: CovarianceType) -> None:
+def test_the_objective_is_the_likelihood_less_what_the_covariance_floor_costs(covariance_type: CovarianceType) -> None:
     samples, _ = blobs(2, 3)
     found = fit(samples, FitConfig(2, covariance_type, covariance_floor=1e-3))
     variances = np.diag(np.average((samples.values - _mean(samples)) ** 2, axis=0, weights=samples.weights))

@@ -7,11 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-if TYPE_CHECKING:
-    from segmenter.execution.processes import Process
-
+from typing import Any, Generic, TypeVar
 
 J = TypeVar("J")
 
@@ -27,7 +23,7 @@ class Workers:
     max_memory: int | None = None  # bytes that a job may take; None = no limit, on a cluster the share of what is free
     timeout: float | None = None  # seconds that a job may take; None = no limit
     scheduler: str | None = None  # address of that of a Dask cluster; None = this machine
-    idle: list[Process] | None = None  # those that wait, of `segmenter.execution.processes.staying`; None = none stays
+    idle: list[Any] | None = None  # those that wait, of `segmenter.execution.processes.staying`; None = none stays
 
 
 @dataclass(frozen=True)
