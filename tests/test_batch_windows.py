@@ -87,7 +87,7 @@ def test_a_worker_does_windows_in_itself_one_by_one() -> None:
     done: list[int] = []
     answers = map_jobs(done.append, enumerate([3, 4]), Workers(0))
     assert done == []
-    assert next(answers).place == 0
+    assert next(answers).index == 0
     assert done == [3]
 
 

@@ -23,13 +23,13 @@ from scenes import overlapping
 from test_batch import COMMAND, LABELS_ONLY, run, save, statuses, tree
 
 from segmenter.errors import ClusterVersionError, UnreachableSchedulerError
-from segmenter.execution import dask_client as cluster_workers
+from segmenter.execution import dask_client
 from segmenter.execution.api import Workers
-from segmenter.execution.dask_client import FAN_IN, compare_versions, connect, look
+from segmenter.execution.dask_client import FAN_IN, check_visibility, compare_versions, connect
 from segmenter.execution.dask_worker import WorkerPoolPlugin
 from segmenter.execution.interrupts import interrupts_in
 from segmenter.execution.map import map_jobs
-from segmenter.execution.processes import Task
+from segmenter.execution.processes import WorkerSetup
 
 DASK = Path(sys.executable).with_name("dask")
 
@@ -196,17 +196,17 @@ def test_a_photo_that_kills_every_worker_is_given_up_and_the_others_are_done(add
 def test_a_task_ends_when_its_time_is_up_and_the_rest_goes_out_again(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = WorkerPoolPlugin(Task(abs), None, None)
-    bench.processes, bench.idle, bench.is_closed = set(), [], False
+    pool = WorkerPoolPlugin(WorkerSetup(abs), None, None)
+    pool.processes, pool.idle, pool.is_closed = set(), [], False
     try:
-        assert bench.do_some([(0, -1), (1, -2), (2, -3)], 600) == [(1, ""), (2, ""), (3, "")]
-        assert bench.do_some([(0, -1), (1, -2), (2, -3)], 0) == [(1, "")]
+        assert pool.run_jobs([(0, -1), (1, -2), (2, -3)], 600) == [(1, ""), (2, ""), (3, "")]
+        assert pool.run_jobs([(0, -1), (1, -2), (2, -3)], 0) == [(1, "")]
     finally:
-        bench.teardown(None)
-    assert bench.do_some([(0, -1), (1, -2)], 600) == []  # as the map has ended
-    monkeypatch.setattr(cluster_workers, "TASK_SECONDS", 0.0)
+        pool.teardown(None)
+    assert pool.run_jobs([(0, -1), (1, -2)], 600) == []  # as the map has ended
+    monkeypatch.setattr(dask_client, "TASK_SECONDS", 0.0)
     answers = list(map_jobs(abs, enumerate(range(-40, 0)), Workers(scheduler=address)))
-    assert sorted((answer.place, answer.result) for answer in answers) == [(n, 40 - n) for n in range(40)]
+    assert sorted((answer.index, answer.result) for answer in answers) == [(n, 40 - n) for n in range(40)]
 
 
 def test_an_interrupt_stops_the_work_on_the_cluster_soon(address: str, tmp_path: Path) -> None:
@@ -278,8 +278,8 @@ def test_workers_that_do_not_see_the_photos_are_told_before_any_work(address: st
 
 def test_a_path_that_is_missing_is_told_by_name(tmp_path: Path) -> None:
     (tmp_path / "here").touch()
-    assert look([str(tmp_path / "here"), str(tmp_path / "there")], str(tmp_path)) == str(tmp_path / "there")
-    assert look([str(tmp_path / "here")], str(tmp_path)) is None
+    assert check_visibility([str(tmp_path / "here"), str(tmp_path / "there")], str(tmp_path)) == str(tmp_path / "there")
+    assert check_visibility([str(tmp_path / "here")], str(tmp_path)) is None
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_a_cluster_without_workers_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere", "ftp://127.0.0.1:1"])
 def test_where_no_scheduler_answers_is_one_line(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_workers, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(dask_client, "CONNECT_SECONDS", 0.5)
     with pytest.raises(UnreachableSchedulerError, match=f"^{address}: no Dask scheduler answers there") as caught:
         connect(address)
     assert "\n" not in str(caught.value)

@@ -17,7 +17,7 @@ import pytest
 from segmenter.errors import WorkerStartError
 from segmenter.execution.api import Workers, available_memory
 from segmenter.execution.map import map_jobs
-from segmenter.execution.processes import staying
+from segmenter.execution.processes import persistent_pool
 from segmenter.io.files.atomic import PREFIX, SUFFIX, check_writable, remove_stale, write_files
 
 WORKERS = [1, 3]
@@ -27,7 +27,7 @@ PROCESS = "(__import__('time').sleep(0.05), __import__('os').getpid())[1]"
 @pytest.mark.parametrize("n_workers", WORKERS)
 def test_every_job_is_answered_once(n_workers: int) -> None:
     answers = list(map_jobs(partial(mul, 3), enumerate(range(20)), Workers(n_workers)))
-    assert sorted((answer.place, answer.job, answer.result) for answer in answers) == [(i, i, 3 * i) for i in range(20)]
+    assert sorted((answer.index, answer.job, answer.result) for answer in answers) == [(i, i, 3 * i) for i in range(20)]
 
 
 def test_no_jobs_need_no_worker() -> None:
@@ -38,7 +38,7 @@ def test_no_jobs_need_no_worker() -> None:
 def test_a_job_that_kills_its_worker_is_lost_alone(n_workers: int) -> None:
     die = "__import__('os').kill(__import__('os').getpid(), 9)"
     lines = ["1 + 1", die, "2 + 2", "__import__('os')._exit(3)", die]
-    answers = {answer.place: answer for answer in map_jobs(eval, enumerate(lines), Workers(n_workers))}
+    answers = {answer.index: answer for answer in map_jobs(eval, enumerate(lines), Workers(n_workers))}
     assert len(answers) == len(lines)
     assert (answers[0].result, answers[2].result) == (2, 4)
     assert "killed the worker" in answers[1].lost
@@ -61,7 +61,7 @@ def test_jobs_are_taken_as_workers_are_free_and_not_before() -> None:
 
 
 def test_workers_that_stay_are_the_same_in_the_next_map() -> None:
-    with staying(Workers(2)) as workers:
+    with persistent_pool(Workers(2)) as workers:
         first = {answer.result for answer in map_jobs(eval, enumerate([PROCESS] * 8), workers)}
         second = {answer.result for answer in map_jobs(eval, enumerate([PROCESS] * 8), workers)}
         (product,) = map_jobs(partial(mul, 3), [(0, 5)], workers)
@@ -74,7 +74,7 @@ def test_workers_that_stay_are_the_same_in_the_next_map() -> None:
 
 
 def test_a_worker_that_dies_while_it_stays_is_replaced() -> None:
-    with staying(Workers(1)) as workers:
+    with persistent_pool(Workers(1)) as workers:
         (dead,) = map_jobs(eval, [(0, PROCESS)], workers)
         assert dead.result is not None
         assert workers.idle is not None
@@ -86,7 +86,7 @@ def test_a_worker_that_dies_while_it_stays_is_replaced() -> None:
 
 def test_a_job_that_takes_too_long_is_lost_alone() -> None:
     first, second, third = sorted(
-        map_jobs(time.sleep, enumerate([0, 600, 0]), Workers(2, timeout=3)), key=lambda answer: answer.place
+        map_jobs(time.sleep, enumerate([0, 600, 0]), Workers(2, timeout=3)), key=lambda answer: answer.index
     )
     assert (first.lost, third.lost) == ("", "")
     assert second.lost.startswith("took longer than 3 s; raise --timeout")

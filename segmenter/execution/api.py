@@ -1,4 +1,4 @@
-"""What every executor shares: the choice of workers, and the results that they send back."""
+"""What every executor shares: which workers to use, and the results that come back from them."""
 
 from __future__ import annotations
 
@@ -10,43 +10,48 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 J = TypeVar("J")
-
+"""The type of a job: small and picklable."""
 
 R = TypeVar("R")
+"""The type of what a job returns."""
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Who does the jobs, and what each may take."""
+    """The workers of a map, and the limits of each job."""
 
-    n_workers: int = 1  # processes of this machine, 0 = this one; a cluster has as many as its workers have threads
-    max_memory: int | None = None  # bytes that a job may take; None = no limit, on a cluster the share of what is free
-    timeout: float | None = None  # seconds that a job may take; None = no limit
-    scheduler: str | None = None  # address of that of a Dask cluster; None = this machine
-    idle: list[Any] | None = None  # those that wait, of `segmenter.execution.processes.staying`; None = none stays
+    n_workers: int = (
+        1  # processes on this machine; 0 = run in this process; ignored on a cluster, which uses its threads
+    )
+    max_memory: int | None = (
+        None  # bytes per job; None = no limit here, and a fair share of the free memory on a cluster
+    )
+    timeout: float | None = None  # seconds per job; None = no limit
+    scheduler: str | None = None  # address of a Dask scheduler; None = this machine
+    idle: list[Any] | None = None  # processes kept between maps, see `processes.persistent_pool`; None = none are kept
 
 
 @dataclass(frozen=True)
 class JobResult(Generic[J, R]):
-    """What became of a job."""
+    """The outcome of one job."""
 
-    place: int  # that the job was given
+    index: int  # the number that came with the job
     job: J
-    result: R | None  # what the function returned; None where the job was lost
-    lost: str = ""  # why there is no result
+    result: R | None  # what the function returned; None if the job was lost
+    lost: str = ""  # why there is no result; "" = there is one
 
 
 @dataclass(frozen=True)
 class Sums(Generic[R]):
-    """How large results are added up where they are, so that only their sum travels."""
+    """How a cluster adds up large results, so that only their sum travels."""
 
-    told: Callable[[R], R]  # what is answered at once: the result without its large part
-    add: Callable[[list[R]], R]  # of several results, or of none, one; in any order and grouping; picklable
-    take: Callable[[R], None]  # is called here with the sum of all, at the end
+    summarize: Callable[[R], R]  # drops the large part of a result; the rest is sent back at once
+    add: Callable[[list[R]], R]  # adds any number of results, also none, in any order and grouping; picklable
+    receive: Callable[[R], None]  # called in this process with the sum of all results, at the end
 
 
 def available_memory() -> int:
-    """Return how many bytes could be allocated on this machine without swapping, or in this control group."""
+    """Return how many bytes can be allocated without swapping, on this machine and in its control group."""
     free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
@@ -54,6 +59,6 @@ def available_memory() -> int:
                 free = int(line.split()[1]) * 1024
     with suppress(OSError, ValueError):
         group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" is no number
+        limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" is not a number: no limit
         free = min(free, limit - int((group / "memory.current").read_text(encoding="ascii")))
     return max(free, 0)

@@ -1,14 +1,14 @@
-"""Workers of a Dask cluster that do jobs.
+"""Jobs on a Dask cluster.
 
-Beside every worker of the cluster, processes of ours do the jobs, one for each of its threads: the same processes as in
-a local run (`segmenter.execution.processes`), with the same limits, so that a photo which takes its process along is
-lost here as it is there, and no thread shares an interpreter with another. Where a worker itself dies, Dask gives its
-tasks to the others. Photos and results go by path; what travels is small.
+The jobs do not run inside Dask's own workers but in processes of ours next to each worker, one for each of its threads:
+the same processes as in a local run (`segmenter.execution.processes`), with the same limits. A photo that takes its
+process down is therefore lost exactly as in a local run, and no thread shares an interpreter with another. If a worker
+itself dies, Dask gives its tasks to the others. Photos and results travel by path; only small values are sent.
 
-A task costs scheduler, worker and us some milliseconds, whatever is in it; so it has several jobs, and is done when its
-time is up: what was not begun by then comes back, and goes out again. There is no need to know how long a job takes.
-Where results are added up, tasks have a number of jobs and all the time: Dask does them again where their worker dies
-before their sums are used, which must then be of the same jobs.
+A task costs the scheduler, the worker and this process some milliseconds, however small it is. So a task has several
+jobs and ends when its time is up; the jobs that it did not begin are sent out again. How long a job takes need not be
+known. Where results are added up on the cluster, tasks have a fixed number of jobs and no time limit instead: if a
+worker dies before its sum was used, Dask repeats the task, and the sum must then be over the same jobs.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import dask
 from distributed import Client, Future, KilledWorker
@@ -43,32 +44,42 @@ from segmenter.errors import (
     WorkerRefusalError,
 )
 from segmenter.execution.api import JobResult, Sums, Workers
-from segmenter.execution.dask_worker import Done, WorkerPoolPlugin, do_jobs, on_every_worker, sum_of, summarize_batch
+from segmenter.execution.dask_worker import (
+    Outcome,
+    TaskResult,
+    WorkerPoolPlugin,
+    add_sums,
+    drop_sum,
+    registered_on_workers,
+    run_task,
+)
 from segmenter.execution.interrupts import interrupts_in
-from segmenter.execution.processes import Task
+from segmenter.execution.processes import WorkerSetup
 from segmenter.io.files.atomic import check_writable, mark_folder
 from segmenter.io.files.remote import absolute, as_path, is_remote
 
 J = TypeVar("J")
 R = TypeVar("R")
 
+IndexedJob: TypeAlias = tuple[int, Any]
+
 CONNECT_SECONDS = 8.0
-"""That a scheduler may take to answer, and a cluster to have its first worker."""
+"""Seconds that a scheduler may take to answer, and a cluster to get its first worker."""
 
-PATIENCE = 60.0
-"""Seconds without workers after which a cluster is given up, and without a job after which a process of ours ends."""
+IDLE_TIMEOUT = 60.0
+"""Seconds without a worker after which a cluster is given up, and without a job after which a process of ours ends."""
 
-TASKS_AHEAD = 2
-"""For each thread of the cluster: one that it does, and one that is there when that is done."""
+TASKS_PER_THREAD = 2
+"""One that runs, and one that is already there when the first is done."""
 
 TASK_SECONDS = 0.25
-"""In which the jobs of a task are begun."""
+"""Seconds within which the jobs of a task are begun."""
 
-MOST_TASKS = 200
-"""A second, of the whole cluster: one that is so large has longer tasks."""
+MAX_TASKS_PER_SECOND = 200
+"""Of the whole cluster; tasks of a very large cluster last longer instead."""
 
 FAN_IN = 16
-"""Results, and then sums, that are added at once."""
+"""Number of results, and then of sums, that are added at once."""
 
 
 def map_on_cluster(
@@ -77,134 +88,62 @@ def map_on_cluster(
     """Apply a function to jobs on a cluster, see `segmenter.execution.map.map_jobs`."""
     assert workers.scheduler is not None
     with connected(workers.scheduler) as client:
-        bench = WorkerPoolPlugin(Task(function, workers.max_memory, str(Path.cwd()), PATIENCE), workers.timeout, sums)
-        with on_every_worker(client, bench) as name:
-            yield from _Map(client, workers.scheduler, name, sums).answers(iter(jobs))
+        setup = WorkerSetup(function, workers.max_memory, str(Path.cwd()), IDLE_TIMEOUT)
+        with registered_on_workers(client, WorkerPoolPlugin(setup, workers.timeout, sums)) as pool_name:
+            cluster = Cluster(client, workers.scheduler, pool_name)
+            yield from run_map(cluster, iter(jobs), sums)
 
 
-class _Map:
-    """A map that is under way."""
+def run_map(cluster: Cluster, jobs: Iterator[IndexedJob], sums: Sums[Any] | None) -> Iterator[JobResult[Any, Any]]:
+    """Run all jobs, yield their results, and deliver the sum, if one is wanted.
 
-    def __init__(self, client: Client, address: str, name: str, sums: Sums[Any] | None) -> None:
-        self.client, self.address, self.name, self.sums = client, address, name, sums
-        self.finished: queue.SimpleQueue[Future | None] = queue.SimpleQueue()  # None = a Ctrl-C
-        self.waiting: deque[tuple[int, Any]] = deque()
-        self.given: dict[str, tuple[list[tuple[int, Any]], Future]] = {}  # by the key of what is waited for
-        self.n_tasks = 0
-        self.size = 1 if sums is None else FAN_IN  # jobs in a task, while there are enough
-        self.levels: list[list[Future]] = []  # sums of FAN_IN^level tasks that wait to be added
-        self.suspects: list[tuple[int, Any]] = []
-        self.alone = False
-
-    def answers(self, jobs: Iterator[tuple[int, Any]]) -> Iterator[JobResult[Any, Any]]:
-        """Hand out jobs and yield what becomes of them; those whose workers died come once more at the end, alone.
-
-        Dask blames a death on all tasks that the worker had, also on those that waited there.
-        """
-        with interrupts_in(self.finished):
-            yield from self.pass_of(jobs)
-            self.alone = True
-            for suspect in self.suspects:
-                yield from self.pass_of(iter([suspect]))
-        if self.sums is not None and any(self.levels):
-            total = self.add([part for level in self.levels for part in level])
-            try:
-                self.sums.take(self.value(total)[1])
-            except KilledWorker as error:
-                raise ClusterFaultError(self.address, "its workers die while they add up colors") from error
-
-    def pass_of(self, jobs: Iterator[tuple[int, Any]]) -> Iterator[JobResult[Any, Any]]:
-        """Hand out jobs, a few tasks for each thread at a time, and yield what becomes of them."""
-        n_threads, counted = 0, 0.0
-        while True:
-            if time.monotonic() - counted > 1:  # workers come and go
-                n_threads, counted = max(1, self.n_threads()), time.monotonic()
-            n_tasks = TASKS_AHEAD * n_threads
-            while len(self.given) < n_tasks:
-                self.waiting.extend(islice(jobs, max(0, n_tasks * self.size - len(self.waiting))))
-                if not self.waiting:
-                    break
-                size = -(-len(self.waiting) // n_tasks)  # fewer and fewer at the end, so that all end together
-                seconds = max(TASK_SECONDS, n_threads / MOST_TASKS) if self.sums is None else math.inf
-                self.give([self.waiting.popleft() for _ in range(size)], seconds)
-            if not self.given:
-                return
-            yield from self.news()
-
-    def give(self, jobs: list[tuple[int, Any]], seconds: float) -> None:
-        """Submit a task; where sums are wanted, its results stay there, and a small part of them comes back."""
-        self.n_tasks += 1
-        key = f"{self.name}-{self.n_tasks}"
-        future = wanted = self.client.submit(do_jobs, self.name, pickle.dumps(jobs), seconds, key=key)
-        if self.sums is not None:
-            wanted = self.client.submit(summarize_batch, future, key=f"{key}-told")
-        self.given[wanted.key] = jobs, future
-        wanted.add_done_callback(self.finished.put)
-
-    def news(self) -> Iterator[JobResult[Any, Any]]:
-        """Wait for tasks to be finished, and yield what became of their jobs."""
-        for wanted in self.wait():
-            jobs, future = self.given.pop(wanted.key)
-            try:
-                outcomes, _ = self.value(wanted)
-            except KilledWorker as error:
-                if not self.alone:
-                    self.suspects += jobs
-                    continue
-                died = f"{error.allowed_failures + 1} workers of the cluster died one after the other"
-                outcomes = [(None, f"{died} while they had it alone; see their logs, or scale the photo down")]
-            else:
-                if self.sums is not None:
-                    self.keep(0, future)
-            n_done = len(outcomes)
-            if self.sums is None:
-                self.size = max(self.size, 2 * n_done) if n_done == len(jobs) else n_done
-            self.waiting.extendleft(reversed(jobs[n_done:]))
-            for (place, job), (result, lost) in zip(jobs, outcomes, strict=False):
-                yield JobResult(place, job, result, lost)
-
-    def wait(self) -> list[Future]:
-        """Return what is finished; raise where nothing ever will be, and KeyboardInterrupt after a Ctrl-C."""
-        lonely_since = None
-        while True:
-            try:
-                ready = [self.finished.get(timeout=1)]
-            except queue.Empty:
-                self.require_scheduler()
-                if self.n_threads():
-                    lonely_since = None
-                    continue
-                lonely_since = lonely_since or time.monotonic()
-                if time.monotonic() - lonely_since > PATIENCE:
-                    raise NoWorkersError(self.address, PATIENCE) from None
-                continue
-            with suppress(queue.Empty):
-                while True:
-                    ready.append(self.finished.get_nowait())
-            finished = [future for future in ready if future is not None]
-            if len(finished) < len(ready):
-                raise KeyboardInterrupt
-            self.require_scheduler()
-            return finished
-
-    def keep(self, level: int, part: Future) -> None:
-        """Take a part of the sum, and add as many as there must be."""
-        if level == len(self.levels):
-            self.levels.append([])
-        self.levels[level].append(part)
-        if len(self.levels[level]) == FAN_IN:
-            parts, self.levels[level] = self.levels[level], []
-            self.keep(level + 1, self.add(parts))
-
-    def add(self, parts: list[Future]) -> Future:
-        """Have parts added where they are."""
-        self.n_tasks += 1
-        return self.client.submit(sum_of, self.name, parts, key=f"{self.name}-{self.n_tasks}")
-
-    def value(self, future: Future) -> Done:
-        """Return what a task did; raise what concerns the whole map."""
+    If workers die over a task, Dask blames every task that they held, even those that were only waiting there. The jobs
+    of all these tasks are suspects: each of them runs once more at the end, alone, and only what kills workers then is
+    lost.
+    """
+    finished: queue.SimpleQueue[Future | None] = queue.SimpleQueue()
+    sum_tree = None if sums is None else SumTree(cluster.submit_sum)
+    suspects: list[IndexedJob] = []
+    with interrupts_in(finished):
+        yield from Pass(cluster, finished, sum_tree, suspects).run(jobs)
+        for suspect in suspects:
+            yield from Pass(cluster, finished, sum_tree, None).run(iter([suspect]))
+    if sums is not None and sum_tree is not None and (total := sum_tree.total()) is not None:
         try:
-            done: Done = future.result()
+            sums.receive(cluster.get_result(total)[1])
+        except KilledWorker as error:
+            raise ClusterFaultError(cluster.address, "its workers die while they add up colors") from error
+
+
+@dataclass(eq=False)
+class Cluster:
+    """A connection to a cluster that has a pool of our processes on each worker; its failures become our errors."""
+
+    client: Client
+    address: str
+    pool_name: str
+    n_tasks: int = 0  # submitted so far, for unique keys
+
+    def submit_jobs(self, jobs: list[IndexedJob], seconds: float) -> Future:
+        """Submit one task of several jobs."""
+        return self.client.submit(run_task, self.pool_name, pickle.dumps(jobs), seconds, key=self._new_key())
+
+    def submit_summary(self, future: Future) -> Future:
+        """Submit the task that fetches the outcomes of another one without their sum."""
+        return self.client.submit(drop_sum, future, key=f"{future.key}-summary")
+
+    def submit_sum(self, parts: list[Future]) -> Future:
+        """Submit the task that adds up sums where they are."""
+        return self.client.submit(add_sums, self.pool_name, parts, key=self._new_key())
+
+    def _new_key(self) -> str:
+        self.n_tasks += 1
+        return f"{self.pool_name}-{self.n_tasks}"
+
+    def get_result(self, future: Future) -> TaskResult:
+        """Return the result of a finished task; raise KilledWorker if it killed workers, or what ends the whole map."""
+        try:
+            done: TaskResult = future.result()
         except (KilledWorker, SegmenterError):
             raise
         except Exception as error:
@@ -213,17 +152,142 @@ class _Map:
         return done
 
     def require_scheduler(self) -> None:
-        """Raise LostClusterError unless the scheduler is there."""
+        """Raise LostClusterError if the scheduler is gone."""
         if self.client.status != "running":
             raise LostClusterError(self.address)
 
-    def n_threads(self) -> int:
-        """Return how many jobs the cluster can do at once."""
+    def count_threads(self) -> int:
+        """Return how many jobs the cluster can run at once."""
         self.require_scheduler()
         try:
             return sum(self.client.nthreads().values())
         except OSError:
             raise LostClusterError(self.address) from None
+
+    def wait_for_tasks(self, finished: queue.SimpleQueue[Future | None]) -> list[Future]:
+        """Return the tasks that have finished, at least one.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After a Ctrl-C, which arrives as None.
+        LostClusterError, NoWorkersError
+            Nothing will finish any more.
+        """
+        no_workers_since = None
+        while True:
+            try:
+                ready = [finished.get(timeout=1)]
+            except queue.Empty:
+                if self.count_threads():
+                    no_workers_since = None
+                    continue
+                no_workers_since = no_workers_since or time.monotonic()
+                if time.monotonic() - no_workers_since > IDLE_TIMEOUT:
+                    raise NoWorkersError(self.address, IDLE_TIMEOUT) from None
+                continue
+            with suppress(queue.Empty):
+                while True:
+                    ready.append(finished.get_nowait())
+            tasks = [future for future in ready if future is not None]
+            if len(tasks) < len(ready):
+                raise KeyboardInterrupt
+            self.require_scheduler()
+            return tasks
+
+
+class SumTree:
+    """Sums of task results that are added on the cluster, `FAN_IN` at a time, so that none is held for long."""
+
+    def __init__(self, submit_sum: Callable[[list[Future]], Future]) -> None:
+        self.submit_sum = submit_sum
+        self.levels: list[list[Future]] = []  # at level l, sums over FAN_IN^l tasks that wait to be added
+
+    def add(self, part: Future, level: int = 0) -> None:
+        """Take one more sum; where a level is full, replace it by one sum at the next level."""
+        if level == len(self.levels):
+            self.levels.append([])
+        self.levels[level].append(part)
+        if len(self.levels[level]) == FAN_IN:
+            parts, self.levels[level] = self.levels[level], []
+            self.add(self.submit_sum(parts), level + 1)
+
+    def total(self) -> Future | None:
+        """Return the sum of everything; None if nothing was added."""
+        parts = [part for level in self.levels for part in level]
+        return self.submit_sum(parts) if parts else None
+
+
+@dataclass(eq=False)
+class Pass:
+    """One pass over jobs: tasks are submitted while the cluster has room, and their results yielded as they finish."""
+
+    cluster: Cluster
+    finished: queue.SimpleQueue[Future | None]  # tasks, in the order in which they finish; None = a Ctrl-C
+    sum_tree: SumTree | None  # where sums of results are collected; None = results come back whole
+    suspects: list[IndexedJob] | None  # collects jobs of tasks that killed workers; None = such jobs are lost
+    unsent: deque[IndexedJob] = field(default_factory=deque)
+    submitted: dict[str, tuple[list[IndexedJob], Future]] = field(default_factory=dict)  # by the key that is waited for
+    jobs_per_task: int = 0
+
+    def __post_init__(self) -> None:
+        self.jobs_per_task = 1 if self.sum_tree is None else FAN_IN
+
+    def run(self, jobs: Iterator[IndexedJob]) -> Iterator[JobResult[Any, Any]]:
+        """Submit the jobs, a few tasks per thread at a time, and yield their results."""
+        n_threads, counted_at = 0, 0.0
+        while True:
+            if time.monotonic() - counted_at > 1:  # workers come and go
+                n_threads, counted_at = max(1, self.cluster.count_threads()), time.monotonic()
+            self.submit_tasks(jobs, n_threads)
+            if not self.submitted:
+                return
+            for future in self.cluster.wait_for_tasks(self.finished):
+                yield from self.collect(future)
+
+    def submit_tasks(self, jobs: Iterator[IndexedJob], n_threads: int) -> None:
+        """Fill the cluster up to `TASKS_PER_THREAD`; towards the end tasks get smaller, so that all end together."""
+        n_tasks = TASKS_PER_THREAD * n_threads
+        seconds = max(TASK_SECONDS, n_threads / MAX_TASKS_PER_SECOND) if self.sum_tree is None else math.inf
+        while len(self.submitted) < n_tasks:
+            self.unsent.extend(islice(jobs, max(0, n_tasks * self.jobs_per_task - len(self.unsent))))
+            if not self.unsent:
+                return
+            size = math.ceil(len(self.unsent) / n_tasks)
+            self.submit([self.unsent.popleft() for _ in range(size)], seconds)
+
+    def submit(self, jobs: list[IndexedJob], seconds: float) -> None:
+        """Submit one task; if sums are wanted, its result stays on the cluster, and only a summary is waited for."""
+        future = self.cluster.submit_jobs(jobs, seconds)
+        awaited = future if self.sum_tree is None else self.cluster.submit_summary(future)
+        self.submitted[awaited.key] = jobs, future
+        awaited.add_done_callback(self.finished.put)
+
+    def collect(self, awaited: Future) -> Iterator[JobResult[Any, Any]]:
+        """Yield the results of a finished task; the jobs that it did not begin are sent out again."""
+        jobs, future = self.submitted.pop(awaited.key)
+        try:
+            outcomes, _ = self.cluster.get_result(awaited)
+        except KilledWorker as error:
+            if self.suspects is not None:
+                self.suspects += jobs
+                return
+            outcomes = [explain_killed_workers(error)]
+        else:
+            if self.sum_tree is not None:
+                self.sum_tree.add(future)
+        n_done = len(outcomes)
+        if self.sum_tree is None:
+            self.jobs_per_task = max(self.jobs_per_task, 2 * n_done) if n_done == len(jobs) else n_done
+        self.unsent.extendleft(reversed(jobs[n_done:]))
+        for (index, job), (result, lost) in zip(jobs, outcomes, strict=False):
+            yield JobResult(index, job, result, lost)
+
+
+def explain_killed_workers(error: KilledWorker) -> Outcome:
+    """Return the outcome of a job that killed its workers while it ran alone."""
+    died = f"{error.allowed_failures + 1} workers of the cluster died one after the other"
+    return None, f"{died} while they ran only this photo; see their logs, or scale the photo down"
 
 
 # ---- the connection ------------------------------------------------------------------------------------------------
@@ -231,14 +295,14 @@ class _Map:
 
 @contextmanager
 def connected(address: str) -> Iterator[Client]:
-    """Connect to a scheduler that has workers, for the time of a block.
+    """Connect to a scheduler that has workers while the block runs.
 
     Raises
     ------
     UnreachableSchedulerError, NoWorkersError
     """
     for name in ("distributed", "distributed.client", "tornado.application"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what they would print is told in one line
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # our errors say in one line what they would print
     with dask.config.set({"distributed.comm.timeouts.connect": CONNECT_SECONDS}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # versions are compared by `check_cluster`
         client = connect(address)
@@ -254,47 +318,47 @@ def connected(address: str) -> Iterator[Client]:
 
 
 def connect(address: str) -> Client:
-    """Return a connection, or raise UnreachableSchedulerError, soon.
+    """Return a connection, or raise UnreachableSchedulerError within `CONNECT_SECONDS`.
 
-    Dask waits for ever where something answers that is no scheduler; so a thread of its own waits, and may be left.
+    If something other than a scheduler answers, Dask waits forever. A thread does the waiting, and is abandoned then.
     """
-    answers: queue.SimpleQueue[Client | Exception] = queue.SimpleQueue()
+    replies: queue.SimpleQueue[Client | Exception] = queue.SimpleQueue()
 
     def wait() -> None:
         try:
-            answers.put(Client(address, timeout=CONNECT_SECONDS, set_as_default=False))
+            replies.put(Client(address, timeout=CONNECT_SECONDS, set_as_default=False))
         except Exception as error:
-            answers.put(error)
+            replies.put(error)
 
     threading.Thread(target=wait, daemon=True).start()
     try:
-        answer = answers.get(timeout=CONNECT_SECONDS + 1)
+        reply = replies.get(timeout=CONNECT_SECONDS + 1)
     except queue.Empty:
-        raise UnreachableSchedulerError(address, "what answers is none") from None
-    if isinstance(answer, OSError):
-        raise UnreachableSchedulerError(address, f"nothing within {CONNECT_SECONDS:g} s") from answer
-    if isinstance(answer, Exception):
-        raise UnreachableSchedulerError(address, str(answer)) from answer
-    return answer
+        raise UnreachableSchedulerError(address, "what answers there is not one") from None
+    if isinstance(reply, OSError):
+        raise UnreachableSchedulerError(address, f"nothing within {CONNECT_SECONDS:g} s") from reply
+    if isinstance(reply, Exception):
+        raise UnreachableSchedulerError(address, str(reply)) from reply
+    return reply
 
 
 def check_cluster(address: str, photo: str, folder: str) -> None:
-    """Refuse a cluster that could not do the work, before any is begun.
+    """Refuse a cluster that could not do the work, before any job starts.
 
     Parameters
     ----------
     address : str
-        Of the scheduler.
+        Address of the scheduler.
     photo, folder : str
-        A photo that is to be read, and the folder that is to be written to.
+        A photo that will be read, and the folder that will be written to.
 
     Raises
     ------
     UnreachableSchedulerError, NoWorkersError, ClusterVersionError
     UnseenFileError
-        A worker does not see the photo, or what is in the folder.
+        A worker cannot see the photo or the content of the folder.
     WorkerRefusalError
-        A worker may not write to the folder, or lacks what it takes to reach a store.
+        A worker may not write to the folder, or cannot reach the remote store.
     """
     with connected(address) as client:
         try:
@@ -305,7 +369,7 @@ def check_cluster(address: str, photo: str, folder: str) -> None:
                 if not is_remote(folder):
                     needed.append(str(stack.enter_context(mark_folder(Path(folder)))))
                 paths = [absolute(path) for path in needed if is_remote(path) or os.path.lexists(path)]
-                seen = client.run(look, paths, absolute(folder), on_error="return")
+                seen = client.run(check_visibility, paths, absolute(folder), on_error="return")
         except OSError as error:
             raise UnreachableSchedulerError(address, str(error)) from error
     for worker, problem in seen.items():
@@ -318,7 +382,7 @@ def check_cluster(address: str, photo: str, folder: str) -> None:
 
 
 def compare_versions(address: str, found: dict[str, Any]) -> None:
-    """Raise ClusterVersionError where the scheduler or a worker has other versions than this process."""
+    """Raise ClusterVersionError if the scheduler or a worker has other versions than this process."""
     ours = found["client"]
     processes = {"the scheduler": found["scheduler"]}
     processes |= {f"the worker {worker}": versions for worker, versions in found["workers"].items()}
@@ -329,13 +393,13 @@ def compare_versions(address: str, found: dict[str, Any]) -> None:
         libraries = ("dask", "distributed") if process == "the scheduler" else ("dask", "distributed", "segmenter")
         for library in libraries:
             here, there = (versions["packages"].get(library) for versions in (ours, theirs))
-            here = here or __version__  # run where it is not installed
+            here = here or __version__  # None if the package runs uninstalled
             if here != there:
                 raise ClusterVersionError(address, process, library, there, here)
 
 
-def look(paths: list[str], folder: str) -> str | None:
-    """Return the first path that is not seen; raise ReadError or WriteError where the store or the folder refuses."""
+def check_visibility(paths: list[str], folder: str) -> str | None:
+    """Return the first path that this worker cannot see, None if it sees all; raise if the folder is not writable."""
     for path in paths:
         if not (as_path(path).exists() if is_remote(path) else os.path.lexists(path)):
             return path

@@ -1,4 +1,4 @@
-"""What the workers of a Dask cluster do: jobs, several in one task, by processes of ours beside each worker."""
+"""What the workers of a Dask cluster run: several jobs per task, in processes of ours next to each worker."""
 
 from __future__ import annotations
 
@@ -12,71 +12,72 @@ from typing import Any, TypeAlias
 from distributed import Client, WorkerPlugin, get_worker
 
 from segmenter.execution.api import Sums, available_memory
-from segmenter.execution.processes import EXIT_IDLE, Process, Task, start, stop
+from segmenter.execution.processes import EXIT_IDLE, WorkerProcess, WorkerSetup, start_worker, stop_workers
 
 Outcome: TypeAlias = tuple[Any, str]
-"""The result of a job and why it was lost, one of them."""
+"""The result of a job, and why it was lost; one of them is empty."""
 
-Done: TypeAlias = tuple[list[Outcome], Any]
-"""What became of the first of the jobs of a task, of at least one, and the sum of their results where one is wanted."""
+TaskResult: TypeAlias = tuple[list[Outcome], Any]
+"""The outcomes of the first jobs of a task, at least one, and the sum of their results if one is wanted."""
 
-LEAST_MEMORY = 500_000_000
-"""Of a process, bytes, where nobody said how much."""
+MIN_MEMORY = 500_000_000
+"""Bytes that a process may take at least, if the user gave no limit."""
 
 
-class WorkerPoolPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is typed in part only
-    """Our processes beside a worker of the cluster: started when a job comes, kept until the map ends."""
+class WorkerPoolPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is only partly typed
+    """The processes next to one worker of the cluster: started on demand, kept until the map ends."""
 
-    def __init__(self, task: Task, timeout: float | None, sums: Sums[Any] | None) -> None:
-        self.task, self.timeout = task, timeout
-        self.sums = None if sums is None else (sums.told, sums.add)  # None = results come back whole
+    def __init__(self, worker_setup: WorkerSetup, timeout: float | None, sums: Sums[Any] | None) -> None:
+        self.worker_setup, self.timeout = worker_setup, timeout
+        self.sums = None if sums is None else (sums.summarize, sums.add)  # None = results are sent back whole
 
     def setup(self, worker: Any) -> None:
-        """Begin without any."""
-        self.processes: set[Process] = set()
-        self.idle: list[Process] = []
+        """Share the memory of the worker among its threads; start no process yet."""
+        self.processes: set[WorkerProcess] = set()
+        self.idle: list[WorkerProcess] = []
         self.is_closed = False
-        if self.task.max_memory is None:
+        setup = self.worker_setup
+        if setup.max_memory is None:
             free = available_memory()
             limit = worker.memory_manager.memory_limit or free
-            share = max(LEAST_MEMORY, min(free, limit) * 9 // 10 // worker.state.nthreads)
-            self.task = Task(self.task.function, share, self.task.folder, self.task.patience)
+            share = max(MIN_MEMORY, min(free, limit) * 9 // 10 // worker.state.nthreads)
+            self.worker_setup = WorkerSetup(setup.function, share, setup.folder, setup.idle_timeout)
 
     def teardown(self, worker: Any) -> None:
-        """Stop them, busy ones by an interrupt."""
+        """Stop all processes; busy ones are interrupted."""
         self.is_closed = True
-        stop(list(self.processes))
+        stop_workers(list(self.processes))
 
-    def do_some(self, jobs: Sequence[tuple[int, Any]], seconds: float) -> list[Outcome]:
-        """Return what becomes of the first jobs: of as many as are begun within some time, of one at least."""
+    def run_jobs(self, jobs: Sequence[tuple[int, Any]], seconds: float) -> list[Outcome]:
+        """Return the outcomes of the first jobs: the first one, and those that can be begun within some seconds."""
         outcomes: list[Outcome] = []
         end = time.monotonic() + seconds
-        for place, job in jobs:
+        for index, job in jobs:
             if self.is_closed or (outcomes and time.monotonic() > end):
                 break
-            outcomes.append(self.do(place, job))
+            outcomes.append(self.run_job(index, job))
         return outcomes
 
-    def do(self, place: int, job: Any) -> Outcome:
+    def run_job(self, index: int, job: Any) -> Outcome:
         """Return the result of a job, or None and why it was lost."""
         while True:
             try:
                 process = self.idle.pop()
             except IndexError:
-                process = start(self.task, self.timeout)
+                process = start_worker(self.worker_setup, self.timeout)
                 self.processes.add(process)
-            was_idle = process.started
-            process.give(place, job)
+            was_idle = process.is_started
+            process.send_job(index, job)
             try:
-                if not process.started:
+                if not process.is_started:
                     process.note_start(process.receive())
                 result = process.receive()
             except EOFError:
                 self.processes.discard(process)
-                if was_idle and process.exit_status() == EXIT_IDLE:
-                    continue  # it had just run out of patience
+                if was_idle and process.wait_for_exit() == EXIT_IDLE:
+                    continue  # its idle timeout ran out just before the job came
                 try:
-                    return None, process.why_it_died()
+                    return None, process.explain_death()
                 except KeyboardInterrupt:
                     return None, "was interrupted"
             self.idle.append(process)
@@ -84,10 +85,10 @@ class WorkerPoolPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is typed in 
 
 
 @contextmanager
-def on_every_worker(client: Client, bench: WorkerPoolPlugin) -> Iterator[str]:
-    """Have a bench beside each worker, also those that come later, and yield its name."""
+def registered_on_workers(client: Client, pool: WorkerPoolPlugin) -> Iterator[str]:
+    """Register a pool on each worker of the cluster, also on those that join later, and yield its name."""
     name = f"segmenter-{os.urandom(8).hex()}"
-    client.register_plugin(bench, name=name)
+    client.register_plugin(pool, name=name)
     try:
         yield name
     finally:
@@ -99,42 +100,41 @@ def on_every_worker(client: Client, bench: WorkerPoolPlugin) -> Iterator[str]:
 # ---- tasks of Dask -------------------------------------------------------------------------------------------------
 
 
-def do_jobs(name: str, jobs: bytes, seconds: float) -> Done:
-    """Do the first of some jobs beside the worker that this runs on.
+def run_task(pool_name: str, jobs: bytes, seconds: float) -> TaskResult:
+    """Run the first jobs of a task in the pool of the worker that this task was given to.
 
     Parameters
     ----------
-    name : str
-        Of the bench.
+    pool_name : str
     jobs : bytes
-        Pickled, each with its place; in bytes, Dask looks for nothing.
+        Pickled list of (index, job), so that Dask does not search them for futures.
     seconds : float
-        In which they are begun.
+        No job is begun later than this, except the first.
     """
-    bench = get_worker_pool(name)
-    outcomes = bench.do_some(pickle.loads(jobs), seconds)
-    if bench.sums is None:
+    pool = get_worker_pool(pool_name)
+    outcomes = pool.run_jobs(pickle.loads(jobs), seconds)
+    if pool.sums is None:
         return outcomes, None
-    told, add = bench.sums
+    summarize, add = pool.sums
     total = add([result for result, lost in outcomes if not lost])
-    return [(None if lost else told(result), lost) for result, lost in outcomes], total
+    return [(None if lost else summarize(result), lost) for result, lost in outcomes], total
 
 
-def summarize_batch(done: Done) -> Done:
-    """Return the small part of what a task did."""
+def drop_sum(done: TaskResult) -> TaskResult:
+    """Return the outcomes of a task without their sum, which stays on the cluster."""
     outcomes, _ = done
     return outcomes, None
 
 
-def sum_of(name: str, parts: list[Done]) -> Done:
-    """Return the sum of sums."""
-    bench = get_worker_pool(name)
-    assert bench.sums is not None
-    _, add = bench.sums
+def add_sums(pool_name: str, parts: list[TaskResult]) -> TaskResult:
+    """Return the sum of several sums."""
+    pool = get_worker_pool(pool_name)
+    assert pool.sums is not None
+    _, add = pool.sums
     return [], add([part for _, part in parts])
 
 
 def get_worker_pool(name: str) -> WorkerPoolPlugin:
-    """Return the bench beside the worker that this runs on."""
-    bench: WorkerPoolPlugin = get_worker().plugins[name]
-    return bench
+    """Return the pool of the worker that the current task runs on."""
+    pool: WorkerPoolPlugin = get_worker().plugins[name]
+    return pool

@@ -1,4 +1,4 @@
-"""Ctrl-C as news beside other news, where it would get lost as an exception."""
+"""Deliver Ctrl-C through the queue that the program waits on."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import Any
 
 
 @contextmanager
-def interrupts_in(news: queue.SimpleQueue[Any]) -> Iterator[None]:
-    """Let a Ctrl-C become None in a queue that is waited for.
+def interrupts_in(messages: queue.SimpleQueue[Any]) -> Iterator[None]:
+    """Put None into a queue at each Ctrl-C, instead of raising KeyboardInterrupt, while the block runs.
 
-    Raised wherever the program is, it gets lost where Python drops a future: what its finalizer raises is printed only.
+    An exception would be raised wherever the program happens to be. Inside the finalizer of a Dask future, Python
+    prints it and drops it, and the interrupt would be lost.
     """
-    is_ours = threading.current_thread() is threading.main_thread()
-    if not is_ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
-    signal.signal(signal.SIGINT, lambda *_: news.put(None))  # which may be called within another call of it
+    signal.signal(signal.SIGINT, lambda *_: messages.put(None))  # SimpleQueue.put is reentrant
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The map over jobs: the one seam between a batch and those who do its work, here or on a cluster."""
+"""The map over jobs: the only way in which the rest of the package uses workers, local or on a cluster."""
 
 from __future__ import annotations
 
@@ -15,48 +15,49 @@ if TYPE_CHECKING:
 def map_jobs(
     function: Callable[[J], R], jobs: Iterable[tuple[int, J]], workers: Workers, sums: Sums[R] | None = None
 ) -> Generator[JobResult[J, R]]:
-    """Apply a function to jobs, and yield the answers as they come.
+    """Apply a function to jobs, and yield each result as soon as it is there.
 
-    Jobs are taken from their iterable when a worker is free, and no answer is kept: memory does not grow with their
-    number. Every job has a process of ours to itself, so that where it dies, killed for lack of memory or by a fault of
-    a decoder, that job is answered as lost, and all others go on. Closing the iterator stops the workers, busy ones by
-    an interrupt. A process that is a worker itself does jobs in itself, one by one, within its own limits.
+    Jobs are taken from the iterable only when a worker is free, and results are not kept: memory does not grow with the
+    number of jobs. A worker process has one job at a time. If it dies, killed for lack of memory or by a crash in a
+    decoder, only its own job is lost, and all others go on. Closing the iterator stops the workers; busy ones are
+    interrupted. With ``n_workers=0`` the jobs run one after the other in this process.
 
     Parameters
     ----------
     function : callable
-        Of one job; picklable, and so are jobs and results. What it raises is its own affair: catch it, return it.
+        Takes one job; must be picklable, like jobs and results. It should not raise: catch errors and return them.
     jobs : iterable of (int, job)
-        Each with a place, which comes back with the answer and tells whose it is.
+        Each job with an index, by which its result can be recognized.
     workers : Workers
     sums : Sums, optional
-        Where the workers are elsewhere, answers hold only what is ``told``; on this machine they are whole.
+        On a cluster, results are reduced by ``summarize`` before they are sent back; on this machine they come whole.
 
     Yields
     ------
     JobResult
+        In the order in which jobs finish.
 
     Raises
     ------
     WorkerStartError
-        A process dies before it takes a job.
+        A worker process died before its first job.
     ClusterError, MissingExtraError
         The cluster cannot be reached, or was lost.
     """
     if workers.scheduler is not None:
-        yield from cluster_workers().map_on_cluster(function, jobs, workers, sums)
+        yield from import_dask_client().map_on_cluster(function, jobs, workers, sums)
     elif workers.n_workers == 0:
-        yield from (JobResult(place, job, function(job)) for place, job in jobs)
+        yield from (JobResult(index, job, function(job)) for index, job in jobs)
     else:
         from segmenter.execution.processes import map_in_processes
 
         yield from map_in_processes(function, jobs, workers)
 
 
-def cluster_workers() -> ModuleType:
-    """Import what talks to a cluster; raise MissingExtraError where Dask is not installed."""
+def import_dask_client() -> ModuleType:
+    """Import the module that talks to a cluster; raise MissingExtraError if Dask is not installed."""
     try:
-        from segmenter.execution import dask_client as cluster_workers
+        from segmenter.execution import dask_client
     except ModuleNotFoundError as error:
         raise MissingExtraError("--scheduler", "cluster") from error
-    return cluster_workers
+    return dask_client

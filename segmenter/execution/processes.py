@@ -1,8 +1,8 @@
-"""Processes of this machine that do jobs.
+"""Worker processes on this machine.
 
-Every worker is a fresh interpreter with one BLAS thread, joined to us by a socket of its own. It has one job at a time,
-so that where it dies, killed for lack of memory or by a fault of a decoder, that job is known to be the reason: it is
-answered as lost, a new worker takes the place, and all others go on. Workers die with the process that started them.
+Every worker is a fresh interpreter with one BLAS thread, connected by a socket of its own. It has one job at a time. If
+it dies, killed for lack of memory or by a crash in a decoder, that job is therefore known to be the cause: it is
+reported as lost, a new worker takes over, and all other jobs go on. Workers die with the process that started them.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ R = TypeVar("R")
 
 MAIN = f"""
 import sys
-sys.path.append(sys.argv[1])  # last: where we run uninstalled
+sys.path.append(sys.argv[1])  # last, for when the package is not installed
 from {__name__} import serve
 serve(int(sys.argv[2]), int(sys.argv[3]))
 """
 
 GRACE = 1.0
-"""Seconds that busy workers have to clean up once they are to stop."""
+"""Seconds that busy workers have to clean up when they are stopped."""
 
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-OF_DASK = {"MALLOC_TRIM_THRESHOLD_"}
-"""What Dask tells its workers, and is not for ours: to hand memory back at once. Each array would be new pages then,
-which the system clears first; a photo took twice the processor time."""
+DASK_VARIABLES = {"MALLOC_TRIM_THRESHOLD_"}
+"""Environment variables that Dask sets for its workers and ours must not inherit. This one returns freed memory at
+once, so that every array gets new pages, which the system clears first: a photo took twice the processor time."""
 STARTED = "started"
 EXIT_STOPPED, EXIT_IDLE = 130, 0
 PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a worker is told before its first job."""
+class WorkerSetup:
+    """What a worker is sent before its first job."""
 
     function: Callable[[Any], Any]
-    max_memory: int | None = None  # bytes for its data; beyond, allocation fails in it
-    folder: str | None = None  # to work in, where there is one of that name; None = that of the process that starts it
-    patience: float | None = None  # seconds without a job after which it ends; None = waits for ever
+    max_memory: int | None = None  # bytes of data; allocations beyond it fail; None = no limit
+    folder: str | None = None  # working directory, if it exists; None = that of the starting process
+    idle_timeout: float | None = None  # seconds without a job after which the worker ends; None = it waits
 
 
 def map_in_processes(
@@ -63,114 +63,117 @@ def map_in_processes(
     """Apply a function to jobs in processes of this machine, see `segmenter.execution.map.map_jobs`."""
     waiting = iter(jobs)
     idle = [] if workers.idle is None else workers.idle
-    task = Task(function, workers.max_memory)
-    busy: list[Process] = []
+    setup = WorkerSetup(function, workers.max_memory)
+    busy: list[WorkerProcess] = []
+
+    def hand_out(index: int, job: J) -> None:
+        busy.append(acquire_worker(idle, setup, workers.timeout))
+        busy[-1].send_job(index, job)
+
     try:
-        for place, job in waiting:
-            busy.append(employed(idle, task, workers.timeout))
-            busy[-1].give(place, job)
+        for index, job in waiting:
+            hand_out(index, job)
             if len(busy) == workers.n_workers:
                 break
         while busy:
-            for process in with_news(busy):
+            for process in wait_for_messages(busy):
                 try:
-                    news = process.receive()
+                    message = process.receive()
                 except EOFError:
                     busy.remove(process)
-                    lost = process.why_it_died()
+                    lost = process.explain_death()
                     following = next(waiting, None)
                     if following is not None:
-                        busy.append(employed(idle, task, workers.timeout))
-                        busy[-1].give(*following)
-                    yield JobResult(process.place, process.job, None, lost)
+                        hand_out(*following)
+                    yield JobResult(process.index, process.job, None, lost)
                     continue
-                if not process.started:
-                    process.note_start(news)
+                if not process.is_started:
+                    process.note_start(message)
                     continue
-                place, job = process.place, process.job
+                index, job = process.index, process.job
                 following = next(waiting, None)
-                if following is None:
+                if following is not None:
+                    process.send_job(*following)
+                else:
                     busy.remove(process)
                     if workers.idle is not None:
                         idle.append(process)
                     else:
-                        process.exit_status()  # with the connection closed it ends by itself
-                else:
-                    process.give(*following)
-                yield JobResult(place, job, news)
+                        process.wait_for_exit()  # it ends by itself when the connection is closed
+                yield JobResult(index, job, message)
     finally:
-        stop(busy)
+        stop_workers(busy)
 
 
 @contextmanager
-def staying(workers: Workers) -> Iterator[Workers]:
-    """Yield the same workers, who stay between maps for the time of a block: those of this machine start once."""
-    idle: list[Process] = []
+def persistent_pool(workers: Workers) -> Iterator[Workers]:
+    """Yield the same workers, whose processes on this machine are kept from one map to the next within the block."""
+    idle: list[WorkerProcess] = []
     try:
         yield replace(workers, idle=idle)
     finally:
-        stop(idle)
+        stop_workers(idle)
 
 
-# ---- on our side ---------------------------------------------------------------------------------------------------
+# ---- in the starting process ---------------------------------------------------------------------------------------
 
 
 @dataclass(eq=False)
-class Process:
-    """A process, the way to it, and the job that it has."""
+class WorkerProcess:
+    """A worker process, the connection to it, and its current job."""
 
     popen: subprocess.Popen[bytes]
     connection: Connection[Any, Any]
-    timeout: float | None  # seconds a job
-    started: bool = False
-    place: int = -1
+    timeout: float | None  # seconds per job; None = no limit
+    is_started: bool = False  # whether it has confirmed its setup
+    index: int = -1
     job: Any = None
-    given: float = 0.0  # when it got its job, on the monotonic clock
+    job_start: float = 0.0  # when the job was sent or begun, on the monotonic clock
 
-    def employ(self, task: Task) -> None:
-        """Tell what is to be done from now on."""
-        self.started = False
+    def set_up(self, setup: WorkerSetup) -> None:
+        """Send what the following jobs need."""
+        self.is_started = False
         with suppress(BrokenPipeError, ConnectionResetError):
-            self.connection.send(task)
+            self.connection.send(setup)
 
-    def give(self, place: int, job: Any) -> None:
-        """Send a job; if the worker has died, the end of the connection is noticed next."""
-        self.place, self.job, self.given = place, job, time.monotonic()
+    def send_job(self, index: int, job: Any) -> None:
+        """Send a job; if the worker is dead, the next `receive` finds out."""
+        self.index, self.job, self.job_start = index, job, time.monotonic()
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(job)
 
     def seconds_left(self) -> float | None:
-        """Return how long its job may still take, None = for ever."""
-        return None if self.timeout is None else max(0.0, self.given + self.timeout - time.monotonic())
+        """Return how long the current job may still take, None = no limit."""
+        return None if self.timeout is None else max(0.0, self.job_start + self.timeout - time.monotonic())
 
     def receive(self) -> Any:
-        """Return what was sent; raise EOFError where the worker is dead, or killed by this because its time is up."""
+        """Return the next message; raise EOFError if the worker is dead, or killed because its job takes too long."""
         try:
             if not self.connection.poll(self.seconds_left()):
-                self.popen.kill()  # a hanging decoder hears nothing else
+                self.popen.kill()  # nothing else stops a decoder that hangs
                 raise EOFError
             return self.connection.recv()
         except OSError as error:
             raise EOFError from error
 
-    def note_start(self, news: Any) -> None:
-        """Take note of the first news, which are that the worker begins with its job."""
-        self.started, self.given = news == STARTED, time.monotonic()
+    def note_start(self, message: Any) -> None:
+        """Handle the first message, by which the worker confirms its setup and begins the job."""
+        self.is_started, self.job_start = message == STARTED, time.monotonic()
 
-    def exit_status(self) -> int:
-        """Wait until the process is dead, and return how it ended, negative for a signal."""
+    def wait_for_exit(self) -> int:
+        """Close the connection, wait until the process has ended, and return its exit status, negative for a signal."""
         self.connection.close()
         return self.popen.wait()
 
-    def why_it_died(self) -> str:
-        """Return the reason, as the end of a sentence about a photo; raise what concerns the whole batch."""
-        overdue = self.seconds_left() == 0
-        status = self.exit_status()
+    def explain_death(self) -> str:
+        """Return why the process died, as the end of a sentence about its photo; raise if it concerns the whole map."""
+        is_overdue = self.seconds_left() == 0
+        status = self.wait_for_exit()
         if status in (EXIT_STOPPED, -signal.SIGINT):
             raise KeyboardInterrupt
-        if overdue:
+        if is_overdue:
             return f"took longer than {self.timeout:g} s; raise --timeout or leave the photo out"
-        if not self.started:
+        if not self.is_started:
             raise WorkerStartError(f"signal {-status}" if status < 0 else f"exit status {status}")
         if status == -signal.SIGKILL:
             return "the system killed the worker, most likely for lack of memory; scale the photo down or lower --jobs"
@@ -179,7 +182,7 @@ class Process:
         return f"the worker ended unexpectedly (exit status {status}); raise --max-memory or scale the photo down"
 
 
-def start(task: Task, timeout: float | None = None) -> Process:
+def start_worker(setup: WorkerSetup, timeout: float | None = None) -> WorkerProcess:
     """Start a worker that waits for jobs."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -189,35 +192,35 @@ def start(task: Task, timeout: float | None = None) -> Process:
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,  # what libraries in C print there is of no use to anybody
-            env={name: value for name, value in os.environ.items() if name not in OF_DASK} | ONE_THREAD,
+            stderr=subprocess.DEVNULL,  # only C libraries print there, and nobody could use it
+            env={name: value for name, value in os.environ.items() if name not in DASK_VARIABLES} | ONE_THREAD,
         )
-        process = Process(popen, Connection(ours.detach()), timeout)
-    process.employ(task)
+        process = WorkerProcess(popen, Connection(ours.detach()), timeout)
+    process.set_up(setup)
     return process
 
 
-def employed(idle: list[Process], task: Task, timeout: float | None) -> Process:
-    """Return a worker that is to do a task: one that waits, or a new one."""
+def acquire_worker(idle: list[WorkerProcess], setup: WorkerSetup, timeout: float | None) -> WorkerProcess:
+    """Return a worker that is set up for jobs: an idle one that is still alive, or a new one."""
     while idle:
         process = idle.pop()
         if process.popen.poll() is None:
             process.timeout = timeout
-            process.employ(task)
+            process.set_up(setup)
             return process
-        process.exit_status()
-    return start(task, timeout)
+        process.wait_for_exit()
+    return start_worker(setup, timeout)
 
 
-def with_news(busy: Sequence[Process]) -> list[Process]:
-    """Wait until workers have sent something, have died or have no time left, and return them."""
+def wait_for_messages(busy: Sequence[WorkerProcess]) -> list[WorkerProcess]:
+    """Wait for workers that have sent a message, have died or are out of time, and return them."""
     left = [seconds for process in busy if (seconds := process.seconds_left()) is not None]
     ready = wait([process.connection for process in busy], min(left, default=None))
     return [process for process in busy if process.connection in ready or process.seconds_left() == 0]
 
 
-def stop(processes: Sequence[Process]) -> None:
-    """End workers; busy ones may clean up first, but not for long."""
+def stop_workers(processes: Sequence[WorkerProcess]) -> None:
+    """End workers; busy ones have `GRACE` seconds to clean up."""
     for process in processes:
         process.popen.terminate()
         process.connection.close()
@@ -234,29 +237,29 @@ def stop(processes: Sequence[Process]) -> None:
 
 
 def serve(descriptor: int, parent: int) -> None:
-    """JobResult jobs until there are no more: the main function of a worker.
+    """Run jobs until the connection is closed: the main function of a worker.
 
     Parameters
     ----------
     descriptor : int
-        Of our end of the socket.
+        File descriptor of the worker's end of the socket.
     parent : int
-        Process that started this one.
+        Process ID of the starting process.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was begun is cleaned up
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started us, which tells us then
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # raises, so that unfinished work is cleaned up
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starting process, which then stops this one
     _die_with(parent)
     try:
         with Connection(descriptor) as connection:
-            task = Task(abs)
-            while connection.poll(task.patience):
-                news = connection.recv()  # imports what the function needs
-                if isinstance(news, Task):
-                    task = news
-                    _prepare(task)
+            setup = WorkerSetup(abs)
+            while connection.poll(setup.idle_timeout):
+                message = connection.recv()  # unpickling imports what the function needs
+                if isinstance(message, WorkerSetup):
+                    setup = message
+                    _apply(setup)
                     connection.send(STARTED)
                 else:
-                    connection.send(task.function(news))
+                    connection.send(setup.function(message))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass
     except KeyboardInterrupt:
@@ -264,19 +267,19 @@ def serve(descriptor: int, parent: int) -> None:
     os._exit(EXIT_IDLE)
 
 
-def _prepare(task: Task) -> None:
-    """Go to where a task is to be done, within the memory that it may take."""
-    if task.folder is not None:
+def _apply(setup: WorkerSetup) -> None:
+    """Enter the working directory of a setup, and limit the memory of this process."""
+    if setup.folder is not None:
         with suppress(OSError):
-            os.chdir(task.folder)
-    if task.max_memory is not None:
+            os.chdir(setup.folder)
+    if setup.max_memory is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        limit = task.max_memory if hard == resource.RLIM_INFINITY else min(task.max_memory, hard)
+        limit = setup.max_memory if hard == resource.RLIM_INFINITY else min(setup.max_memory, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def _die_with(parent: int) -> None:
-    """Have the system kill this process when its parent dies; where it cannot, the closed socket ends it later."""
+    """Make the system kill this process when its parent dies; where it cannot, the closed socket ends it later."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

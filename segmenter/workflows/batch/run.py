@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from segmenter.errors import NoSpaceError, SegmenterError, describe_problem
 from segmenter.execution.api import Workers
-from segmenter.execution.map import cluster_workers, map_jobs
+from segmenter.execution.map import import_dask_client, map_jobs
 from segmenter.io.files.atomic import check_writable, remove_stale, temporary_path_for
 from segmenter.io.files.remote import as_path
 from segmenter.workflows.batch.plan import MEMORY_ADVICE, BatchProgress, Plan
@@ -56,7 +56,7 @@ def run_batch(plan: Plan, workers: Workers, watcher: BatchProgress, *, fail_fast
     settings = plan.settings
     check_writable(settings.output)
     if workers.scheduler is not None and plan.entries:
-        cluster_workers().check_cluster(workers.scheduler, plan.entries[0].source, str(settings.output))
+        import_dask_client().check_cluster(workers.scheduler, plan.entries[0].source, str(settings.output))
     folders = dict.fromkeys(temporary_path_for(folder) for folder in plan.folders)
     for folder in folders:
         remove_stale(folder)
@@ -113,7 +113,7 @@ def each_row(
             if row is None:
                 remove_stale(temporary_path_for(answer.job.record.parent))
                 row = summarize_failure(answer.job.source, answer.job.record, f"{answer.job.source}: {answer.lost}")
-            yield answer.place, row
+            yield answer.index, row
 
 
 def settle(job: Job, *, resume: bool = False, bands: tuple[int, ...] = (), is_strict: bool = False) -> Row:

@@ -180,7 +180,7 @@ def shared_model(
                     counted = Counted(_digest(answer.job), failure=failure)
                 digests.append(counted.digest)
                 if counted.failure is not None:
-                    if not take(answer.place, counted.failure):
+                    if not take(answer.index, counted.failure):
                         stopped = True
                         return
                     continue

@@ -62,7 +62,7 @@ def evaluate_pairs(pairing: Pairing, config: EvaluationConfig, *, n_workers: int
         with closing(map_jobs(settle, enumerate(tasks), Workers(n_workers))) as answers:
             for answer in answers:
                 lost = LostWorkerError(str(answer.job.pair.labels), answer.lost)
-                results[answer.place] = answer.result if answer.result is not None else lost
+                results[answer.index] = answer.result if answer.result is not None else lost
         found = []
         for place in range(len(tasks)):
             result = results[place]

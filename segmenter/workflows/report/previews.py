@@ -59,7 +59,7 @@ def map_previews(jobs: Sequence[tuple[int, PreviewJob]], n_workers: int) -> Gene
             yield place, make_preview(job)
         return
     for answer in map_jobs(make_preview, jobs, Workers(n_workers)):
-        yield answer.place, answer.result or Preview(problem=f"{answer.job.labels}: {answer.lost}")
+        yield answer.index, answer.result or Preview(problem=f"{answer.job.labels}: {answer.lost}")
 
 
 def make_preview(job: PreviewJob) -> Preview:

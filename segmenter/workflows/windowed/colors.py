@@ -20,7 +20,7 @@ import numpy as np
 
 from segmenter.arrays import Floats, Labels
 from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
-from segmenter.execution.processes import staying
+from segmenter.execution.processes import persistent_pool
 from segmenter.features.color_counts import ColorCounts, sum_counts, to_common_scale
 from segmenter.features.pixel_sample import PixelSample, counts_of, merge_samples
 from segmenter.io.files.atomic import temporary_output, write_errors, write_files
@@ -84,7 +84,7 @@ def run_windowed(job: LargeJob, progress: Progress) -> SegmentResult:
         digest = stack.enter_context(ThreadPoolExecutor(1)).submit(compute_digest, job.source)
         picture = stack.enter_context(open_windows(job.source, job.bands))
         check_recipe(picture, job)
-        job = replace(job, workers=stack.enter_context(staying(job.workers)))
+        job = replace(job, workers=stack.enter_context(persistent_pool(job.workers)))
         if isinstance(job.recipe, RegionsRecipe):
             found = find_regions(picture, job, job.recipe, progress, stack)
         else:

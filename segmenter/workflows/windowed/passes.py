@@ -73,7 +73,7 @@ def answers(
             if answer.result is None:
                 raise UnsupportedPhotoError(str(job.source), answer.lost)
             progress.step()
-            yield answer.place, answer.result
+            yield answer.index, answer.result
 
 
 def in_order(found: Iterable[tuple[int, R]]) -> Generator[tuple[int, R]]:
