@@ -16,8 +16,9 @@ from PIL import Image
 
 from segmenter.arrays import Bytes
 from segmenter.io.files.atomic import write_files
-from segmenter.render.figure import encode_figure, fixed_settings
-from segmenter.render.page import Box, Picture, compose, opaque, text_artist
+from segmenter.render.encoding import encode_figure, fixed_matplotlib_settings
+from segmenter.render.page import Box, Picture, compose, create_text
+from segmenter.render.pixels import add_opacity
 from segmenter.workflows.segment.outputs import PLOTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +64,7 @@ def picture_of(folder: Path, photo: str, kind: str) -> Bytes:
     """Return a figure as pixels (H, W, 4)."""
     place = folder / "regions" if kind.startswith("regions.") else folder
     with Image.open(place / f"{Path(photo).stem}.{kind.removeprefix('regions.')}.png") as image:
-        return opaque(np.asarray(image.convert("RGB")))
+        return add_opacity(np.asarray(image.convert("RGB")))
 
 
 def sheet(folders: dict[str, Path]) -> bytes:
@@ -72,7 +73,7 @@ def sheet(folders: dict[str, Path]) -> bytes:
     artists: list[Artist] = []
     top = GAP_MM
     for kind, title in TITLES.items():
-        artists.append(text_artist(GAP_MM, top + 4.5, title, size=13, bold=True))
+        artists.append(create_text(GAP_MM, top + 4.5, title, size=13, bold=True))
         top += HEAD_MM
         heights = []
         for column, photo in enumerate(PHOTOS):
@@ -86,7 +87,7 @@ def sheet(folders: dict[str, Path]) -> bytes:
             artists.append(Picture(small, Box(left, top, full, height)))
             heights.append(height)
         top += max(heights) + GAP_MM
-    with fixed_settings():
+    with fixed_matplotlib_settings():
         return encode_figure(compose(artists, width, top, DPI), "png", metadata={"Title": "Figures of segmenter"})
 
 

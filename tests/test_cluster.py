@@ -20,7 +20,7 @@ from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import fit
 from segmenter.mixture.inference import predict, responsibilities
 from segmenter.mixture.model import Mixture
-from segmenter.render.plots import clusters_figure, likelihood_figure
+from segmenter.render.table_figures import draw_clusters_figure, draw_likelihood_figure
 
 OUTPUTS = ("clusters.png", "labels.csv", "likelihood.png", "model.json")
 MEANS = np.array([[0.0, 0.0], [6.0, 1.0], [2.0, 7.0]])
@@ -237,7 +237,7 @@ def test_powers_of_ten_and_names_of_clusters_stand_in_the_figure(n_columns: int,
     found = fit(Samples(values, np.ones(120)), FitConfig(2))
     columns = ["$a", "b", "c"][:n_columns]
     labels = predict(found.mixture, values)
-    figure = clusters_figure(values, labels, found.mixture, np.arange(1, 3), columns=columns, names=("one", "two"))
+    figure = draw_clusters_figure(values, labels, found.mixture, np.arange(1, 3), columns=columns, names=("one", "two"))
     figure.draw_without_rendering()
     shown = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
     (axis,) = (axes.xaxis for axes in figure.axes if axes.get_xlabel().startswith("$a"))
@@ -259,7 +259,7 @@ def assert_nothing_is_cut_off(figure: Figure) -> None:
 
 
 def test_likelihoods_that_hardly_differ_are_written_out() -> None:
-    figure = likelihood_figure(np.array([-16.0801, -16.0752, -16.0746]), converged=True)
+    figure = draw_likelihood_figure(np.array([-16.0801, -16.0752, -16.0746]), converged=True)
     figure.draw_without_rendering()
     (axes,) = figure.axes
     ticks = [text.get_text() for text in axes.get_yticklabels()]
@@ -269,7 +269,7 @@ def test_likelihoods_that_hardly_differ_are_written_out() -> None:
 
 
 def test_likelihoods_that_differ_by_rounding_are_drawn_level() -> None:
-    figure = likelihood_figure(np.array([4.344307869, 4.344307834, 4.344307899]), converged=True)
+    figure = draw_likelihood_figure(np.array([4.344307869, 4.344307834, 4.344307899]), converged=True)
     figure.draw_without_rendering()
     low, high = figure.axes[0].get_ylim()
     assert high - low == pytest.approx(1e-4)

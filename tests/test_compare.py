@@ -21,11 +21,11 @@ from skimage.color import rgb2lab
 
 from segmenter.arrays import Labels
 from segmenter.errors import InvalidArgumentError, PageFullError
-from segmenter.render.compare import Comparison, Variant, check_room, compare_figure
-from segmenter.render.figure import MAX_HEIGHT_MM
+from segmenter.render.comparison_figure import Comparison, Variant, check_panel_size, draw_comparison_figure
+from segmenter.render.comparison_style import ComparisonStyle, format_panel_letter
 from segmenter.render.page import MM_PER_INCH
 from segmenter.render.palette import lightness_palette
-from segmenter.render.style import Style, letter
+from segmenter.render.panels import MAX_HEIGHT_MM
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.compare.run import partners
 from segmenter.workflows.compare.tables import VariantMetrics, encode_table, escaped
@@ -131,9 +131,11 @@ SHAPES = [(1, 1), (40, 30), (30, 40), (400, 3), (3, 400), (64, 64)]
 
 
 @pytest.mark.parametrize(("width", "height"), SHAPES)
-@pytest.mark.parametrize("style", [Style(), Style(width_mm=89), Style(font_size=10, layout="grid")])
-def test_nothing_is_cut_off_and_no_texts_overlap(width: int, height: int, style: Style) -> None:
-    figure = compare_figure([scene(width, height, 3)], style, key=lightness_palette(3))
+@pytest.mark.parametrize(
+    "style", [ComparisonStyle(), ComparisonStyle(width_mm=89), ComparisonStyle(font_size=10, layout="grid")]
+)
+def test_nothing_is_cut_off_and_no_texts_overlap(width: int, height: int, style: ComparisonStyle) -> None:
+    figure = draw_comparison_figure([scene(width, height, 3)], style, key=lightness_palette(3))
     figure.draw_without_rendering()
     page = figure.bbox
     texts = [artist for artist in figure.findobj(Text) if artist.get_text()]
@@ -150,7 +152,7 @@ def test_nothing_is_cut_off_and_no_texts_overlap(width: int, height: int, style:
 
 
 def test_photos_go_down_and_variants_across() -> None:
-    figure = compare_figure([scene(40, 30, 2), scene(30, 40, 2)], key=None)
+    figure = draw_comparison_figure([scene(40, 30, 2), scene(30, 40, 2)], key=None)
     marks = [text for text in figure.findobj(Text) if re.fullmatch(r"\([a-f]\)", text.get_text())]
     assert [mark.get_text() for mark in marks] == [f"({name})" for name in "abcdef"]
     tops = [mark.get_position()[1] for mark in marks]
@@ -158,7 +160,7 @@ def test_photos_go_down_and_variants_across() -> None:
 
 
 def test_two_things_varied_make_rows_and_columns_beside_the_photo() -> None:
-    figure = compare_figure([scene(40, 30, 6)], key=None, n_across=3)
+    figure = draw_comparison_figure([scene(40, 30, 6)], key=None, n_across=3)
     marks = [text for text in figure.findobj(Text) if re.fullmatch(r"\([a-g]\)", text.get_text())]
     lefts = [round(mark.get_position()[0], 3) for mark in marks]
     tops = [round(mark.get_position()[1], 3) for mark in marks]
@@ -168,32 +170,43 @@ def test_two_things_varied_make_rows_and_columns_beside_the_photo() -> None:
 
 def test_panels_too_small_to_see_are_refused() -> None:
     with pytest.raises(PageFullError):
-        compare_figure([scene(40, 30, 30)], Style(layout="row"), key=None)
+        draw_comparison_figure([scene(40, 30, 30)], ComparisonStyle(layout="row"), key=None)
     with pytest.raises(PageFullError):
-        compare_figure([scene(40, 30, 2)] * 30, key=None)
+        draw_comparison_figure([scene(40, 30, 2)] * 30, key=None)
 
 
-@pytest.mark.parametrize("style", [Style(), Style(layout="row"), Style(width_mm=60, font_size=12)])
+@pytest.mark.parametrize(
+    "style", [ComparisonStyle(), ComparisonStyle(layout="row"), ComparisonStyle(width_mm=60, font_size=12)]
+)
 @pytest.mark.parametrize("n_photos", [1, 2, 9, 30])
-def test_what_is_refused_before_any_work_would_not_have_been_drawn(n_photos: int, style: Style) -> None:
+def test_what_is_refused_before_any_work_would_not_have_been_drawn(n_photos: int, style: ComparisonStyle) -> None:
     for n_variants in (1, 4, 13, 30):
         try:
-            check_room(n_photos, n_variants, style)
+            check_panel_size(n_photos, n_variants, style)
         except PageFullError:
             for shape in ((40, 30), (10, 200), (200, 10)):
                 with pytest.raises(PageFullError):
-                    compare_figure([scene(*shape, n_variants)] * n_photos, style, key=None)
+                    draw_comparison_figure([scene(*shape, n_variants)] * n_photos, style, key=None)
         else:
             assert n_variants < 30 or (n_photos == 1 and style.layout is None)
 
 
 def test_letters_go_on_after_z() -> None:
-    assert [letter(i) for i in (0, 25, 26, 27, 51, 52, 701, 702)] == ["a", "z", "aa", "ab", "az", "ba", "zz", "aaa"]
+    assert [format_panel_letter(i) for i in (0, 25, 26, 27, 51, 52, 701, 702)] == [
+        "a",
+        "z",
+        "aa",
+        "ab",
+        "az",
+        "ba",
+        "zz",
+        "aaa",
+    ]
 
 
 def test_an_overlay_of_opacity_0_is_the_photo_in_gray_and_of_1_the_areas() -> None:
     def pixels(overlay: float | None) -> Any:
-        figure = compare_figure([scene(40, 30, 1)], Style(overlay=overlay), key=None)
+        figure = draw_comparison_figure([scene(40, 30, 1)], ComparisonStyle(overlay=overlay), key=None)
         return [artist.pixels for artist in figure.artists if hasattr(artist, "pixels")]
 
     photo, gray = pixels(0)
@@ -202,14 +215,20 @@ def test_an_overlay_of_opacity_0_is_the_photo_in_gray_and_of_1_the_areas() -> No
 
 
 @pytest.mark.parametrize(
-    ("style", "cut_out"), [(Style(), None), (Style(overlay=0.5), None), (Style(boundaries=True), None), (Style(), 1)]
+    ("style", "cut_out"),
+    [
+        (ComparisonStyle(), None),
+        (ComparisonStyle(overlay=0.5), None),
+        (ComparisonStyle(boundaries=True), None),
+        (ComparisonStyle(), 1),
+    ],
 )
-def test_transparent_pixels_show_in_no_panel(style: Style, cut_out: int | None) -> None:
+def test_transparent_pixels_show_in_no_panel(style: ComparisonStyle, cut_out: int | None) -> None:
     drawn = scene(40, 30, 1)
     labels = drawn.variants[0].labels.copy()
     labels[:10] = 0
     drawn = replace(drawn, variants=(replace(drawn.variants[0], labels=labels, cut_out=cut_out),))
-    figure = compare_figure([drawn], style, key=None)
+    figure = draw_comparison_figure([drawn], style, key=None)
     pictures = [artist.pixels for artist in figure.artists if hasattr(artist, "pixels")]
     panels = [pixels for pixels in pictures if pixels.shape == (30, 40, 4)]
     assert len(panels) == 2

@@ -19,12 +19,12 @@ from scenes import grainy, overlapping
 import segmenter
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import InvalidArgumentError, NoMixtureError
-from segmenter.render.color_cloud import SIGMAS, view
-from segmenter.render.figure import MAX_HEIGHT_MM
-from segmenter.render.outlines import outlines, without_speckles
+from segmenter.render.color_space_figure import SIGMAS, build_projection
+from segmenter.render.outlines import remove_speckles, trace_outlines
 from segmenter.render.page import MM_PER_INCH, Box
-from segmenter.render.palette_figure import palette_css, palette_gpl
-from segmenter.render.photo_figures import cutouts_figure
+from segmenter.render.palette_figure import format_css_palette, format_gimp_palette
+from segmenter.render.panels import MAX_HEIGHT_MM
+from segmenter.render.photo_figures import draw_cutouts_figure
 from segmenter.workflows.segment.outputs import PLOTS, Plot
 
 COLORS: Bytes = np.array([[10, 20, 30], [200, 100, 0], [255, 255, 255]], np.uint8)
@@ -91,7 +91,7 @@ def test_ellipses_are_the_outlines_of_the_ellipsoids() -> None:
     figure = segmenter.draw_plot(image, found, "colors")
     shapes = figure.findobj(Ellipse)
     assert len(shapes) == 3
-    projection, eye = view()
+    projection, eye = build_projection()
     np.testing.assert_allclose(projection @ projection.T, np.eye(2), atol=1e-12)
     np.testing.assert_allclose(projection @ eye, 0, atol=1e-12)
     directions = np.random.default_rng(0).standard_normal((4000, 3))
@@ -118,10 +118,10 @@ def test_points_look_as_the_colors_that_they_stand_for() -> None:
 
 def test_an_outline_runs_between_two_segments() -> None:
     labels: Labels = np.repeat(np.array([[1, 2]], np.int32), 40, axis=0).repeat(30, axis=1)
-    (curve,) = outlines(labels, Box(5, 10, 60, 40))
+    (curve,) = trace_outlines(labels, Box(5, 10, 60, 40))
     np.testing.assert_allclose(curve[:, 0], 35, atol=0.05)
     assert (curve[:, 1].min(), curve[:, 1].max()) == pytest.approx((10.5, 49.5))
-    assert outlines(np.ones((9, 9), np.int32), Box(0, 0, 9, 9)) == []
+    assert trace_outlines(np.ones((9, 9), np.int32), Box(0, 0, 9, 9)) == []
 
 
 def test_speckles_take_the_label_of_what_is_nearest() -> None:
@@ -129,8 +129,8 @@ def test_speckles_take_the_label_of_what_is_nearest() -> None:
     labels[:, 10:] = 2
     speckled = labels.copy()
     speckled[3, 3], speckled[15, 16] = 2, 3
-    np.testing.assert_array_equal(without_speckles(speckled, 4), labels)
-    np.testing.assert_array_equal(without_speckles(speckled, 1), speckled)
+    np.testing.assert_array_equal(remove_speckles(speckled, 4), labels)
+    np.testing.assert_array_equal(remove_speckles(speckled, 1), speckled)
 
 
 def test_outlines_are_curves_so_that_vector_formats_stay_sharp() -> None:
@@ -143,17 +143,17 @@ def test_of_many_segments_the_largest_are_cut_out() -> None:
     labels: Labels = np.repeat(np.arange(1, 21, dtype=np.int32)[None], 20, axis=0)
     shares = np.arange(1, 21) / 210
     colors = np.zeros((20, 3), np.uint8)
-    figure = cutouts_figure(picture(20, 20), labels, colors, shares)
+    figure = draw_cutouts_figure(picture(20, 20), labels, colors, shares)
     told = texts(figure)
     assert [text for text in told if text.startswith("Segment ")] == [f"Segment {k}" for k in range(6, 21)]
     assert "15 of 20 segments" in told
 
 
 def test_palettes_for_other_programs_hold_every_color() -> None:
-    css = palette_css(COLORS, SHARES, "a */ b")
+    css = format_css_palette(COLORS, SHARES, "a */ b")
     assert re.findall(r"--segment-(\d): (#[0-9a-f]{6});", css) == [("1", "#0a141e"), ("2", "#c86400"), ("3", "#ffffff")]
     assert css.count("*/") == 4
-    gpl = palette_gpl(COLORS, SHARES, "a photo", ["sky", "x\ny", ""]).splitlines()
+    gpl = format_gimp_palette(COLORS, SHARES, "a photo", ["sky", "x\ny", ""]).splitlines()
     assert gpl[0] == "GIMP Palette"
     rows = [line.split(None, 3) for line in gpl[4:]]
     assert [list(map(int, row[:3])) for row in rows] == COLORS.tolist()

@@ -9,10 +9,11 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 from skimage.measure import find_contours
 
 from segmenter.arrays import Bytes
-from segmenter.render.figure import encode_figure, segments_figure
-from segmenter.render.outlines import SMOOTHING, outlines
+from segmenter.render.encoding import encode_figure
+from segmenter.render.outlines import SMOOTHING, trace_outlines
 from segmenter.render.page import Box
-from segmenter.render.scales import scales_figure
+from segmenter.render.scales_figure import draw_scales_figure
+from segmenter.render.segments_figure import draw_segments_figure
 
 HALVES = np.repeat(np.array([1, 2], np.int32), 30)[None].repeat(40, axis=0)
 COLORS = np.array([[200, 80, 40], [40, 80, 200]], np.uint8)
@@ -28,7 +29,7 @@ def pixels_of(content: bytes) -> Bytes:
 @pytest.mark.parametrize("shape", [(90, 120), (1, 30), (3, 3)])
 def test_outlines_are_those_of_each_label_in_the_whole_picture(shape: tuple[int, int]) -> None:
     labels = np.asarray(uniform_filter(np.random.default_rng(1).random(shape), 9) * 60, dtype=np.int32)
-    found = outlines(labels, Box(0, 0, shape[1] / 10, shape[0] / 10))
+    found = trace_outlines(labels, Box(0, 0, shape[1] / 10, shape[0] / 10))
     expected = []
     for label in np.unique(labels)[:-1] if min(shape) > 1 else ():
         inside = gaussian_filter((labels == label).astype(np.float32), SMOOTHING, mode="nearest")
@@ -43,7 +44,7 @@ def test_the_usual_figure_has_contours_on_request_alone() -> None:
     plain, lined = (
         pixels_of(
             encode_figure(
-                segments_figure(photo, HALVES, COLORS, [0.5, 0.5], contours=contours, dpi=100), "png", metadata={}
+                draw_segments_figure(photo, HALVES, COLORS, [0.5, 0.5], contours=contours, dpi=100), "png", metadata={}
             )
         )
         for contours in (False, True)
@@ -59,7 +60,7 @@ def test_all_scales_are_in_one_figure_of_one_page(shape: tuple[int, int]) -> Non
     generator = np.random.default_rng(0)
     photo = generator.integers(0, 256, (*shape, 3), dtype=np.uint8)
     labels = generator.integers(1, 3, shape, dtype=np.int32)
-    figure = scales_figure(photo, [(name, labels, COLORS) for name in ("Coarse", "Medium", "Fine")], dpi=60)
+    figure = draw_scales_figure(photo, [(name, labels, COLORS) for name in ("Coarse", "Medium", "Fine")], dpi=60)
     width, height = figure.get_size_inches() * 25.4
     assert width == pytest.approx(183)
     assert height <= 230

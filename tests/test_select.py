@@ -18,8 +18,8 @@ from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import (
     RULES,
 )
-from segmenter.render.curves import Curve, Panel, curves_figure, round_numbers, spread, tick_texts
-from segmenter.render.figure import encode_figure
+from segmenter.render.curves_figure import Curve, Panel, choose_ticks, draw_curves_figure, format_ticks, spread_labels
+from segmenter.render.encoding import encode_figure
 from segmenter.workflows.select import compare
 
 CENTERS = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0], [8.0, 8.0], [16.0, 0.0]])
@@ -47,15 +47,15 @@ COLORS = np.array(
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-3.2, 4.1), (1e-6, 2e-6), (-5e6, 3), (2, 2), (0.95, 1.04)])
 def test_ticks_are_few_round_and_told_apart(low: float, high: float) -> None:
-    ticks = round_numbers(low, high)
+    ticks = choose_ticks(low, high)
     assert 2 <= len(ticks) <= 7
-    assert len(set(tick_texts(ticks))) == len(ticks)
+    assert len(set(format_ticks(ticks))) == len(ticks)
     np.testing.assert_allclose(np.diff(ticks), ticks[1] - ticks[0])
 
 
 def test_names_keep_their_distance() -> None:
     places = [10.0, 10.1, 10.2, 30.0, 49.9]
-    result = np.array(spread(places, 3, 0, 50))
+    result = np.array(spread_labels(places, 3, 0, 50))
     assert (np.diff(result) >= 3 - 1e-9).all()
     assert (result >= 0).all()
     assert (result <= 50).all()
@@ -67,7 +67,7 @@ def test_curves_are_drawn_on_a_page_and_the_same_each_time() -> None:
     names = ("log-likelihood", "held-out", "AIC", "BIC", "ICL")
     curves = [Curve(name, values - 0.001 * i, 4 if i else None) for i, name in enumerate(names)]
     panels = [Panel("Left", tuple(curves)), Panel("Right", tuple(curves[:1]))]
-    figure = curves_figure(panels)
+    figure = draw_curves_figure(panels)
     extent = figure.bbox
     for text in figure.findobj(Text):
         assert float(text.get_fontsize()) >= 6
@@ -76,7 +76,7 @@ def test_curves_are_drawn_on_a_page_and_the_same_each_time() -> None:
         assert box.x1 <= extent.x1
         assert box.y0 >= 0
         assert box.y1 <= extent.y1
-    assert encode_figure(figure, "png", metadata={}) == encode_figure(curves_figure(panels), "png", metadata={})
+    assert encode_figure(figure, "png", metadata={}) == encode_figure(draw_curves_figure(panels), "png", metadata={})
 
 
 def test_samples_of_a_table_are_compared_without_the_rule_for_pictures() -> None:

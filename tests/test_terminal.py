@@ -22,7 +22,7 @@ from PIL import Image
 from scenes import grainy, two_colors
 
 from segmenter.arrays import Bytes
-from segmenter.render.terminal import half_block_lines, readable_on, swatch_lines
+from segmenter.render.terminal import choose_text_color, format_half_blocks, format_swatches
 
 ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
 TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
@@ -53,7 +53,7 @@ def shown(line: str) -> list[tuple[str, tuple[int, ...] | None, tuple[int, ...] 
 
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(4))))
 def test_a_terminal_shows_the_pixels(pixels: Bytes) -> None:
-    lines = half_block_lines(pixels)
+    lines = format_half_blocks(pixels)
     assert len(lines) == -(-len(pixels) // 2)
     for y, line in enumerate(lines):
         characters = shown(line)
@@ -67,7 +67,7 @@ def test_a_terminal_shows_the_pixels(pixels: Bytes) -> None:
 
 def test_of_256_colors_the_nearest_is_taken() -> None:
     colors = np.array([[[255, 0, 0, 255], [0, 0, 0, 255], [97, 133, 177, 255], [118, 118, 119, 255]]], np.uint8)
-    inks = [ink for _, ink, _ in shown(half_block_lines(colors, depth=8)[0])]
+    inks = [ink for _, ink, _ in shown(format_half_blocks(colors, depth=8)[0])]
     assert inks == [(16 + 36 * 5,), (16,), (16 + 36 * 1 + 6 * 2 + 3,), (243,)]
 
 
@@ -75,7 +75,7 @@ def test_of_256_colors_the_nearest_is_taken() -> None:
 def test_swatches_fit_the_width_and_none_is_lost(n_colors: int, width: int) -> None:
     colors = np.arange(3 * n_colors, dtype=np.uint8).reshape(-1, 3)
     texts = [f"{label}: {label} %" for label in range(n_colors)]
-    lines = swatch_lines(colors, texts, width)
+    lines = format_swatches(colors, texts, width)
     for line in lines:
         assert len(shown(line)) <= max(width, max(map(len, texts)) + 2)
     grounds = [ground for line in lines for _, _, ground in shown(line) if ground is not None]
@@ -85,7 +85,7 @@ def test_swatches_fit_the_width_and_none_is_lost(n_colors: int, width: int) -> N
 
 def test_texts_can_be_read_on_their_colors() -> None:
     for color, expected in (((0, 0, 0), 255), ((255, 255, 255), 0), ((255, 255, 0), 0), ((0, 0, 255), 255)):
-        assert set(readable_on(np.array(color, np.uint8))) == {expected}
+        assert set(choose_text_color(np.array(color, np.uint8))) == {expected}
 
 
 # ---- the command ---------------------------------------------------------------------------------------------------

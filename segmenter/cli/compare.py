@@ -209,7 +209,7 @@ def command(
     if boundaries and overlay is not None:
         raise click.UsageError("--boundaries draws no areas to lay over the photo; leave out --overlay")
     from segmenter.io.files.atomic import write_files
-    from segmenter.render.style import Style
+    from segmenter.render.comparison_style import ComparisonStyle
     from segmenter.workflows.compare.run import compare
     from segmenter.workflows.compare.tables import encode_table
     from segmenter.workflows.compare.variants import Axes, choices_of
@@ -223,7 +223,7 @@ def command(
     try:
         axes = Axes(segments or (), methods or (), color_spaces or (), covariances or ())
         choices = choices_of(axes, {"seed": seed})
-        style = Style(width, dpi, font_size, layout, boundaries, overlay, crop)
+        style = ComparisonStyle(width, dpi, font_size, layout, boundaries, overlay, crop)
     except InvalidArgumentError as error:
         raise click.UsageError(str(error)) from error
     result = compare(photos, choices, style, figure_format=figure_format, times=times, max_pixels=max_pixels)

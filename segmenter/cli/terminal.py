@@ -13,7 +13,7 @@ import click
 from segmenter.cli.progress import has_terminal
 
 if TYPE_CHECKING:
-    from segmenter.render.terminal import Depth
+    from segmenter.render.terminal import ColorDepth
     from segmenter.segmentation.result import Segmentation
 
 INDENT = "  "
@@ -21,14 +21,14 @@ MAX_WIDTH = 80
 FALLBACK = os.terminal_size((80, 24))
 
 
-def color_depth() -> Depth | None:
+def color_depth() -> ColorDepth | None:
     """Return the bits of the colors that standard error shows; None where it shows none, or shall not."""
     if not has_terminal() or os.environ.get("NO_COLOR"):
         return None
     return 24 if os.environ.get("COLORTERM") in ("truecolor", "24bit") else 8
 
 
-def show_segments(segmentation: Segmentation, depth: Depth, *, picture: bool) -> None:
+def show_segments(segmentation: Segmentation, depth: ColorDepth, *, picture: bool) -> None:
     """Print the colors of the segments with their shares and, where asked for, the segments themselves."""
     from segmenter.workflows.segment.terminal import palette_lines, picture_lines
 

@@ -53,7 +53,7 @@ def panel(figure: Figure, box: Box) -> Axes:
     return figure.add_axes((box.left / width, bottom / height, box.width / width, box.height / height))
 
 
-def figure_of(axes: Axes) -> Figure:
+def get_figure(axes: Axes) -> Figure:
     """Return the figure that axes are in."""
     figure = axes.get_figure(root=True)
     assert figure is not None  # `panel` has put them there
@@ -76,11 +76,11 @@ def finish(axes: Axes, *, n_ticks: int = 6, integer: bool = False) -> None:
         formatter = ScalarFormatter(useOffset=False)
         formatter.set_powerlimits((-3, 5))
         axis.set_major_formatter(formatter)
-        name_power(axis, formatter)
+        move_exponent_to_label(axis, formatter)
     axes.set_axisbelow(True)
 
 
-def name_power(axis: Axis, formatter: ScalarFormatter) -> None:
+def move_exponent_to_label(axis: Axis, formatter: ScalarFormatter) -> None:
     """Tell the power of ten of the ticks in the name of the axis: a text of its own would run into other panels."""
     formatter.set_locs(list(axis.get_majorticklocs()))
     axis.get_offset_text().set_visible(False)
@@ -101,8 +101,8 @@ def density(
 ) -> None:
     """Draw the histogram of a column, the density of each component over it, and their sum; names at the peaks."""
     seen = values[~np.isnan(values)]
-    low, high = limits_of(values)
-    axes.hist(seen, bins=bin_edges(seen).tolist(), density=True, color=BAR, linewidth=0)
+    low, high = compute_limits(values)
+    axes.hist(seen, bins=compute_bin_edges(seen).tolist(), density=True, color=BAR, linewidth=0)
     x = places(mixture, feature, low, high)
     fills, lines = area_colors(n_clusters), line_colors(n_clusters)
     total = np.zeros_like(x)
@@ -114,7 +114,7 @@ def density(
         axes.fill_between(x, y, color=fills[cluster], alpha=0.35, linewidth=0)
         axes.plot(x, y, color=lines[cluster], linewidth=1.0)
         if names:
-            write_name(axes, names[cluster], float(x[y.argmax()]), float(y.max()), lift=3)
+            write_cluster_name(axes, names[cluster], float(x[y.argmax()]), float(y.max()), lift=3)
     if len(cluster_of) > 1:
         axes.plot(x, total, color=INK, linewidth=0.8)
     axes.set_xlim(low, high)
@@ -148,7 +148,7 @@ def points(axes: Axes, values: Floats, labels: Labels, n_clusters: int, *, area:
     size = float(np.clip(5.0 / np.sqrt(max(crowd, 1e-9)), 2.0, 9.0))
     colors = line_colors(n_clusters)[labels[seen] - 1]
     axes.scatter(x, y, s=size, c=colors, alpha=alpha, linewidths=0, rasterized=len(x) > 2000)
-    for limits, setter in ((limits_of(x), axes.set_xlim), (limits_of(y), axes.set_ylim)):
+    for limits, setter in ((compute_limits(x), axes.set_xlim), (compute_limits(y), axes.set_ylim)):
         setter(*limits)
 
 
@@ -177,12 +177,12 @@ def ellipses(
             shape.set_path_effects([withStroke(linewidth=2.4 * width, foreground="white", alpha=0.85)])
             axes.add_patch(shape)
         if names:
-            write_name(axes, names[cluster], *center)
+            write_cluster_name(axes, names[cluster], *center)
         else:
             axes.plot(*center, "+", color=INK, markersize=4, markeredgewidth=0.8, zorder=5, path_effects=HALO)
 
 
-def write_name(axes: Axes, name: str, x: float, y: float, *, lift: float = 0.0) -> None:
+def write_cluster_name(axes: Axes, name: str, x: float, y: float, *, lift: float = 0.0) -> None:
     """Write the name of a cluster where it lies, so that clusters are told apart without colors, too."""
     text = axes.annotate(short(name, 8), (x, y), (0, lift), textcoords="offset points", ha="center", zorder=6)
     text.set(fontsize=SMALL_PT, weight="bold", color=INK, va="bottom" if lift else "center", parse_math=False)
@@ -224,7 +224,7 @@ def told(n_rows: int, n_drawn: int) -> str:
     return "" if n_drawn == n_rows else f"{n_drawn:,} of {n_rows:,}\nrows are drawn"
 
 
-def some_rows(n_rows: int) -> NDArray[np.intp]:
+def sample_rows(n_rows: int) -> NDArray[np.intp]:
     """Return the rows that are drawn: all, or some at random, in an order in which no cluster hides the others."""
     generator = np.random.default_rng(0)
     if n_rows <= MAX_POINTS:
@@ -244,7 +244,7 @@ def line_colors(n: int) -> Floats:
     return np.where((luminance > 0.5)[:, None], DARKER * colors, colors)
 
 
-def limits_of(values: Floats) -> tuple[float, float]:
+def compute_limits(values: Floats) -> tuple[float, float]:
     """Return the range of values with a margin; never empty."""
     seen = values[~np.isnan(values)]
     low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
@@ -252,11 +252,11 @@ def limits_of(values: Floats) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def bin_edges(values: Floats) -> Floats:
+def compute_bin_edges(values: Floats) -> Floats:
     """Return the edges of 24 to 80 bins, of the width of Freedman and Diaconis (1981) where that gives as many."""
     low, high = float(values.min()), float(values.max())
     if low == high:
-        return np.linspace(*limits_of(values), 12)
+        return np.linspace(*compute_limits(values), 12)
     q1, q3 = np.quantile(values, [0.25, 0.75])
     step = 2 * (q3 - q1) / len(values) ** (1 / 3)
     n = int(np.clip(ceil((high - low) / step) if step > 0 else 24, 24, 80))

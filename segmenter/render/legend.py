@@ -20,9 +20,9 @@ from segmenter.render.page import (
     SMALL_PT,
     TEXT_PT,
     Box,
-    frame_artist,
-    picture_artists,
-    text_artist,
+    create_frame,
+    create_picture,
+    create_text,
 )
 
 ROW_MM: Final = 4.4  # a line of text
@@ -30,6 +30,8 @@ BASELINE_MM: Final = 3.1  # of a line of text below its top
 SWATCH_MM: Final = (5.0, 2.8)  # width and height
 SPACE_MM: Final = 1.5  # between a swatch, its name and its share
 BAR_MM: Final = 5.0
+LEGEND_GAP_MM: Final = 2.5  # between the panels and the legend or bar
+MAX_LEGEND_SEGMENTS: Final = 10  # more are drawn as a bar
 LEGEND_TITLE: Final = "Segments and their share of the picture"
 MAX_NAME: Final = 24  # characters of a name
 UNLABELED: Final = "no label"
@@ -65,7 +67,7 @@ def percentages(shares: Floats) -> Floats:
     return rounded / 10
 
 
-def parts_of(shares: Floats, colors: Bytes, names: Sequence[str] | None = None) -> list[Part]:
+def build_legend_entries(shares: Floats, colors: Bytes, names: Sequence[str] | None = None) -> list[Part]:
     """Return a part per label in label order, and a last one for pixels without a label, if any.
 
     Parameters
@@ -95,7 +97,7 @@ def shown(label: str, name: str) -> str:
     return label if text in ("", label, f"segment {label}") else f"{label} {text}"
 
 
-def legend_grid(parts: Sequence[Part], page_width: float) -> tuple[int, list[float]]:
+def compute_legend_grid(parts: Sequence[Part], page_width: float) -> tuple[int, list[float]]:
     """Return the number of rows of the legend, and the width of each column in mm; parts go row by row.
 
     The part without a label is the last one and may be wider than its column, unless that is the last one too.
@@ -117,10 +119,10 @@ def _column_width(parts: Sequence[Part]) -> float:
 
 def legend(parts: Sequence[Part], top: float, page_width: float) -> list[Artist]:
     """Return swatch, name and share of each part, in a grid in the middle of the page."""
-    _, columns = legend_grid(parts, page_width)
+    _, columns = compute_legend_grid(parts, page_width)
     lefts = np.cumsum([0.0, *(width + GUTTER_MM for width in columns)])
     lefts += (page_width - lefts[-1] + GUTTER_MM) / 2
-    artists = [text_artist(page_width / 2, top + BASELINE_MM, LEGEND_TITLE, align="center")]
+    artists = [create_text(page_width / 2, top + BASELINE_MM, LEGEND_TITLE, align="center")]
     for index, part in enumerate(parts):
         row, column = divmod(index, len(columns))
         left, y = float(lefts[column]), top + (1 + row) * ROW_MM
@@ -128,8 +130,8 @@ def legend(parts: Sequence[Part], top: float, page_width: float) -> list[Artist]
         right = left + (_column_width(parts[column :: len(columns)]) if is_labeled else _key_width(part))
         width, height = SWATCH_MM
         artists += _swatch(part, Box(left, y + (ROW_MM - height) / 2, width, height))
-        artists.append(text_artist(left + width + SPACE_MM, y + BASELINE_MM, part.name, bold=is_labeled))
-        artists.append(text_artist(right, y + BASELINE_MM, part.percent, align="right"))
+        artists.append(create_text(left + width + SPACE_MM, y + BASELINE_MM, part.name, bold=is_labeled))
+        artists.append(create_text(right, y + BASELINE_MM, part.percent, align="right"))
     return artists
 
 
@@ -146,12 +148,12 @@ def _width(text: str, size: float = TEXT_PT) -> float:
 def _swatch(part: Part, box: Box) -> list[Artist]:
     """Return a sample of the part's color, or of the checker."""
     if part.color is None:
-        return picture_artists(np.zeros((1, 1, 4), dtype=np.uint8), box)
+        return create_picture(np.zeros((1, 1, 4), dtype=np.uint8), box)
     red, green, blue = part.color
-    return [frame_artist(box, (red / 255, green / 255, blue / 255))]
+    return [create_frame(box, (red / 255, green / 255, blue / 255))]
 
 
-def share_bar(parts: Sequence[Part], top: float, page_width: float) -> list[Artist]:
+def create_share_bar(parts: Sequence[Part], top: float, page_width: float) -> list[Artist]:
     """Return one bar across the page, divided by the shares, with names and percentages where they fit."""
     bar = Box(MARGIN_MM, top + ROW_MM, page_width - 2 * MARGIN_MM, BAR_MM)
     ends = np.cumsum([part.share for part in parts]) * bar.width
@@ -159,18 +161,18 @@ def share_bar(parts: Sequence[Part], top: float, page_width: float) -> list[Arti
     table = np.array([(0, 0, 0, 0) if part.color is None else (*part.color, 255) for part in parts], np.uint8)
     pixels = table[np.minimum(np.searchsorted(ends, columns), len(parts) - 1)][None]
     artists = [
-        text_artist(page_width / 2, top + BASELINE_MM, LEGEND_TITLE, align="center"),
-        *picture_artists(pixels, bar),
+        create_text(page_width / 2, top + BASELINE_MM, LEGEND_TITLE, align="center"),
+        *create_picture(pixels, bar),
     ]
     for part, end in zip(parts, ends.tolist(), strict=True):
         width = part.share * bar.width
         middle = bar.left + end - width / 2
         if width > _width(part.name) + SPACE_MM / 2:
             baseline = bar.top + (BAR_MM - ROW_MM) / 2 + BASELINE_MM
-            artists.append(text_artist(middle, baseline, part.name, align="center", color=_ink_on(part.color)))
+            artists.append(create_text(middle, baseline, part.name, align="center", color=_ink_on(part.color)))
         if width > _width(part.percent, SMALL_PT):
             baseline = bar.top + BAR_MM + BASELINE_MM
-            artists.append(text_artist(middle, baseline, part.percent, size=SMALL_PT, align="center"))
+            artists.append(create_text(middle, baseline, part.percent, size=SMALL_PT, align="center"))
     return artists
 
 

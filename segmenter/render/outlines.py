@@ -9,7 +9,8 @@ from matplotlib.artist import Artist
 from matplotlib.collections import LineCollection
 
 from segmenter.arrays import Floats, Labels
-from segmenter.render.page import INK, Box, resize_nearest
+from segmenter.render.page import INK, Box
+from segmenter.render.pixels import resize_nearest
 
 MAX_SIDE: Final = 800  # pixels of the label image that outlines are taken from
 SMOOTHING: Final = 1.0  # standard deviation, in pixels of that image
@@ -18,7 +19,7 @@ SPECKLE_MM2: Final = 1.0  # smaller pieces of a segment have no outline of their
 DARK_PT, LIGHT_PT = 1.3, 0.55
 
 
-def outline_artists(labels: Labels, box: Box) -> list[Artist]:
+def create_outlines(labels: Labels, box: Box) -> list[Artist]:
     """Return the outlines of all segments, smoothed by about a pixel, in a box on the page.
 
     Parameters
@@ -28,14 +29,14 @@ def outline_artists(labels: Labels, box: Box) -> list[Artist]:
     box : Box
         Where the picture stands.
     """
-    curves = outlines(labels, box)
+    curves = trace_outlines(labels, box)
     return [
         LineCollection(curves, colors=color, linewidths=width, capstyle="round", joinstyle="round")
         for color, width in ((INK, DARK_PT), ("white", LIGHT_PT))
     ]
 
 
-def outlines(labels: Labels, box: Box) -> list[Floats]:
+def trace_outlines(labels: Labels, box: Box) -> list[Floats]:
     """Return the curves between segments, each (n, 2): left and top in mm on the page."""
     from scipy.ndimage import find_objects, gaussian_filter
     from skimage.measure import find_contours
@@ -44,7 +45,7 @@ def outlines(labels: Labels, box: Box) -> list[Floats]:
     scale = min(1.0, MAX_SIDE / max(height, width))
     rows, columns = max(1, round(scale * height)), max(1, round(scale * width))
     reduced = resize_nearest(labels, rows, columns)
-    reduced = without_speckles(reduced, SPECKLE_MM2 * reduced.size / max(box.width * box.height, 1e-9))
+    reduced = remove_speckles(reduced, SPECKLE_MM2 * reduced.size / max(box.width * box.height, 1e-9))
     if min(rows, columns) < 2:
         return []
     per_pixel = np.array([box.width / columns, box.height / rows])
@@ -62,7 +63,7 @@ def outlines(labels: Labels, box: Box) -> list[Floats]:
     return found
 
 
-def without_speckles(labels: Labels, least: float) -> Labels:
+def remove_speckles(labels: Labels, least: float) -> Labels:
     """Return labels of which every piece smaller than some pixels has taken the label of the nearest larger one."""
     if least <= 1 or labels.size <= least:
         return labels

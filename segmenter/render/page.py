@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Bbox
-from numpy.typing import NDArray
 
 from segmenter.arrays import Bytes
+from segmenter.render.pixels import add_opacity, resize_nearest
 
 MM_PER_INCH: Final = 25.4
 MM_PER_PT: Final = 25.4 / 72
@@ -74,26 +74,26 @@ class Picture(Artist):
         context.restore()
 
 
-def picture_artists(pixels: Bytes, box: Box) -> list[Artist]:
+def create_picture(pixels: Bytes, box: Box) -> list[Artist]:
     """Return framed pixels (H, W, 4), on a light checker where they are transparent."""
     ground = [] if (pixels[..., 3] == 255).all() else [Picture(_checker(box), box)]
-    return [*ground, Picture(pixels, box), frame_artist(box)]
+    return [*ground, Picture(pixels, box), create_frame(box)]
 
 
 def _checker(box: Box) -> Bytes:
     """Return a light checker for the box, shape (rows, columns, 4), a pixel for each of its fields."""
     rows, columns = (max(1, round(length / CHECKER_MM)) for length in (box.height, box.width))
     is_odd = np.add.outer(np.arange(rows), np.arange(columns)) % 2 == 1
-    return opaque(np.where(is_odd[..., None], np.uint8(222), np.full(3, 255, dtype=np.uint8)))
+    return add_opacity(np.where(is_odd[..., None], np.uint8(222), np.full(3, 255, dtype=np.uint8)))
 
 
-def frame_artist(box: Box, color: str | tuple[float, float, float] = "none") -> Artist:
+def create_frame(box: Box, color: str | tuple[float, float, float] = "none") -> Artist:
     """Return a box with a thin outline."""
     corner = (box.left, box.top)
     return Rectangle(corner, box.width, box.height, facecolor=color, edgecolor=INK, linewidth=LINE_PT)
 
 
-def text_artist(
+def create_text(
     left: float,
     baseline: float,
     text: str,
@@ -130,18 +130,3 @@ def add_artists(figure: Figure, artists: Sequence[Artist]) -> None:
     for artist in artists:
         artist.set_transform(downward + figure.dpi_scale_trans)
         figure.add_artist(artist)
-
-
-def resize_nearest(pixels: Any, height: int, width: int) -> Any:
-    """Return the pixel nearest to each place of a height×width grid; dtype and further axes stay."""
-    return pixels[nearest(len(pixels), height)[:, None], nearest(pixels.shape[1], width)]
-
-
-def nearest(n_pixels: int, n_places: int) -> NDArray[np.intp]:
-    """Return the index of the pixel under the middle of each of n_places equal parts of a row."""
-    return (2 * np.arange(n_places) + 1) * n_pixels // (2 * n_places)
-
-
-def opaque(colors: Bytes) -> Bytes:
-    """Return colors (..., 3) with full opacity, shape (..., 4)."""
-    return np.concatenate([colors, np.full_like(colors[..., :1], 255)], axis=-1)

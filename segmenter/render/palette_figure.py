@@ -12,19 +12,11 @@ from matplotlib.figure import Figure
 
 from segmenter.arrays import Bytes, Floats
 from segmenter.errors import printable
-from segmenter.render.figure import SINGLE_COLUMN_MM, fixed_settings
-from segmenter.render.legend import LEGEND_TITLE, Part, parts_of
-from segmenter.render.page import (
-    MARGIN_MM,
-    SMALL_PT,
-    TEXT_PT,
-    Box,
-    compose,
-    frame_artist,
-    picture_artists,
-    text_artist,
-)
-from segmenter.render.type import text_width
+from segmenter.render.encoding import fixed_matplotlib_settings
+from segmenter.render.legend import LEGEND_TITLE, Part, build_legend_entries
+from segmenter.render.page import MARGIN_MM, SMALL_PT, TEXT_PT, Box, compose, create_frame, create_picture, create_text
+from segmenter.render.panels import SINGLE_COLUMN_MM
+from segmenter.render.text_width import text_width
 
 BAR_MM: Final = 12.0
 ROW_MM: Final = 6.0
@@ -32,7 +24,7 @@ SWATCH_MM: Final = (11.0, 4.4)
 MAX_ROWS: Final = 32
 
 
-def palette_figure(
+def draw_palette_figure(
     colors: Bytes, shares: Sequence[float] | Floats, *, names: Sequence[str] | None = None, dpi: int = 300
 ) -> Figure:
     """Draw the colors of the segments as a bar divided by their shares, and as a list with their values.
@@ -52,28 +44,28 @@ def palette_figure(
     Figure
         89 mm wide.
     """
-    parts = parts_of(np.asarray(shares, dtype=np.float64), colors, names)
+    parts = build_legend_entries(np.asarray(shares, dtype=np.float64), colors, names)
     listed = parts[: MAX_ROWS - 1] if len(parts) > MAX_ROWS else parts
     width = SINGLE_COLUMN_MM
     top = MARGIN_MM + 3.6 + BAR_MM + 2.5
     right = width - MARGIN_MM
-    with fixed_settings():
-        artists = [text_artist(MARGIN_MM, MARGIN_MM + 2.4, LEGEND_TITLE), *_bar(parts, MARGIN_MM + 3.6, width)]
+    with fixed_matplotlib_settings():
+        artists = [create_text(MARGIN_MM, MARGIN_MM + 2.4, LEGEND_TITLE), *_bar(parts, MARGIN_MM + 3.6, width)]
         for row, part in enumerate(listed):
             baseline = top + row * ROW_MM + 3.9
             swatch = Box(MARGIN_MM, top + row * ROW_MM + (ROW_MM - SWATCH_MM[1]) / 2, *SWATCH_MM)
             left = MARGIN_MM + SWATCH_MM[0] + 2.0
             artists += _swatch(part, swatch)
-            artists.append(text_artist(left, baseline, part.name, bold=part.color is not None))
-            artists.append(text_artist(right, baseline, part.percent, align="right"))
+            artists.append(create_text(left, baseline, part.name, bold=part.color is not None))
+            artists.append(create_text(right, baseline, part.percent, align="right"))
             if part.color is not None and text_width(part.name, TEXT_PT, bold=True) < 13:
-                artists.append(text_artist(left + 15, baseline, hex_of(part.color)))
+                artists.append(create_text(left + 15, baseline, format_hex(part.color)))
                 told = " ".join(str(value) for value in part.color)
-                artists.append(text_artist(left + 33, baseline, f"RGB {told}", size=SMALL_PT))
+                artists.append(create_text(left + 33, baseline, f"RGB {told}", size=SMALL_PT))
         bottom = top + len(listed) * ROW_MM
         if len(listed) < len(parts):
             more = f"and {len(parts) - len(listed)} more"
-            artists.append(text_artist(MARGIN_MM + SWATCH_MM[0] + 2.0, bottom + 3.9, more))
+            artists.append(create_text(MARGIN_MM + SWATCH_MM[0] + 2.0, bottom + 3.9, more))
             bottom += ROW_MM
         return compose(artists, width, bottom + MARGIN_MM, dpi)
 
@@ -81,9 +73,9 @@ def palette_figure(
 def _swatch(part: Part, box: Box) -> list[Artist]:
     """Return a sample of a color, or the checker of no label."""
     if part.color is None:
-        return picture_artists(np.zeros((1, 1, 4), dtype=np.uint8), box)
+        return create_picture(np.zeros((1, 1, 4), dtype=np.uint8), box)
     red, green, blue = part.color
-    return [frame_artist(box, (red / 255, green / 255, blue / 255))]
+    return [create_frame(box, (red / 255, green / 255, blue / 255))]
 
 
 def _bar(parts: Sequence[Part], top: float, page_width: float) -> list[Artist]:
@@ -100,17 +92,23 @@ def _bar(parts: Sequence[Part], top: float, page_width: float) -> list[Artist]:
 # ---- for other programs --------------------------------------------------------------------------------------------
 
 
-def hex_of(color: tuple[int, int, int]) -> str:
+def format_hex(color: tuple[int, int, int]) -> str:
     """Return a color as in CSS."""
     red, green, blue = color
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def palette_css(colors: Bytes, shares: Sequence[float] | Floats, name: str, names: Sequence[str] | None = None) -> str:
+def format_css_palette(
+    colors: Bytes, shares: Sequence[float] | Floats, name: str, names: Sequence[str] | None = None
+) -> str:
     """Return the colors as custom properties of CSS, with the shares as comments."""
-    parts = [part for part in parts_of(np.asarray(shares, dtype=np.float64), colors, names) if part.color is not None]
+    parts = [
+        part
+        for part in build_legend_entries(np.asarray(shares, dtype=np.float64), colors, names)
+        if part.color is not None
+    ]
     lines = [
-        f"  --segment-{label}: {hex_of(part.color)}; /* {_comment(part)} */"
+        f"  --segment-{label}: {format_hex(part.color)}; /* {_comment(part)} */"
         for label, part in enumerate(parts, start=1)
         if part.color is not None
     ]
@@ -118,9 +116,15 @@ def palette_css(colors: Bytes, shares: Sequence[float] | Floats, name: str, name
     return "\n".join([f"/* Segments of {title}, dark to bright */", ":root {", *lines, "}", ""])
 
 
-def palette_gpl(colors: Bytes, shares: Sequence[float] | Floats, name: str, names: Sequence[str] | None = None) -> str:
+def format_gimp_palette(
+    colors: Bytes, shares: Sequence[float] | Floats, name: str, names: Sequence[str] | None = None
+) -> str:
     """Return the colors as a palette of GIMP, which Inkscape and Krita read, too."""
-    parts = [part for part in parts_of(np.asarray(shares, dtype=np.float64), colors, names) if part.color is not None]
+    parts = [
+        part
+        for part in build_legend_entries(np.asarray(shares, dtype=np.float64), colors, names)
+        if part.color is not None
+    ]
     lines = [
         f"{part.color[0]:3d} {part.color[1]:3d} {part.color[2]:3d}\tSegment {_comment(part)}"
         for part in parts

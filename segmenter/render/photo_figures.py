@@ -12,22 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from segmenter.arrays import Bytes, Floats, Labels
-from segmenter.render.compare import Comparison, Variant, compare_figure
-from segmenter.render.figure import (
-    DOUBLE_COLUMN_MM,
-    KEY_GAP_MM,
-    MAX_HEIGHT_MM,
+from segmenter.render.comparison_figure import Comparison, Variant, draw_comparison_figure
+from segmenter.render.comparison_style import ComparisonStyle
+from segmenter.render.encoding import fixed_matplotlib_settings
+from segmenter.render.legend import (
+    BASELINE_MM,
+    LEGEND_GAP_MM,
     MAX_LEGEND_SEGMENTS,
-    ONE_AND_A_HALF_COLUMN_MM,
-    SINGLE_COLUMN_MM,
-    fixed_settings,
-    heading,
-    page_width,
-    panel_boxes,
-    reduce_photo,
+    ROW_MM,
+    build_legend_entries,
+    compute_legend_grid,
+    create_share_bar,
+    legend,
 )
-from segmenter.render.legend import BASELINE_MM, ROW_MM, legend, legend_grid, parts_of, share_bar
-from segmenter.render.outlines import outline_artists
+from segmenter.render.outlines import create_outlines
 from segmenter.render.page import (
     INK,
     LINE_PT,
@@ -36,12 +34,19 @@ from segmenter.render.page import (
     SMALL_PT,
     Box,
     compose,
-    opaque,
-    picture_artists,
-    resize_nearest,
-    text_artist,
+    create_picture,
+    create_text,
 )
-from segmenter.render.style import Style
+from segmenter.render.panels import (
+    DOUBLE_COLUMN_MM,
+    MAX_HEIGHT_MM,
+    ONE_AND_A_HALF_COLUMN_MM,
+    SINGLE_COLUMN_MM,
+    compute_panel_boxes,
+    heading,
+    page_width,
+)
+from segmenter.render.pixels import add_opacity, downsample_photo, resize_nearest
 
 STRIP_ASPECT: Final = 2.2  # from this width-to-height ratio on, a single panel takes the width of a page
 MAX_CUTOUTS: Final = 15
@@ -49,7 +54,7 @@ BAR_MM: Final = (60.0, 3.0)  # width and height of the key to confidence
 UNLABELED: Final = (0, 0, 0, 0)
 
 
-def contours_figure(
+def draw_contours_figure(
     photo: Bytes,
     labels: Labels,
     colors: Bytes,
@@ -85,16 +90,16 @@ def contours_figure(
     aspect = photo.shape[1] / photo.shape[0]
     wide = DOUBLE_COLUMN_MM if aspect >= STRIP_ASPECT else ONE_AND_A_HALF_COLUMN_MM
     width_mm = width_mm or (SINGLE_COLUMN_MM if aspect < 1 else wide)
-    parts = parts_of(np.asarray(shares, dtype=np.float64), colors, names)
+    parts = build_legend_entries(np.asarray(shares, dtype=np.float64), colors, names)
     is_legend = len(colors) <= MAX_LEGEND_SEGMENTS
-    foot = KEY_GAP_MM + (1 + legend_grid(parts, width_mm)[0] if is_legend else 3) * ROW_MM + MARGIN_MM
+    foot = LEGEND_GAP_MM + (1 + compute_legend_grid(parts, width_mm)[0] if is_legend else 3) * ROW_MM + MARGIN_MM
     room = width_mm - 2 * MARGIN_MM
     height = min(room / aspect, MAX_HEIGHT_MM - foot - MARGIN_MM)
     box = Box((width_mm - height * aspect) / 2, MARGIN_MM, height * aspect, height)
     bottom = MARGIN_MM + height
-    with fixed_settings():
-        artists = [*picture_artists(visible(photo, labels, box, dpi), box), *outline_artists(labels, box)]
-        artists += (legend if is_legend else share_bar)(parts, bottom + KEY_GAP_MM, width_mm)
+    with fixed_matplotlib_settings():
+        artists = [*create_picture(visible(photo, labels, box, dpi), box), *create_outlines(labels, box)]
+        artists += (legend if is_legend else create_share_bar)(parts, bottom + LEGEND_GAP_MM, width_mm)
         return compose(artists, width_mm, bottom + foot, dpi)
 
 
@@ -102,12 +107,12 @@ def visible(photo: Bytes, labels: Labels, box: Box, dpi: int) -> Bytes:
     """Return a photo without what has no label, (h, w, 4), at no more than the resolution of a box on the page."""
     rows, columns = (max(1, round(length / MM_PER_INCH * dpi)) for length in (box.height, box.width))
     height, width = min(photo.shape[0], rows), min(photo.shape[1], columns)
-    shown = opaque(reduce_photo(photo, height, width))
+    shown = add_opacity(downsample_photo(photo, height, width))
     shown[resize_nearest(labels, height, width) == 0] = UNLABELED
     return shown
 
 
-def cutouts_figure(
+def draw_cutouts_figure(
     photo: Bytes,
     labels: Labels,
     colors: Bytes,
@@ -123,7 +128,7 @@ def cutouts_figure(
     Parameters
     ----------
     photo, labels, colors, shares, names, dpi
-        As for `contours_figure`.
+        As for `draw_contours_figure`.
     name : str
         Of the photo, above it.
     width_mm : float
@@ -131,15 +136,17 @@ def cutouts_figure(
     """
     sizes = np.asarray(shares, dtype=np.float64)
     chosen = np.sort(np.argsort(-sizes, kind="stable")[:MAX_CUTOUTS])
-    parts = parts_of(sizes, colors, names)
+    parts = build_legend_entries(sizes, colors, names)
     variants = tuple(
         Variant(f"Segment {parts[k].name}", (parts[k].percent,), labels, colors, cut_out=int(k) + 1) for k in chosen
     )
     told = () if len(chosen) == len(sizes) else (f"{len(chosen)} of {len(sizes)} segments",)
-    return compare_figure([Comparison(name, photo, variants, told)], Style(width_mm=width_mm, dpi=dpi), key=None)
+    return draw_comparison_figure(
+        [Comparison(name, photo, variants, told)], ComparisonStyle(width_mm=width_mm, dpi=dpi), key=None
+    )
 
 
-def confidence_figure(
+def draw_confidence_figure(
     photo: Bytes, confidence: Bytes, n_segments: int, *, width_mm: float | None = None, dpi: int = 300
 ) -> Figure:
     """Draw the photo and beside it how probable the label of each pixel is.
@@ -152,31 +159,31 @@ def confidence_figure(
     n_segments : int
         K; no label is less probable than 1/K.
     width_mm : float, optional
-        Of the page; None = what `segmenter.render.figure.segments_figure` takes.
+        Of the page; None = what `segmenter.render.segments_figure.segments_figure` takes.
     dpi : int, pixels per inch
     """
     aspect = photo.shape[1] / photo.shape[0]
     width_mm = width_mm or page_width(aspect)
-    foot = KEY_GAP_MM + ROW_MM + BAR_MM[1] + ROW_MM + MARGIN_MM
-    panels = panel_boxes(aspect, width_mm, MAX_HEIGHT_MM - foot)
+    foot = LEGEND_GAP_MM + ROW_MM + BAR_MM[1] + ROW_MM + MARGIN_MM
+    panels = compute_panel_boxes(aspect, width_mm, MAX_HEIGHT_MM - foot)
     least = 1 / n_segments if n_segments > 1 else 0.0
     bottom = panels[1].top + panels[1].height
     rows, columns = (max(1, round(length / MM_PER_INCH * dpi)) for length in (panels[0].height, panels[0].width))
     height, width = min(photo.shape[0], rows), min(photo.shape[1], columns)
     levels = resize_nearest(confidence, height, width)
-    shown = opaque(reduce_photo(photo, height, width))
+    shown = add_opacity(downsample_photo(photo, height, width))
     shown[levels == 0] = UNLABELED
-    painted = confidence_colors((levels / 255 - least) / (1 - least))
+    painted = map_confidence_colors((levels / 255 - least) / (1 - least))
     painted[levels == 0] = UNLABELED
-    with fixed_settings():
+    with fixed_matplotlib_settings():
         artists: list[Artist] = []
         for letter, title, picture, box in zip("ab", ("Photo", "Confidence"), (shown, painted), panels, strict=True):
-            artists += [*heading(letter, title, box), *picture_artists(picture, box)]
-        artists += _confidence_key(least, bottom + KEY_GAP_MM, width_mm)
+            artists += [*heading(letter, title, box), *create_picture(picture, box)]
+        artists += _confidence_key(least, bottom + LEGEND_GAP_MM, width_mm)
         return compose(artists, width_mm, bottom + foot, dpi)
 
 
-def confidence_colors(values: Floats) -> Bytes:
+def map_confidence_colors(values: Floats) -> Bytes:
     """Return the colors of values from 0 to 1, shape (..., 4), dark blue to yellow, rising in gray print, too."""
     return np.asarray(colormaps["cividis"](np.clip(values, 0, 1), bytes=True))
 
@@ -187,8 +194,8 @@ def _confidence_key(least: float, top: float, page_width: float) -> list[Artist]
     width = min(BAR_MM[0], page_width - 10)
     bar = Box((page_width - width) / 2, top + ROW_MM, width, BAR_MM[1])
     artists = [
-        text_artist(page_width / 2, top + BASELINE_MM, title, align="center"),
-        *picture_artists(confidence_colors(np.linspace(0, 1, 256))[None], bar),
+        create_text(page_width / 2, top + BASELINE_MM, title, align="center"),
+        *create_picture(map_confidence_colors(np.linspace(0, 1, 256))[None], bar),
     ]
     ticks = np.linspace(least, 1, 3) if least > 0.5 else np.array([least, *np.arange(np.ceil(4 * least + 1e-9), 5) / 4])
     ticks = ticks[np.concatenate([[True], np.diff(ticks) > 0.13 * (1 - least)])]
@@ -197,5 +204,5 @@ def _confidence_key(least: float, top: float, page_width: float) -> list[Artist]
         bottom = bar.top + bar.height
         artists.append(Line2D([x, x], [bottom, bottom + 0.8], color=INK, linewidth=LINE_PT))
         text = f"{tick:.2f}".rstrip("0").rstrip(".")
-        artists.append(text_artist(x, bottom + 3.3, text, size=SMALL_PT, align="center"))
+        artists.append(create_text(x, bottom + 3.3, text, size=SMALL_PT, align="center"))
     return artists

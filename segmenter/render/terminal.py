@@ -9,7 +9,7 @@ import numpy as np
 
 from segmenter.arrays import Bytes
 
-Depth: TypeAlias = Literal[8, 24]
+ColorDepth: TypeAlias = Literal[8, 24]
 """Bits of a color: one of 256 that all terminals share, or any."""
 
 RESET: Final = "\x1b[0m"
@@ -24,7 +24,7 @@ _TABLE: Final = np.concatenate(
 )  # (240, 3), colors 16 to 255
 
 
-def swatch_lines(colors: Bytes, texts: Sequence[str], width: int, depth: Depth = 24) -> list[str]:
+def format_swatches(colors: Bytes, texts: Sequence[str], width: int, depth: ColorDepth = 24) -> list[str]:
     """Return texts side by side, each on its color, in as many lines as they need.
 
     Parameters
@@ -39,19 +39,19 @@ def swatch_lines(colors: Bytes, texts: Sequence[str], width: int, depth: Depth =
     longest = max(map(len, texts), default=0)
     n_columns = max(1, (width + 1) // (longest + 3))
     cells = [
-        f"{_ground(color, depth)}{_ink(readable_on(color), depth)} {text:{longest}} {RESET}"
+        f"{_ground(color, depth)}{_ink(choose_text_color(color), depth)} {text:{longest}} {RESET}"
         for color, text in zip(colors, texts, strict=True)
     ]
     return [" ".join(cells[start : start + n_columns]) for start in range(0, len(cells), n_columns)]
 
 
-def readable_on(color: Bytes) -> Bytes:
+def choose_text_color(color: Bytes) -> Bytes:
     """Return black or white, whichever has the higher contrast (WCAG 2.2) on a color."""
     luminance = (color / 255) ** 2.2 @ (0.2126, 0.7152, 0.0722)
     return np.full(3, 0 if luminance > 0.18 else 255, np.uint8)
 
 
-def half_block_lines(pixels: Bytes, depth: Depth = 24) -> list[str]:
+def format_half_blocks(pixels: Bytes, depth: ColorDepth = 24) -> list[str]:
     """Return a picture as lines: a character is two pixels, one above the other.
 
     Parameters
@@ -72,7 +72,7 @@ def half_block_lines(pixels: Bytes, depth: Depth = 24) -> list[str]:
     ]
 
 
-def _half_blocks(upper: Bytes, lower: Bytes, depth: Depth) -> list[str]:
+def _half_blocks(upper: Bytes, lower: Bytes, depth: ColorDepth) -> list[str]:
     """Return the characters of a line, with a sequence only where colors change."""
     words, before = [], ""
     for above, below in zip(upper, lower, strict=True):
@@ -91,15 +91,15 @@ def _half_blocks(upper: Bytes, lower: Bytes, depth: Depth) -> list[str]:
     return words
 
 
-def _ink(color: Bytes, depth: Depth) -> str:
+def _ink(color: Bytes, depth: ColorDepth) -> str:
     return f"\x1b[38;{_code(color, depth)}m"
 
 
-def _ground(color: Bytes, depth: Depth) -> str:
+def _ground(color: Bytes, depth: ColorDepth) -> str:
     return f"\x1b[48;{_code(color, depth)}m"
 
 
-def _code(color: Bytes, depth: Depth) -> str:
+def _code(color: Bytes, depth: ColorDepth) -> str:
     """Return the parameters of a color; of 256 the nearest."""
     if depth == 24:
         return "2;{};{};{}".format(*color)

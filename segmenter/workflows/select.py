@@ -266,8 +266,12 @@ def draw_curves(
     table: SelectionTable, total_weight: float, selection: Selection | None, record: Mapping[str, Any]
 ) -> bytes:
     """Return the curves as PNG. BIC, AIC and ICL are drawn as −1/(2N) of them: log-likelihoods less a penalty."""
-    from segmenter.render.curves import Curve, Panel, curves_figure  # matplotlib takes half a second to import
-    from segmenter.render.figure import encode_figure
+    from segmenter.render.curves_figure import (  # matplotlib takes half a second to import
+        Curve,
+        Panel,
+        draw_curves_figure,
+    )
+    from segmenter.render.encoding import encode_figure
 
     choices = chosen(table, selection)
     per_sample = -1 / (2 * total_weight)
@@ -280,7 +284,7 @@ def draw_curves(
     if "held-out" in choices:
         curves.insert(1, Curve("held-out", table.held_out, choices["held-out"]))
     if selection is None:
-        figure = curves_figure(
+        figure = draw_curves_figure(
             [Panel("Rows of a table", tuple(curves))], x_name="number of clusters", unit="nats per row"
         )
     else:
@@ -290,6 +294,6 @@ def draw_curves(
         )
         title = selection.rule[0].upper() + selection.rule[1:]
         panels = [Panel(title, picture), Panel("As if pixels were independent", tuple(curves))]
-        figure = curves_figure(panels, x_name="number of segments", unit="nats per pixel")
+        figure = draw_curves_figure(panels, x_name="number of segments", unit="nats per pixel")
     description = json.dumps({name: record[name] for name in ("input", "recipe") if name in record}, ensure_ascii=True)
     return encode_figure(figure, "png", metadata={"Software": f"segmenter {__version__}", "Description": description})

@@ -9,7 +9,7 @@ from pathlib import Path
 def main() -> None:
     """Segment a photo six times, and draw the segments in their mean colors in six panels."""
     from segmenter.io.images.photo import read_photo
-    from segmenter.render.paint import mean_colors
+    from segmenter.render.pixels import get_mean_colors
     from segmenter.segmentation.colors import segment_photo
     from segmenter.segmentation.recipe import Recipe
 
@@ -23,7 +23,7 @@ def main() -> None:
 
     figure, axes = pyplot.subplots(2, 3, figsize=(183 / 25.4, 100 / 25.4), dpi=300)
     for segmentation, panel in zip(found, axes.flat, strict=True):
-        panel.imshow(mean_colors(segmentation.segments)[segmentation.labels - 1], interpolation="nearest")
+        panel.imshow(get_mean_colors(segmentation.segments)[segmentation.labels - 1], interpolation="nearest")
         panel.set_title(f"K = {segmentation.n_labels}", fontsize=8)
         panel.set_axis_off()
     figure.tight_layout()

@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
-import segmenter.render.figure
+import segmenter.render.encoding
 from segmenter.cli import cli
 
 from .photos import make_large, make_small
@@ -25,14 +25,14 @@ def prepare(folder: Path, size: Literal["small", "large"], *, with_figure: bool)
     photo, product, prepared = folder / "photo.jpg", folder / "product", folder / "prepared"
     (make_small if size == "small" else make_large)(photo)
     figures: list[tuple[Figure, Any]] = []
-    encode = segmenter.render.figure.encode_figure
+    encode = segmenter.render.encoding.encode_figure
 
     def watch(figure: Figure, *arguments: Any, metadata: Any) -> bytes:
         figures.append((figure, metadata))
         return encode(figure, *arguments, metadata=metadata)
 
     options = [] if with_figure else ["--no-figure"]
-    with patch("segmenter.render.figure.encode_figure", watch):
+    with patch("segmenter.render.encoding.encode_figure", watch):
         status = run_command(["segment", str(photo), "--overwrite", "-q", "-o", str(product), *options])
     if status != 0:
         sys.exit("the command failed")
@@ -63,7 +63,7 @@ def figure_layout(figure: Figure, metadata: Any) -> dict[str, Any]:
         "inches": figure.get_size_inches().tolist(),
         "dpi": figure.dpi,
         "metadata": dict(metadata),
-        "compress_level": segmenter.render.figure.PNG_COMPRESS_LEVEL,
+        "compress_level": segmenter.render.encoding.PNG_COMPRESS_LEVEL,
         "pictures": [],
         "rectangles": [],
         "texts": [],

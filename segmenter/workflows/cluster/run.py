@@ -195,19 +195,19 @@ def cells_of(clusters: Clusters, values: Floats, labels: Labels) -> list[list[st
 
 def draw(job: TableJob, table: Table, clusters: Clusters, record: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """Return the two figures as the contents of files."""
-    from segmenter.render.quiet import quiet_matplotlib
+    from segmenter.render.silencing import silence_matplotlib
 
     assert job.figure_format is not None  # asked for figures only
     trace = clusters.fit.trace
     description = json.dumps({"recipe": record["recipe"], "input": record["input"]}, ensure_ascii=True)
     title = record["input"]["name"]
     metadata = {"Software": f"segmenter {__version__}", "Title": title, "Description": description}
-    with quiet_matplotlib():
-        from segmenter.render.figure import encode_figure  # matplotlib takes half a second to import
-        from segmenter.render.plots import clusters_figure, likelihood_figure
+    with silence_matplotlib():
+        from segmenter.render.encoding import encode_figure  # matplotlib takes half a second to import
+        from segmenter.render.table_figures import draw_clusters_figure, draw_likelihood_figure
 
-        likelihood = likelihood_figure(trace.log_likelihoods, converged=trace.converged, dpi=job.dpi)
-        shape = clusters_figure(
+        likelihood = draw_likelihood_figure(trace.log_likelihoods, converged=trace.converged, dpi=job.dpi)
+        shape = draw_clusters_figure(
             table.values,
             clusters.labels,
             clusters.fit.mixture,

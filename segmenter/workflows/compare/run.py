@@ -16,10 +16,10 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.errors import CropError, InvalidArgumentError
 from segmenter.io.images.photo import MAX_PIXELS, Photo, read_photo
 from segmenter.metrics.partitions import contingency
-from segmenter.render.paint import display_rgb, mean_colors
+from segmenter.render.comparison_style import ComparisonStyle, format_panel_letter
 from segmenter.render.palette import lightness_palette
-from segmenter.render.quiet import quiet_matplotlib
-from segmenter.render.style import Style, letter
+from segmenter.render.pixels import get_mean_colors, to_display_rgb
+from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.colors import segment_photo
 from segmenter.segmentation.recipe import AnyRecipe
 from segmenter.segmentation.result import Segmentation
@@ -43,7 +43,7 @@ class Result:
 def compare(
     photos: Sequence[Path],
     choices: Choices,
-    style: Style,
+    style: ComparisonStyle,
     *,
     figure_format: FigureFormat = "png",
     times: bool = False,
@@ -55,7 +55,7 @@ def compare(
     ----------
     photos : sequence of Path
     choices : Choices
-    style : Style
+    style : ComparisonStyle
     figure_format : {"png", "pdf", "svg"}
     times : bool
         Tell in the figure how long each took; two runs then differ.
@@ -68,10 +68,10 @@ def compare(
     """
     if style.crop is not None and (min(style.crop[:2]) < 0 or min(style.crop[2:]) < 1):
         raise InvalidArgumentError("--crop", f"is {','.join(map(str, style.crop))}; give X,Y,W,H from 0 and 1 up")
-    with quiet_matplotlib():
-        from segmenter.render.compare import check_room
+    with silence_matplotlib():
+        from segmenter.render.comparison_figure import check_panel_size
 
-        check_room(len(photos), len(choices.choices), style)
+        check_panel_size(len(photos), len(choices.choices), style)
     found: list[tuple[Photo, tuple[Segmentation, ...]]] = []
     numbers: list[VariantMetrics] = []
     n_variants = len(choices.choices)
@@ -82,7 +82,7 @@ def compare(
         found.append((photo, results))
         first = place * (n_variants + 1) + 1  # the photo takes a letter, too
         numbers += [
-            measure_variant(photo, choice, each, letter(first + i), taken)
+            measure_variant(photo, choice, each, format_panel_letter(first + i), taken)
             for i, (choice, each, taken) in enumerate(zip(choices.choices, results, seconds, strict=True))
         ]
     plain = {
@@ -103,7 +103,7 @@ def draw(
     found: Sequence[tuple[Photo, tuple[Segmentation, ...]]],
     numbers: Sequence[VariantMetrics],
     choices: Choices,
-    style: Style,
+    style: ComparisonStyle,
     figure_format: FigureFormat,
     *,
     times: bool,
@@ -116,16 +116,20 @@ def draw(
         "Title": ", ".join(format_path(Path(name.name)) for name in names),
         "Description": json.dumps(description, ensure_ascii=True),
     }
-    with quiet_matplotlib():
-        from segmenter.render.compare import Comparison, Variant, compare_figure  # matplotlib takes half a second
-        from segmenter.render.figure import encode_figure
+    with silence_matplotlib():
+        from segmenter.render.comparison_figure import (  # matplotlib takes half a second
+            Comparison,
+            Variant,
+            draw_comparison_figure,
+        )
+        from segmenter.render.encoding import encode_figure
 
         key = lightness_palette(max(n_alike(results) for _, results in found))
         told = iter(numbers)
         comparisons = [
             Comparison(
                 name.stem,
-                display_rgb(photo.pixels),
+                to_display_rgb(photo.pixels),
                 tuple(
                     Variant(
                         choice.title, next(told).parts(times=times), each.labels, colors, each.hierarchy is not None
@@ -135,7 +139,9 @@ def draw(
             )
             for name, (photo, results) in zip(names, found, strict=True)
         ]
-        figure = compare_figure(comparisons, style, n_across=choices.n_across, key=None if style.boundaries else key)
+        figure = draw_comparison_figure(
+            comparisons, style, n_across=choices.n_across, key=None if style.boundaries else key
+        )
         return encode_figure(figure, figure_format, metadata=metadata)
 
 
@@ -175,7 +181,7 @@ def alike_colors(results: Sequence[Segmentation], key: Bytes) -> list[Bytes]:
     mixtures = [found for found in results if found.hierarchy is None]
     reference = max(mixtures, key=lambda found: found.n_labels, default=None)
     return [
-        mean_colors(found.segments)
+        get_mean_colors(found.segments)
         if reference is None or found.hierarchy is not None
         else key[partners(found.labels, reference.labels, found.n_labels, reference.n_labels)]
         for found in results

@@ -22,7 +22,7 @@ from segmenter.io.labels.thumbnails import (
     read_labels_small,
     shrink,
 )
-from segmenter.render.paint import display_rgb
+from segmenter.render.pixels import to_display_rgb
 from segmenter.workflows.report.results import Result
 
 MANY = 8
@@ -95,7 +95,7 @@ def make_preview(job: PreviewJob) -> Preview:
 
 def display_rgba(photo: Photo) -> Bytes:
     """Return a photo as 8-bit sRGB, with opacity where some of its pixels take no part."""
-    pixels = display_rgb(photo.pixels)
+    pixels = to_display_rgb(photo.pixels)
     return pixels if photo.mask is None else np.dstack([pixels, 255 * photo.mask.astype(np.uint8)])
 
 

@@ -12,9 +12,9 @@ from segmenter.io.files.atomic import write_files
 from segmenter.io.images.photo import Photo, read_photo
 from segmenter.io.labels.png import MAX_INDEX, encode_gray, encode_labels, encode_segments
 from segmenter.regions.config import SCALES, Scale
-from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import palette
-from segmenter.render.quiet import quiet_matplotlib
+from segmenter.render.pixels import get_mean_colors, to_display_rgb
+from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.apply import apply_model
 from segmenter.segmentation.colors import segment_photo
 from segmenter.segmentation.model import build_model
@@ -90,7 +90,7 @@ def compute_job(job: Job, stream: BinaryIO | None = None) -> SegmentResult:
 def encode_images(segmentation: Segmentation, labels: Path, segments: Path) -> dict[Path, bytes]:
     """Return the label image and the segments in their mean colors, each under its path."""
     label_image = encode_label_image(segmentation)
-    colors = mean_colors(segmentation.segments)
+    colors = get_mean_colors(segmentation.segments)
     return {labels: label_image, segments: encode_segments(segmentation.labels, colors, label_image)}
 
 
@@ -130,26 +130,27 @@ def encode_extras(result: SegmentResult, job: Job) -> dict[Path, bytes]:
 def draw_figure(result: SegmentResult, job: Job) -> bytes:
     """Return the photo and its segments side by side, as the content of a file."""
     segmentation = result.segmentation
-    with quiet_matplotlib():
-        from segmenter.render.figure import encode_figure, segments_figure  # matplotlib takes half a second to import
+    with silence_matplotlib():
+        from segmenter.render.encoding import encode_figure  # matplotlib takes half a second to import
+        from segmenter.render.segments_figure import draw_segments_figure
 
         if result.other_cuts:
-            from segmenter.render.scales import scales_figure
+            from segmenter.render.scales_figure import draw_scales_figure
 
             cuts = {**result.other_cuts, "medium": segmentation}
-            figure = scales_figure(
-                display_rgb(result.photo.pixels),
+            figure = draw_scales_figure(
+                to_display_rgb(result.photo.pixels),
                 [
-                    (f"{scale.capitalize()}: {cut.n_labels} regions", cut.labels, mean_colors(cut.segments))
+                    (f"{scale.capitalize()}: {cut.n_labels} regions", cut.labels, get_mean_colors(cut.segments))
                     for scale, cut in ((scale, cuts[scale]) for scale in SCALES)
                 ],
                 dpi=job.figure_options.dpi,
             )
         else:
-            figure = segments_figure(
-                display_rgb(result.photo.pixels),
+            figure = draw_segments_figure(
+                to_display_rgb(result.photo.pixels),
                 segmentation.labels,
-                mean_colors(segmentation.segments),
+                get_mean_colors(segmentation.segments),
                 [segment.n_pixels / segmentation.labels.size for segment in segmentation.segments],
                 titles=("Photo", "Segments" if segmentation.hierarchy is None else "Regions"),
                 names=None if job.model is None else job.model.label_names,

@@ -13,9 +13,9 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import color_features
 from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.images.photo import Photo
-from segmenter.render.paint import display_rgb, mean_colors
 from segmenter.render.palette import lightness_palette
-from segmenter.render.quiet import quiet_matplotlib
+from segmenter.render.pixels import get_mean_colors, to_display_rgb
+from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.colors import rgb_of
 from segmenter.segmentation.posterior_maps import confidence_map, photo_for
 from segmenter.segmentation.result import Segmentation
@@ -25,7 +25,7 @@ from segmenter.workflows.segment.outputs import PLOTS, Plot
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from segmenter.render.figure import Figure
+    from segmenter.render.encoding import Figure
 
 
 def draw_plots(
@@ -47,15 +47,15 @@ def draw_plots(
     shares = shares_of(found, n_pixels)
     files: dict[Path, bytes] = {}
     names = None if job.model is None else job.model.label_names
-    with quiet_matplotlib():
-        from segmenter.render.figure import encode_figure  # matplotlib takes half a second to import
-        from segmenter.render.palette_figure import palette_css, palette_gpl
+    with silence_matplotlib():
+        from segmenter.render.encoding import encode_figure  # matplotlib takes half a second to import
+        from segmenter.render.palette_figure import format_css_palette, format_gimp_palette
 
         for plot, (path, *others) in job.plots.items():
             figure = _draw(plot, photo, found, shares, names=names, name=job.source.stem, dpi=job.figure_options.dpi)
             files[path] = encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
-            for other, encode in zip(others, (palette_css, palette_gpl), strict=False):
-                text = encode(mean_colors(found.segments), shares, job.source.name, names)
+            for other, encode in zip(others, (format_css_palette, format_gimp_palette), strict=False):
+                text = encode(get_mean_colors(found.segments), shares, job.source.name, names)
                 files[other] = text.encode("utf-8", "replace")
     return files
 
@@ -114,7 +114,7 @@ def draw_plot(
     if names is not None and len(names) != found.n_labels:
         raise InvalidArgumentError("names", f"are {len(names)}, but there are {found.n_labels} segments")
     photo = photo_for(image, found)
-    with quiet_matplotlib():
+    with silence_matplotlib():
         return _draw(plot, photo, found, shares_of(found), names=names, name=name, dpi=dpi)
 
 
@@ -130,27 +130,27 @@ def _draw(
 ) -> Figure:
     """Return a figure; matplotlib is quiet already."""
     from segmenter.render import photo_figures
-    from segmenter.render.color_cloud import color_figure
-    from segmenter.render.palette_figure import palette_figure
-    from segmenter.render.plots import likelihood_figure
+    from segmenter.render.color_space_figure import draw_color_figure
+    from segmenter.render.palette_figure import draw_palette_figure
+    from segmenter.render.table_figures import draw_likelihood_figure
 
-    colors = mean_colors(found.segments)
+    colors = get_mean_colors(found.segments)
     if plot == "palette":
-        return palette_figure(colors, shares, names=names, dpi=dpi)
+        return draw_palette_figure(colors, shares, names=names, dpi=dpi)
     if plot == "likelihood":
         trace = found.trace
-        return likelihood_figure(trace.log_likelihoods, converged=trace.converged, sample="pixel", dpi=dpi)
-    picture = display_rgb(photo.pixels)
+        return draw_likelihood_figure(trace.log_likelihoods, converged=trace.converged, sample="pixel", dpi=dpi)
+    picture = to_display_rgb(photo.pixels)
     if plot == "contours":
-        return photo_figures.contours_figure(picture, found.labels, colors, shares, names=names, dpi=dpi)
+        return photo_figures.draw_contours_figure(picture, found.labels, colors, shares, names=names, dpi=dpi)
     if plot == "cutouts":
-        return photo_figures.cutouts_figure(picture, found.labels, colors, shares, names=names, name=name, dpi=dpi)
+        return photo_figures.draw_cutouts_figure(picture, found.labels, colors, shares, names=names, name=name, dpi=dpi)
     if plot == "confidence":
-        return photo_figures.confidence_figure(picture, confidence_map(photo, found), found.n_labels, dpi=dpi)
+        return photo_figures.draw_confidence_figure(picture, confidence_map(photo, found), found.n_labels, dpi=dpi)
     mixture = found.mixture
     distinct = distinct_colors(photo.pixels, photo.mask)
     features = color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
-    return color_figure(
+    return draw_color_figure(
         features.values,
         np.rint(255 * rgb_of(distinct)).astype(np.uint8),
         distinct.counts.astype(np.float64),

@@ -15,7 +15,7 @@ from segmenter.features.color_counts import ColorCounts
 from segmenter.io.images.photo import Photo, in_range
 from segmenter.io.rasters.base import is_georeferenced
 from segmenter.io.rasters.reader import WindowedPicture
-from segmenter.render.quiet import quiet_matplotlib
+from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.colors import visible_bands
 from segmenter.segmentation.result import Segment
 from segmenter.workflows.segment.in_memory import SegmentResult
@@ -90,12 +90,13 @@ def draw(result: SegmentResult, shape: tuple[int, int], job: LargeJob) -> bytes:
     segments = result.segmentation.segments
     shown, colors = displayed(result.photo, segments)
     shares = [segment.n_pixels / (shape[0] * shape[1]) for segment in segments]
-    with quiet_matplotlib():
-        from segmenter.render.figure import encode_figure, segments_figure
+    with silence_matplotlib():
+        from segmenter.render.encoding import encode_figure
+        from segmenter.render.segments_figure import draw_segments_figure
 
         names = None if job.model is None else job.model.label_names
         is_regions = result.segmentation.hierarchy is not None
-        figure = segments_figure(
+        figure = draw_segments_figure(
             shown,
             result.segmentation.labels,
             colors,

@@ -17,10 +17,17 @@ from matplotlib.patheffects import withStroke
 
 from segmenter.arrays import Bytes, Floats
 from segmenter.mixture.model import Mixture
-from segmenter.render.axes import GRAY, HALO, PALE, bin_edges, finish, limits_of, page, panel, places
-from segmenter.render.figure import MAX_LEGEND_SEGMENTS, fixed_settings
-from segmenter.render.legend import ROW_MM, legend, legend_grid, parts_of, share_bar
-from segmenter.render.page import INK, LINE_PT, MARGIN_MM, SMALL_PT, TEXT_PT, Box, add_artists, text_artist
+from segmenter.render.axes import GRAY, HALO, PALE, compute_bin_edges, compute_limits, finish, page, panel, places
+from segmenter.render.encoding import fixed_matplotlib_settings
+from segmenter.render.legend import (
+    MAX_LEGEND_SEGMENTS,
+    ROW_MM,
+    build_legend_entries,
+    compute_legend_grid,
+    create_share_bar,
+    legend,
+)
+from segmenter.render.page import INK, LINE_PT, MARGIN_MM, SMALL_PT, TEXT_PT, Box, add_artists, create_text
 
 PAGE_MM: Final = 183.0
 CLOUD_MM: Final = 96.0
@@ -39,7 +46,7 @@ NAMED_EDGES: Final = (
 NOTE: Final = "Outlines: two standard deviations"
 
 
-def color_figure(
+def draw_color_figure(
     values: Floats,
     rgb: Bytes,
     weights: Floats,
@@ -75,13 +82,13 @@ def color_figure(
     Figure
         183 mm wide.
     """
-    parts = parts_of(np.asarray(shares, dtype=np.float64), colors, names)
+    parts = build_legend_entries(np.asarray(shares, dtype=np.float64), colors, names)
     is_legend = len(colors) <= MAX_LEGEND_SEGMENTS
-    foot = (1 + legend_grid(parts, PAGE_MM)[0] if is_legend else 3) * ROW_MM + MARGIN_MM
+    foot = (1 + compute_legend_grid(parts, PAGE_MM)[0] if is_legend else 3) * ROW_MM + MARGIN_MM
     is_gray = values.shape[1] == 1
     body = 62.0 if is_gray else 92.0
     height = body + foot
-    with fixed_settings():
+    with fixed_matplotlib_settings():
         figure = page(PAGE_MM, height, dpi)
         if is_gray:
             axes = panel(figure, Box(14, 4, PAGE_MM - 18, body - 16))
@@ -98,12 +105,12 @@ def color_figure(
                 histogram(panel(figure, box), values[:, feature], weights, mixture, feature, channel, colors)
         note = NOTE if len(values) <= MAX_POINTS else f"{NOTE}; {MAX_POINTS:,} of {len(values):,} colors are drawn"
         if not is_gray:
-            add_artists(figure, [text_artist(MARGIN_MM + 1, body - 1.0, note, size=SMALL_PT, color=GRAY)])
-        add_artists(figure, (legend if is_legend else share_bar)(parts, body, PAGE_MM))
+            add_artists(figure, [create_text(MARGIN_MM + 1, body - 1.0, note, size=SMALL_PT, color=GRAY)])
+        add_artists(figure, (legend if is_legend else create_share_bar)(parts, body, PAGE_MM))
         return figure
 
 
-def view() -> tuple[Floats, Floats]:
+def build_projection() -> tuple[Floats, Floats]:
     """Return the projection (2, 3) and the direction towards the eye (3,)."""
     sin_a, cos_a, sin_e, cos_e = np.sin(AZIMUTH), np.cos(AZIMUTH), np.sin(ELEVATION), np.cos(ELEVATION)
     across = np.array([cos_a, sin_a, 0.0])
@@ -122,9 +129,9 @@ def cloud(
     colors: Bytes,
 ) -> None:
     """Draw points, ellipses and the box that the features lie in."""
-    low, high = box_of(values, channels)
+    low, high = compute_feature_limits(values, channels)
     lengths = high - low
-    projection, eye = view()
+    projection, eye = build_projection()
     corners = np.array(list(product((0.0, 1.0), repeat=3)))
     flat = corners @ projection.T
     nearest_corner = int((corners @ eye).argmax())
@@ -132,7 +139,7 @@ def cloud(
         if i < j and np.abs(corners[i] - corners[j]).sum() == 1:
             is_front = nearest_corner in (i, j)
             axes.plot(*flat[[i, j]].T, color="#b5b5b5", linewidth=LINE_PT, zorder=5 if is_front else 1, alpha=0.9)
-    chosen = some_colors(weights)
+    chosen = sample_colors(weights)
     unit = (values[chosen] - low) / lengths
     order = np.argsort(unit @ eye, kind="stable")
     across, up = projection @ unit[order].T
@@ -171,15 +178,15 @@ def write(
     artist.set(fontsize=size, weight="bold" if bold else "normal", color=INK, path_effects=HALO)
 
 
-def box_of(values: Floats, channels: Sequence[str]) -> tuple[Floats, Floats]:
+def compute_feature_limits(values: Floats, channels: Sequence[str]) -> tuple[Floats, Floats]:
     """Return the ends of the box that features lie in: 0 and 1 of red, green and blue, of others those of the data."""
     if channels[0] == "red":
         return np.zeros(3), np.ones(3)
-    ends = np.array([limits_of(column) for column in values.T])
+    ends = np.array([compute_limits(column) for column in values.T])
     return ends[:, 0], ends[:, 1]
 
 
-def some_colors(weights: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def sample_colors(weights: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """Return the indices of all colors, or of some drawn by their numbers of pixels."""
     if len(weights) <= MAX_POINTS:
         return np.arange(len(weights))
@@ -192,8 +199,8 @@ def histogram(
 ) -> None:
     """Draw how many pixels have each value of a feature, and the density of each component and of all."""
     is_unit = channel in ("red", "green", "blue", "gray")
-    low, high = (0.0, 1.0) if is_unit else limits_of(values)
-    edges = np.linspace(0, 1, 65) if is_unit else bin_edges(values)
+    low, high = (0.0, 1.0) if is_unit else compute_limits(values)
+    edges = np.linspace(0, 1, 65) if is_unit else compute_bin_edges(values)
     axes.hist(values, bins=edges.tolist(), weights=weights, density=True, color=BARS, linewidth=0)
     heights, _ = np.histogram(values, edges, weights=weights, density=True)
     x = places(mixture, feature, low, high)

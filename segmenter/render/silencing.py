@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def quiet_matplotlib() -> Iterator[None]:
+def silence_matplotlib() -> Iterator[None]:
     """Let matplotlib be imported and draw without a word, whatever MPLBACKEND or a matplotlibrc say.
 
     It complains of folders that it cannot write to and of settings that it does not know; no figure here depends on

@@ -14,7 +14,7 @@ Layout: TypeAlias = Literal["row", "grid"]
 
 
 @dataclass(frozen=True)
-class Style:
+class ComparisonStyle:
     """How a comparison looks."""
 
     width_mm: float = 183.0
@@ -38,7 +38,7 @@ class Style:
             raise InvalidArgumentError("overlay", f"is {self.overlay}; give an opacity from 0 to 1")
 
 
-def letter(index: int) -> str:
+def format_panel_letter(index: int) -> str:
     """Return a, b, …, z, aa, ab, and so on for 0, 1 and so on."""
     text = ""
     index += 1

@@ -18,8 +18,9 @@ from matplotlib.patches import Circle
 
 from segmenter.arrays import Floats
 from segmenter.errors import InvalidArgumentError
-from segmenter.render.figure import DOUBLE_COLUMN_MM, SINGLE_COLUMN_MM, fixed_settings
-from segmenter.render.page import GUTTER_MM, INK, LINE_PT, SMALL_PT, TEXT_PT, TITLE_PT, Box, compose, text_artist
+from segmenter.render.encoding import fixed_matplotlib_settings
+from segmenter.render.page import GUTTER_MM, INK, LINE_PT, SMALL_PT, TEXT_PT, TITLE_PT, Box, compose, create_text
+from segmenter.render.panels import DOUBLE_COLUMN_MM, SINGLE_COLUMN_MM
 
 _Place: TypeAlias = Callable[[float], float]
 
@@ -58,7 +59,7 @@ class Panel:
     curves: tuple[Curve, ...]  # at most 5, each with a finite value
 
 
-def curves_figure(
+def draw_curves_figure(
     panels: Sequence[Panel], *, x_name: str = "number of components", unit: str = "nats per sample", dpi: int = 300
 ) -> Figure:
     """Draw panels of curves beside each other.
@@ -76,13 +77,13 @@ def curves_figure(
     Returns
     -------
     Figure
-        `segmenter.render.figure.encode_figure` makes a file of it.
+        `segmenter.render.segments_figure.encode_figure` makes a file of it.
     """
     if not 1 <= len(panels) <= 2:
         raise InvalidArgumentError("panels", f"are {len(panels)}; give one or two")
     width = SINGLE_COLUMN_MM if len(panels) == 1 else DOUBLE_COLUMN_MM
     cell = (width - GUTTER_MM * (len(panels) - 1)) / len(panels)
-    with fixed_settings():
+    with fixed_matplotlib_settings():
         artists: list[Artist] = []
         for i, panel in enumerate(panels):
             left = i * (cell + GUTTER_MM)
@@ -94,14 +95,14 @@ def curves_figure(
 
 def _heading(letter: str, title: str, unit: str, left: float, plot: Box) -> list[Artist]:
     """Return letter and title of a panel, and the unit above its axis."""
-    artists = [text_artist(plot.left, 3.4, title, size=TITLE_PT), text_artist(plot.left, 8.2, unit, size=SMALL_PT)]
-    return [*artists, text_artist(left + 1.0, 3.4, letter, size=TITLE_PT, bold=True)] if letter else artists
+    artists = [create_text(plot.left, 3.4, title, size=TITLE_PT), create_text(plot.left, 8.2, unit, size=SMALL_PT)]
+    return [*artists, create_text(left + 1.0, 3.4, letter, size=TITLE_PT, bold=True)] if letter else artists
 
 
 def _panel_artists(panel: Panel, plot: Box, x_name: str) -> list[Artist]:
     """Return grid, axes, curves, marks and names, the last drawn last."""
     values = np.concatenate([curve.values[np.isfinite(curve.values)] for curve in panel.curves])
-    ticks = round_numbers(float(values.min()), float(values.max()))
+    ticks = choose_ticks(float(values.min()), float(values.max()))
     low, high = min(float(values.min()), ticks[0]), max(float(values.max()), ticks[-1])
     n_max = max(len(curve.values) for curve in panel.curves)
 
@@ -115,18 +116,18 @@ def _panel_artists(panel: Panel, plot: Box, x_name: str) -> list[Artist]:
 
     bottom, right = plot.top + plot.height, plot.left + plot.width
     artists: list[Artist] = []
-    for tick, text in zip(ticks, tick_texts(ticks), strict=True):
+    for tick, text in zip(ticks, format_ticks(ticks), strict=True):
         artists.append(_line([plot.left, right], [y_of(tick)] * 2, GRID, LINE_PT))
-        artists.append(text_artist(plot.left - 1.2, y_of(tick) + 0.8, text, size=SMALL_PT, align="right"))
+        artists.append(create_text(plot.left - 1.2, y_of(tick) + 0.8, text, size=SMALL_PT, align="right"))
     artists.append(_line([plot.left, right], [bottom] * 2, INK, LINE_PT))
     for k in range(1, n_max + 1, 1 + (n_max - 1) // 15):
         artists.append(_line([x_of(k)] * 2, [bottom, bottom + TICK_MM], INK, LINE_PT))
-        artists.append(text_artist(x_of(k), bottom + 3.7, str(k), size=SMALL_PT, align="center"))
-    artists.append(text_artist((plot.left + right) / 2, bottom + 7.5, x_name, align="center"))
+        artists.append(create_text(x_of(k), bottom + 3.7, str(k), size=SMALL_PT, align="center"))
+    artists.append(create_text((plot.left + right) / 2, bottom + 7.5, x_name, align="center"))
 
     ends = [_end(curve, x_of, y_of) for curve in panel.curves]
-    names = spread([y for _, y in ends], NAME_STEP_MM, plot.top, bottom)
-    colors = curve_colors(panel.curves)
+    names = spread_labels([y for _, y in ends], NAME_STEP_MM, plot.top, bottom)
+    colors = assign_curve_colors(panel.curves)
     for curve, color, end, name_y in zip(panel.curves, colors, ends, names, strict=True):
         known = np.flatnonzero(np.isfinite(curve.values))
         xs, ys = [x_of(int(i) + 1) for i in known], [y_of(float(curve.values[i])) for i in known]
@@ -134,7 +135,7 @@ def _panel_artists(panel: Panel, plot: Box, x_name: str) -> list[Artist]:
         artists += [_disc(x, y, DOT_MM, color, color) for x, y in zip(xs, ys, strict=True)]
         artists.append(_line([end[0] + 1.6, right + 0.8], [end[1], name_y], color, FINE_PT))
         label = f"{curve.name}, K = {curve.choice}" if curve.choice is not None else curve.name
-        artists.append(text_artist(right + 1.4, name_y + 0.9, label, size=TEXT_PT, color=color))
+        artists.append(create_text(right + 1.4, name_y + 0.9, label, size=TEXT_PT, color=color))
     for curve, color in zip(panel.curves, colors, strict=True):
         if curve.choice is not None:
             x, y = x_of(curve.choice), y_of(float(curve.values[curve.choice - 1]))
@@ -146,7 +147,7 @@ def _panel_artists(panel: Panel, plot: Box, x_name: str) -> list[Artist]:
     return artists
 
 
-def curve_colors(curves: Sequence[Curve]) -> list[str]:
+def assign_curve_colors(curves: Sequence[Curve]) -> list[str]:
     """Return a color for each curve."""
     ranks = np.cumsum([curve.choice is not None for curve in curves]) - 1
     return [COLORS[rank] if curve.choice is not None else MUTED for rank, curve in zip(ranks, curves, strict=True)]
@@ -168,7 +169,7 @@ def _disc(x: float, y: float, radius: float, face: str, edge: str) -> Artist:
     return Circle((x, y), radius, facecolor=face, edgecolor=edge, linewidth=CURVE_PT)
 
 
-def round_numbers(low: float, high: float) -> list[float]:
+def choose_ticks(low: float, high: float) -> list[float]:
     """Return 2 to 7 numbers a step of 1, 2 or 5 × 10ⁿ apart, within low and high or, if they are alike, around them."""
     if not high > low:
         low, high = low - 0.5, high + 0.5
@@ -181,14 +182,14 @@ def round_numbers(low: float, high: float) -> list[float]:
     return [round(i * step, 12) for i in range(first, last + 1)]
 
 
-def tick_texts(ticks: Sequence[float]) -> list[str]:
+def format_ticks(ticks: Sequence[float]) -> list[str]:
     """Return numbers with as many decimals as tell them apart, and a minus sign."""
     step = ticks[1] - ticks[0]
     n_decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
     return [f"{tick + 0.0:.{n_decimals}f}".replace("-", "\N{MINUS SIGN}") for tick in ticks]
 
 
-def spread(places: Sequence[float], least: float, low: float, high: float) -> list[float]:
+def spread_labels(places: Sequence[float], least: float, low: float, high: float) -> list[float]:
     """Return places as near as can be to those given, in their order, at least so far apart, within low and high."""
     order = sorted(range(len(places)), key=lambda i: places[i])
     result = [0.0] * len(places)

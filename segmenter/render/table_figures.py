@@ -15,22 +15,22 @@ from segmenter.mixture.model import Mixture
 from segmenter.render.axes import (
     MAX_NAMED,
     PALE,
+    compute_limits,
     density,
     ellipses,
-    figure_of,
     finish,
+    get_figure,
     key,
-    limits_of,
     line_colors,
     minus,
     page,
     panel,
     points,
+    sample_rows,
     short,
-    some_rows,
     told,
 )
-from segmenter.render.figure import fixed_settings
+from segmenter.render.encoding import fixed_matplotlib_settings
 from segmenter.render.page import INK, LINE_PT, TEXT_PT, Box
 
 MAX_COLUMNS: Final = 6
@@ -47,7 +47,7 @@ LEAST_SPAN: Final = 1e-4
 """Of the axis of likelihoods, in nats per sample: finer steps would be rounding, drawn as a climb or a fall."""
 
 
-def likelihood_figure(log_likelihoods: Floats, *, converged: bool, sample: str = "row", dpi: int = 300) -> Figure:
+def draw_likelihood_figure(log_likelihoods: Floats, *, converged: bool, sample: str = "row", dpi: int = 300) -> Figure:
     """Draw the average log-likelihood of every step.
 
     Parameters
@@ -65,7 +65,7 @@ def likelihood_figure(log_likelihoods: Floats, *, converged: bool, sample: str =
     Figure
     """
     width, height = LIKELIHOOD_MM
-    with fixed_settings():
+    with fixed_matplotlib_settings():
         figure = page(width, height, dpi)
         axes = panel(figure, Box(17, 6.5, width - 20, height - 17))
         steps = np.arange(len(log_likelihoods))
@@ -87,7 +87,7 @@ def likelihood_figure(log_likelihoods: Floats, *, converged: bool, sample: str =
         return figure
 
 
-def clusters_figure(
+def draw_clusters_figure(
     values: Floats,
     labels: Labels,
     mixture: Mixture,
@@ -121,10 +121,10 @@ def clusters_figure(
     """
     columns = [short(column) for column in columns]
     cluster_of = component_clusters - 1
-    with fixed_settings():
+    with fixed_matplotlib_settings():
         if len(columns) == 1:
             return _histogram(values[:, 0], labels, mixture, cluster_of, columns[0], names, dpi)
-        chosen = some_rows(len(values))
+        chosen = sample_rows(len(values))
         if len(columns) == 2:
             return _scatter(values[chosen], labels, chosen, mixture, cluster_of, columns, names, dpi)
         return _pairs(values, labels, chosen, mixture, cluster_of, columns, names, dpi)
@@ -155,7 +155,7 @@ def _histogram(
     axes.set_xlabel(column)
     axes.set_ylabel("density")
     finish(axes)
-    return figure_of(axes)
+    return get_figure(axes)
 
 
 def _scatter(
@@ -175,7 +175,7 @@ def _scatter(
     axes.set_xlabel(columns[0])
     axes.set_ylabel(columns[1])
     finish(axes)
-    return figure_of(axes)
+    return get_figure(axes)
 
 
 def _pairs(
@@ -196,7 +196,7 @@ def _pairs(
     figure = page(width, height, dpi)
     grid: dict[tuple[int, int], Axes] = {}
     few, few_labels = values[chosen], labels[chosen]
-    limits = [limits_of(values[:, j]) for j in range(n)]
+    limits = [compute_limits(values[:, j]) for j in range(n)]
     for i in range(n):
         for j in range(i + 1):
             box = Box(left + j * (side + PANEL_GAP_MM), top + i * (side + PANEL_GAP_MM), side, side)

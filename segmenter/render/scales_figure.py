@@ -8,19 +8,13 @@ from string import ascii_lowercase
 from matplotlib.figure import Figure
 
 from segmenter.arrays import Bytes, Labels
-from segmenter.render.figure import (
-    DOUBLE_COLUMN_MM,
-    HEADING_MM,
-    MAX_HEIGHT_MM,
-    fixed_settings,
-    heading,
-    panel_pixels,
-)
-from segmenter.render.outlines import outline_artists
-from segmenter.render.page import GUTTER_MM, MARGIN_MM, Box, compose, picture_artists
+from segmenter.render.encoding import fixed_matplotlib_settings
+from segmenter.render.outlines import create_outlines
+from segmenter.render.page import GUTTER_MM, MARGIN_MM, Box, compose, create_picture
+from segmenter.render.panels import DOUBLE_COLUMN_MM, HEADING_MM, MAX_HEIGHT_MM, heading, paint_panels
 
 
-def scales_figure(
+def draw_scales_figure(
     photo: Bytes, cuts: Sequence[tuple[str, Labels, Bytes]], *, width_mm: float = DOUBLE_COLUMN_MM, dpi: int = 300
 ) -> Figure:
     """Draw the photo and its regions at several scales, with their outlines.
@@ -45,12 +39,12 @@ def scales_figure(
     boxes = [
         Box(left + (i % 2) * (width + GUTTER_MM), HEADING_MM + (i // 2) * row, width, height) for i in range(2 * n_rows)
     ]
-    pairs = [panel_pixels(photo, labels, colors, boxes[0], dpi) for _, labels, colors in cuts]
+    pairs = [paint_panels(photo, labels, colors, boxes[0], dpi) for _, labels, colors in cuts]
     panels = [("Photo", pairs[0][0]), *((title, pair[1]) for (title, _, _), pair in zip(cuts, pairs, strict=True))]
-    with fixed_settings():
+    with fixed_matplotlib_settings():
         artists = []
         for letter, (title, picture), box in zip(ascii_lowercase, panels, boxes, strict=False):
-            artists += [*heading(letter, title, box), *picture_artists(picture, box)]
+            artists += [*heading(letter, title, box), *create_picture(picture, box)]
         for (_, labels, _), box in zip(cuts, boxes[1:], strict=False):
-            artists += outline_artists(labels, box)
+            artists += create_outlines(labels, box)
         return compose(artists, width_mm, n_rows * row + MARGIN_MM, dpi)

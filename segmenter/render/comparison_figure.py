@@ -17,8 +17,9 @@ from matplotlib.patches import Rectangle
 
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import PageFullError, printable
-from segmenter.render.figure import MAX_HEIGHT_MM, fixed_settings, reduce_photo
-from segmenter.render.outlines import outline_artists
+from segmenter.render.comparison_style import ComparisonStyle, Crop, format_panel_letter
+from segmenter.render.encoding import fixed_matplotlib_settings
+from segmenter.render.outlines import create_outlines
 from segmenter.render.page import (
     GUTTER_MM,
     INK,
@@ -27,14 +28,13 @@ from segmenter.render.page import (
     TEXT_PT,
     Box,
     compose,
-    frame_artist,
-    opaque,
-    picture_artists,
-    resize_nearest,
-    text_artist,
+    create_frame,
+    create_picture,
+    create_text,
 )
-from segmenter.render.style import Crop, Style, letter
-from segmenter.render.type import fitting, text_width
+from segmenter.render.panels import MAX_HEIGHT_MM
+from segmenter.render.pixels import add_opacity, downsample_photo, resize_nearest
+from segmenter.render.text_width import fitting, text_width
 
 LEAST_PANEL_MM: Final = 12.0  # of the longer side of a panel, and of the width that it has
 COMFORT_MM: Final = 33.0  # the least width of a panel of ratio 3:2 before a row is broken
@@ -81,8 +81,12 @@ class _Place:
     column: int
 
 
-def compare_figure(
-    comparisons: Sequence[Comparison], style: Style | None = None, *, n_across: int | None = None, key: Bytes | None
+def draw_comparison_figure(
+    comparisons: Sequence[Comparison],
+    style: ComparisonStyle | None = None,
+    *,
+    n_across: int | None = None,
+    key: Bytes | None,
 ) -> Figure:
     """Draw photos beside their variants.
 
@@ -90,7 +94,7 @@ def compare_figure(
     ----------
     comparisons : sequence of Comparison
         Each with as many variants.
-    style : Style, optional
+    style : ComparisonStyle, optional
     n_across : int, optional
         Of one photo, the variants of a row, where rows mean something; None = as many as fit.
     key : ndarray of shape (K, 3), uint8, optional
@@ -99,14 +103,14 @@ def compare_figure(
     Returns
     -------
     Figure
-        `segmenter.render.figure.encode_figure` makes a file of it.
+        `segmenter.render.segments_figure.encode_figure` makes a file of it.
 
     Raises
     ------
     PageFullError
         Panels would be too small to see.
     """
-    style = style or Style()
+    style = style or ComparisonStyle()
     scale = style.font_size / TEXT_PT
     aspects = [_aspect(comparison.photo.shape, style.crop) for comparison in comparisons]
     places, n_columns = _arrange(comparisons, style, aspects[0], n_across)
@@ -125,7 +129,7 @@ def compare_figure(
         raise PageFullError(sum(len(line) for line in places), max(min(cell, *sizes), 0.0), LEAST_PANEL_MM)
     tops = np.concatenate([[0.0], np.cumsum([around + height + ROW_GAP_MM for height in heights])])
     bottom = float(tops[-1])
-    with fixed_settings():
+    with fixed_matplotlib_settings():
         artists: list[Artist] = []
         letters = iter(range(sum(len(line) for line in places)))
         for comparison, aspect, line in zip(comparisons, aspects, places, strict=True):
@@ -136,14 +140,14 @@ def compare_figure(
                 width = min(cell, heights[row] * aspect)
                 left = MARGIN_MM + place.column * (cell + GUTTER_MM) + (cell - width) / 2
                 box = Box(left, float(tops[row]) + step + scale * HEADING_MM, width, width / aspect)
-                artists += _panel(comparison, variant, letter(next(letters)), box, cell, style)
+                artists += _panel(comparison, variant, format_panel_letter(next(letters)), box, cell, style)
         if keys is not None:
             artists += _key(keys, key_lines, bottom, style)
             bottom += foot
         return compose(artists, style.width_mm, bottom + MARGIN_MM, style.dpi)
 
 
-def check_room(n_photos: int, n_variants: int, style: Style) -> None:
+def check_panel_size(n_photos: int, n_variants: int, style: ComparisonStyle) -> None:
     """Raise PageFullError where no photo of any shape would be large enough, which can be told before any work."""
     if n_photos == 1 and style.layout != "row":
         return
@@ -165,7 +169,7 @@ def _aspect(shape: tuple[int, ...], crop: Crop | None) -> float:
 
 
 def _arrange(
-    comparisons: Sequence[Comparison], style: Style, aspect: float, n_across: int | None
+    comparisons: Sequence[Comparison], style: ComparisonStyle, aspect: float, n_across: int | None
 ) -> tuple[list[list[_Place]], int]:
     """Return the place of each panel of each photo, and the number of columns."""
     n_variants = len(comparisons[0].variants)
@@ -190,7 +194,7 @@ def _arrange(
 
 
 def _panel(
-    comparison: Comparison, variant: Variant | None, name: str, box: Box, cell: float, style: Style
+    comparison: Comparison, variant: Variant | None, name: str, box: Box, cell: float, style: ComparisonStyle
 ) -> list[Artist]:
     """Return heading, picture, enlarged part and numbers of a panel."""
     scale = style.font_size / TEXT_PT
@@ -209,9 +213,9 @@ def _panel(
     baseline = box.top - 1.6 * scale
     told = fitting(numbers, room, style.font_size)
     artists = [
-        text_artist(left, baseline, mark, size=size, bold=True),
-        text_artist(left + indent, baseline, _cut(printable(title), room - indent, size), size=size),
-        text_artist(left, box.top + box.height + 2.9 * scale, told, size=style.font_size),
+        create_text(left, baseline, mark, size=size, bold=True),
+        create_text(left + indent, baseline, _cut(printable(title), room - indent, size), size=size),
+        create_text(left, box.top + box.height + 2.9 * scale, told, size=style.font_size),
     ]
     if style.crop is None:
         return [*artists, *_picture(comparison, variant, box, style)]
@@ -229,17 +233,19 @@ def _panel(
 
 
 def _picture(
-    comparison: Comparison, variant: Variant | None, box: Box, style: Style, crop: Crop | None = None
+    comparison: Comparison, variant: Variant | None, box: Box, style: ComparisonStyle, crop: Crop | None = None
 ) -> list[Artist]:
     """Return what a panel shows, with outlines where they are asked for."""
-    artists = picture_artists(_pixels(comparison, variant, box, style, crop), box)
+    artists = create_picture(_pixels(comparison, variant, box, style, crop), box)
     if variant is None or not (style.boundaries or variant.lines):
         return artists
     left, top, width, height = crop or (0, 0, *variant.labels.shape[::-1])
-    return [*artists, *outline_artists(variant.labels[top : top + height, left : left + width], box)]
+    return [*artists, *create_outlines(variant.labels[top : top + height, left : left + width], box)]
 
 
-def _pixels(comparison: Comparison, variant: Variant | None, box: Box, style: Style, crop: Crop | None = None) -> Bytes:
+def _pixels(
+    comparison: Comparison, variant: Variant | None, box: Box, style: ComparisonStyle, crop: Crop | None = None
+) -> Bytes:
     """Return what a panel shows, (h, w, 4), at no more than the resolution of the page; nothing where no label is."""
     photo, labels = comparison.photo, (variant or comparison.variants[0]).labels
     if crop is not None:
@@ -248,24 +254,24 @@ def _pixels(comparison: Comparison, variant: Variant | None, box: Box, style: St
         photo, labels = photo[part], labels[part]
     rows, columns = (max(1, round(length / MM_PER_INCH * style.dpi)) for length in (box.height, box.width))
     height, width = min(photo.shape[0], rows), min(photo.shape[1], columns)
-    ground = opaque(reduce_photo(photo, height, width))
+    ground = add_opacity(downsample_photo(photo, height, width))
     reduced = resize_nearest(labels, height, width)
     ground[reduced == 0] = 0
     if variant is None:
         return ground
     if variant.cut_out is not None:
         dark = 1 - (ground[..., :3] @ LUMA)[..., None] / 255
-        faded = opaque(np.rint(ASIDE * (1 - FADED * dark)).astype(np.uint8))
+        faded = add_opacity(np.rint(ASIDE * (1 - FADED * dark)).astype(np.uint8))
         return np.where(np.isin(reduced, (0, variant.cut_out))[..., None], ground, faded)
     if style.boundaries:
         return ground
     table = np.zeros((len(variant.colors) + 1, 4), dtype=np.uint8)
-    table[1:] = opaque(variant.colors)
+    table[1:] = add_opacity(variant.colors)
     shown: Bytes = table[reduced]
     if style.overlay is not None:
         gray = (ground[..., :3] @ LUMA)[..., None]  # a photo's own colors would mix with those of the segments
         mixed = style.overlay * shown[..., :3] + (1 - style.overlay) * gray
-        shown = np.where((reduced > 0)[..., None], opaque(np.rint(mixed).astype(np.uint8)), ground)
+        shown = np.where((reduced > 0)[..., None], add_opacity(np.rint(mixed).astype(np.uint8)), ground)
     return shown
 
 
@@ -293,21 +299,21 @@ def _key_width(n_keys: int, size: float) -> float:
     return size / TEXT_PT * (SWATCH_MM[0] + 1.5) + text_width(str(n_keys), size, bold=True)
 
 
-def _key(colors: Bytes, lines: Sequence[Sequence[int]], top: float, style: Style) -> list[Artist]:
+def _key(colors: Bytes, lines: Sequence[Sequence[int]], top: float, style: ComparisonStyle) -> list[Artist]:
     """Return a swatch and a number for each segment, below a title."""
     scale = style.font_size / TEXT_PT
     step = _key_width(len(colors), style.font_size) + GUTTER_MM
     title = _cut(KEY_TITLE, style.width_mm - 2 * MARGIN_MM, style.font_size)
     baseline = top + scale * 3.1
-    artists = [text_artist(style.width_mm / 2, baseline, title, size=style.font_size, align="center")]
+    artists = [create_text(style.width_mm / 2, baseline, title, size=style.font_size, align="center")]
     for line in lines:
         baseline += scale * KEY_MM
         left = (style.width_mm - step * len(line) + GUTTER_MM) / 2
         for index in line:
             red, green, blue = (int(value) / 255 for value in colors[index])
             width, height = (scale * length for length in SWATCH_MM)
-            artists.append(frame_artist(Box(left, baseline - 0.83 * height, width, height), (red, green, blue)))
+            artists.append(create_frame(Box(left, baseline - 0.83 * height, width, height), (red, green, blue)))
             number = left + width + 1.5 * scale
-            artists.append(text_artist(number, baseline, str(index + 1), size=style.font_size, bold=True))
+            artists.append(create_text(number, baseline, str(index + 1), size=style.font_size, bold=True))
             left += step
     return artists

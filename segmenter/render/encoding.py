@@ -1,0 +1,80 @@
+"""Figures encoded as files: PNG, PDF or SVG, the same bytes for the same figure.
+
+No setting of matplotlib stays changed after a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from io import BytesIO
+from typing import Any, Final, Literal, TypeAlias
+
+import matplotlib
+from matplotlib.figure import Figure as Figure  # callers outside this layer may not import matplotlib
+
+from segmenter.errors import printable
+from segmenter.render.svg_fonts import embed_fonts
+
+FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
+
+PNG_COMPRESS_LEVEL: Final = 4
+_SETTINGS: Final = {
+    "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],  # the first one comes with matplotlib
+    "pdf.fonttype": 42,  # text stays text
+    "svg.fonttype": "none",
+    "svg.hashsalt": "segmenter",  # the names of elements do not change from run to run
+}
+_NATIVE_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "pdf": {"Title": "Title", "Author": "Author", "Description": "Subject", "Software": "Creator"},
+    "svg": {"Title": "Title", "Author": "Creator", "Description": "Description", "Software": "Publisher"},
+}
+
+
+def encode_figure(figure: Figure, figure_format: FigureFormat, *, metadata: Mapping[str, str]) -> bytes:
+    """Return the figure as the content of a file; the same figure gives the same bytes at any time.
+
+    Text stays text in PDF and SVG, with the letters that it needs embedded; pictures are pixels, and no date is
+    written.
+
+    Parameters
+    ----------
+    figure : Figure
+        From `segments_figure`. A PNG has the resolution that the figure was made for.
+    figure_format : {"png", "pdf", "svg"}
+    metadata : mapping of str to str
+        Named as in PNG: Title, Author, Description, Software, and any other. PDF and SVG know these four
+        under names of their own; the others are kept there as keywords of the form ``name: value``.
+
+    Returns
+    -------
+    bytes
+    """
+    options: dict[str, Any] = {"metadata": _native_metadata(metadata, figure_format)}
+    if figure_format == "png":
+        options["pil_kwargs"] = {"compress_level": PNG_COMPRESS_LEVEL}
+    content = BytesIO()
+    with fixed_matplotlib_settings():
+        figure.savefig(content, format=figure_format, dpi=figure.dpi, **options)
+    return embed_fonts(content.getvalue()) if figure_format == "svg" else content.getvalue()
+
+
+def fixed_matplotlib_settings() -> AbstractContextManager[None]:
+    """Return a context with matplotlib's own defaults, whatever a matplotlibrc says, and our few settings."""
+    settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_SETTINGS}
+    del settings["backend"]
+    return matplotlib.rc_context(settings)
+
+
+def _native_metadata(metadata: Mapping[str, str], figure_format: FigureFormat) -> dict[str, str | None]:
+    """Return the metadata under the names that the format knows, and without a date."""
+    texts = {name: printable(text) for name, text in metadata.items()}
+    if figure_format == "png":
+        return {"Software": None, **texts}
+    names = _NATIVE_NAMES[figure_format]
+    native: dict[str, str | None] = {"CreationDate" if figure_format == "pdf" else "Date": None}
+    native |= {names[name]: text for name, text in texts.items() if name in names}
+    others = [f"{name}: {text}" for name, text in texts.items() if name not in names]
+    if others:
+        native["Keywords"] = "; ".join(others)
+    return native
