@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import coins, customers, photo, recovery
 from PIL import Image
 
 from segmenter.mixture.inference import predict
 from segmenter.mixture.model import Mixture
+from tests.examples import coins, customers, photo, recovery
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scenes import any_samples, blobs, some_components, some_mixture, two_colors
 
 import segmenter
 from segmenter.arrays import Floats, Samples
@@ -23,6 +22,7 @@ from segmenter.mixture.inference import predict
 from segmenter.mixture.log_prior import clamp
 from segmenter.mixture.m_step import NormalInverseWishart
 from segmenter.mixture.model import Mixture
+from tests.support.scenes import any_samples, blobs, some_components, some_mixture, two_colors
 
 VALUES = np.array([[0.0, 1.0], [0.5, 1.5], [9.0, 2.0], [9.5, 2.5], [9.2, 2.1]])
 

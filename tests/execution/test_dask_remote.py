@@ -1,0 +1,60 @@
+"""The batch on a Dask cluster of photos and results in a store: real workers, and a real server that speaks S3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.execution.test_dask import cluster
+from tests.io.files.test_remote import bucket, content_of, environment, photos, s3
+from tests.workflows.batch.test_run import LABELS_ONLY, run, tree
+
+__all__ = ["bucket", "environment", "photos", "s3"]  # fixtures
+
+
+@pytest.mark.parametrize("options", [(), ("--shared-model",)], ids=["each", "shared"])
+def test_outputs_are_those_of_a_local_run_byte_for_byte(
+    options: tuple[str, ...], s3: str, bucket: str, photos: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    options = (LABELS_ONLY, "-r", "-k", "3", *options)
+    run("batch", "photos", "-o", "local", *options, cwd=tmp_path)
+    there = f"s3://{bucket}"
+    with cluster(tmp_path / "cluster", 2, environment) as (address, _):
+        words = ("batch", f"{there}/photos", "-o", f"{there}/out", *options, "--scheduler", address)
+        result = run(*words, cwd=tmp_path, env=environment)
+        assert result.returncode == 0, result.stderr
+        assert content_of(s3, f"{bucket}/out") == tree(tmp_path / "local")
+        result = run(*words, "--resume", cwd=tmp_path, env=environment)
+        assert result.returncode == 0, result.stderr
+        assert b"3 up to date" in result.stderr
+        words = ("batch", f"{there}/photos", "-o", "here", *options, "--scheduler", address)
+        assert run(*words, cwd=tmp_path, env=environment).returncode == 0
+    assert tree(tmp_path / "here") == tree(tmp_path / "local")
+
+
+@pytest.mark.parametrize(
+    ("lacking", "told"),
+    [
+        ("fsspec", "an address like s3:// or https:// needs more libraries; install them with: pip install"),
+        ("keys", "cannot be fetched (Unable to locate credentials); check the address, the network and your"),
+        ("endpoint", "cannot be fetched (Could not connect to the endpoint URL"),
+    ],
+)
+def test_a_worker_that_cannot_reach_the_store_is_one_line(
+    lacking: str, told: str, bucket: str, photos: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    variables = dict(environment)
+    if lacking == "fsspec":
+        variables["WITHOUT"] = lacking
+    elif lacking == "keys":
+        variables = {name: value for name, value in variables.items() if "KEY" not in name} | {"HOME": str(tmp_path)}
+    else:
+        variables["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
+    with cluster(tmp_path / "cluster", 1, variables) as (address, _):
+        words = ("batch", f"s3://{bucket}/photos", "-o", f"s3://{bucket}/out", "-q", "--scheduler", address)
+        result = run(*words, cwd=tmp_path, env=environment)
+    assert result.returncode == 1
+    (line,) = result.stderr.decode().splitlines()
+    assert line.startswith("segmenter: the worker tcp://127.0.0.1:")
+    assert told in line

@@ -1,0 +1,249 @@
+"""Regions of masked, tiny and large pictures: no label where nothing is, and boundaries found at the full size."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+from scipy.ndimage import label as components
+
+import segmenter
+from segmenter.arrays import Bools, Labels
+from segmenter.features.downsample import area_means, area_overlaps, nearest, reduced_shape
+from segmenter.metrics.partitions import covering
+from segmenter.regions.build import build_hierarchy
+from segmenter.regions.contour_map import WHITE, contour_map
+from segmenter.regions.refinement import (
+    Rectangle,
+    all_around,
+    refined,
+    refined_in_strips,
+    refined_rectangle,
+)
+from segmenter.regions.superpixels import superpixels
+from tests.segmentation.test_regions import TRUTH, disks, run
+
+# ---- masks ---------------------------------------------------------------------------------------------------------
+
+
+@given(arrays.arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.integers(1, 20), st.integers(0, 99))
+@settings(deadline=None)
+def test_superpixels_are_connected_and_fill_the_mask(mask: Bools, n_superpixels: int, seed: int) -> None:
+    mask[0, 0] = True
+    labels = superpixels(np.random.default_rng(seed).random(mask.shape), n_superpixels, mask)
+    np.testing.assert_array_equal(labels > 0, mask)
+    assert np.unique(labels[mask]).tolist() == list(range(1, labels.max() + 1))
+    assert labels.max() <= max(n_superpixels, components(mask)[1])
+    assert all(components(labels == n)[1] == 1 for n in range(1, labels.max() + 1))
+
+
+def test_what_is_masked_is_no_region_whatever_is_there() -> None:
+    mask = TRUTH != 3
+    found = []
+    for hidden in (0, 255):
+        picture = np.where(mask[:, :, None], disks(), np.uint8(hidden))
+        hierarchy = build_hierarchy(picture, mask)
+        np.testing.assert_array_equal(hierarchy.superpixels == 0, ~mask)
+        np.testing.assert_array_equal(hierarchy.cut_to(2) == 0, ~mask)
+        found.append(hierarchy)
+    np.testing.assert_array_equal(found[0].superpixels, found[1].superpixels)
+    np.testing.assert_array_equal(found[0].heights, found[1].heights)
+    assert covering(found[0].cut_to(2), np.where(mask, TRUTH, 0)) > 0.9
+
+
+def test_regions_that_do_not_touch_merge_last_of_all() -> None:
+    mask = np.ones(TRUTH.shape, dtype=np.bool_)
+    mask[:, 39:41] = False
+    hierarchy = build_hierarchy(disks(), mask)
+    assert np.isinf(hierarchy.heights).tolist() == [False] * (len(hierarchy.heights) - 1) + [True]
+    assert hierarchy.n_regions(1e9) == 2
+    assert set(np.unique(hierarchy.cut_to(2)[:, :39])) == {1}
+    assert set(np.unique(hierarchy.cut_to(1))) == {0, 1}
+    assert (contour_map(hierarchy)[1::2, 78] == WHITE).all()
+
+
+def test_transparent_pixels_get_no_label_at_any_size(tmp_path: Path) -> None:
+    picture = np.dstack([disks(), np.where(TRUTH == 3, 0, 255).astype(np.uint8)])
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    for size in (0.25, 0.002):
+        arguments = ("--method", "regions", "-k", 4, "--working-size", size, "-o", str(size), "--save", "hierarchy")
+        assert run("segment", "a.png", *arguments, cwd=tmp_path).returncode == 0
+        labels = segmenter.read_labels(tmp_path / f"{size}/a.labels.png")
+        np.testing.assert_array_equal(labels == 0, TRUTH == 3)
+        again = segmenter.cut(tmp_path / f"{size}/a.hierarchy.npz", 4)
+        np.testing.assert_array_equal(again.labels, labels)
+        assert sum(segment.n_pixels for segment in again.segments) == (TRUTH != 3).sum()
+
+
+@given(st.integers(0, 10**6))
+@settings(deadline=None, max_examples=25)
+def test_regions_have_pixels_whatever_the_mask_and_the_size(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    shape = tuple(generator.integers(20, 90, 2))
+    mask = generator.random(shape) < generator.choice([0.02, 0.3, 0.9])
+    mask[0, 0] = True
+    pixels = np.dstack([generator.integers(0, 256, (*shape, 3), dtype=np.uint8), np.where(mask, 255, 0)])
+    size = float(generator.choice([0.0003, 0.0008, 0.0015]))
+    found = segmenter.segment(pixels.astype(np.uint8), method="regions", scale=0, working_size=size)
+    np.testing.assert_array_equal(found.labels > 0, mask)
+    assert np.unique(found.labels[mask]).tolist() == list(range(1, found.n_labels + 1))
+    assert [segment.n_pixels for segment in found.segments] == np.bincount(found.labels[mask])[1:].tolist()
+
+
+# ---- any picture ---------------------------------------------------------------------------------------------------
+
+PICTURES = {
+    "one pixel": np.full((1, 1, 3), 7, np.uint8),
+    "5×3": np.random.default_rng(0).integers(0, 256, (3, 5, 3), dtype=np.uint8),
+    "one row": np.random.default_rng(1).integers(0, 256, (1, 40), dtype=np.uint8),
+    "one color": np.full((30, 40, 3), 200, np.uint8),
+    "noise": np.random.default_rng(2).integers(0, 256, (30, 40, 3), dtype=np.uint8),
+    "gray of 16 bits": np.random.default_rng(3).integers(0, 65536, (30, 40), dtype=np.uint16),
+    "floats": np.random.default_rng(4).random((20, 30, 3)).astype(np.float32),
+    "ramp": np.arange(60, dtype=np.uint8)[None].repeat(40, axis=0),
+}
+
+
+@pytest.mark.parametrize("size", [0.25, 0.0003])
+@pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
+def test_any_picture_has_regions_that_fill_it(picture: np.ndarray, size: float) -> None:
+    for cost in ("hand", "fitted"):
+        found = segmenter.segment(picture, method="regions", merge_cost=cost, working_size=size)
+        assert found.labels.shape == picture.shape[:2]
+        assert np.unique(found.labels).tolist() == list(range(1, found.n_labels + 1))
+        assert all(components(found.labels == n)[1] == 1 for n in range(1, found.n_labels + 1))
+
+
+def test_sixteen_bits_and_eight_are_one_picture() -> None:
+    deep = disks().astype(np.uint16) * 257
+    for size in (0.25, 0.001):
+        one, other = (segmenter.segment(p, 4, method="regions", working_size=size) for p in (disks(), deep))
+        np.testing.assert_array_equal(one.labels, other.labels)
+
+
+# ---- reduced and refined -------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.data())
+@settings(deadline=None)
+def test_areas_are_shared_exactly(n_pixels: int, n_places: int, data: st.DataObject) -> None:
+    if n_places > n_pixels:
+        n_places, n_pixels = n_pixels, n_places
+    first = data.draw(st.integers(0, n_pixels - 1))
+    n = data.draw(st.integers(1, n_pixels - first))
+    place, overlaps = area_overlaps(first, n, n_pixels, n_places)
+    width = Fraction(n_pixels, n_places)
+    found = overlaps.toarray()
+    for part in range(n_places):
+        for pixel in range(n):
+            exact = min((part + 1) * width, Fraction(first + pixel + 1)) - max(part * width, Fraction(first + pixel))
+            there = found[part - place, pixel] if place <= part < place + len(found) else 0
+            assert there == max(exact, Fraction(0)) * n_places
+
+
+def test_a_reduced_picture_is_means_over_what_takes_part() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
+    blocks = np.asarray(pixels, dtype=np.float64).reshape(4, 3, 5, 4, 3) / 255
+    means, nothing = area_means(pixels, None, (4, 5))
+    assert nothing is None
+    np.testing.assert_allclose(means, blocks.mean(axis=(1, 3)), rtol=1e-6)
+    mask = np.random.default_rng(1).random((12, 20)) < 0.3
+    mask[:3, :4] = False
+    masked, left = area_means(pixels, mask, (4, 5))
+    weights = mask.reshape(4, 3, 5, 4, 1)
+    assert left is not None
+    np.testing.assert_array_equal(left, mask.reshape(4, 3, 5, 4).any(axis=(1, 3)))
+    expected = (blocks * weights).sum(axis=(1, 3)) / np.maximum(weights.sum(axis=(1, 3)), 1)
+    np.testing.assert_allclose(masked, expected, rtol=1e-6)
+
+
+def test_reduced_pictures_keep_their_shape() -> None:
+    assert reduced_shape(3000, 4000, 250_000) == (433, 577)
+    assert reduced_shape(1, 10**6, 250_000) == (1, 500_000)
+
+
+def edge(height: int = 96, width: int = 120) -> Labels:
+    """Return two halves that meet at a slanting line."""
+    y, x = np.indices((height, width))
+    return 1 + (x > 50 + y / 5).astype(np.int32)
+
+
+@pytest.mark.parametrize("factor", [3, 6])
+def test_a_boundary_is_found_to_the_pixel_not_enlarged(factor: int) -> None:
+    truth = edge()
+    grain = np.random.default_rng(0).integers(-15, 16, (*truth.shape, 3))
+    pixels = (np.array([[80, 90, 60], [150, 120, 110]])[truth - 1] + grain).astype(np.uint8)
+    small = truth[factor // 2 :: factor, factor // 2 :: factor]
+    enlarged = small[nearest(0, 96, 96, len(small))[:, None], nearest(0, 120, 120, small.shape[1])]
+    found = refined(small, pixels)
+    assert (found != truth).mean() < 0.003
+    assert (enlarged != truth).mean() > 2 * (found != truth).mean()
+
+
+@given(st.integers(0, 10**6), st.booleans())
+@settings(deadline=None)
+def test_refined_superpixels_are_all_there_and_in_one_piece(seed: int, is_masked: bool) -> None:
+    generator = np.random.default_rng(seed)
+    small = superpixels(generator.random(tuple(generator.integers(1, 9, 2))), int(generator.integers(1, 12)))
+    shape = tuple(int(n * generator.integers(1, 6) + generator.integers(0, 3)) for n in small.shape)
+    pixels = generator.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    mask = generator.random(shape) < 0.8 if is_masked else None
+    found = refined(small, pixels, mask)
+    if mask is not None:
+        np.testing.assert_array_equal(found > 0, mask)
+        return
+    assert np.unique(found).tolist() == np.unique(small).tolist()
+    assert all(components(found == n)[1] == 1 for n in np.unique(found))
+
+
+@given(st.integers(0, 10**6), st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_rectangles_do_not_depend_on_how_a_picture_is_divided(seed: int, is_masked: bool) -> None:
+    generator = np.random.default_rng(seed)
+    small = superpixels(generator.random(tuple(generator.integers(3, 24, 2))), int(generator.integers(1, 30)))
+    shape = tuple(int(n * generator.integers(1, 4) + generator.integers(0, 3)) for n in small.shape)
+    pixels = generator.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    mask = generator.random(shape) < 0.8 if is_masked else None
+    surroundings, colors = all_around(small, pixels, mask)
+    divided = np.zeros(shape, np.int32)
+    edges = [sorted({0, n, *generator.integers(0, n, 3).tolist()}) for n in shape]
+    for top, bottom in pairwise(edges[0]):
+        for left, right in pairwise(edges[1]):
+            inner = Rectangle(top, left, bottom, right)
+            around = surroundings.of(inner)
+            outer = around.with_margin(inner)
+            place = slice(outer.top, outer.bottom), slice(outer.left, outer.right)
+            known = None if mask is None else mask[place]
+            divided[top:bottom, left:right] = refined_rectangle(around, pixels[place], known, inner, colors)
+    np.testing.assert_array_equal(divided, refined_in_strips(small, pixels, mask))
+    np.testing.assert_array_equal(divided > 0, np.ones(shape) if mask is None else mask)
+
+
+def test_no_speck_is_left_in_rectangles() -> None:
+    truth = edge(240, 300)
+    grain = np.random.default_rng(0).integers(-60, 61, (*truth.shape, 3))
+    pixels = (np.array([[80, 90, 60], [150, 120, 110]])[truth - 1] + grain).astype(np.uint8)
+    small = truth[3::6, 3::6]
+    surroundings, colors = all_around(small, pixels, None)
+    raw, _, _ = surroundings.most_probable(pixels, None, (0, 0), colors)
+    found = refined_in_strips(small, pixels)
+    assert sum(components(raw == n)[1] for n in (1, 2)) > 10
+    assert [components(found == n)[1] for n in (1, 2)] == [1, 1]
+    assert (found != truth).mean() < 0.01
+
+
+def test_the_working_size_is_a_size_not_another_method() -> None:
+    picture = np.kron(disks(), np.ones((3, 3, 1), np.uint8))
+    truth = np.kron(TRUTH, np.ones((3, 3), int))
+    found = segmenter.segment(picture, 3, method="regions", working_size=0.006)
+    assert found.labels.shape == (180, 240)
+    assert covering(found.labels, truth) > 0.95
+    whole = segmenter.segment(picture, 3, method="regions")
+    assert (whole.labels != found.labels).any()

@@ -1,0 +1,75 @@
+"""The command as its users run it: a process of its own, with a folder, streams and an exit status.
+
+Most of what a small command takes are its imports. So its process is forked from one that has imported everything, once
+for all tests. Whoever needs more than words and a folder starts the installed script, and so do the tests of imports,
+signals, limits and permissions.
+"""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import subprocess
+import sys
+import tempfile
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import segmenter
+
+COMMAND = Path(sys.executable).with_name("segmenter")
+SECONDS = 120
+"""How long a command may take."""
+
+FORKS = get_context("forkserver")
+FORKS.set_forkserver_preload(
+    [
+        "tests.support.command",
+        "pytest",  # which is __main__
+        *(module.name for module in pkgutil.walk_packages(segmenter.__path__, "segmenter.")),
+        *(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Ppm")),
+        *(f"skimage.{name}" for name in ("color", "measure", "segmentation")),
+    ]
+)
+
+
+def run(*arguments: str | Path | bytes, cwd: Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run the command; with options of `subprocess.run`, as the installed script in a new interpreter."""
+    words = [os.fsdecode(argument) for argument in arguments]
+    if options:
+        if not {"stdout", "stderr"} & set(options):
+            options["capture_output"] = True
+        return subprocess.run([COMMAND, *words], cwd=cwd, text=False, timeout=SECONDS, **options)
+    with tempfile.TemporaryDirectory() as folder:
+        streams = [Path(folder) / name for name in ("stdout", "stderr")]
+        process = FORKS.Process(target=become, args=(words, cwd, dict(os.environ), streams))
+        process.start()
+        process.join(SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(words, SECONDS)
+        stdout, stderr = (stream.read_bytes() for stream in streams)
+        return subprocess.CompletedProcess(words, process.exitcode, stdout, stderr)
+
+
+def run_text(*arguments: str | Path, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command, and decode what it prints."""
+    result = run(*arguments, cwd=cwd, **options)
+    return subprocess.CompletedProcess(result.args, result.returncode, result.stdout.decode(), result.stderr.decode())
+
+
+def become(words: list[str], cwd: Path, environment: dict[str, str], streams: list[Path]) -> None:
+    """Become the command, in a process that was forked for it."""
+    from segmenter.__main__ import main
+
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(cwd)
+    for descriptor, stream in enumerate(streams, 1):
+        os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT), descriptor)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", errors="backslashreplace", buffering=1, closefd=False)
+    sys.argv = [str(COMMAND), *words]
+    main()

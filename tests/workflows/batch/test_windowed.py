@@ -1,0 +1,246 @@
+"""Pictures read by windows in a batch: what `segmenter segment` makes of them, byte for byte."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+import segmenter
+from segmenter.execution.api import Workers
+from segmenter.execution.map import map_jobs
+from segmenter.io.files.discovery import list_photos
+from segmenter.io.rasters import reader as io_windows
+from segmenter.segmentation.recipe import Recipe
+from segmenter.workflows.batch.output_names import Entry
+from segmenter.workflows.batch.plan import Settings
+from segmenter.workflows.batch.resume import finished_record
+from segmenter.workflows.batch.shared_model import count_by_windows, count_photo
+from segmenter.workflows.segment.job import LargeJob, as_large
+from segmenter.workflows.segment.strategy import choose_processing_mode, get_worker_limits
+from tests.support.scenes import overlapping
+from tests.workflows.batch.test_run import LABELS_ONLY, run, save, statuses, tree
+
+GEOTIFF: Any = [(33550, 12, 3, (10.0, 10.0, 0.0)), (33922, 12, 6, (0.0, 0.0, 0.0, 5e5, 4e6, 0.0))]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Return a folder of a photo and of pictures of all kinds that go by windows, in a tree."""
+    folder = tmp_path / "photos"
+    save(overlapping(0), folder / "plain.png")
+    five: Any = np.concatenate([overlapping(1), overlapping(2)[..., :2]], axis=2)
+    tifffile.imwrite(folder / "bands.tif", five, photometric="minisblack", planarconfig="contig")
+    (folder / "deep").mkdir()
+    no_data: Any = [(42113, 2, 3, "128", True)]
+    tifffile.imwrite(folder / "deep" / "gap.tif", overlapping(3)[..., 0], photometric="minisblack", extratags=no_data)
+    tifffile.imwrite(folder / "deep" / "geo.tif", overlapping(4), photometric="rgb", extratags=GEOTIFF)
+    zarr.save_array(str(folder / "deep" / "array.zarr"), five)
+    return folder
+
+
+def large_and_whole(folder: Path, seed: int, dtype: str = "u1") -> tuple[Path, Path]:
+    """Return a GeoTIFF, which goes by windows, and a photo of the same pixels."""
+    folder.mkdir(exist_ok=True)
+    pixels = overlapping(seed).astype(dtype) * (np.iinfo(dtype).max // 255)
+    geo, plain = folder / f"{seed}-geo.tif", folder / f"{seed}-plain.tif"
+    tifffile.imwrite(geo, pixels, photometric="rgb", tile=(32, 32), extratags=GEOTIFF)
+    tifffile.imwrite(plain, pixels, photometric="rgb")
+    return geo, plain
+
+
+@pytest.mark.parametrize("options", [("--jobs", "2"), ("--bands", "3,1", "--jobs", "1")], ids=["all", "bands"])
+def test_outputs_are_those_of_single_runs_byte_for_byte(options: tuple[str, ...], photos: Path, tmp_path: Path) -> None:
+    if "--bands" in options:
+        (photos / "plain.png").unlink()
+        (photos / "deep" / "gap.tif").unlink()
+    options = (*options, "-k", "3", "--restarts", "1", "--dpi", "60")
+    result = run("batch", "photos", "-r", "-o", "out", *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    for path in [*photos.glob("*.*"), *photos.glob("deep/*")]:
+        place = Path("single") / path.parent.relative_to(photos)
+        assert run("segment", path, "-o", place, *options, cwd=tmp_path).returncode == 0
+    assert tree(tmp_path / "out") == tree(tmp_path / "single")
+    assert (tmp_path / "out" / "deep" / "array.labels.tif").exists()
+
+
+def test_a_tiff_larger_than_the_memory_of_a_job_is_read_by_windows(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pixels = np.tile(overlapping()[..., 0], (196, 196))
+    tifffile.imwrite(folder / "a.tif", pixels, photometric="minisblack", tile=(512, 512), compression="zlib")
+    options = ("-k", "2", LABELS_ONLY, "--max-memory", "400M")
+    result = run("batch", "photos", "-o", "out", *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert b"note: read by windows: in memory it would take some 332 MB" in result.stderr
+    run("segment", folder / "a.tif", "-o", "single", "-k", "2", LABELS_ONLY, "--max-memory", "1K", cwd=tmp_path)
+    assert tree(tmp_path / "out") == tree(tmp_path / "single")
+
+
+def test_a_worker_does_windows_in_itself_one_by_one() -> None:
+    done: list[int] = []
+    answers = map_jobs(done.append, enumerate([3, 4]), Workers(0))
+    assert done == []
+    assert next(answers).index == 0
+    assert done == [3]
+
+
+def test_the_road_depends_on_what_a_job_may_take(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, overlapping(), photometric="rgb")
+    job = Settings(tmp_path / "out", Recipe(), None, max_pixels=10).job(Entry(str(path), "", "a"))
+    assert isinstance(choose_processing_mode(job, get_worker_limits((), is_strict=False)), LargeJob)
+    assert choose_processing_mode(job, get_worker_limits((), is_strict=True)) is job
+    chosen = choose_processing_mode(job, get_worker_limits((2,), is_strict=True))
+    assert isinstance(chosen, LargeJob)
+    assert (chosen.bands, chosen.workers) == ((2,), Workers(0))
+
+
+# ---- going on ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_done_is_up_to_date_until_it_or_the_options_change(photos: Path, tmp_path: Path) -> None:
+    words = ("batch", "photos", "-r", "-k", "2", LABELS_ONLY)
+    assert run(*words, cwd=tmp_path).returncode == 0
+    before = tree(tmp_path / "outputs")
+    assert run(*words, "--resume", cwd=tmp_path).returncode == 0
+    assert set(statuses(tmp_path / "outputs").values()) == {"up to date"}
+    told = run(*words, "--resume", "--dry-run", "--json", cwd=tmp_path).stdout.splitlines()
+    assert [json.loads(line)["decision"] for line in told] == ["up to date"] * 5
+    array: Any = zarr.open(str(photos / "deep" / "array.zarr"))
+    array[:6] = 0
+    (tmp_path / "outputs" / "deep" / "geo.labels.tif").unlink()
+    assert run(*words, "--resume", cwd=tmp_path).returncode == 0
+    redone = {name for name, status in statuses(tmp_path / "outputs").items() if status == "done"}
+    assert redone == {"array.zarr", "geo.tif"}
+    changed = {name for name, content in tree(tmp_path / "outputs").items() if content != before[name]}
+    assert changed == {"deep/array.json", "deep/array.labels.tif"}
+    told = run(*words, "--bands", "1", "--resume", "--dry-run", "--json", cwd=tmp_path).stdout.splitlines()
+    assert [json.loads(line)["decision"] for line in told] == ["redo"] * 5
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_either_road_counts_as_done(is_large: bool, tmp_path: Path) -> None:
+    from segmenter.workflows.segment.in_memory import run_job
+    from segmenter.workflows.windowed.colors import run_windowed
+    from segmenter.workflows.windowed.passes import NullProgress
+
+    path = large_and_whole(tmp_path / "photos", 1)[1]
+    job = Settings(tmp_path / "out", Recipe(restarts=1), None, max_pixels=10**9).job(Entry(str(path), "", "a"))
+    if is_large:
+        run_windowed(as_large(job, (), Workers(0), "for lack of memory"), NullProgress())
+    else:
+        run_job(job)
+    assert finished_record(job) is not None
+    assert finished_record(job, (3, 2, 1)) is None
+    assert finished_record(replace(job, posteriors=tmp_path / "out" / "a.posteriors.npz")) is None
+
+
+def test_results_that_are_there_are_refused_before_any_work(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "bands.labels.tif").touch()
+    result = run("batch", "photos", LABELS_ONLY, cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.decode().splitlines()[-1].startswith("segmenter: outputs/bands.labels.tif: exists already")
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == ["bands.labels.tif"]
+
+
+# ---- folders of Zarr arrays ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "recursive"),
+    [("photos", True), ("photos/deep", False), ("photos/**/*.zarr", False), ("photos/deep/a*", False)],
+)
+def test_a_zarr_array_is_one_photo(
+    given: str, recursive: bool, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(overlapping(), photos / "deep" / "array.zarr" / "c" / "thumbnail.png")
+    monkeypatch.chdir(tmp_path)
+    found = [path for path, _ in list_photos([given], recursive=recursive, output="out").photos]
+    assert [path for path in found if ".zarr" in path] == ["photos/deep/array.zarr"]
+
+
+def test_a_zarr_array_named_itself_is_one_and_shares_no_name(photos: Path, tmp_path: Path) -> None:
+    tifffile.imwrite(photos / "deep" / "array.tif", overlapping(), photometric="rgb")
+    words = ("photos/deep/array.zarr/", "photos/deep/array.tif")
+    result = run("batch", *words, "-k", "2", LABELS_ONLY, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert {name for name in tree(tmp_path / "outputs") if name.endswith(".json")} == {
+        "array.tif.json",
+        "array.zarr.json",
+    }
+
+
+# ---- one model for all ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_counts_of_windows_add_up_to_those_of_the_whole(
+    dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(io_windows, "WINDOW_BYTES", 12_000)
+    monkeypatch.setattr(io_windows, "MIN_TILE", 16)
+    settings = Settings(tmp_path / "out", Recipe(3), None, max_pixels=10**9)
+    large, whole = (settings.job(Entry(str(path), "", "a")) for path in large_and_whole(tmp_path, 5, dtype))
+    by_windows, at_once = count_by_windows(as_large(large, (), Workers(0), "")), count_photo(whole)
+    (colors,), (expected,) = by_windows.colors, at_once.colors
+    assert (colors.colors == expected.colors).all()
+    assert (colors.counts == expected.counts).all()
+
+
+def test_one_model_of_all_is_the_same_whichever_road_they_take(tmp_path: Path) -> None:
+    for seed in range(2):
+        for path, folder in zip(large_and_whole(tmp_path, seed), ("large", "whole"), strict=True):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            path.rename(tmp_path / folder / f"{seed}.tif")
+    for folder in ("large", "whole"):
+        result = run("batch", folder, "-k", "3", "--shared-model", LABELS_ONLY, "-o", f"{folder}-out", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+    large, whole = tmp_path / "large-out", tmp_path / "whole-out"
+    assert (large / "shared.model.json").read_bytes() == (whole / "shared.model.json").read_bytes()
+    for seed in range(2):
+        labels = segmenter.read_labels(large / f"{seed}.labels.tif")
+        assert (labels == segmenter.read_labels(whole / f"{seed}.labels.png")).all()
+    result = run("batch", "large", "-k", "3", "--shared-model", LABELS_ONLY, "-o", large, "--resume", cwd=tmp_path)
+    assert set(statuses(large).values()) == {"up to date"}
+
+
+# ---- what cannot be had --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--bands", "2"), "photos/plain.png: is no TIFF and no Zarr array; only these are read by windows"),
+        (("--bands", "4"), "photos/geo.tif: has no band 4; it has bands 1 to 3"),
+        (("--shared-model",), "photos/bands.tif: has 5 bands, and a shared model is of colors; choose three with"),
+        (("--shared-model",), "photos/float.tif: has values of float32, and a shared model by windows is of 8 or 16"),
+        (("--color-space", "lab"), "photos/bands.tif: color space lab cannot be made of 5 bands; choose three"),
+        (
+            ("--save", "posteriors"),
+            "photos/bands.tif: read by windows for its 5 bands, which cannot be had with --save",
+        ),
+        (
+            ("--max-pixels", "9"),
+            "photos/geo.tif: 24×24 pixels are more than the limit of 9; raise it with --max-pixels",
+        ),
+    ],
+)
+def test_what_cannot_be_had_is_one_line_a_photo(
+    options: tuple[str, ...], told: str, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "deep" / "geo.tif").rename(photos / "geo.tif")
+    values = overlapping(2).astype("f4")
+    tifffile.imwrite(photos / "float.tif", values, photometric="rgb", extratags=GEOTIFF)
+    result = run("batch", "photos", "-k", "2", "-q", LABELS_ONLY, *options, cwd=tmp_path)
+    assert result.returncode == 1
+    lines = result.stderr.decode().splitlines()
+    assert len([line for line in lines if line.startswith(f"segmenter: {told}")]) == 1, lines
+    assert len(lines) == list(statuses(tmp_path / "outputs").values()).count("failed")
