@@ -154,7 +154,7 @@ def command(
         except KeyboardInterrupt:
             status = EXIT_INTERRUPTED
     if summary is None:
-        complain(f"interrupted after {watcher.n_told:,} of {len(plan.entries):,} photos; --resume goes on")
+        complain(f"interrupted after {watcher.n_told:,} of {len(plan.entries):,} photos; continue with --resume")
         return status
     status = report(summary, plan, watcher.seconds, quiet=options.quiet)
     return max(status, page(plan, jobs, options)) if with_report else status

@@ -1,6 +1,7 @@
-"""Everything that a user can cause: one tree of exceptions, each with its data and a remedy.
+"""All errors that a user can cause: one tree of exceptions, each with its data and a remedy.
 
-Every class lists its data and survives pickling; its text is one line: what happened, to what, and what to do.
+Every class declares its data as fields and can be pickled. Its text is one line: what happened, to which file, and what
+to do.
 """
 
 from segmenter.errors.base import (
@@ -9,69 +10,67 @@ from segmenter.errors.base import (
     describe_problem,
     printable,
 )
-from segmenter.errors.cluster import (
+from segmenter.errors.execution import (
     ClusterError,
     ClusterFaultError,
     ClusterVersionError,
     LostClusterError,
+    LostWorkerError,
     MissingExtraError,
     NoWorkersError,
     UnreachableSchedulerError,
     UnseenFileError,
     WorkerRefusalError,
+    WorkerStartError,
 )
-from segmenter.errors.figures import (
-    CropError,
-    PageFullError,
-)
-from segmenter.errors.fitting import (
-    FitError,
-    NotFittedError,
-    TooFewColorsError,
-    TooFewRowsError,
-)
-from segmenter.errors.labels import (
-    DifferentScalesError,
-    DifferentSizesError,
-    NoCommonNamesError,
-    NotLabelsError,
-)
-from segmenter.errors.models import (
-    DamagedModelError,
-    GrayModelError,
-    ModelError,
-    ModelVersionError,
-    NotAModelError,
-)
-from segmenter.errors.reading import (
+from segmenter.errors.files import (
     ChangedFileError,
     DamagedPhotoError,
     EmptyFileError,
     MissingFileError,
     NoPixelsError,
     NoRangesError,
+    NoSpaceError,
     NotAFileError,
     NotAPhotoError,
     NotFiniteError,
+    OutputCollisionError,
+    OutputExistsError,
     ReadError,
     RemoteReadError,
     StreamTooLongError,
     TooManyPixelsError,
     UnreadableFileError,
     UnsupportedPhotoError,
+    WriteError,
 )
-from segmenter.errors.regions import (
+from segmenter.errors.fitting import (
     DamagedHierarchyError,
+    DamagedModelError,
+    FitError,
+    GrayModelError,
     HierarchyError,
     HierarchyVersionError,
+    ModelError,
+    ModelVersionError,
     NoMixtureError,
     NotAHierarchyError,
+    NotAModelError,
+    NotFittedError,
+    TooFewColorsError,
+    TooFewRowsError,
     TooFewSuperpixelsError,
 )
-from segmenter.errors.reports import (
+from segmenter.errors.results import (
+    CropError,
     DamagedRecordError,
+    DifferentScalesError,
+    DifferentSizesError,
+    NoCommonNamesError,
     NoResultsError,
     NotAFolderError,
+    NotLabelsError,
+    PageFullError,
 )
 from segmenter.errors.tables import (
     DuplicateColumnError,
@@ -80,14 +79,6 @@ from segmenter.errors.tables import (
     NotATableError,
     RaggedRowError,
     TextColumnError,
-)
-from segmenter.errors.writing import (
-    LostWorkerError,
-    NoSpaceError,
-    OutputCollisionError,
-    OutputExistsError,
-    WorkerStartError,
-    WriteError,
 )
 
 __all__ = [

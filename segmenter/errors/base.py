@@ -1,4 +1,4 @@
-"""The root of all errors, and the one line that is told of any."""
+"""The base class of all errors, and the one line that describes any error."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import ClassVar, dataclass_transform
 
 
 def printable(text: str) -> str:
-    """Return the text without line breaks, control characters and bytes of a file name that are no text."""
+    """Return text with "?" in place of line breaks, control characters and bytes that are not text."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
 @dataclass_transform(eq_default=False)
 class SegmenterError(Exception):
-    """Base of all errors that a user can cause and mend.
+    """Base class of all errors that a user can cause and fix.
 
-    A class lists its data as a dataclass does, and is made in a tenth of the time: every command makes all of them.
+    Subclasses declare fields as dataclasses do. Defining one takes a tenth of the time that a dataclass takes, which
+    counts because every command defines them all.
     """
 
     fields: ClassVar[tuple[str, ...]] = ()
@@ -41,7 +42,7 @@ class SegmenterError(Exception):
             setattr(self, name, value)
 
     def __reduce__(self) -> tuple[type[SegmenterError], tuple[object, ...]]:
-        """Pickle by the fields: the arguments that Exception keeps lack those given by keyword."""
+        """Pickle by field, because Exception keeps only positional arguments."""
         return type(self), tuple(getattr(self, name) for name in self.fields)
 
 
@@ -58,7 +59,7 @@ class InvalidArgumentError(SegmenterError, ValueError):
 def describe_problem(
     error: Exception, source: object = "", memory_advice: str = "scale it down or free some memory"
 ) -> str:
-    """Return why something failed, and what to do; `source` is what was worked on, "" = unknown."""
+    """Return what failed and what to do, in one line; `source` names the input, "" = unknown."""
     problem = f"internal error ({type(error).__name__}: {error}); please report it"
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
         problem = f"does not fit into memory; {memory_advice}"

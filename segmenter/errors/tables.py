@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from segmenter.errors.reading import ReadError
+from segmenter.errors.files import ReadError
 
 
 class NotATableError(ReadError):
-    """The file is no table that can be clustered; ``reason`` says why, and what to do."""
+    """The file is not a table that can be clustered; ``reason`` says why, and what to do."""
 
     reason: str
 
@@ -25,7 +25,7 @@ class RaggedRowError(ReadError):
         fields = "1 field" if self.n_fields == 1 else f"{self.n_fields} fields"
         return (
             f"{self.name}: line {self.line} has {fields}, the header has {self.n_columns}; "
-            f"correct the line, or put fields that hold the delimiter in double quotes"
+            f"correct the line, or put double quotes around fields that contain the delimiter"
         )
 
 
@@ -35,11 +35,11 @@ class DuplicateColumnError(ReadError):
     column: str
 
     def __str__(self) -> str:
-        return f"{self.name}: has more than one column {self.column!r}; give each column a name of its own"
+        return f"{self.name}: has more than one column {self.column!r}; give each column its own name"
 
 
 class MissingColumnError(ReadError):
-    """A column that was asked for, or that is needed, is not there."""
+    """A requested or required column is missing."""
 
     column: str
     columns: tuple[str, ...]
@@ -49,7 +49,7 @@ class MissingColumnError(ReadError):
 
 
 class TextColumnError(ReadError):
-    """Columns hold text; ``value`` in ``line`` is the first of the first one."""
+    """Columns hold text; ``value``, in ``line``, is the first text of the first of them."""
 
     columns: tuple[str, ...]
     line: int
@@ -62,11 +62,11 @@ class TextColumnError(ReadError):
         where = f"{self.name}: {verb.format(names)} text ({self.value!r} in line {self.line})"
         if not self.numeric:
             return f"{where}, and no column holds numbers; give a table with at least one numeric column"
-        return f"{where}; leave out what is no number: --columns {','.join(self.numeric)}"
+        return f"{where}; use only numeric columns: --columns {','.join(self.numeric)}"
 
 
 class NotANumberError(ReadError):
-    """One field of a numeric column is no number."""
+    """A field of a numeric column is not a number."""
 
     column: str
     line: int

@@ -178,7 +178,7 @@ class WorkerProcess:
         if status == -signal.SIGKILL:
             return "the system killed the worker, most likely for lack of memory; scale the photo down or lower --jobs"
         if status < 0:
-            return f"the decoder crashed ({signal.Signals(-status).name}); get a whole copy of the photo"
+            return f"the decoder crashed ({signal.Signals(-status).name}); get a complete copy of the photo"
         return f"the worker ended unexpectedly (exit status {status}); raise --max-memory or scale the photo down"
 
 

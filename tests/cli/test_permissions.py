@@ -73,7 +73,7 @@ def test_a_folder_that_may_not_be_written_costs_one_line(line: list[str], place:
     assert result.returncode == 1
     (told,) = result.stderr.splitlines()
     assert told.startswith("segmenter: sealed")
-    assert "cannot be written (permission denied); choose another place with -o" in told
+    assert "cannot be written (permission denied); choose another folder with -o" in told
     assert sorted(folder.rglob("*")) == before
 
 

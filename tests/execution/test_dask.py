@@ -220,7 +220,7 @@ def test_an_interrupt_stops_the_work_on_the_cluster_soon(address: str, tmp_path:
     os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert stderr.splitlines()[-1].endswith(b"--resume goes on")
+    assert stderr.splitlines()[-1].endswith(b"then continue with --resume")
     assert list(statuses(tmp_path / "outputs").values()) == [*done, "not done"]
     (tmp_path / "photos" / "endless.png").unlink()
     result = run("batch", "photos", "--resume", LABELS_ONLY, "--scheduler", address, cwd=tmp_path)
@@ -257,7 +257,7 @@ def test_a_lost_scheduler_is_one_line_and_resume_does_the_rest(tmp_path: Path) -
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     (line,) = stderr.decode().splitlines()
-    assert line.startswith(f"segmenter: {address}: the scheduler was lost")
+    assert line.startswith(f"segmenter: {address}: the connection to the scheduler was lost")
     assert "not done" in statuses(tmp_path / "outputs").values()
     assert run("batch", "photos", LABELS_ONLY, "--resume", cwd=tmp_path).returncode == 0
     assert tree(tmp_path / "outputs") == tree(tmp_path / "local")
@@ -272,7 +272,7 @@ def test_workers_that_do_not_see_the_photos_are_told_before_any_work(address: st
     assert result.returncode == 1
     (line,) = result.stderr.decode().splitlines()
     assert line.startswith(f"segmenter: {tmp_path}/unseen/a.png: the worker tcp://127.0.0.1")
-    assert "mount at the same place" in line
+    assert "mount at the same path" in line
     assert tree(tmp_path / "outputs") == {}
 
 
@@ -338,7 +338,8 @@ def test_without_dask_the_extra_is_told(tmp_path: Path) -> None:
     result = run("batch", "photos", "-q", "--scheduler", "tcp://127.0.0.1:1", cwd=tmp_path, env=environment)
     assert result.returncode == 1
     (line,) = result.stderr.decode().splitlines()
-    assert line == "segmenter: --scheduler needs more libraries; install them with: pip install 'segmenter[cluster]'"
+    needed = "--scheduler needs libraries that are not installed; install them with: pip install 'segmenter[cluster]'"
+    assert line == f"segmenter: {needed}"
 
 
 def test_windows_of_a_large_picture_are_done_on_the_cluster_as_here(address: str, tmp_path: Path) -> None:

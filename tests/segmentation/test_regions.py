@@ -143,7 +143,7 @@ def test_options_that_do_not_go_together_are_refused(options: dict[str, object],
 def test_regions_have_no_mixture() -> None:
     found = segmenter.segment(disks(), method="regions")
     for ask in (lambda: found.mixture, lambda: found.trace, lambda: segmenter.posterior_map(disks(), found)):
-        with pytest.raises(NoMixtureError, match="regions are no mixture"):
+        with pytest.raises(NoMixtureError, match="regions are not a mixture"):
             ask()
     with pytest.raises(NoMixtureError):
         segmenter.save_model(found, "x.model.json")

@@ -244,8 +244,8 @@ def test_numbers_too_long_for_their_column_are_rounded(tmp_path: Path) -> None:
         ("t.csv", b"x\n1e-310\n0\n", [], "column 'x' spreads over no more than 1e-310"),
         ("t.csv", b"", [], "is empty (0 bytes)"),
         ("t.csv", b"\xff\xfex\0", [], "is UTF-16"),
-        ("t.dat", bytes(range(256)), [], "not a picture of a known format; formats read: JPEG"),
-        ("t.jpg", b"hello\n", [], "t.jpg: is not a picture of a known format"),
+        ("t.dat", bytes(range(256)), [], "not a picture in a known format; formats read: JPEG"),
+        ("t.jpg", b"hello\n", [], "t.jpg: is not a picture in a known format"),
         (".", b"", [], "is a folder"),
     ],
 )

@@ -60,4 +60,4 @@ def decode_arrays(path: Path, refusal: Callable[[str], ReadError]) -> dict[str, 
                 for name, content in contents.items()
             }
         except _DAMAGES as error:
-            raise refusal("is damaged or cut off") from error
+            raise refusal("is damaged or truncated") from error

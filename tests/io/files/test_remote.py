@@ -104,7 +104,7 @@ def test_segment_reads_and_writes_the_same_there_as_here(
     assert content_of(s3, f"{bucket}/out") == tree(tmp_path / "local")
     result = run("segment", f"{there}/photos/a.png", "-o", f"{there}/out", cwd=tmp_path, env=environment)
     assert result.returncode == 1
-    assert result.stderr.startswith(f"segmenter: {there}/out/a.labels.png: exists already (and 3 more)".encode())
+    assert result.stderr.startswith(f"segmenter: {there}/out/a.labels.png: already exists (and 3 more)".encode())
     model = f"{there}/out/a.model.json"
     result = run("apply", model, "photos/a.png", "-o", "applied", LABELS_ONLY, cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stderr
@@ -183,7 +183,7 @@ def test_without_the_extra_it_is_one_line(tmp_path: Path) -> None:
     result = run("segment", "s3://bucket/a.png", cwd=tmp_path, env=environment)
     assert result.returncode == 1
     (line,) = result.stderr.decode().splitlines()
-    assert line.endswith("needs more libraries; install them with: pip install 'segmenter[remote]'")
+    assert line.endswith("needs libraries that are not installed; install them with: pip install 'segmenter[remote]'")
 
 
 # ---- HTTP ----------------------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_what_the_web_has_not_or_takes_not_is_one_line(web: str, tmp_path: Path)
     (tmp_path / "page.png").write_text("<html>not found</html>")
     for words, told in (
         (("segment", f"{web}/b.png"), f"{web}/b.png: no such file"),
-        (("segment", f"{web}/page.png"), f"{web}/page.png: is not a picture of a known format"),
+        (("segment", f"{web}/page.png"), f"{web}/page.png: is not a picture in a known format"),
         (("segment", "a.png", "-o", f"{web}/out"), "cannot be written (the web is for reading only)"),
         (("segment", "http://127.0.0.1:1/a.png"), "http://127.0.0.1:1/a.png: cannot be fetched ("),
     ):
@@ -265,7 +265,7 @@ def test_a_set_of_files_is_written_whole_or_not_at_all(monkeypatch: pytest.Monke
     files = {folder / name: name.encode() for name in ("a", "b", "record")}
     write_files(files, overwrite=False)
     assert list(existing([*files, folder / "c"])) == list(files)
-    with pytest.raises(OutputExistsError, match="memory://whole/a: exists already"):
+    with pytest.raises(OutputExistsError, match="memory://whole/a: already exists"):
         write_files(files, overwrite=False)
     put, removed = MemoryFileSystem.pipe_file, []
 
@@ -346,7 +346,7 @@ def test_a_large_picture_of_a_bucket_is_read_by_windows_as_here(
     assert content_of(s3, f"{bucket}/out") == large
     result = run("segment", f"{there}/large.tif", *BY_WINDOWS, "-o", f"{there}/out", cwd=tmp_path, env=environment)
     assert result.returncode == 1
-    assert f"{there}/out/large.labels.tif: exists already" in result.stderr.decode()
+    assert f"{there}/out/large.labels.tif: already exists" in result.stderr.decode()
     options = ("--bands", "3,1", "-k", "2", LABELS_ONLY, "--jobs", "1")
     result = run("segment", f"{there}/large.tif", *options, "-o", "there", cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stderr
@@ -367,7 +367,7 @@ def test_a_server_that_sends_no_parts_is_one_line(large: dict[str, bytes], web: 
     result = run("segment", f"{web}/large.tif", *BY_WINDOWS, "-o", "there", cwd=tmp_path)
     assert result.returncode == 1
     assert result.stderr.decode().splitlines() == [
-        f"segmenter: {web}/large.tif: its server sends no parts of files, which reading by windows takes; "
+        f"segmenter: {web}/large.tif: its server does not send parts of files, which windowed reading needs; "
         "download it and give its path"
     ]
     assert not (tmp_path / "there").exists()

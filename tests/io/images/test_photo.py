@@ -935,4 +935,4 @@ def test_a_stream_without_end_is_read_up_to_a_limit(head: bytes, monkeypatch: py
         read_photo(io.BufferedReader(stream), name="stdin")
     assert stream.n_read <= 4 << 20
     if error is StreamTooLongError:
-        assert str(raised.value).startswith("stdin: has not ended after 3 MiB; save it as a file")
+        assert str(raised.value).startswith("stdin: is longer than 3 MiB; save it as a file")

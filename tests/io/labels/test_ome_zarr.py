@@ -107,7 +107,7 @@ def test_only_overwrite_replaces_a_zarr_and_never_another_folder(tmp_path: Path)
     before = segmenter.read_labels(labels)
     refused = run(*words, "-k", "2", cwd=tmp_path)
     assert refused.returncode != 0
-    assert b"out/a.labels.zarr: exists already (and 1 more)" in refused.stderr
+    assert b"out/a.labels.zarr: already exists (and 1 more)" in refused.stderr
     np.testing.assert_array_equal(segmenter.read_labels(labels), before)
     assert run(*words, "-k", "2", "--overwrite", cwd=tmp_path).returncode == 0
     assert segmenter.read_labels(labels).max() == 2
@@ -196,7 +196,7 @@ def test_a_damaged_chunk_is_told(tmp_path: Path) -> None:
     (labels / "0" / "c" / "0" / "0").write_bytes(b"no gzip")
     result = run("evaluate", "out/a.labels.zarr", "out/a.labels.zarr", cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr.startswith(b"segmenter: out/a.labels.zarr: is damaged or cut off")
+    assert result.stderr.startswith(b"segmenter: out/a.labels.zarr: is damaged or truncated")
     assert result.stderr.count(b"\n") == 1
     description = json.loads((labels / "zarr.json").read_text())
     assert description["zarr_format"] == 3

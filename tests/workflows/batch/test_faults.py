@@ -139,7 +139,7 @@ def test_an_interrupt_ends_within_two_seconds_and_what_was_done_stays(
     _, stderr = process.communicate(timeout=20)
     assert time.monotonic() - sent < 2
     assert process.returncode == 130
-    assert b"; --resume goes on" in stderr.splitlines()[-1]
+    assert b"; continue with --resume" in stderr.splitlines()[-1]
     wait_until_gone(process.pid)
     assert temporary_files(tmp_path / "outputs") == []
     found = statuses(tmp_path / "outputs")
@@ -296,7 +296,7 @@ photo._read = reading
         save(overlapping(), tmp_path / "photos" / name)
     result = run("batch", "photos", LABELS_ONLY, "-q", cwd=tmp_path, env=sabotage(tmp_path, during))
     (line,) = result.stderr.decode().splitlines()
-    assert line == "segmenter: photos/unlucky.png: changed while it was read; segment it once it is whole"
+    assert line == "segmenter: photos/unlucky.png: changed while it was read; try again when it is complete"
     assert statuses(tmp_path / "outputs") == {"fine.png": "done", "unlucky.png": "failed"}
 
 

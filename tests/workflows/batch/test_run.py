@@ -207,7 +207,7 @@ def test_results_are_not_replaced_unasked(photos: Path, tmp_path: Path) -> None:
     before = tree(tmp_path / "outputs")
     result = run("batch", "photos", LABELS_ONLY, "-k", "2", cwd=tmp_path)
     assert result.returncode == 1
-    assert b"exists already" in result.stderr
+    assert b"already exists" in result.stderr
     assert b"--resume" in result.stderr
     assert tree(tmp_path / "outputs") == before
 

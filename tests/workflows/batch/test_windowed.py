@@ -147,7 +147,7 @@ def test_results_that_are_there_are_refused_before_any_work(photos: Path, tmp_pa
     (tmp_path / "outputs" / "bands.labels.tif").touch()
     result = run("batch", "photos", LABELS_ONLY, cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr.decode().splitlines()[-1].startswith("segmenter: outputs/bands.labels.tif: exists already")
+    assert result.stderr.decode().splitlines()[-1].startswith("segmenter: outputs/bands.labels.tif: already exists")
     assert [path.name for path in (tmp_path / "outputs").iterdir()] == ["bands.labels.tif"]
 
 

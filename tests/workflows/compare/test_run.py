@@ -296,7 +296,7 @@ def test_what_cannot_be_drawn_is_one_line_and_nothing_is_written(photo: Path, tm
     output = tmp_path / "out" / "a.png"
     cases: list[tuple[str, int, list[Any]]] = [
         ("no such file", 1, [tmp_path / "missing.png"]),
-        ("do not fit a page", 1, [photo, "-k", ",".join(map(str, range(2, 40))), "--layout", "row"]),
+        ("do not fit on a page", 1, [photo, "-k", ",".join(map(str, range(2, 40))), "--layout", "row"]),
         ("is not inside", 1, [photo, "--crop", "0,0,500,5"]),
         ("distinct colors", 1, [photo, "-k", "2,60000"]),
         ("'magic'", 2, [photo, "--methods", "gmm,magic"]),

@@ -318,7 +318,7 @@ def test_what_cannot_be_compared_is_one_line_and_nothing_is_written(tmp_path: Pa
     whole = berkeley(tmp_path / "whole.mat", [HALVES]).read_bytes()
     (tmp_path / "cut.mat").write_bytes(whole[: len(whole) // 2])
     for name, words in {
-        "turned.npy": "turn one of them",
+        "turned.npy": "rotate one of them",
         "text.png": "no format of label images",
         "empty.mat": "is empty",
         "new.mat": "-v7",
@@ -359,7 +359,7 @@ def test_an_output_in_the_way_is_left_alone(tmp_path: Path) -> None:
     before = (tmp_path / "a.npy").read_bytes()
     assert "would replace an input" in complaint(tmp_path / "a.npy", tmp_path / "a.npy", "--csv", tmp_path / "a.npy")
     (tmp_path / "t.csv").write_text("kept")
-    assert "exists already" in complaint(tmp_path / "a.npy", tmp_path / "a.npy", "--csv", tmp_path / "t.csv")
+    assert "already exists" in complaint(tmp_path / "a.npy", tmp_path / "a.npy", "--csv", tmp_path / "t.csv")
     assert (tmp_path / "a.npy").read_bytes() == before
     assert (tmp_path / "t.csv").read_text() == "kept"
 

@@ -404,7 +404,7 @@ def test_an_existing_page_is_kept_unless_it_may_be_replaced(results: Path, tmp_p
     page.write_text("mine")
     result = run("report", "out", cwd=tmp_path)
     assert result.returncode == 1
-    assert "out/report.html: exists already; use --overwrite" in result.stderr
+    assert "out/report.html: already exists; use --overwrite" in result.stderr
     assert page.read_text() == "mine"
     assert run("report", "out", "--overwrite", cwd=tmp_path).returncode == 0
     assert page.read_text().startswith("<!DOCTYPE html>")
@@ -462,7 +462,7 @@ def test_a_batch_makes_the_page_too(made: Path, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "report.html").write_text("mine")
     result = run("batch", photos, "-k", "2", "--no-figure", "--report", "-o", "new", cwd=tmp_path)
-    assert "new/report.html: exists already" in result.stderr
+    assert "new/report.html: already exists" in result.stderr
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["report.html"]
 
 

@@ -151,7 +151,7 @@ def test_outputs_that_exist_are_found_whatever_they_are(photo: Path, tmp_path: P
     (tmp_path / "outputs" / "two.posteriors.npz").write_text("mine")
     result = run("segment", photo, "-k", "2", "--no-figure", "--save", "posteriors", cwd=tmp_path)
     assert result.returncode == 1
-    assert "two.posteriors.npz: exists already" in one_line(result.stderr)
+    assert "two.posteriors.npz: already exists" in one_line(result.stderr)
     assert files_of(tmp_path / "outputs") == {"two.posteriors.npz": b"mine"}
 
 

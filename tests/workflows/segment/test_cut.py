@@ -233,7 +233,7 @@ def test_whatever_byte_is_changed_the_file_is_refused_in_one_line_or_read(
         ("none.npz", None, "no such file"),
         ("text.npz", b"hello", "is no NPZ file"),
         ("empty.npz", b"", "is no NPZ file"),
-        ("half.npz", CONTENT[: len(CONTENT) // 2], "is damaged or cut off"),
+        ("half.npz", CONTENT[: len(CONTENT) // 2], "is damaged or truncated"),
         (".", None, "is a folder, not a file; give the path of a file"),
     ],
 )
@@ -264,7 +264,7 @@ def test_cut_tells_and_never_overwrites_unasked(saved: Path, tmp_path: Path) -> 
     first = run(*arguments, cwd=tmp_path)
     assert first.stderr.startswith("disks.hierarchy.npz: 3 regions (")
     assert len(json.loads(first.stdout)["segments"]) == 3
-    assert "exists already" in run(*arguments, cwd=tmp_path).stderr
+    assert "already exists" in run(*arguments, cwd=tmp_path).stderr
     assert run(*arguments, "--overwrite", "-q", cwd=tmp_path).stderr == ""
 
 

@@ -448,7 +448,7 @@ class TestTheCommand:
         result = run(*words, cwd=tmp_path, preexec_fn=limit)
         assert result.returncode == 1
         assert result.stderr == b"segmenter: out/a.labels.tif: cannot be written (file too large); " + (
-            b"choose another place with -o\n"
+            b"choose another folder with -o\n"
         )
         assert list((tmp_path / "out").iterdir()) == []
 
@@ -547,7 +547,7 @@ class TestWhatGoesWrong:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(131, 87, 3), photometric="rgb", **FORMS[form])
         path.write_bytes(path.read_bytes()[:-3000])
-        with pytest.raises(SegmenterError, match="is damaged or cut off"):
+        with pytest.raises(SegmenterError, match="is damaged or truncated"):
             by_windows(path)
         assert not (tmp_path / "out" / "a.json").exists()
 
@@ -562,7 +562,7 @@ class TestWhatGoesWrong:
         tifffile.imwrite(path, picture(20, 30, 3), photometric="rgb")
         by_windows(path)
         before = (tmp_path / "out" / "a.labels.tif").read_bytes()
-        with pytest.raises(SegmenterError, match="exists already"):
+        with pytest.raises(SegmenterError, match="already exists"):
             by_windows(path, Recipe(2))
         assert (tmp_path / "out" / "a.labels.tif").read_bytes() == before
         assert json.loads((tmp_path / "out" / "a.json").read_text())["recipe"]["n_segments"] == 4
