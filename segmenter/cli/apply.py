@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import FileCommand
-from segmenter.cli.options import SAVES_OF_MIXTURES, OutputOptions, output_options
+from segmenter.cli.options.output import SAVES_OF_MIXTURES, OutputOptions, output_options
+from segmenter.cli.options.types import PATH
+from segmenter.cli.options.windows import windows_options
 from segmenter.cli.segment import check_streams, segment_photos
-from segmenter.cli.types import PATH
-from segmenter.cli.windows import windows_options
 
 if TYPE_CHECKING:
     from segmenter.workflows.segment.strategy import Limits

@@ -11,17 +11,10 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, FileCommand, complain, say, unwind_on_interrupt
-from segmenter.cli.options import (
-    BANDS,
-    OutputOptions,
-    extras_of,
-    folder_options,
-    is_given,
-    jobs_option,
-    recipe_options,
-    save_model_option,
-)
-from segmenter.cli.types import LEAST_MEMORY, MemorySize
+from segmenter.cli.options.common import BANDS, is_given, jobs_option
+from segmenter.cli.options.output import OutputOptions, extras_of, folder_options, save_model_option
+from segmenter.cli.options.recipe import recipe_options
+from segmenter.cli.options.types import LEAST_MEMORY, MemorySize
 from segmenter.errors import SegmenterError, printable
 from segmenter.segmentation.recipe import AnyRecipe
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt, warn_stale_outputs
-from segmenter.cli.options import (
+from segmenter.cli.options.common import (
     OVERWRITE,
     columns_of,
     columns_option,
-    em_options,
     figure_options,
     folder_option,
     verbosity_options,
     with_options,
 )
+from segmenter.cli.options.recipe import em_options
+from segmenter.cli.options.types import PATH, CountOrAuto
 from segmenter.cli.progress import MAX_SHARES, shares_text
-from segmenter.cli.types import PATH, CountOrAuto
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import METHODS
 from segmenter.workflows.cluster.recipe import MAX_CLUSTERS, SEMI_SUPERVISED, TableRecipe

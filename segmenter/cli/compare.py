@@ -12,8 +12,8 @@ from typing import Any, Literal
 import click
 
 from segmenter.cli import FileCommand, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, verbosity_options, with_options
-from segmenter.cli.types import PATH, CountOrAuto
+from segmenter.cli.options.common import MAX_PIXELS, OVERWRITE, verbosity_options, with_options
+from segmenter.cli.options.types import PATH, CountOrAuto
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import EXIT_FAILED, FileCommand, fail, say, unwind_on_interrupt
-from segmenter.cli.options import OVERWRITE, check_cut, folder_option, scale_option, verbosity_options, with_options
+from segmenter.cli.options.common import OVERWRITE, folder_option, verbosity_options, with_options
+from segmenter.cli.options.recipe import check_cut, scale_option
+from segmenter.cli.options.types import LOCAL_PATH, AnyScale
 from segmenter.cli.segment import found_text, tell_segments
-from segmenter.cli.types import LOCAL_PATH, AnyScale
 from segmenter.errors import printable
 from segmenter.regions.config import SCALES
 from segmenter.segmentation.recipe import MAX_SEGMENTS

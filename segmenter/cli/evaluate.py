@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, jobs_option, verbosity_options, with_options
-from segmenter.cli.types import LOCAL_PATH, PATH
+from segmenter.cli.options.common import MAX_PIXELS, OVERWRITE, jobs_option, verbosity_options, with_options
+from segmenter.cli.options.types import LOCAL_PATH, PATH
 
 if TYPE_CHECKING:
     from segmenter.workflows.evaluate.pairing import Pairing

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from segmenter.cli.options import OutputOptions
+    from segmenter.cli.options.output import OutputOptions
     from segmenter.workflows.batch.summary import Row
 
 REFRESHES = 4

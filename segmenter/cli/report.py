@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import EXIT_FAILED, FileCommand, complain, say, unwind_on_interrupt
-from segmenter.cli.options import MAX_PIXELS, OVERWRITE, refuse_stream, verbosity_options, with_options
+from segmenter.cli.options.common import MAX_PIXELS, OVERWRITE, refuse_stream, verbosity_options, with_options
+from segmenter.cli.options.types import LOCAL_PATH, count_cores
 from segmenter.cli.progress import has_terminal
-from segmenter.cli.types import LOCAL_PATH, count_cores
 from segmenter.errors import printable
 
 if TYPE_CHECKING:

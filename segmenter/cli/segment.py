@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from segmenter.cli import EXIT_FAILED, STREAM, FileCommand, fail, say, unwind_on_interrupt, warn_stale_outputs
-from segmenter.cli.options import OutputOptions, extras_of, output_options, recipe_options, save_model_option
+from segmenter.cli.options.output import OutputOptions, extras_of, output_options, save_model_option
+from segmenter.cli.options.recipe import recipe_options
+from segmenter.cli.options.types import PATH
+from segmenter.cli.options.windows import windows_options
 from segmenter.cli.progress import shares_text
 from segmenter.cli.terminal import color_depth, show_segments
-from segmenter.cli.types import PATH
-from segmenter.cli.windows import windows_options
 from segmenter.errors import printable
 from segmenter.segmentation.recipe import AnyRecipe
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt
-from segmenter.cli.options import (
+from segmenter.cli.options.common import (
     MAX_PIXELS,
     OVERWRITE,
     columns_of,
     columns_option,
-    fit_options,
     folder_option,
     verbosity_options,
     with_options,
 )
-from segmenter.cli.types import PATH
+from segmenter.cli.options.recipe import fit_options
+from segmenter.cli.options.types import PATH
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeVar
 
 import click
 
-from segmenter.cli.options import BANDS, is_given, jobs_option, with_options
-from segmenter.cli.types import MemorySize
+from segmenter.cli.options.common import BANDS, is_given, jobs_option, with_options
+from segmenter.cli.options.types import MemorySize
 from segmenter.workflows.segment.outputs import LabelFormat
 
 Command = TypeVar("Command", bound=Callable[..., Any])
