@@ -188,12 +188,12 @@ def report(summary: Summary, plan: Plan, seconds: float, *, quiet: bool) -> int:
 
 def tell_skipped(listing: Listing) -> None:
     """Tell what was met and is not read: what is no file one by one, the rest by numbers."""
-    from segmenter.io.files.discovery import HIDDEN, NO_PHOTO, SUB_FOLDER
+    from segmenter.io.files.discovery import HIDDEN, NOT_A_PHOTO, SUB_FOLDER
 
     for path, reason in listing.skipped:
-        if reason not in (HIDDEN, NO_PHOTO, SUB_FOLDER):
+        if reason not in (HIDDEN, NOT_A_PHOTO, SUB_FOLDER):
             say(f"skipped {path}: {reason}")
-    extensions = Counter(Path(path).suffix.lower() or "none" for path, why in listing.skipped if why == NO_PHOTO)
+    extensions = Counter(Path(path).suffix.lower() or "none" for path, why in listing.skipped if why == NOT_A_PHOTO)
     if extensions:
         kinds = [f"{number:,} {extension}" for extension, number in extensions.most_common(MAX_EXTENSIONS)]
         more = ", …" if len(extensions) > MAX_EXTENSIONS else ""

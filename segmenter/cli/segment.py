@@ -229,7 +229,7 @@ def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: boo
 
 def tell(result: SegmentResult, job: Job | LargeJob, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
     """Tell a person what was found: one line, the notes, and on request the details."""
-    from segmenter.io.files.results import label_images
+    from segmenter.io.files.results import get_label_image_paths
 
     segments, trace = result.segmentation.segments, result.segmentation.fit_trace
     selection = result.segmentation.selection
@@ -243,7 +243,7 @@ def tell(result: SegmentResult, job: Job | LargeJob, seconds: float, *, to_stdou
     if not to_stdout:
         stems = [job.record.with_suffix(".figure"), *(paths[0].with_suffix("") for paths in job.plots.values())]
         warn_stale_outputs(stems, job.outputs)
-        for path in label_images(job.record.with_suffix("")):
+        for path in get_label_image_paths(job.record.with_suffix("")):
             if path != job.labels and path.exists():
                 say(f"  note: {path} is of an earlier run; remove it, as it may be taken for this one")
     if not verbose:

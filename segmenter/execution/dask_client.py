@@ -56,7 +56,7 @@ from segmenter.execution.dask_worker import (
 from segmenter.execution.interrupts import interrupts_in
 from segmenter.execution.processes import WorkerSetup
 from segmenter.io.files.atomic import check_writable, mark_folder
-from segmenter.io.files.remote import absolute, as_path, is_remote
+from segmenter.io.files.remote import is_remote, to_absolute, to_path
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -368,8 +368,8 @@ def check_cluster(address: str, photo: str, folder: str) -> None:
                 needed = [photo]
                 if not is_remote(folder):
                     needed.append(str(stack.enter_context(mark_folder(Path(folder)))))
-                paths = [absolute(path) for path in needed if is_remote(path) or os.path.lexists(path)]
-                seen = client.run(check_visibility, paths, absolute(folder), on_error="return")
+                paths = [to_absolute(path) for path in needed if is_remote(path) or os.path.lexists(path)]
+                seen = client.run(check_visibility, paths, to_absolute(folder), on_error="return")
         except OSError as error:
             raise UnreachableSchedulerError(address, str(error)) from error
     for worker, problem in seen.items():
@@ -401,7 +401,7 @@ def compare_versions(address: str, found: dict[str, Any]) -> None:
 def check_visibility(paths: list[str], folder: str) -> str | None:
     """Return the first path that this worker cannot see, None if it sees all; raise if the folder is not writable."""
     for path in paths:
-        if not (as_path(path).exists() if is_remote(path) else os.path.lexists(path)):
+        if not (to_path(path).exists() if is_remote(path) else os.path.lexists(path)):
             return path
-    check_writable(as_path(folder))
+    check_writable(to_path(folder))
     return None

@@ -16,7 +16,7 @@ from segmenter.errors import InvalidArgumentError, TooFewColorsError
 from segmenter.features.color import LUMINANCE, UnitColors, are_gray, color_features, luminance, unit_range
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct_colors import DistinctColors, distinct_colors
-from segmenter.io.files.remote import as_path
+from segmenter.io.files.remote import to_path
 from segmenter.io.images.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
@@ -148,7 +148,7 @@ def photo_of(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int) 
     if isinstance(image, Photo):
         return image
     if isinstance(image, str | Path):
-        return read_photo(as_path(image), max_pixels=max_pixels)
+        return read_photo(to_path(image), max_pixels=max_pixels)
     if isinstance(image, np.ndarray):
         return photo_from_array(image)
     if hasattr(image, "getexif"):  # a Pillow image; Pillow itself is imported in `io` only

@@ -33,8 +33,8 @@ from segmenter.errors import (
     NotAModelError,
 )
 from segmenter.io.files.atomic import write_files
-from segmenter.io.files.local import read_start
-from segmenter.io.files.remote import as_path
+from segmenter.io.files.local import read_first_bytes
+from segmenter.io.files.remote import to_path
 from segmenter.mixture.model import Mixture
 from segmenter.segmentation.model import Model, build_model
 from segmenter.segmentation.recipe import recipe_from
@@ -81,7 +81,7 @@ def save_model(
         model = build_model(model, label_names)
     elif label_names is not None:
         model = replace(model, label_names=tuple(label_names))
-    write_files({as_path(path): encode_model(model)}, overwrite=overwrite)
+    write_files({to_path(path): encode_model(model)}, overwrite=overwrite)
 
 
 def load_model(path: str | Path) -> Model:
@@ -110,7 +110,7 @@ def load_model(path: str | Path) -> Model:
     """
     name = str(path)
     try:
-        content = read_start(as_path(path), MAX_BYTES + 1)
+        content = read_first_bytes(to_path(path), MAX_BYTES + 1)
     except NotAFileError as error:
         raise NotAModelError(name, f"is a {error.kind}, not a file") from error
     return decode_model(content, name)

@@ -24,9 +24,9 @@ from segmenter.errors import (
 from segmenter.features.color import color_features
 from segmenter.features.distinct_colors import distinct_colors
 from segmenter.io.files.atomic import write_files
-from segmenter.io.files.discovery import EXTENSIONS
-from segmenter.io.files.local import HEAD, read_start, read_stream
-from segmenter.io.images.photo import READABLE_FORMATS, is_picture, read_photo
+from segmenter.io.files.discovery import PHOTO_EXTENSIONS
+from segmenter.io.files.local import SIGNATURE_BYTES, read_first_bytes, read_stream
+from segmenter.io.images.photo import READABLE_FORMATS, has_image_signature, read_photo
 from segmenter.io.tables.layout import UTF_16, Layout, read_layout
 from segmenter.io.tables.table import check_variances, read_table
 from segmenter.mixture.config import FitConfig
@@ -114,7 +114,7 @@ def select_source(
     if not overwrite and os.path.lexists(figure):
         raise OutputExistsError(str(figure))
     content = None if stream is None else read_stream(stream, name, lambda head: kind_of(head, source))
-    head = read_start(source, HEAD) if content is None else content.read(HEAD)
+    head = read_first_bytes(source, SIGNATURE_BYTES) if content is None else content.read(SIGNATURE_BYTES)
     kind = kind_of(head, source)
     if content is not None:
         content.seek(0)
@@ -135,9 +135,9 @@ def kind_of(head: bytes, source: Path) -> Kind:
     """Return what something is by its first bytes and its name; raise where it is neither, or empty."""
     if not head:
         raise EmptyFileError(str(source))
-    if source.suffix.lower() not in TABLE_ENDINGS and is_picture(head):
+    if source.suffix.lower() not in TABLE_ENDINGS and has_image_signature(head):
         return "photo"
-    is_named_photo = source.suffix.lower() in EXTENSIONS
+    is_named_photo = source.suffix.lower() in PHOTO_EXTENSIONS
     if is_named_photo or (b"\0" in head and not head.startswith(UTF_16)):  # of which the table reader knows more to say
         raise NotAPhotoError(str(source), f"{READABLE_FORMATS}, and tables as CSV or TSV in UTF-8")
     return "table"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from segmenter.execution.api import Workers
-from segmenter.io.rasters.reader import open_windows
+from segmenter.io.rasters.reader import open_windowed
 from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.segment.job import FigureOptions, as_large, plan_job
@@ -21,7 +21,7 @@ def main() -> None:
     path = Path(sys.argv[1])
     planned = plan_job(path, Path(), Recipe(5), figure_options=FigureOptions(), max_pixels=10**9, overwrite=False)
     job = as_large(planned, (), Workers(2), "")
-    with open_windows(path) as picture:
+    with open_windowed(path) as picture:
         gathered = gather(picture, job, Recipe(5), NullProgress())
     started = time.process_time()
     fit_colors(gathered.colors, Recipe(5), 5, str(path))

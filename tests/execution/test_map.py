@@ -18,7 +18,13 @@ from segmenter.errors import WorkerStartError
 from segmenter.execution.api import Workers, available_memory
 from segmenter.execution.map import map_jobs
 from segmenter.execution.processes import persistent_pool
-from segmenter.io.files.atomic import PREFIX, SUFFIX, check_writable, remove_stale, write_files
+from segmenter.io.files.atomic import (
+    TEMPORARY_PREFIX,
+    TEMPORARY_SUFFIX,
+    check_writable,
+    remove_stale_temporaries,
+    write_files,
+)
 
 WORKERS = [1, 3]
 PROCESS = "(__import__('time').sleep(0.05), __import__('os').getpid())[1]"
@@ -129,21 +135,21 @@ def test_a_worker_that_cannot_start_is_told_once(monkeypatch: pytest.MonkeyPatch
 
 
 def test_temporary_files_of_the_dead_are_removed_and_other_files_stay(tmp_path: Path) -> None:
-    (tmp_path / f"{PREFIX}0{SUFFIX}").touch()
+    (tmp_path / f"{TEMPORARY_PREFIX}0{TEMPORARY_SUFFIX}").touch()
     (tmp_path / "other.tmp").touch()
-    remove_stale(tmp_path)
+    remove_stale_temporaries(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["other.tmp"]
 
 
 def test_a_locked_temporary_file_stays(tmp_path: Path) -> None:
     import fcntl
 
-    path = tmp_path / f"{PREFIX}1{SUFFIX}"
+    path = tmp_path / f"{TEMPORARY_PREFIX}1{TEMPORARY_SUFFIX}"
     with open(path, "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        remove_stale(tmp_path)
+        remove_stale_temporaries(tmp_path)
         assert path.exists()
-    remove_stale(tmp_path)
+    remove_stale_temporaries(tmp_path)
     assert not path.exists()
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import click
 
 from segmenter.errors import InvalidArgumentError
-from segmenter.io.files.remote import RemotePath, as_path
+from segmenter.io.files.remote import RemotePath, to_path
 from segmenter.regions.config import SCALES, Scale
 from segmenter.segmentation.recipe import scale_of
 
@@ -22,7 +22,7 @@ class FilePath(click.Path):
 
     def coerce_path_result(self, value: Any) -> Any:
         """Return it as a path that knows what it is."""
-        return as_path(os.fspath(value))
+        return to_path(os.fspath(value))
 
 
 PATH = FilePath(path_type=Path, readable=False)

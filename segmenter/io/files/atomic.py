@@ -19,7 +19,7 @@ try:
 except ImportError:  # not POSIX: no locks, and nothing is taken for stale
     fcntl = None  # type: ignore[assignment]
 
-PREFIX, SUFFIX = ".segmenter-", ".tmp"
+TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".segmenter-", ".tmp"
 """Of temporary names. Whoever writes such a file holds a lock on it, which the system takes back when he dies."""
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
@@ -60,7 +60,7 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
     record = list(files)[-1] if len(files) > 1 else None
     try:
         for path, content in files.items():
-            with write_errors(path):
+            with translate_write_errors(path):
                 if isinstance(content, Path):
                     staged[path] = content
                     continue
@@ -72,17 +72,17 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
             for folder in sorted({path.parent for path in files}):
                 folders.enter_context(_one_at_a_time(folder))
             for path in staged:
-                with write_errors(path):
+                with translate_write_errors(path):
                     if path.is_dir() and not (staged[path].is_dir() and is_zarr_folder(path)):
                         raise WriteError(str(path), "is a folder")
                     if not overwrite and os.path.lexists(path):
                         raise OutputExistsError(str(path))
             with _interrupts_held():
                 if record is not None:
-                    with write_errors(record):
+                    with translate_write_errors(record):
                         record.unlink(missing_ok=True)
                 for path, temporary in list(staged.items()):
-                    with write_errors(path):
+                    with translate_write_errors(path):
                         if temporary.is_dir() and os.path.lexists(path):  # which a folder cannot replace
                             aside = path.rename(path.with_name(_temporary_name()))
                             try:
@@ -105,12 +105,12 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
 def temporary_output(path: Path, *, is_folder: bool = False) -> Iterator[Path]:
     """Yield a new, empty and locked file, or folder, for `write_files` to move to a path.
 
-    It is where `temporary_path_for` says, in a folder that is made if missing. What is still there when the block
+    It is where `get_temporary_folder` says, in a folder that is made if missing. What is still there when the block
     ends is removed. WriteError names ``path``.
     """
     locks: list[int] = []
-    folder = temporary_path_for(path.parent)
-    with write_errors(path):
+    folder = get_temporary_folder(path.parent)
+    with translate_write_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         if is_folder:
             temporary = _new_folder(folder, locks)
@@ -125,7 +125,7 @@ def temporary_output(path: Path, *, is_folder: bool = False) -> Iterator[Path]:
             os.close(lock)
 
 
-def temporary_path_for(folder: Path) -> Path:
+def get_temporary_folder(folder: Path) -> Path:
     """Return where the temporary files are of what goes into a folder: there, or for one elsewhere on this machine."""
     if not isinstance(folder, RemotePath):
         return folder
@@ -139,13 +139,13 @@ def is_zarr_folder(path: Path) -> bool:
     return path.suffix == ".zarr" and os.path.isfile(path / "zarr.json")  # noqa: PTH113  # which Path may raise for
 
 
-def remove_stale(folder: Path) -> None:
+def remove_stale_temporaries(folder: Path) -> None:
     """Remove the temporary files and folders in a folder whose writers have died; locked ones are of the living.
 
     Parameters
     ----------
     folder : Path
-        Of this machine, see `temporary_path_for`. That there is none, or it cannot be read, is no error: then there
+        Of this machine, see `get_temporary_folder`. That there is none, or it cannot be read, is no error: then there
         is nothing to remove.
     """
     if fcntl is None:
@@ -153,7 +153,7 @@ def remove_stale(folder: Path) -> None:
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)
-            is_ours = entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX)
+            is_ours = entry.name.startswith(TEMPORARY_PREFIX) and entry.name.endswith(TEMPORARY_SUFFIX)
             if is_ours and (is_folder or entry.is_file(follow_symlinks=False)):
                 with contextlib.suppress(OSError):
                     mode = os.O_RDONLY if is_folder else os.O_RDWR  # NFS locks what is open for writing
@@ -170,7 +170,7 @@ def check_writable(folder: Path) -> None:
     if isinstance(folder, RemotePath):
         check_store(folder)
         return
-    with write_errors(folder):
+    with translate_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         locks: list[int] = []
         try:
@@ -186,7 +186,7 @@ def check_writable(folder: Path) -> None:
 def mark_folder(folder: Path) -> Iterator[Path]:
     """Put a file into a folder for the time of a block, so that others can tell whether they see the same folder."""
     locks: list[int] = []
-    with write_errors(folder):
+    with translate_write_errors(folder):
         descriptor, mark = _new_file(folder, locks)
     os.close(descriptor)
     try:
@@ -236,7 +236,7 @@ def _new_folder(folder: Path, locks: list[int]) -> Path:
 
 
 def _temporary_name() -> str:
-    return f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
+    return f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}{TEMPORARY_SUFFIX}"
 
 
 def _remove(temporary: Path) -> None:
@@ -304,7 +304,7 @@ def _interrupts_held(signals: Iterable[signal.Signals] = (signal.SIGINT, signal.
 
 
 @contextlib.contextmanager
-def write_errors(path: Path) -> Iterator[None]:
+def translate_write_errors(path: Path) -> Iterator[None]:
     """Turn what the system says into an error that names the output, not the temporary file."""
     try:
         yield

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segmenter.errors import MissingFileError, OutputCollisionError
-from segmenter.io.files.local import KINDS, is_zarr
-from segmenter.io.files.remote import as_path, find, is_remote, match
+from segmenter.io.files.local import FILE_KINDS, is_zarr
+from segmenter.io.files.remote import find, is_remote, match, to_path
 
-EXTENSIONS = frozenset(
+PHOTO_EXTENSIONS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".avif")
     + (".gif", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm")
 )
 """Of the files in folders that are taken for photos. What is named itself is one, whatever its extension."""
 
-NO_PHOTO = "no photo by its extension"
+NOT_A_PHOTO = "no photo by its extension"
 HIDDEN = "hidden"
 SUB_FOLDER = "a sub-folder"
 
@@ -82,7 +82,7 @@ def list_photos(inputs: Sequence[str], *, recursive: bool, output: str) -> Listi
 def _place(path: str) -> str:
     """Return a path from the root on, links not followed; an address as if its store lay in the root."""
     if is_remote(path):
-        return "/" + "/".join(as_path(path).parts)
+        return "/" + "/".join(to_path(path).parts)
     return os.path.join(os.path.abspath(os.path.dirname(path)), os.path.basename(path))
 
 
@@ -167,10 +167,10 @@ class _Walk:
                 continue
             if name.startswith("."):
                 self.skipped.append((path, HIDDEN))
-            elif os.path.splitext(name)[1].lower() in EXTENSIONS:
+            elif os.path.splitext(name)[1].lower() in PHOTO_EXTENSIONS:
                 self.add(path)
             else:
-                self.skipped.append((path, NO_PHOTO))
+                self.skipped.append((path, NOT_A_PHOTO))
 
     def is_in_output(self, path: str) -> bool:
         return f"{os.path.realpath(os.path.dirname(path))}{os.sep}".startswith(f"{self.output_path}{os.sep}")
@@ -224,11 +224,11 @@ class _Walk:
                 elif _identity(path) != self.output_identity:
                     self.skipped.append((path, SUB_FOLDER))
             elif not stat.S_ISREG(mode):
-                self.skipped.append((path, f"a {KINDS.get(stat.S_IFMT(mode), 'special file')}"))
-            elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS:
+                self.skipped.append((path, f"a {FILE_KINDS.get(stat.S_IFMT(mode), 'special file')}"))
+            elif os.path.splitext(entry.name)[1].lower() in PHOTO_EXTENSIONS:
                 self.add(path)
             else:
-                self.skipped.append((path, NO_PHOTO))
+                self.skipped.append((path, NOT_A_PHOTO))
         return below
 
 

@@ -18,12 +18,12 @@ from segmenter.errors import (
     StreamTooLongError,
     UnreadableFileError,
 )
-from segmenter.io.files.remote import RemotePath, ensure_unmodified_remote, fetch, find, open_ranges
+from segmenter.io.files.remote import RemotePath, ensure_remote_unmodified, fetch, find, open_ranges
 
-HEAD = 64
+SIGNATURE_BYTES = 64
 """Bytes that tell a picture from anything else."""
 
-TIFF_HEADS = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
+TIFF_SIGNATURES = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 """What TIFF and BigTIFF begin with."""
 
 MAX_STREAM_BYTES = 1 << 30
@@ -31,7 +31,7 @@ MAX_STREAM_BYTES = 1 << 30
 
 _STREAM_CHUNK = 1 << 20
 
-KINDS = {
+FILE_KINDS = {
     stat.S_IFDIR: "folder",
     stat.S_IFIFO: "pipe",
     stat.S_IFSOCK: "socket",
@@ -76,7 +76,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def ensure_unmodified(file: BinaryIO, label: str) -> Iterator[None]:
+def ensure_file_unmodified(file: BinaryIO, label: str) -> Iterator[None]:
     """Raise ChangedFileError if somebody writes to an open file during the block, or whatever the block raises."""
     if isinstance(file, io.BytesIO):  # fetched from another machine
         yield
@@ -97,16 +97,16 @@ def ensure_unmodified(file: BinaryIO, label: str) -> Iterator[None]:
 
 
 @contextmanager
-def unmodified_path(path: Path) -> Iterator[None]:
+def ensure_path_unmodified(path: Path) -> Iterator[None]:
     """Do the same for a path that is opened again and again in the block; of a Zarr folder nothing is watched."""
     if is_zarr(path):
         yield
         return
     if isinstance(path, RemotePath):
-        with ensure_unmodified_remote(path):
+        with ensure_remote_unmodified(path):
             yield
         return
-    with open_regular(path) as file, ensure_unmodified(file, str(path)):
+    with open_regular(path) as file, ensure_file_unmodified(file, str(path)):
         yield
 
 
@@ -118,7 +118,7 @@ def _state(descriptor: int) -> tuple[int, int]:
 
 def _require_regular(mode: int, label: str) -> None:
     if not stat.S_ISREG(mode):
-        raise NotAFileError(label, KINDS.get(stat.S_IFMT(mode), "special file"))
+        raise NotAFileError(label, FILE_KINDS.get(stat.S_IFMT(mode), "special file"))
 
 
 def is_zarr(path: Path) -> bool:
@@ -132,7 +132,7 @@ def is_zarr(path: Path) -> bool:
 def is_tiff(path: Path) -> bool:
     """Return whether a file begins like a TIFF; errors as of `open_regular`."""
     with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
-        return file.read(HEAD).startswith(TIFF_HEADS)
+        return file.read(SIGNATURE_BYTES).startswith(TIFF_SIGNATURES)
 
 
 def compute_digest(path: Path) -> str:
@@ -163,8 +163,8 @@ def read_stream(stream: BinaryIO, name: str, check_head: Callable[[bytes], objec
     name : str
         What errors call it.
     check_head : callable
-        Given the first `HEAD` bytes, or fewer where there are no more, raises what is wrong with them: before the rest
-        is read, which may have no end.
+        Given the first `SIGNATURE_BYTES` bytes, or fewer where the stream is shorter; raises if they are wrong. It is
+        called before the rest is read, because a stream may have no end.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def read_stream(stream: BinaryIO, name: str, check_head: Callable[[bytes], objec
     """
     content = io.BytesIO()
     try:
-        check_head(head := stream.read(HEAD))
+        check_head(head := stream.read(SIGNATURE_BYTES))
         content.write(head)
         while chunk := stream.read(_STREAM_CHUNK):
             if content.tell() + len(chunk) > MAX_STREAM_BYTES:
@@ -192,7 +192,7 @@ def read_stream(stream: BinaryIO, name: str, check_head: Callable[[bytes], objec
     return content
 
 
-def read_start(path: Path, n_bytes: int) -> bytes:
+def read_first_bytes(path: Path, n_bytes: int) -> bytes:
     """Return up to so many bytes from the beginning of a regular file.
 
     Raises

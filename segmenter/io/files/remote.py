@@ -54,7 +54,7 @@ class RemotePath(type(Path())):  # type: ignore[misc]  # the class of paths of t
             return bool(store.isfile(name))
 
 
-def as_path(text: str | os.PathLike[str]) -> Path:
+def to_path(text: str | os.PathLike[str]) -> Path:
     """Return a path; of an address like ``s3://bucket/a.jpg`` one that knows it."""
     if isinstance(text, Path):
         return text
@@ -68,7 +68,7 @@ def is_remote(text: str) -> bool:
     return match is not None and text[match.end(1) :].startswith("://")
 
 
-def absolute(text: str) -> str:
+def to_absolute(text: str) -> str:
     """Return what a path is called on all machines that see it."""
     return text if is_remote(text) else os.path.abspath(text)  # noqa: PTH100
 
@@ -143,7 +143,7 @@ class _Ranges(io.RawIOBase):
 
 
 @contextmanager
-def ensure_unmodified_remote(path: RemotePath) -> Iterator[None]:
+def ensure_remote_unmodified(path: RemotePath) -> Iterator[None]:
     """Raise ChangedFileError if a file is another one after the block: by its size, its time, or what tells versions.
 
     Where the block raises something else, that is raised.
@@ -183,7 +183,7 @@ def match(pattern: str) -> list[str]:
         return sorted(str(store.unstrip_protocol(found)) for found in store.glob(name))
 
 
-def existing(paths: Iterable[Path]) -> Iterator[Path]:
+def filter_existing(paths: Iterable[Path]) -> Iterator[Path]:
     """Yield those of the paths where something is; of folders of other machines each is listed once."""
     listed: dict[Path, set[str]] = {}
     for path in paths:
@@ -215,7 +215,7 @@ def put_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
     ------
     OutputExistsError, WriteError, MissingExtraError
     """
-    there = set(existing(files))
+    there = set(filter_existing(files))
     if there and not overwrite:
         raise OutputExistsError(str(next(path for path in files if path in there)))
     written: list[Path] = []
@@ -239,7 +239,7 @@ def put_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
         raise
 
 
-def require_writable(path: RemotePath) -> None:
+def check_protocol_writable(path: RemotePath) -> None:
     """Raise WriteError where no store of this kind takes files."""
     if protocol_of(path) in READ_ONLY:
         raise WriteError(str(path), "the web is for reading only")

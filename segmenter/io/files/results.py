@@ -8,8 +8,8 @@ from pathlib import Path
 from segmenter.errors import MissingFileError, NotAFolderError, UnreadableFileError
 from segmenter.io.files.atomic import is_zarr_folder
 
-RECORD_ENDING = ".json"
-LABELS_ENDINGS = (".labels.png", ".labels.tif", ".labels.zarr")
+RECORD_SUFFIX = ".json"
+LABEL_IMAGE_SUFFIXES = (".labels.png", ".labels.tif", ".labels.zarr")
 """What the names of results end in: a record or a label image is enough to be found, and a result has both."""
 
 
@@ -37,13 +37,13 @@ def list_results(folder: Path) -> list[str]:
         visible = [name for name in sub_folders if not name.startswith(".")]
         sub_folders[:] = [name for name in visible if not is_zarr_folder(Path(top, name))]
         for file in (*files, *(name for name in visible if name not in sub_folders)):
-            ending = next((ending for ending in (*LABELS_ENDINGS, RECORD_ENDING) if file.endswith(ending)), None)
+            ending = next((ending for ending in (*LABEL_IMAGE_SUFFIXES, RECORD_SUFFIX) if file.endswith(ending)), None)
             if ending is not None and not file.startswith("."):
                 names.add(os.path.relpath(os.path.join(top, file.removesuffix(ending)), folder))  # noqa: PTH118
     return sorted(names, key=lambda name: os.fsencode(name).split(b"/"))
 
 
-def files_by_name(folder: Path) -> dict[str, list[Path]]:
+def group_files_by_name(folder: Path) -> dict[str, list[Path]]:
     """Return all files in and below a folder by their names, those of one name in order.
 
     Raises
@@ -62,9 +62,9 @@ def files_by_name(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def label_images(stem: Path) -> list[Path]:
+def get_label_image_paths(stem: Path) -> list[Path]:
     """Return where the label image of a result may lie; of pictures larger than memory it is a TIFF or a Zarr."""
-    return [stem.with_name(f"{stem.name}{ending}") for ending in LABELS_ENDINGS]
+    return [stem.with_name(f"{stem.name}{ending}") for ending in LABEL_IMAGE_SUFFIXES]
 
 
 def _require_folder(folder: Path) -> None:

@@ -21,8 +21,8 @@ from segmenter.errors import (
     NotFiniteError,
     UnreadableFileError,
 )
-from segmenter.io.files.local import HEAD, ensure_unmodified, open_regular, read_stream
-from segmenter.io.files.remote import as_path
+from segmenter.io.files.local import SIGNATURE_BYTES, ensure_file_unmodified, open_regular, read_stream
+from segmenter.io.files.remote import to_path
 from segmenter.io.images.pillow import (
     Picture,
     check_size,
@@ -89,8 +89,8 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
     if max_pixels < 1:
         raise InvalidArgumentError("max_pixels", f"must be at least 1, not {max_pixels}")
     if isinstance(source, str | os.PathLike):
-        path = as_path(source)
-        with open_regular(path) as file, ensure_unmodified(file, str(path)):
+        path = to_path(source)
+        with open_regular(path) as file, ensure_file_unmodified(file, str(path)):
             return _read(file, str(path), name or path.name, max_pixels)
     label = name or "stream"
     content = read_stream(source, label, lambda head: _require_signature(head, label))
@@ -177,7 +177,7 @@ def photo_from_array(array: Pixels, *, name: str = "array") -> Photo:
 def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
     """Read a photo from a seekable file that is called ``label`` in messages."""
     try:
-        head = file.read(HEAD)
+        head = file.read(SIGNATURE_BYTES)
         _require_signature(head, label)
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
@@ -201,7 +201,7 @@ def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
     return _photo(picture, name, label, digest)
 
 
-def is_picture(head: bytes) -> bool:
+def has_image_signature(head: bytes) -> bool:
     """Return whether something begins like a picture of a readable format."""
     return _SIGNATURES.match(head) is not None
 
@@ -210,7 +210,7 @@ def _require_signature(head: bytes, label: str) -> None:
     """Raise unless the first bytes of a file or stream are those of a picture."""
     if not head:
         raise EmptyFileError(label)
-    if not is_picture(head):
+    if not has_image_signature(head):
         raise NotAPhotoError(label, READABLE_FORMATS)
 
 
@@ -250,10 +250,10 @@ def _in_range(color: Pixels, mask: Bools | None, label: str) -> tuple[Pixels, tu
     low, high = float(visible.min()), float(visible.max())
     if mask is not None:
         color = np.where(mask[..., np.newaxis], color, visible.min())  # what is hidden may be anything
-    return in_range(color, low, high)
+    return to_photo_range(color, low, high)
 
 
-def in_range(color: Pixels, low: float, high: float) -> tuple[Pixels, tuple[str, ...]]:
+def to_photo_range(color: Pixels, low: float, high: float) -> tuple[Pixels, tuple[str, ...]]:
     """Return numbers of any type that lie between two limits as a photo has them, and a note where they were scaled.
 
     Integers from 0 to 65,535 become uint16, floats from 0 to 1 float32, and all others are scaled linearly to that.

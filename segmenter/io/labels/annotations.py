@@ -18,11 +18,11 @@ from PIL import Image, ImageSequence
 from segmenter.arrays import Floats, Labels
 from segmenter.errors import EmptyFileError, NotLabelsError
 from segmenter.io.files.atomic import is_zarr_folder
-from segmenter.io.files.local import HEAD, open_regular
-from segmenter.io.images.photo import MAX_PIXELS, is_picture
+from segmenter.io.files.local import SIGNATURE_BYTES, open_regular
+from segmenter.io.images.photo import MAX_PIXELS, has_image_signature
 from segmenter.io.images.pillow import check_size, decoding, load, open_image, quiet
 
-LABEL_ENDINGS: Final = (".png", ".tif", ".tiff", ".npy", ".mat")
+ANNOTATION_EXTENSIONS: Final = (".png", ".tif", ".tiff", ".npy", ".mat")
 """Of the files in folders that are taken for label images."""
 
 _MODES: Final = ("1", "L", "P", "I", "I;16", "I;16B", "F")
@@ -80,9 +80,9 @@ def _read(path: Path, name: str, ignore: int | None, max_pixels: int) -> LabelFi
     if is_zarr_folder(path):
         from segmenter.io.labels.ome_zarr import read_label_zarr
 
-        return LabelFile(name, (numbered(read_label_zarr(path, max_pixels), name, ignore),))
+        return LabelFile(name, (renumber(read_label_zarr(path, max_pixels), name, ignore),))
     with open_regular(path) as file, decoding(name):
-        head = file.read(HEAD)
+        head = file.read(SIGNATURE_BYTES)
         file.seek(0)
         if not head:
             raise EmptyFileError(name)
@@ -90,7 +90,7 @@ def _read(path: Path, name: str, ignore: int | None, max_pixels: int) -> LabelFi
             return _from_mat(file, name, ignore)
         if head.startswith(b"\x93NUMPY"):
             return LabelFile(name, _several(np.load(file, allow_pickle=False), name, ignore))
-        if not is_picture(head):
+        if not has_image_signature(head):
             raise NotLabelsError(name, f"is of no format of label images; {_ADVICE}")
         return LabelFile(name, tuple(_from_picture(file, name, ignore, max_pixels)))
 
@@ -109,10 +109,10 @@ def _from_picture(file: BinaryIO, name: str, ignore: int | None, max_pixels: int
             load(page)
             values = np.asarray(page)
             if page.mode != "P":
-                yield numbered(values, name, ignore)
+                yield renumber(values, name, ignore)
             else:
                 is_unlabeled = _transparent(page) | (values == (-1 if ignore is None else ignore))
-                yield numbered(np.where(is_unlabeled, -1, values.astype(np.int16)), name, ignore=-1)
+                yield renumber(np.where(is_unlabeled, -1, values.astype(np.int16)), name, ignore=-1)
 
 
 def _transparent(image: Image.Image) -> Any:
@@ -129,7 +129,7 @@ def _several(array: NDArray[Any], name: str, ignore: int | None) -> tuple[Labels
     """Return an array of shape (H, W) or (T, H, W) as label images."""
     if array.ndim not in (2, 3) or not array.size:
         raise NotLabelsError(name, f"has the shape {array.shape}; give (H, W), or (T, H, W) for several")
-    return tuple(numbered(image, name, ignore) for image in array.reshape(-1, *array.shape[-2:]))
+    return tuple(renumber(image, name, ignore) for image in array.reshape(-1, *array.shape[-2:]))
 
 
 def _from_mat(file: BinaryIO, name: str, ignore: int | None) -> LabelFile:
@@ -142,9 +142,9 @@ def _from_mat(file: BinaryIO, name: str, ignore: int | None) -> LabelFile:
     variables: Mapping[str, Any] = loadmat(file)
     if "groundTruth" in variables:
         cells = variables["groundTruth"].ravel()
-        return LabelFile(name, tuple(numbered(cell["Segmentation"][0, 0], name, ignore) for cell in cells))
+        return LabelFile(name, tuple(renumber(cell["Segmentation"][0, 0], name, ignore) for cell in cells))
     if "segs" in variables:
-        return LabelFile(name, tuple(numbered(cell, name, ignore) for cell in variables["segs"].ravel()))
+        return LabelFile(name, tuple(renumber(cell, name, ignore) for cell in variables["segs"].ravel()))
     if "ucm2" in variables:
         contours = np.asarray(variables["ucm2"], dtype=np.float64)
         if contours.ndim != 2 or min(contours.shape) < 3 or contours.shape[0] % 2 * contours.shape[1] % 2 == 0:
@@ -157,10 +157,10 @@ def _from_mat(file: BinaryIO, name: str, ignore: int | None) -> LabelFile:
     ]
     if len(matrices) != 1:
         raise NotLabelsError(name, f"holds {len(matrices)} matrices; name one groundTruth, segs or ucm2, or keep one")
-    return LabelFile(name, (numbered(matrices[0], name, ignore),))
+    return LabelFile(name, (renumber(matrices[0], name, ignore),))
 
 
-def numbered(values: NDArray[Any], name: str, ignore: int | None = None) -> Labels:
+def renumber(values: NDArray[Any], name: str, ignore: int | None = None) -> Labels:
     """Return labels as 1…R without gaps, in the order of their numbers.
 
     Parameters

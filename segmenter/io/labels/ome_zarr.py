@@ -21,12 +21,12 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.files.local import is_zarr
 from segmenter.io.images.pillow import check_size
-from segmenter.io.labels.tiff import OVERVIEW_SIDE, halved
+from segmenter.io.labels.tiff import OVERVIEW_SIDE, encode_overview
 from segmenter.io.rasters.base import Window
-from segmenter.io.rasters.reader import open_windows
+from segmenter.io.rasters.reader import open_windowed
 
 _OME_VERSION = "0.5"
-GZIP = 31
+GZIP_WINDOW_BITS = 31
 """Window bits by which zlib reads and writes the format of gzip, the one of deflate that is part of Zarr's standard."""
 
 
@@ -63,7 +63,7 @@ def write_label_zarr(
     _write_array(folder / "0", tiles, shape, tile, dtype)
     while max(height, width) > OVERVIEW_SIDE:
         above = _Chunks(folder / str(level), -(-width // tile[1]), tile, dtype)
-        smaller = halved(above.decoded, (height, width), tile, GZIP)
+        smaller = encode_overview(above.decoded, (height, width), tile, GZIP_WINDOW_BITS)
         height, width, level = -(-height // 2), -(-width // 2), level + 1
         _write_array(folder / str(level), smaller, (height, width), tile, dtype)
     _write_json(folder, {"node_type": "group", "attributes": {"ome": _description(level + 1, colors)}})
@@ -81,7 +81,7 @@ def read_label_zarr(path: Path, max_pixels: int | None = None) -> Labels:
     DamagedPhotoError
         Its metadata make no sense, or a chunk cannot be decoded.
     """
-    with open_windows(path) as picture:
+    with open_windowed(path) as picture:
         header = picture.header
         if header.n_bands != 1 or header.dtype not in (np.uint8, np.uint16):
             advice = "give the NAME.labels.zarr of segmenter segment"
@@ -92,7 +92,7 @@ def read_label_zarr(path: Path, max_pixels: int | None = None) -> Labels:
     return labels[..., 0].astype(np.int32)
 
 
-def read_small_zarr(path: Path, side: int) -> tuple[tuple[int, int], Labels]:
+def read_zarr_overview(path: Path, side: int) -> tuple[tuple[int, int], Labels]:
     """Return the shape of a label image, and the smallest of its overviews whose longer side is no less than this.
 
     Raises
@@ -100,7 +100,7 @@ def read_small_zarr(path: Path, side: int) -> tuple[tuple[int, int], Labels]:
     UnsupportedPhotoError, DamagedPhotoError
         As `read_label_zarr`.
     """
-    with open_windows(path) as picture:
+    with open_windowed(path) as picture:
         shape = picture.shape
     level, longest = 0, max(shape)
     while -(-longest // 2) >= side and is_zarr(path / str(level + 1)):
@@ -124,7 +124,7 @@ class _Chunks:
 
     def decoded(self, number: int) -> NDArray[np.unsignedinteger[Any]]:
         """Return the labels of a chunk."""
-        content = zlib.decompress(self.path(number).read_bytes(), GZIP)
+        content = zlib.decompress(self.path(number).read_bytes(), GZIP_WINDOW_BITS)
         return np.frombuffer(content, self.dtype).reshape(self.tile)
 
 

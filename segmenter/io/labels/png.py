@@ -16,7 +16,7 @@ from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.local import open_regular
 from segmenter.io.images.pillow import decoding, load, open_image
 
-MAX_INDEX = 255
+MAX_INDEXED_LABEL = 255
 """The largest label of an indexed PNG; more labels are written as 16-bit gray."""
 
 
@@ -38,7 +38,7 @@ def encode_labels(labels: Labels, colors: Bytes) -> bytes:
     bytes
     """
     height, width = labels.shape
-    if labels.max(initial=0) > MAX_INDEX:
+    if labels.max(initial=0) > MAX_INDEXED_LABEL:
         return _png(Image.frombuffer("I;16", (width, height), labels.astype("<u2"), "raw", "I;16", 0, 1))
     image = Image.frombuffer("P", (width, height), labels.astype(np.uint8), "raw", "P", 0, 1)
     image.putpalette(bytes(3) + colors.tobytes())
@@ -63,7 +63,7 @@ def encode_segments(labels: Labels, colors: Bytes, label_image: bytes) -> bytes:
     -------
     bytes
     """
-    if labels.max(initial=0) > MAX_INDEX:
+    if labels.max(initial=0) > MAX_INDEXED_LABEL:
         opaque = np.concatenate([np.zeros((1, 4), np.uint8), np.insert(colors, 3, 255, axis=1)])
         n_channels = 4 if labels.min(initial=1) == 0 else 3
         return _png(Image.fromarray(opaque[labels, :n_channels]))

@@ -15,7 +15,7 @@ from segmenter.errors import DamagedRecordError
 from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.local import open_regular
 from segmenter.io.images.pillow import decoding, quiet
-from segmenter.io.labels.ome_zarr import read_small_zarr
+from segmenter.io.labels.ome_zarr import read_zarr_overview
 from segmenter.io.labels.png import read_labels
 
 PREVIEW_SIDE = 640
@@ -27,7 +27,7 @@ _QUALITY, _EFFORT = 75, 2
 """Of WebP: more of either takes longer than it is worth on a page."""
 
 
-def preview_size(width: int, height: int, side: int) -> tuple[int, int]:
+def compute_preview_size(width: int, height: int, side: int) -> tuple[int, int]:
     """Return width and height of a picture whose longer side is at most so long; small ones stay as they are."""
     scale = min(1.0, side / max(width, height))
     return max(1, round(scale * width)), max(1, round(scale * height))
@@ -36,7 +36,7 @@ def preview_size(width: int, height: int, side: int) -> tuple[int, int]:
 def shrink(pixels: Bytes, side: int = PREVIEW_SIDE) -> Bytes:
     """Return a picture (H, W, 3) or (H, W, 4), uint8, made smaller by averaging; it may be the same array."""
     height, width = pixels.shape[:2]
-    return resize(pixels, preview_size(width, height, side))
+    return resize(pixels, compute_preview_size(width, height, side))
 
 
 def resize(pixels: Bytes, size: tuple[int, int]) -> Bytes:
@@ -60,12 +60,12 @@ def shrink_labels(labels: Labels, size: tuple[int, int] | None = None) -> Labels
     height, width = labels.shape
     columns, rows = (
         ((np.arange(new) + 0.5) * old / new).astype(np.intp)
-        for new, old in zip(size or preview_size(width, height, PREVIEW_SIDE), (width, height), strict=True)
+        for new, old in zip(size or compute_preview_size(width, height, PREVIEW_SIDE), (width, height), strict=True)
     )
     return np.ascontiguousarray(labels[np.ix_(rows, columns)])
 
 
-def read_labels_small(path: Path, shape: tuple[int, int]) -> Labels:
+def read_label_preview(path: Path, shape: tuple[int, int]) -> Labels:
     """Return a label image in the size of a preview, as PNG, or as TIFF or Zarr with overviews, of which one is read.
 
     Parameters
@@ -80,12 +80,12 @@ def read_labels_small(path: Path, shape: tuple[int, int]) -> Labels:
     ReadError
         There is no such file, it is damaged, or it has another shape.
     """
-    size = preview_size(shape[1], shape[0], PREVIEW_SIDE)
+    size = compute_preview_size(shape[1], shape[0], PREVIEW_SIDE)
     if path.suffix == ".png":
         whole = read_labels(path)
         found, labels = whole.shape, whole
     elif is_zarr_folder(path):
-        found, labels = read_small_zarr(path, max(size))
+        found, labels = read_zarr_overview(path, max(size))
     else:
         with open_regular(path) as file, decoding(str(path)), quiet():
             import tifffile
@@ -107,7 +107,7 @@ def encode_preview(pixels: Bytes) -> bytes:
     return content.getvalue()
 
 
-def encode_label_numbers(labels: Labels) -> bytes:
+def encode_labels_as_colors(labels: Labels) -> bytes:
     """Return a label image as an opaque PNG: red is the label modulo 256, green what 256 goes into it.
 
     A page reads pixels as colors, and never sees the index of an indexed PNG.

@@ -15,12 +15,12 @@ from segmenter._version import __version__
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.images.pillow import quiet
-from segmenter.io.rasters.base import TAG
+from segmenter.io.rasters.base import TiffTag
 
 OVERVIEW_SIDE = 512
 """Overviews are made until one is no larger, in pixels."""
 
-MAX_INDEX = 255
+MAX_INDEXED_LABEL = 255
 _GDAL_NO_DATA = 42113
 _ASCII = 2
 _REDUCED = 1
@@ -31,7 +31,7 @@ _BIG = 1 << 31
 def encode_tiles(
     labels: NDArray[np.unsignedinteger[Any]], tile: tuple[int, int], window_bits: int = zlib.MAX_WBITS
 ) -> list[bytes]:
-    """Return the tiles of some rows of labels, in reading order, `compressed`; the last are filled with 0."""
+    """Return the tiles of some rows of labels, in reading order, `compress`; the last are filled with 0."""
     rows, columns = tile
     encoded = []
     for top in range(0, labels.shape[0], rows):
@@ -41,11 +41,11 @@ def encode_tiles(
                 whole = np.zeros(tile, labels.dtype)
                 whole[: part.shape[0], : part.shape[1]] = part
                 part = whole
-            encoded.append(compressed(part, window_bits))
+            encoded.append(compress(part, window_bits))
     return encoded
 
 
-def compressed(tile: NDArray[np.unsignedinteger[Any]], window_bits: int = zlib.MAX_WBITS) -> bytes:
+def compress(tile: NDArray[np.unsignedinteger[Any]], window_bits: int = zlib.MAX_WBITS) -> bytes:
     """Return labels as deflate: run-length coding is as small as the default for labels, and much faster.
 
     The window bits tell zlib how to wrap it: 15 as zlib, which TIFF wants, 31 as gzip, which Zarr does.
@@ -61,7 +61,7 @@ def write_label_tiff(
     tile: tuple[int, int],
     dtype: type[np.unsignedinteger[Any]],
     colors: Bytes,
-    tags: tuple[TAG, ...],
+    tags: tuple[TiffTag, ...],
 ) -> None:
     """Write a label image and its overviews, each half as wide and high as the one before.
 
@@ -79,7 +79,7 @@ def write_label_tiff(
     dtype : uint8 or uint16
     colors : ndarray of shape (n, 3), uint8
         sRGB; row ``l - 1`` shows label ``l``.
-    tags : tuple of TAG
+    tags : tuple of TiffTag
         Tags to carry over.
 
     Raises
@@ -95,7 +95,7 @@ def write_label_tiff(
         table[:, 1 : len(colors) + 1] = colors.T.astype(np.uint16) * 257
         look = {"photometric": "palette", "colormap": table}
     common = {"tile": tile, "compression": "adobe_deflate", "dtype": dtype, "metadata": None, **look}
-    no_data: TAG = (_GDAL_NO_DATA, _ASCII, 2, "0", False)
+    no_data: TiffTag = (_GDAL_NO_DATA, _ASCII, 2, "0", False)
     is_big = shape[0] * shape[1] * np.dtype(dtype).itemsize > _BIG
     height, width = shape
     with tifffile.TiffWriter(path, bigtiff=is_big) as writer:
@@ -107,7 +107,7 @@ def write_label_tiff(
         height, width = -(-height // 2), -(-width // 2)
         with tifffile.TiffFile(path) as above:
             page: Any = above.pages[level]
-            smaller = halved(partial(decode_block, page), page.shape, tile)
+            smaller = encode_overview(partial(decode_block, page), page.shape, tile)
             with tifffile.TiffWriter(path, append=True) as writer:
                 writer.write(smaller, shape=(height, width), subfiletype=_REDUCED, extratags=[no_data], **common)
         level += 1
@@ -125,7 +125,7 @@ def decode_labels(file: BinaryIO, label: str) -> Labels:
         return np.asarray(page.asarray(), dtype=np.int32)
 
 
-def halved(
+def encode_overview(
     decoded: Callable[[int], NDArray[np.unsignedinteger[Any]]],
     shape: tuple[int, int],
     tile: tuple[int, int],

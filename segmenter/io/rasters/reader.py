@@ -16,10 +16,10 @@ from PIL import Image
 
 from segmenter.arrays import Bools, Pixels
 from segmenter.errors import UnsupportedPhotoError
-from segmenter.io.files.local import HEAD, TIFF_HEADS, is_zarr, open_regular
+from segmenter.io.files.local import SIGNATURE_BYTES, TIFF_SIGNATURES, is_zarr, open_regular
 from segmenter.io.files.remote import RemotePath, open_ranges
 from segmenter.io.images.icc import to_srgb, unconverted_notes
-from segmenter.io.rasters.base import MAX_BANDS, Store, Window
+from segmenter.io.rasters.base import MAX_BANDS, Raster, Window
 
 WINDOW_BYTES = 1 << 24
 """Of the stored numbers of a window; what is made of them is a few times as much."""
@@ -29,7 +29,7 @@ MIN_TILE, MAX_TILE, USUAL_TILE = 128, 4096, 512
 
 
 @contextmanager
-def open_windows(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPicture]:
+def open_windowed(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPicture]:
     """Open a TIFF or a Zarr array for reading by windows.
 
     Parameters
@@ -53,7 +53,7 @@ def open_windows(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPict
         yield WindowedPicture(open_zarr(path), label, tuple(bands))
         return
     with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
-        if not file.read(HEAD).startswith(TIFF_HEADS):
+        if not file.read(SIGNATURE_BYTES).startswith(TIFF_SIGNATURES):
             raise UnsupportedPhotoError(label, "is no TIFF and no Zarr array; only these are read by windows")
         from segmenter.io.rasters.tiff import open_tiff
 
@@ -64,7 +64,7 @@ def open_windows(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPict
 class WindowedPicture:
     """An open picture; the meaning of its bands is known, and some of them are chosen."""
 
-    def __init__(self, store: Store, label: str, bands: tuple[int, ...]) -> None:
+    def __init__(self, store: Raster, label: str, bands: tuple[int, ...]) -> None:
         self.header, self.label, self.bands = store.header, label, bands
         self._store = store
         header = store.header
@@ -102,7 +102,7 @@ class WindowedPicture:
             notes += unconverted_notes(header.profile)
         return notes
 
-    def windows(self) -> tuple[tuple[int, int], list[Window]]:
+    def plan_windows(self) -> tuple[tuple[int, int], list[Window]]:
         """Return the tile of a label image of this picture, and windows of whole tiles in reading order."""
         header = self.header
         n_bytes = header.dtype.itemsize * header.n_bands

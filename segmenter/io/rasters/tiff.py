@@ -12,11 +12,11 @@ import numpy as np
 from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, SegmenterError, UnsupportedPhotoError
 from segmenter.io.images.pillow import ORIENTATION_TAG, decoding, frame_notes, quiet, reason
-from segmenter.io.rasters.base import TAG, Header, Meaning, Window
+from segmenter.io.rasters.base import ColorInterpretation, RasterHeader, TiffTag, Window
 
 _COLOR_MAP, _PROFILE, _GDAL_NO_DATA = 320, 34675, 42113
 _ASSOCIATED, _UNASSOCIATED = 1, 2
-_MEANINGS: dict[int, Meaning] = {0: "inverted gray", 1: "gray", 2: "rgb", 3: "palette", 6: "rgb"}
+_MEANINGS: dict[int, ColorInterpretation] = {0: "inverted gray", 1: "gray", 2: "rgb", 3: "palette", 6: "rgb"}
 _JPEG_PHOTOMETRIC = 6  # YCbCr, which decoders of JPEG turn into RGB
 _CARRIED = (ORIENTATION_TAG, 33550, 33922, 34264, 34735, 34736, 34737)
 """Orientation, and the tags of GeoTIFF: pixel scale, tie points, transformation, keys and their values."""
@@ -150,7 +150,7 @@ def _channels(series: Any, label: str) -> list[Any]:
     return pages
 
 
-def _header(pages: list[Any], notes: tuple[str, ...], label: str) -> Header:
+def _header(pages: list[Any], notes: tuple[str, ...], label: str) -> RasterHeader:
     """Return what the tags say, once it makes sense."""
     page = pages[0]
     # A damaged tag may hold a thousand numbers, or a text, instead of one number.
@@ -187,7 +187,7 @@ def _header(pages: list[Any], notes: tuple[str, ...], label: str) -> Header:
     if meaning == "rgb" and n_colors < 3:
         raise DamagedPhotoError(label, "its header contradicts itself")
     no_data = _number(_value(page, _GDAL_NO_DATA))
-    return Header(
+    return RasterHeader(
         height=height,
         width=width,
         n_bands=n_bands,
@@ -234,7 +234,7 @@ def _orientation_notes(page: Any) -> tuple[str, ...]:
     return ()
 
 
-def _tags(page: Any) -> tuple[TAG, ...]:
+def _tags(page: Any) -> tuple[TiffTag, ...]:
     """Return the tags that a label image has in common with its picture."""
     found = (page.tags.get(code) for code in _CARRIED)
     return tuple((tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in found if tag is not None)

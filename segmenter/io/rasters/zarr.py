@@ -12,7 +12,7 @@ from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, UnsupportedPhotoError
 from segmenter.io.files.remote import RemotePath, options_of
 from segmenter.io.images.pillow import reason
-from segmenter.io.rasters.base import MAX_BANDS, Header, Meaning, Window
+from segmenter.io.rasters.base import MAX_BANDS, ColorInterpretation, RasterHeader, Window
 
 
 def open_zarr(path: Path) -> ZarrStore:
@@ -64,8 +64,10 @@ class ZarrStore:
         if dtype.kind not in "uif" or dtype.itemsize > 8:
             raise UnsupportedPhotoError(label, f"has values of type {dtype}; save it with real numbers")
         n_bands = 1 if self._bands is None else int(array.shape[self._bands])
-        meaning: Meaning = "gray" if n_bands == 1 else "rgb" if n_bands == 3 and dtype.kind == "u" else "bands"
-        self.header = Header(
+        meaning: ColorInterpretation = (
+            "gray" if n_bands == 1 else "rgb" if n_bands == 3 and dtype.kind == "u" else "bands"
+        )
+        self.header = RasterHeader(
             height=int(array.shape[self._rows]),
             width=int(array.shape[self._columns]),
             n_bands=n_bands,

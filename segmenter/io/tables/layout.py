@@ -49,7 +49,7 @@ class Layout:
         """The path as the user gave it."""
         return str(self.path)
 
-    def place(self, column: str) -> int:
+    def column_index(self, column: str) -> int:
         """Return the index of a column, from 0; raise MissingColumnError where there is none of that name."""
         if not column or column not in self.columns:
             raise MissingColumnError(self.name, column, tuple(name for name in self.columns if name))

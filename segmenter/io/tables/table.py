@@ -44,15 +44,15 @@ class Table:
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
-def read_table(layout: Layout, columns: Sequence[str] | None = None, *, without: Collection[str] = ()) -> Table:
+def read_table(layout: Layout, columns: Sequence[str] | None = None, *, exclude: Collection[str] = ()) -> Table:
     """Read the numbers of a table.
 
     Parameters
     ----------
     layout : Layout
     columns : sequence of str, optional
-        What to read, in this order; None = every column that has a name, but for those of `without`.
-    without : collection of str
+        What to read, in this order; None = every column that has a name, but for those in `exclude`.
+    exclude : collection of str
         Columns that are left out where all are read.
 
     Returns
@@ -66,11 +66,11 @@ def read_table(layout: Layout, columns: Sequence[str] | None = None, *, without:
         Each tells where, and what to do.
     """
     if columns is None:
-        columns = [name for name in layout.columns if name and name not in without]
+        columns = [name for name in layout.columns if name and name not in exclude]
     for column in columns:
         if list(columns).count(column) > 1:
             raise DuplicateColumnError("--columns", column)
-    places = [layout.place(column) for column in columns]
+    places = [layout.column_index(column) for column in columns]
     parts: list[Floats] = []
     with open_text(layout.path, layout.content) as file:
         for chunk in islice(chunks(file, layout), 1, None):
@@ -196,9 +196,9 @@ def shown(field: str) -> str:
     return field if len(field) <= MAX_SHOWN else field[:MAX_SHOWN] + "…"
 
 
-def read_texts(layout: Layout, column: str) -> tuple[list[str], list[int]]:
+def read_text_column(layout: Layout, column: str) -> tuple[list[str], list[int]]:
     """Return the fields of a column, without blanks around them, and the line of each."""
-    place = layout.place(column)
+    place = layout.column_index(column)
     texts: list[str] = []
     ends: list[int] = []
     with open_text(layout.path, layout.content) as file:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from segmenter.errors import OutputExistsError
 from segmenter.io.files.discovery import Listing, list_photos
-from segmenter.io.files.remote import as_path, existing
+from segmenter.io.files.remote import filter_existing, to_path
 from segmenter.segmentation.recipe import AnyRecipe
 from segmenter.workflows.batch.output_names import Entry, name_outputs
 from segmenter.workflows.batch.summary import SUMMARIES, Row
@@ -55,7 +55,7 @@ class Settings:
     def job(self, entry: Entry, model: Model | None = None) -> Job:
         """Return what is to be done with one photo."""
         return plan_job(
-            as_path(entry.source),
+            to_path(entry.source),
             self.output / entry.folder,
             self.recipe,
             figure_options=self.figure_options,
@@ -139,7 +139,7 @@ def check_batch(plan: Plan) -> None:
     own += [REPORT_NAME] if settings.report else []
     first, n_existing = None, 0
     outputs = chain.from_iterable(job.possible_outputs for _, job in plan.jobs())
-    for path in existing(chain((settings.output / name for name in own), outputs)):
+    for path in filter_existing(chain((settings.output / name for name in own), outputs)):
         check_path(path)
         first = first or path
         n_existing += 1

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from segmenter._version import __version__
 from segmenter.errors import ReadError
 from segmenter.execution.api import Workers
-from segmenter.io.files.local import compute_digest, read_start
+from segmenter.io.files.local import compute_digest, read_first_bytes
 from segmenter.workflows.segment.job import Job, LargeJob, as_large
 from segmenter.workflows.segment.record import SCHEMA, describe_files, describe_model
 
@@ -78,7 +78,7 @@ def decide(job: Job, bands: tuple[int, ...] = ()) -> Decision:
 def read_record(path: Path) -> dict[str, Any] | None:
     """Return the JSON object in a file, None where there is none."""
     try:
-        record = json.loads(read_start(path, MAX_RECORD_BYTES))
+        record = json.loads(read_first_bytes(path, MAX_RECORD_BYTES))
     except (ReadError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None

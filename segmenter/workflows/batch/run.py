@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from segmenter.errors import NoSpaceError, SegmenterError, describe_problem
 from segmenter.execution.api import Workers
 from segmenter.execution.map import import_dask_client, map_jobs
-from segmenter.io.files.atomic import check_writable, remove_stale, temporary_path_for
-from segmenter.io.files.remote import as_path
+from segmenter.io.files.atomic import check_writable, get_temporary_folder, remove_stale_temporaries
+from segmenter.io.files.remote import to_path
 from segmenter.workflows.batch.plan import MEMORY_ADVICE, BatchProgress, Plan
 from segmenter.workflows.batch.resume import finished_record
 from segmenter.workflows.batch.summary import Row, Summary, summarize_failure, summarize_record
@@ -57,22 +57,22 @@ def run_batch(plan: Plan, workers: Workers, watcher: BatchProgress, *, fail_fast
     check_writable(settings.output)
     if workers.scheduler is not None and plan.entries:
         import_dask_client().check_cluster(workers.scheduler, plan.entries[0].source, str(settings.output))
-    folders = dict.fromkeys(temporary_path_for(folder) for folder in plan.folders)
+    folders = dict.fromkeys(get_temporary_folder(folder) for folder in plan.folders)
     for folder in folders:
-        remove_stale(folder)
+        remove_stale_temporaries(folder)
     summary = Summary(len(plan.entries))
     for path, reason in plan.listing.failed:
-        row = summarize_failure(as_path(path), Path(), f"{path}: {reason}")
+        row = summarize_failure(to_path(path), Path(), f"{path}: {reason}")
         summary.add_failed_input(row)
     try:
         if not (fail_fast and plan.listing.failed):
             _run_passes(plan, workers, watcher, summary, fail_fast)
     finally:
         for folder in folders:  # of workers that had to be killed
-            remove_stale(folder)
+            remove_stale_temporaries(folder)
         for place, entry in enumerate(plan.entries):
             if not summary.has(place):
-                summary.add(place, Row(format_path(as_path(entry.source)), "", "not done"))
+                summary.add(place, Row(format_path(to_path(entry.source)), "", "not done"))
         summary.write(settings.output, settings.recipe, plan.listing.skipped)
     return summary
 
@@ -111,7 +111,7 @@ def each_row(
         for answer in answers:
             row = answer.result
             if row is None:
-                remove_stale(temporary_path_for(answer.job.record.parent))
+                remove_stale_temporaries(get_temporary_folder(answer.job.record.parent))
                 row = summarize_failure(answer.job.source, answer.job.record, f"{answer.job.source}: {answer.lost}")
             yield answer.index, row
 

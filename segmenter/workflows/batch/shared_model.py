@@ -26,9 +26,9 @@ from segmenter.execution.api import Sums, Workers
 from segmenter.execution.map import map_jobs
 from segmenter.features.color_counts import ColorCounts, count_colors, sum_counts, to_common_scale
 from segmenter.io.files.atomic import write_files
-from segmenter.io.files.local import compute_digest, unmodified_path
+from segmenter.io.files.local import compute_digest, ensure_path_unmodified
 from segmenter.io.images.photo import read_photo
-from segmenter.io.rasters.reader import open_windows
+from segmenter.io.rasters.reader import open_windowed
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.model import Model
@@ -85,14 +85,14 @@ def count_by_windows(job: LargeJob) -> Counted:
     SegmenterError
         It cannot be read.
     """
-    with unmodified_path(job.source), open_windows(job.source, job.bands) as picture:
+    with ensure_path_unmodified(job.source), open_windowed(job.source, job.bands) as picture:
         if picture.n_features not in (1, 3):
             reason = f"has {picture.n_features} bands, and a shared model is of colors; choose three with --bands"
             raise UnsupportedPhotoError(picture.label, reason)
         if picture.dtype not in (np.uint8, np.uint16):
             reason = f"has values of {picture.dtype}, and a shared model by windows is of 8 or 16 bits; leave it out"
             raise UnsupportedPhotoError(picture.label, reason)
-        _, windows = picture.windows()
+        _, windows = picture.plan_windows()
         patch = isqrt(AUTO_PIXELS // len(windows)) if job.recipe.n_segments == "auto" else 0
         interiors: list[ColorCounts] = []
 

@@ -20,9 +20,9 @@ from segmenter.errors import (
     OutputExistsError,
 )
 from segmenter.io.files.atomic import write_files
-from segmenter.io.files.local import HEAD, read_start
+from segmenter.io.files.local import SIGNATURE_BYTES, read_first_bytes
 from segmenter.io.tables.layout import Layout, read_layout, read_table_stream
-from segmenter.io.tables.table import Table, append_columns, check_variances, read_table, read_texts
+from segmenter.io.tables.table import Table, append_columns, check_variances, read_table, read_text_column
 from segmenter.workflows.cluster.clustering import WHY_BIC, Clusters, cluster, cluster_by_classes
 from segmenter.workflows.cluster.recipe import TableRecipe
 from segmenter.workflows.segment.outputs import FigureFormat, check_path, format_path
@@ -105,7 +105,7 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
     else:
         labeled_layout = layout_of(job.labeled, labeled_stream)
         label_column = find_label_column(layout, labeled_layout, job.recipe)
-        table = read_table(layout, job.recipe.columns, without=(label_column,))
+        table = read_table(layout, job.recipe.columns, exclude=(label_column,))
         labeled = read_table(labeled_layout, table.columns), *read_classes(labeled_layout, label_column)
     check_variances(table)
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
@@ -130,9 +130,9 @@ def layout_of(path: Path, stream: BinaryIO | None) -> Layout:
     try:
         return read_layout(path)
     except NotATableError:
-        from segmenter.io.images.photo import is_picture  # only here is Pillow needed
+        from segmenter.io.images.photo import has_image_signature  # only here is Pillow needed
 
-        if is_picture(read_start(path, HEAD)):
+        if has_image_signature(read_first_bytes(path, SIGNATURE_BYTES)):
             raise NotATableError(str(path), "is a picture, not a table; try segmenter segment") from None
         raise
 
@@ -143,7 +143,7 @@ def layout_of(path: Path, stream: BinaryIO | None) -> Layout:
 def find_label_column(layout: Layout, labeled: Layout, recipe: TableRecipe) -> str:
     """Return the column of labels: the one that was named, or the only one that the table to cluster lacks."""
     if recipe.label_column is not None:
-        labeled.place(recipe.label_column)
+        labeled.column_index(recipe.label_column)
         return recipe.label_column
     extra = [column for column in labeled.columns if column and column not in layout.columns]
     if len(extra) != 1:
@@ -154,7 +154,7 @@ def find_label_column(layout: Layout, labeled: Layout, recipe: TableRecipe) -> s
 
 def read_classes(layout: Layout, column: str) -> tuple[tuple[str, ...], Labels]:
     """Return the names of the classes, numbers in their order and before others, and the labels 1…C of the rows."""
-    texts, lines = read_texts(layout, column)
+    texts, lines = read_text_column(layout, column)
     if "" in texts:
         where = f"line {lines[texts.index('')]}, column {column!r}"
         raise NotATableError(layout.name, f"{where}: is no label; fill it in, or take the row out")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from segmenter.errors import InvalidArgumentError, MissingFileError, NoCommonNamesError, NotLabelsError
 from segmenter.io.files.atomic import is_zarr_folder
-from segmenter.io.files.results import LABELS_ENDINGS
-from segmenter.io.labels.annotations import LABEL_ENDINGS
+from segmenter.io.files.results import LABEL_IMAGE_SUFFIXES
+from segmenter.io.labels.annotations import ANNOTATION_EXTENSIONS
 
 HIERARCHY = ".hierarchy.npz"
-OURS = (LABELS_ENDINGS, (HIERARCHY,))
+OURS = (LABEL_IMAGE_SUFFIXES, (HIERARCHY,))
 """Endings of what this program writes; where a folder holds such files, they are meant and the others are not."""
 
 
@@ -102,8 +102,8 @@ def label_files(place: Path, *, hierarchies: bool = False, recursive: bool) -> l
         for path in (place.rglob("*") if recursive else place.iterdir())
         if not path.name.startswith(".")
         and (
-            (path.name.lower().endswith((*LABEL_ENDINGS, HIERARCHY)) and path.is_file())
-            or (path.name.endswith(LABELS_ENDINGS) and is_zarr_folder(path))
+            (path.name.lower().endswith((*ANNOTATION_EXTENSIONS, HIERARCHY)) and path.is_file())
+            or (path.name.endswith(LABEL_IMAGE_SUFFIXES) and is_zarr_folder(path))
         )
     )
     for endings in OURS[1:] if hierarchies else OURS:

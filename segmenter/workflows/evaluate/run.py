@@ -22,7 +22,7 @@ from segmenter.errors import (
 )
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
-from segmenter.io.labels.annotations import numbered, read_label_file
+from segmenter.io.labels.annotations import read_label_file, renumber
 from segmenter.metrics.boundaries import boundary, boundary_counts
 from segmenter.metrics.contours import cut_contours, even_heights
 from segmenter.metrics.partitions import score_photo
@@ -222,7 +222,7 @@ def images_of(given: str | Path | NDArray[Any] | Sequence[NDArray[Any]], argumen
     if not arrays:
         raise InvalidArgumentError(argument, "holds no label image")
     try:
-        return [numbered(np.asarray(array), argument) for array in arrays]
+        return [renumber(np.asarray(array), argument) for array in arrays]
     except NotLabelsError as error:
         raise InvalidArgumentError(argument, error.reason) from error
 

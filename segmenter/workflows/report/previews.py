@@ -13,13 +13,13 @@ from segmenter.arrays import Bytes
 from segmenter.errors import DamagedRecordError, ReadError, SegmenterError, describe_problem
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
-from segmenter.io.files.results import files_by_name, label_images
+from segmenter.io.files.results import get_label_image_paths, group_files_by_name
 from segmenter.io.images.photo import Photo, read_photo
 from segmenter.io.labels.thumbnails import (
-    encode_label_numbers,
+    encode_labels_as_colors,
     encode_preview,
     encode_thumbnail,
-    read_labels_small,
+    read_label_preview,
     shrink,
 )
 from segmenter.render.pixels import to_display_rgb
@@ -65,7 +65,7 @@ def map_previews(jobs: Sequence[tuple[int, PreviewJob]], n_workers: int) -> Gene
 def make_preview(job: PreviewJob) -> Preview:
     """Return the pictures of one result; what stands in their way is told, not raised."""
     try:
-        small = read_labels_small(job.labels, job.shape)
+        small = read_label_preview(job.labels, job.shape)
         if small.max() > len(job.colors):
             raise DamagedRecordError(str(job.labels), "it holds more labels than its record tells")
         colors = np.frombuffer(bytes.fromhex("".join(color[1:] for color in job.colors)), np.uint8).reshape(-1, 3)
@@ -85,7 +85,7 @@ def make_preview(job: PreviewJob) -> Preview:
         return Preview(
             encode_thumbnail(photo, small, colors),
             b"" if photo is None else encode_preview(photo),
-            encode_label_numbers(small),
+            encode_labels_as_colors(small),
             photo_problem="" if photo is not None else photo_problem,
         )
     except Exception as error:  # whatever happens to one result, the others are shown
@@ -122,7 +122,7 @@ def plan_previews(
     ReadError
         ``photos`` is no folder that can be read.
     """
-    named: Mapping[str, Sequence[Path]] = {} if photos is None else files_by_name(photos)
+    named: Mapping[str, Sequence[Path]] = {} if photos is None else group_files_by_name(photos)
     jobs = []
     for place, result in enumerate(results):
         if result.record is None:
@@ -138,7 +138,10 @@ def plan_previews(
             (
                 place,
                 PreviewJob(
-                    next(filter(os.path.exists, label_images(result.stem)), label_images(result.stem)[0]),
+                    next(
+                        filter(os.path.exists, get_label_image_paths(result.stem)),
+                        get_label_image_paths(result.stem)[0],
+                    ),
                     (taken["height"], taken["width"]),
                     tuple(segment["color"] for segment in result.record["segments"]),
                     tuple(dict.fromkeys(path for path in places if os.path.isfile(path))),  # noqa: PTH113

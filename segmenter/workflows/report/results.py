@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from segmenter.errors import DamagedRecordError, NoResultsError
-from segmenter.io.files.results import RECORD_ENDING, label_images, list_results
+from segmenter.io.files.results import RECORD_SUFFIX, get_label_image_paths, list_results
 from segmenter.workflows.batch.plan import SHARED_NAME
 from segmenter.workflows.batch.resume import read_record
 from segmenter.workflows.batch.summary import SUMMARIES
@@ -19,7 +19,7 @@ from segmenter.workflows.segment.outputs import format_path
 
 ResultStatus: TypeAlias = Literal["done", "failed", "not done", "damaged"]
 
-SUMMARY = SUMMARIES[1].removesuffix(RECORD_ENDING)
+SUMMARY = SUMMARIES[1].removesuffix(RECORD_SUFFIX)
 MODEL_ENDING = ".model"
 
 
@@ -77,9 +77,9 @@ def _result(folder: Path, name: str, row: _Row | None) -> Result | None:
         return None
     if row is not None and row.status == "failed":  # an earlier run may have left these files
         return _without_files(row)
-    text, path = format_path(Path(name)), folder / f"{name}{RECORD_ENDING}"
+    text, path = format_path(Path(name)), folder / f"{name}{RECORD_SUFFIX}"
     record = read_record(path)
-    has_labels = any(labels.exists() for labels in label_images(folder / name))
+    has_labels = any(labels.exists() for labels in get_label_image_paths(folder / name))
     if row is None and not has_labels and not _looks_like_one(record):
         return None
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segmenter.io.files.atomic import write_files
 from segmenter.io.images.photo import Photo, read_photo
-from segmenter.io.labels.png import MAX_INDEX, encode_gray, encode_labels, encode_segments
+from segmenter.io.labels.png import MAX_INDEXED_LABEL, encode_gray, encode_labels, encode_segments
 from segmenter.regions.config import SCALES, Scale
 from segmenter.render.palette import palette
 from segmenter.render.pixels import get_mean_colors, to_display_rgb
@@ -96,7 +96,7 @@ def encode_images(segmentation: Segmentation, labels: Path, segments: Path) -> d
 
 def encode_label_image(segmentation: Segmentation) -> bytes:
     """Return the label image as PNG, in the colors of the palette."""
-    return encode_labels(segmentation.labels, palette(min(segmentation.n_labels, MAX_INDEX)))
+    return encode_labels(segmentation.labels, palette(min(segmentation.n_labels, MAX_INDEXED_LABEL)))
 
 
 def encode_extras(result: SegmentResult, job: Job) -> dict[Path, bytes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
 from segmenter.io.files.atomic import is_zarr_folder
-from segmenter.io.files.remote import RemotePath, existing, require_writable
+from segmenter.io.files.remote import RemotePath, check_protocol_writable, filter_existing
 
 if TYPE_CHECKING:
     pass
@@ -99,7 +99,7 @@ def check_outputs(jobs: Sequence[Planned], *, kept: Sequence[Path] = ()) -> None
                 )
             written[place] = job.source
             check_path(path)
-    found = list(existing(path for job in jobs if not job.overwrite for path in job.outputs))
+    found = list(filter_existing(path for job in jobs if not job.overwrite for path in job.outputs))
     if found:
         raise OutputExistsError(str(found[0]), n_more=len(found) - 1)
 
@@ -141,7 +141,7 @@ def find_stale_figures(stems: Sequence[Path], written: Collection[Path]) -> list
 def check_path(path: Path) -> None:
     """Raise WriteError if a folder is in the place of a file, or a file in that of its folder."""
     if isinstance(path, RemotePath):
-        require_writable(path)
+        check_protocol_writable(path)
         return
     if os.path.isdir(path) and not is_zarr_folder(path):  # noqa: PTH112  # Path.is_dir raises for too long names
         raise WriteError(str(path), "is a folder")

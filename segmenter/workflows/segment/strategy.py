@@ -17,7 +17,7 @@ from segmenter.workflows.segment.job import Job, LargeJob, as_large
 from segmenter.workflows.segment.outputs import PLOTS_OF_PIXELS, LabelFormat
 
 if TYPE_CHECKING:
-    from segmenter.io.rasters.base import Header
+    from segmenter.io.rasters.base import RasterHeader
     from segmenter.io.rasters.reader import WindowedPicture
 
 BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL, BYTES_PER_PIXEL_OF_REGIONS = 15, 100, 40
@@ -104,9 +104,9 @@ def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
     try:
         if not is_tiff(job.source):
             return "", False
-        from segmenter.io.rasters.reader import open_windows  # which photos that are no TIFFs have no need of
+        from segmenter.io.rasters.reader import open_windowed  # which photos that are no TIFFs have no need of
 
-        with open_windows(job.source) as picture:
+        with open_windowed(job.source) as picture:
             return _reason_of(picture, job, limits)
     except NoRangesError as error:
         if (error.n_bytes or 0) > limits.max_memory:
@@ -134,7 +134,7 @@ def _reason_of(picture: WindowedPicture, job: Job, limits: Limits) -> tuple[str,
     return "", False
 
 
-def _for_its(header: Header) -> str:
+def _for_its(header: RasterHeader) -> str:
     """Return for what only windows read a picture as it is meant."""
     return "for its no-data value" if header.no_data is not None else f"for its {header.n_bands} bands"
 

@@ -20,10 +20,10 @@ from segmenter.features.color_counts import ColorCounts, count_colors, is_narrow
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct_colors import key_bits, keys_of
 from segmenter.features.pixel_sample import PixelSample, sample_pixels
-from segmenter.io.images.photo import in_range
+from segmenter.io.images.photo import to_photo_range
 from segmenter.io.labels.tiff import encode_tiles
 from segmenter.io.rasters.base import Window
-from segmenter.io.rasters.reader import open_windows
+from segmenter.io.rasters.reader import open_windowed
 from segmenter.mixture.inference import predict
 from segmenter.mixture.model import Mixture
 from segmenter.segmentation.colors import visible_bands
@@ -62,7 +62,7 @@ R = TypeVar("R")
 def made_of(job: J, function: Callable[[Pixels, Bools | None, J], R]) -> R | Exception:
     """Return what a function makes of the pixels of a window, (h, w, C), and of its mask; or what went wrong."""
     try:
-        with open_windows(job.source, job.bands) as picture:
+        with open_windowed(job.source, job.bands) as picture:
             pixels, mask = picture.read(job.window)
         return function(pixels, mask, job)
     except Exception as error:
@@ -212,7 +212,7 @@ class MixtureLabeler:
         """Return the labels (n,) of colors (n, C)."""
         result = np.empty(len(colors), self.dtype)
         for first in range(0, len(colors), CHUNK):
-            values = in_range(colors[first : first + CHUNK], self.low, self.high)[0]
+            values = to_photo_range(colors[first : first + CHUNK], self.low, self.high)[0]
             features = color_features(values, self.color_space, keep_color=True).values
             if len(self.channels) < features.shape[1]:
                 gray, _ = GRAY_CHANNEL[self.color_space]
@@ -222,7 +222,7 @@ class MixtureLabeler:
 
     def unit(self, colors: Pixels) -> Floats:
         """Return colors as numbers from 0 to 1, (n, 3)."""
-        return np.asarray(visible_bands(unit_range(in_range(colors, self.low, self.high)[0])))
+        return np.asarray(visible_bands(unit_range(to_photo_range(colors, self.low, self.high)[0])))
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ class LabelJob:
     stride: int
     tile: tuple[int, int]
     n_labels: int
-    window_bits: int  # of tiles, see `segmenter.io.labels.tiff.compressed`
+    window_bits: int  # of tiles, see `segmenter.io.labels.tiff.compress`
 
 
 @dataclass(frozen=True, eq=False)

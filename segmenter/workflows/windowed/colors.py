@@ -23,10 +23,10 @@ from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
 from segmenter.execution.processes import persistent_pool
 from segmenter.features.color_counts import ColorCounts, sum_counts, to_common_scale
 from segmenter.features.pixel_sample import PixelSample, counts_of, merge_samples
-from segmenter.io.files.atomic import temporary_output, write_errors, write_files
-from segmenter.io.files.local import compute_digest, unmodified_path
-from segmenter.io.images.photo import Photo, in_range
-from segmenter.io.rasters.reader import WindowedPicture, open_windows
+from segmenter.io.files.atomic import temporary_output, translate_write_errors, write_files
+from segmenter.io.files.local import compute_digest, ensure_path_unmodified
+from segmenter.io.images.photo import Photo, to_photo_range
+from segmenter.io.rasters.reader import WindowedPicture, open_windowed
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.apply import apply_to_colors
 from segmenter.segmentation.colors import fit_colors
@@ -80,9 +80,9 @@ def run_windowed(job: LargeJob, progress: Progress) -> SegmentResult:
         Nothing of this picture was written.
     """
     with ExitStack() as stack:
-        stack.enter_context(unmodified_path(job.source))
+        stack.enter_context(ensure_path_unmodified(job.source))
         digest = stack.enter_context(ThreadPoolExecutor(1)).submit(compute_digest, job.source)
-        picture = stack.enter_context(open_windows(job.source, job.bands))
+        picture = stack.enter_context(open_windowed(job.source, job.bands))
         check_recipe(picture, job)
         job = replace(job, workers=stack.enter_context(persistent_pool(job.workers)))
         if isinstance(job.recipe, RegionsRecipe):
@@ -130,7 +130,7 @@ def find_segments(
     segments = described_again(found.segments, n_pixels[1:], sums) if gathered.is_sample else found.segments
     return WindowedResult(
         label_image,
-        in_range(gathered.reduced, gathered.low, gathered.high)[0],
+        to_photo_range(gathered.reduced, gathered.low, gathered.high)[0],
         gathered.mask,
         notes_on_fit(picture, gathered, job),
         replace(found, labels=reduced, segments=segments),
@@ -149,7 +149,7 @@ def labeler_of(gathered: ColorSummary, job: LargeJob, recipe: Recipe, stack: Exi
     table = table_of(gathered.colors, color_labels, dtype)
     if job.workers.scheduler is not None:  # which may not see the file
         return found, table
-    with write_errors(job.labels):
+    with translate_write_errors(job.labels):
         return found, table.in_file(stack.enter_context(temporary_output(job.labels)))
 
 
@@ -157,7 +157,7 @@ def found_in(gathered: ColorSummary, job: LargeJob, recipe: Recipe) -> tuple[Seg
     """Return what a fit, or a model, makes of colors, with no label image yet, and the label of each color, (M,)."""
     name, colors = str(job.source), gathered.colors
     if gathered.is_sample:
-        colors = ColorCounts(in_range(colors.colors, gathered.low, gathered.high)[0], colors.counts)
+        colors = ColorCounts(to_photo_range(colors.colors, gathered.low, gathered.high)[0], colors.counts)
     nothing = np.zeros((0, 0), np.int32)
     if job.model is not None:
         color_labels, segments = apply_to_colors(colors, job.model, name)
@@ -198,7 +198,7 @@ def check_recipe(picture: WindowedPicture, job: LargeJob) -> None:
 
 def gather(picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Progress) -> ColorSummary:
     """Return what the fit needs of all windows together."""
-    _, windows = picture.windows()
+    _, windows = picture.plan_windows()
     stride = stride_of(picture.shape)
     height, width = (-(-side // stride) for side in picture.shape)
     reduced = np.zeros((height, width, picture.n_features), picture.dtype)
@@ -273,7 +273,7 @@ def write_labels(
     n_labels: int,
 ) -> tuple[Labels, Floats, Floats]:
     """Write the label image; return it reduced, the pixels of each label (K + 1,), and the sums of colors (K, 3)."""
-    tile, windows = picture.windows()
+    tile, windows = picture.plan_windows()
     stride = stride_of(picture.shape)
     reduced = np.zeros(reduced_shape, np.int32)
     n_pixels, sums = np.zeros(n_labels + 1), np.zeros((n_labels, 3))

@@ -14,9 +14,9 @@ import numpy as np
 from segmenter.arrays import Bools, Pixels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.execution.map import map_jobs
-from segmenter.io.files.atomic import temporary_output, write_errors
-from segmenter.io.labels.ome_zarr import GZIP, write_label_zarr
-from segmenter.io.labels.tiff import MAX_INDEX, write_label_tiff
+from segmenter.io.files.atomic import temporary_output, translate_write_errors
+from segmenter.io.labels.ome_zarr import GZIP_WINDOW_BITS, write_label_zarr
+from segmenter.io.labels.tiff import MAX_INDEXED_LABEL, write_label_tiff
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.render.palette import palette
 from segmenter.segmentation.result import Segmentation
@@ -94,7 +94,7 @@ def new_label_image(job: LargeJob, stack: ExitStack) -> Path:
 
 def label_type(n_labels: int) -> type[np.unsignedinteger[Any]]:
     """Return the type of a label image with so many labels."""
-    return np.uint8 if n_labels <= MAX_INDEX else np.uint16
+    return np.uint8 if n_labels <= MAX_INDEXED_LABEL else np.uint16
 
 
 def write_tiles(
@@ -107,14 +107,14 @@ def write_tiles(
 ) -> None:
     """Write a label image and its overviews; WriteError where the system refuses."""
     dtype = label_type(n_labels)
-    with write_errors(job.labels), closing(tiles) as encoded:
+    with translate_write_errors(job.labels), closing(tiles) as encoded:
         if job.is_zarr:
             write_label_zarr(temporary, encoded, picture.shape, tile, dtype, palette(n_labels))
         else:
-            colors = palette(min(n_labels, MAX_INDEX))
+            colors = palette(min(n_labels, MAX_INDEXED_LABEL))
             write_label_tiff(temporary, encoded, picture.shape, tile, dtype, colors, picture.header.tags)
 
 
 def window_bits(job: LargeJob) -> int:
     """Return how zlib is to wrap the tiles of the label image."""
-    return GZIP if job.is_zarr else zlib.MAX_WBITS
+    return GZIP_WINDOW_BITS if job.is_zarr else zlib.MAX_WBITS

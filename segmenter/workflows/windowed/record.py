@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bools, Bytes, Pixels
 from segmenter.features.color import unit_range
 from segmenter.features.color_counts import ColorCounts
-from segmenter.io.images.photo import Photo, in_range
+from segmenter.io.images.photo import Photo, to_photo_range
 from segmenter.io.rasters.base import is_georeferenced
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.render.silencing import silence_matplotlib
@@ -66,10 +66,10 @@ def notes_on_fit(picture: WindowedPicture, gathered: ColorSummary, job: LargeJob
     """Return what a person may not expect of a fit."""
     told: list[str] = []
     if gathered.is_sample:
-        told += in_range(np.empty((0, 1), picture.header.dtype), gathered.low, gathered.high)[1]
+        told += to_photo_range(np.empty((0, 1), picture.header.dtype), gathered.low, gathered.high)[1]
         if gathered.n_pixels > SAMPLE and job.model is None:
             told.append(f"fitted to a sample of {SAMPLE:,} pixels")
-    if gathered.interior is not None and len(picture.windows()[1]) > 1:
+    if gathered.interior is not None and len(picture.plan_windows()[1]) > 1:
         told.append("number of segments told from the middle of each window")
     return tuple(told)
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.features.downsample import AreaSums, area_sums
-from segmenter.io.images.photo import in_range
-from segmenter.io.labels.tiff import compressed, encode_tiles
+from segmenter.io.images.photo import to_photo_range
+from segmenter.io.labels.tiff import compress, encode_tiles
 from segmenter.io.rasters.base import Window
 from segmenter.regions.hierarchy import color_sums
 from segmenter.regions.refinement import ColorStatistics, Rectangle, Surroundings, middles, refined_rectangle
@@ -120,7 +120,7 @@ class WindowRefinement:
     def refined(self, stored: Pixels, mask: Bools | None, job: RefineJob) -> Refined:
         """Return the superpixels of a window, of whose pixels with their margin this is called, and their colors."""
         inner, around = job.inner, job.surroundings
-        pixels = in_range(stored, self.low, self.high)[0]
+        pixels = to_photo_range(stored, self.low, self.high)[0]
         if around.shape == around.reduced:
             labels = around.small[inner.inside(*around.corner)]
         else:
@@ -148,13 +148,13 @@ class Relabeling:
     """The function of the third pass: superpixels become labels."""
 
     label_of: NDArray[np.unsignedinteger[Any]]  # (R + 1,)
-    window_bits: int  # of tiles, see `segmenter.io.labels.tiff.compressed`
+    window_bits: int  # of tiles, see `segmenter.io.labels.tiff.compress`
     source: Path
 
     def __call__(self, tiles: list[bytes]) -> list[bytes] | Exception:
         """Return tiles of labels, compressed, for those of superpixels; what goes wrong is returned."""
         try:
             found = (self.label_of[np.frombuffer(zlib.decompress(tile), np.uint16)] for tile in tiles)
-            return [compressed(labels, self.window_bits) for labels in found]
+            return [compress(labels, self.window_bits) for labels in found]
         except Exception as error:
             return told(error, self.source)

@@ -20,7 +20,7 @@ from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.features.color import unit_range
 from segmenter.features.downsample import AreaTotals, reduced_shape
-from segmenter.io.images.photo import in_range
+from segmenter.io.images.photo import to_photo_range
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, in_unit
 from segmenter.regions.refinement import Surroundings, color_statistics, surely
@@ -79,7 +79,7 @@ def find_regions(
     found = cut_regions(complete, recipe, str(job.source))
     label_of = np.zeros(complete.n_superpixels + 1, label_type(found.n_labels))
     label_of[complete.superpixels] = found.labels
-    tile, windows = picture.windows()
+    tile, windows = picture.plan_windows()
 
     def tiles() -> Generator[bytes]:
         jobs = enumerate(superpixels)
@@ -111,7 +111,7 @@ class WorkingImage:
 
 def reduce(picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progress: Progress) -> WorkingImage:
     """Return the reduced picture."""
-    _, windows = picture.windows()
+    _, windows = picture.plan_windows()
     shape = picture.shape
     reduced = middle_shape(shape, recipe)
     totals = None if reduced == shape else AreaTotals(shape, reduced, picture.n_features)
@@ -129,7 +129,7 @@ def reduce(picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progr
                     totals.add(areas)
     if not n_pixels:
         raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
-    samples, _ = in_range(samples, low, high)
+    samples, _ = to_photo_range(samples, low, high)
     pixels, mask = samples, is_known
     if totals is not None:
         means, mask = totals.means()
@@ -142,7 +142,7 @@ def in_unit_range(means: Floats, dtype: np.dtype[Any], low: float, high: float) 
     if dtype.kind == "u" and dtype.itemsize <= 2:
         means /= np.iinfo(dtype).max
     elif high > low:
-        least, most = unit_range(in_range(np.array([low, high], dtype), low, high)[0])
+        least, most = unit_range(to_photo_range(np.array([low, high], dtype), low, high)[0])
         means -= low
         means *= (most - least) / (high - low)
         means += least
@@ -156,7 +156,7 @@ def refine(
     picture: WindowedPicture, job: LargeJob, hierarchy: Hierarchy, middle: WorkingImage, progress: Progress
 ) -> tuple[list[list[bytes]], Floats]:
     """Return the superpixels of each window as compressed tiles, and their color sums as of `ColoredHierarchy`."""
-    tile, windows = picture.windows()
+    tile, windows = picture.plan_windows()
     small, n = hierarchy.superpixels, hierarchy.n_superpixels
     whole = Surroundings(small, surely(small), (0, 0), picture.shape, small.shape)
     colors = color_statistics(small, middle.samples, middle.is_known)
@@ -188,7 +188,7 @@ def shown(
     if height * width > recipe.working_size * 1e6:
         rows, columns = reduced_shape(*middle_shape((height, width), recipe), recipe.working_size * 1e6)
         notes.append(f"regions of the picture reduced to {columns}×{rows} pixels; boundaries refined by windows")
-    notes += in_range(np.empty((0, 1), picture.dtype), middle.low, middle.high)[1]
+    notes += to_photo_range(np.empty((0, 1), picture.dtype), middle.low, middle.high)[1]
     mask = np.ones(found.labels.shape, np.bool_) if middle.mask is None else middle.mask
     reduced = replace(found, labels=found.labels[place])
     return WindowedResult(label_image, pixels, mask[place], tuple(notes), reduced, middle.n_pixels)

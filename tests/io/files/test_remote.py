@@ -22,9 +22,9 @@ import tifffile
 import zarr
 
 from segmenter.errors import ChangedFileError, MissingFileError, OutputExistsError, WriteError
-from segmenter.io.files.atomic import PREFIX, SUFFIX, write_files
-from segmenter.io.files.local import compute_digest, unmodified_path
-from segmenter.io.files.remote import RemotePath, as_path, existing, is_remote
+from segmenter.io.files.atomic import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, write_files
+from segmenter.io.files.local import compute_digest, ensure_path_unmodified
+from segmenter.io.files.remote import RemotePath, filter_existing, is_remote, to_path
 from segmenter.io.images.photo import read_photo
 from tests.support.scenes import overlapping
 from tests.workflows.batch.test_run import LABELS_ONLY, run, save, tree
@@ -143,7 +143,7 @@ def test_a_batch_removes_what_workers_that_died_left_here(
     bucket: str, photos: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "temporary").mkdir()
-    for name in (f"{PREFIX}0{SUFFIX}", "other.tmp"):
+    for name in (f"{TEMPORARY_PREFIX}0{TEMPORARY_SUFFIX}", "other.tmp"):
         (tmp_path / "temporary" / name).touch()
     words = ("batch", f"s3://{bucket}/photos/a.png", "-q", LABELS_ONLY, "-o", f"s3://{bucket}/removed")
     result = run(*words, cwd=tmp_path, env=environment | {"TMPDIR": str(tmp_path / "temporary")})
@@ -251,27 +251,27 @@ def test_what_works_on_many_small_files_takes_none_from_elsewhere(words: tuple[s
 def test_addresses_are_told_from_paths() -> None:
     assert [is_remote(text) for text in ("s3://b/a", "https://h/a", "memory://a")] == [True] * 3
     assert [is_remote(text) for text in ("a.png", "C:/a", "s3:/b/a", "a://", "x/s3://b", "-", "")] == [False] * 7
-    path = as_path("s3://bucket/deep/a.jpg")
+    path = to_path("s3://bucket/deep/a.jpg")
     assert isinstance(path, RemotePath)
     assert str(path.parent / "b.png") == os.fspath(path.with_name("b.png")) == "s3://bucket/deep/b.png"
     assert (path.name, path.stem) == ("a.jpg", "a")
-    assert type(as_path("a.jpg")) is type(Path())
+    assert type(to_path("a.jpg")) is type(Path())
 
 
 def test_a_set_of_files_is_written_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     from fsspec.implementations.memory import MemoryFileSystem
 
-    folder = as_path("memory://whole")
+    folder = to_path("memory://whole")
     files = {folder / name: name.encode() for name in ("a", "b", "record")}
     write_files(files, overwrite=False)
-    assert list(existing([*files, folder / "c"])) == list(files)
+    assert list(filter_existing([*files, folder / "c"])) == list(files)
     with pytest.raises(OutputExistsError, match="memory://whole/a: already exists"):
         write_files(files, overwrite=False)
     put, removed = MemoryFileSystem.pipe_file, []
 
     def fail(self: MemoryFileSystem, path: str, value: bytes, **options: object) -> None:
         if path.endswith("d"):
-            removed.append(sorted(path.name for path in existing(files)))
+            removed.append(sorted(path.name for path in filter_existing(files)))
             raise OSError("the store is full")
         put(self, path, value, **options)
 
@@ -280,17 +280,17 @@ def test_a_set_of_files_is_written_whole_or_not_at_all(monkeypatch: pytest.Monke
     with pytest.raises(WriteError, match=r"memory://whole/d: cannot be written \(the store is full"):
         write_files(new, overwrite=True)
     assert removed == [["a", "b"]]  # no record stands for files that are not its own
-    assert [path.name for path in existing([*new, *files])] == ["a", "a", "b"]
+    assert [path.name for path in filter_existing([*new, *files])] == ["a", "a", "b"]
 
 
 def test_a_photo_is_read_from_any_store(tmp_path: Path) -> None:
     content = save(overlapping(), tmp_path / "a.png").read_bytes()
-    write_files({as_path("memory://photos/a.png"): content}, overwrite=True)
-    there, here = read_photo(as_path("memory://photos/a.png")), read_photo(tmp_path / "a.png")
+    write_files({to_path("memory://photos/a.png"): content}, overwrite=True)
+    there, here = read_photo(to_path("memory://photos/a.png")), read_photo(tmp_path / "a.png")
     assert (there.name, there.digest) == (here.name, here.digest)
     assert (there.pixels == here.pixels).all()
     with pytest.raises(MissingFileError, match=r"memory://photos/b\.png: no such file"):
-        read_photo(as_path("memory://photos/b.png"))
+        read_photo(to_path("memory://photos/b.png"))
 
 
 # ---- pictures by windows -------------------------------------------------------------------------------------------
@@ -390,12 +390,12 @@ def test_a_zarr_array_of_a_bucket_is_read_as_here(
 
 
 def test_a_picture_that_changes_between_the_passes_is_refused(tmp_path: Path) -> None:
-    path = as_path("memory://changing/a.tif")
+    path = to_path("memory://changing/a.tif")
     write_files({path: b"one"}, overwrite=True)
-    with unmodified_path(path):
+    with ensure_path_unmodified(path):
         assert compute_digest(path) == hashlib.sha256(b"one").hexdigest()
     with (
         pytest.raises(ChangedFileError, match=r"changing/a\.tif: changed while it was read"),
-        unmodified_path(path),
+        ensure_path_unmodified(path),
     ):
         write_files({path: b"another"}, overwrite=True)

@@ -19,11 +19,17 @@ from numpy.typing import NDArray
 
 import segmenter
 from segmenter.errors import WriteError
-from segmenter.io.files.atomic import PREFIX, SUFFIX, remove_stale, temporary_output, write_files
-from segmenter.io.labels.ome_zarr import GZIP, read_small_zarr, write_label_zarr
+from segmenter.io.files.atomic import (
+    TEMPORARY_PREFIX,
+    TEMPORARY_SUFFIX,
+    remove_stale_temporaries,
+    temporary_output,
+    write_files,
+)
+from segmenter.io.labels.ome_zarr import GZIP_WINDOW_BITS, read_zarr_overview, write_label_zarr
 from segmenter.io.labels.tiff import encode_tiles
 from segmenter.io.rasters.base import Window
-from segmenter.io.rasters.reader import open_windows
+from segmenter.io.rasters.reader import open_windowed
 from segmenter.render.palette import palette
 from tests.cli.test_commands import run
 
@@ -62,7 +68,9 @@ def test_labels_and_overviews_are_those_of_the_tiff(tmp_path: Path, method: str)
 def test_what_ome_zarr_asks_for_is_told(tmp_path: Path, dtype: Any) -> None:
     labels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (600, 530)).astype(dtype)
     colors = palette(3)
-    write_label_zarr(tmp_path, encode_tiles(labels, (128, 144), GZIP), labels.shape, (128, 144), dtype, colors)
+    write_label_zarr(
+        tmp_path, encode_tiles(labels, (128, 144), GZIP_WINDOW_BITS), labels.shape, (128, 144), dtype, colors
+    )
     group: Any = zarr.open(tmp_path, mode="r")
     np.testing.assert_array_equal(group["0"][:], labels)
     np.testing.assert_array_equal(group["1"][:], labels[::2, ::2])
@@ -74,15 +82,17 @@ def test_what_ome_zarr_asks_for_is_told(tmp_path: Path, dtype: Any) -> None:
     assert multiscale["datasets"][1]["coordinateTransformations"] == [{"type": "scale", "scale": [2, 2]}]
     assert [color["label-value"] for color in ome["image-label"]["colors"]] == [0, 1, 2, 3]
     assert ome["image-label"]["colors"][2]["rgba"] == [*colors[1].tolist(), 255]
-    with open_windows(tmp_path) as opened:
+    with open_windowed(tmp_path) as opened:
         np.testing.assert_array_equal(opened.read(Window(100, 50, 300, 400))[0][..., 0], labels[100:400, 50:450])
 
 
 def test_the_smallest_overview_that_is_large_enough_is_read(tmp_path: Path) -> None:
     labels = np.random.default_rng(0).integers(0, 5, (2100, 900), np.uint8)
-    write_label_zarr(tmp_path, encode_tiles(labels, (512, 512), GZIP), labels.shape, (512, 512), np.uint8, palette(4))
+    write_label_zarr(
+        tmp_path, encode_tiles(labels, (512, 512), GZIP_WINDOW_BITS), labels.shape, (512, 512), np.uint8, palette(4)
+    )
     for side, step in ((500, 4), (600, 2), (1051, 1), (5000, 1)):
-        shape, small = read_small_zarr(tmp_path, side)
+        shape, small = read_zarr_overview(tmp_path, side)
         assert shape == labels.shape
         np.testing.assert_array_equal(small, labels[::step, ::step])
 
@@ -171,19 +181,19 @@ def test_an_interrupt_leaves_nothing_that_looks_whole(tmp_path: Path, number: si
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb")
     command = Path(sys.executable).with_name("segmenter")
     process = subprocess.Popen([command, "segment", "a.tif", *ZARR], cwd=tmp_path, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not list(tmp_path.glob(f"out/{PREFIX}*{SUFFIX}/0/c")):
+    while process.poll() is None and not list(tmp_path.glob(f"out/{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}/0/c")):
         time.sleep(0.01)
     process.send_signal(number)
     process.wait(60)
     assert process.returncode == (130 if number == signal.SIGINT else -number)
-    remove_stale(tmp_path / "out")
+    remove_stale_temporaries(tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_folder_that_somebody_writes_to_is_not_stale(tmp_path: Path) -> None:
     with temporary_output(tmp_path / "a.zarr", is_folder=True) as folder:
         (folder / "b").touch()
-        remove_stale(tmp_path)
+        remove_stale_temporaries(tmp_path)
         assert (folder / "b").exists()
         write_files({tmp_path / "a.zarr": folder, tmp_path / "a.json": b"{}"}, overwrite=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.zarr"]

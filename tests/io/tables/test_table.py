@@ -23,7 +23,7 @@ from segmenter.errors import (
     TextColumnError,
 )
 from segmenter.io.tables.layout import CHUNK_LINES, read_layout
-from segmenter.io.tables.table import Table, append_columns, read_table, read_texts
+from segmenter.io.tables.table import Table, append_columns, read_table, read_text_column
 
 
 def written(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
@@ -64,7 +64,7 @@ def test_quotes_may_hold_delimiters_quotes_and_line_ends(tmp_path: Path) -> None
     content = 'name,x,"the ""y"""\n"a, b",1,2\n"two\nlines","3",4\nplain,5,6\n'
     assert read_layout(written(tmp_path, content)).columns == ("name", "x", 'the "y"')
     assert values_of(tmp_path, content, "x", 'the "y"') == [[1, 2], [3, 4], [5, 6]]
-    assert read_texts(read_layout(tmp_path / "t.csv"), "name") == (["a, b", "two\nlines", "plain"], [2, 4, 5])
+    assert read_text_column(read_layout(tmp_path / "t.csv"), "name") == (["a, b", "two\nlines", "plain"], [2, 4, 5])
 
 
 def test_columns_are_read_in_the_order_asked_for(tmp_path: Path) -> None:

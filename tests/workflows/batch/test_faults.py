@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 import segmenter
-from segmenter.io.files.atomic import PREFIX
+from segmenter.io.files.atomic import TEMPORARY_PREFIX
 from tests.support.scenes import overlapping
 from tests.workflows.batch.test_run import COMMAND, LABELS_ONLY, run, save, statuses, tree
 
@@ -47,7 +47,7 @@ def wait_until_gone(group: int) -> None:
 
 
 def temporary_files(folder: Path) -> list[Path]:
-    return list(folder.rglob(f"{PREFIX}*"))
+    return list(folder.rglob(f"{TEMPORARY_PREFIX}*"))
 
 
 def sabotage(folder: Path, code: str) -> dict[str, str]:
@@ -100,7 +100,7 @@ def test_killed_at_any_moment_resume_finishes_and_does_nothing_twice(
         process.communicate()
         wait_until_gone(process.pid)
         for name, data in tree(output).items():
-            assert PREFIX in name or data == reference[name]
+            assert TEMPORARY_PREFIX in name or data == reference[name]
     done = {f"{path.stem}.png" for path in output.glob("??.json")}
     assert run("batch", photos, LABELS_ONLY, "--resume", cwd=tmp_path).returncode == 0
     assert {name for name, status in statuses(output).items() if status == "up to date"} == done

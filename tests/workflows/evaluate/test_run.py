@@ -20,7 +20,7 @@ from sklearn.metrics import adjusted_rand_score
 import segmenter
 from segmenter.arrays import Labels
 from segmenter.errors import NotLabelsError, SegmenterError
-from segmenter.io.labels.annotations import numbered, read_label_file
+from segmenter.io.labels.annotations import read_label_file, renumber
 from segmenter.io.labels.png import encode_labels
 from segmenter.metrics.contours import cut_contours, even_heights
 from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
@@ -130,14 +130,14 @@ def test_zero_is_a_region_but_transparent_and_ignored_pixels_have_no_label(tmp_p
 
 @pytest.mark.parametrize("values", [[[-3, 7], [7, 2**40]], [[0, 255], [255, 300]], [[False, True], [True, True]]])
 def test_labels_are_numbered_in_their_order(values: Any) -> None:
-    assert set(numbered(np.array(values), "x").ravel().tolist()) == set(range(1, len(np.unique(values)) + 1))
-    assert numbered(np.array(values), "x", ignore=int(values[0][1])).tolist()[0][1] == 0
+    assert set(renumber(np.array(values), "x").ravel().tolist()) == set(range(1, len(np.unique(values)) + 1))
+    assert renumber(np.array(values), "x", ignore=int(values[0][1])).tolist()[0][1] == 0
 
 
 def test_numbers_that_are_not_whole_are_no_labels() -> None:
     for value in (0.5, np.nan, np.inf):
         with pytest.raises(NotLabelsError):
-            numbered(np.array([[1.0, value]]), "x")
+            renumber(np.array([[1.0, value]]), "x")
 
 
 def test_contours_part_what_they_surround(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_contours_part_what_they_surround(tmp_path: Path) -> None:
     found = read_label_file(tmp_path / "a.mat")
     assert found.size == (4, 6)
     assert found.contours is not None
-    cuts = [numbered(cut_contours(found.contours, height), "cut") for height in even_heights(4)]
+    cuts = [renumber(cut_contours(found.contours, height), "cut") for height in even_heights(4)]
     np.testing.assert_array_equal(np.sort(np.unique(cuts[0])), [1, 2, 3, 4])
     assert [int(cut.max()) for cut in cuts] == [4, 2, 2, 1]
     assert adjusted_rand_score(cuts[1].ravel(), HALVES.ravel()) == 1

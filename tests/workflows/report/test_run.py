@@ -24,7 +24,13 @@ from PIL import Image
 from segmenter.arrays import Pixels
 from segmenter.errors import DamagedRecordError, NoResultsError, OutputExistsError
 from segmenter.io.labels.png import read_labels
-from segmenter.io.labels.thumbnails import encode_label_numbers, encode_thumbnail, preview_size, shrink, shrink_labels
+from segmenter.io.labels.thumbnails import (
+    compute_preview_size,
+    encode_labels_as_colors,
+    encode_thumbnail,
+    shrink,
+    shrink_labels,
+)
 from segmenter.render.report import script_text
 from segmenter.workflows.report.results import checked_record, read_results
 from segmenter.workflows.report.run import make_report, pictures_folder
@@ -471,7 +477,7 @@ def test_a_batch_makes_the_page_too(made: Path, tmp_path: Path) -> None:
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 700))
 def test_previews_keep_the_shape_and_the_limit(width: int, height: int, side: int) -> None:
-    new_width, new_height = preview_size(width, height, side)
+    new_width, new_height = compute_preview_size(width, height, side)
     assert 1 <= max(new_width, new_height) <= max(1, min(side, max(width, height)))
     if max(width, height) <= side:
         assert (new_width, new_height) == (width, height)
@@ -492,7 +498,7 @@ def test_labels_and_photo_shrink_to_the_same_size_and_no_label_is_made_up() -> N
 @pytest.mark.parametrize("most", [3, 255, 70_000 // 2])
 def test_label_numbers_are_exact(most: int) -> None:
     labels = np.random.default_rng(0).integers(0, most + 1, (20, 30)).astype(np.int32)
-    pixels = np.asarray(Image.open(BytesIO(encode_label_numbers(labels))).convert("RGB")).astype(int)
+    pixels = np.asarray(Image.open(BytesIO(encode_labels_as_colors(labels))).convert("RGB")).astype(int)
     green = pixels[..., 1] if most > 255 else 0
     np.testing.assert_array_equal(pixels[..., 0] + 256 * green, labels)
 

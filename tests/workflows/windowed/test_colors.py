@@ -27,7 +27,7 @@ from segmenter.features.distinct_colors import distinct_colors
 from segmenter.features.pixel_sample import counts_of, merge_samples, sample_pixels
 from segmenter.io.rasters import reader as io_windows
 from segmenter.io.rasters.base import Window
-from segmenter.io.rasters.reader import open_windows
+from segmenter.io.rasters.reader import open_windowed
 from segmenter.segmentation.recipe import AnyRecipe, Recipe, RegionsRecipe
 from segmenter.workflows.segment.in_memory import SegmentResult
 from segmenter.workflows.segment.job import FigureOptions, Job, LargeJob, as_large, plan_job
@@ -282,7 +282,7 @@ class TestBands:
         pixels = picture(60, 50, 4, "u2")
         path = tmp_path / "a.ome.tif"
         tifffile.imwrite(path, np.moveaxis(pixels, -1, 0), photometric="minisblack", metadata={"axes": "CYX"})
-        with open_windows(path) as opened:
+        with open_windowed(path) as opened:
             colors, mask = opened.read(Window(5, 7, 30, 20))
         assert mask is None
         assert (colors == pixels[5:35, 7:27]).all()
@@ -509,7 +509,7 @@ class TestZarr:
         array[:] = np.moveaxis(pixels, -1, 0)[None]
         axes = [{"name": name} for name in "tcyx"]
         group.attrs["multiscales"] = [{"axes": axes, "datasets": [{"path": "0"}]}]
-        with open_windows(tmp_path / "a") as opened:
+        with open_windowed(tmp_path / "a") as opened:
             assert opened.shape == (30, 20)
             assert (opened.read(Window(3, 2, 20, 10))[0] == pixels[3:23, 2:12]).all()
 
@@ -517,13 +517,13 @@ class TestZarr:
         zarr.open_group(tmp_path / "a", mode="w").create_array("b", shape=(9, 9), dtype="u1")
         with (
             pytest.raises(UnsupportedPhotoError, match="not of OME-Zarr; give the path of an array in it"),
-            open_windows(tmp_path / "a"),
+            open_windowed(tmp_path / "a"),
         ):
             pass
 
     def test_that_makes_no_sense_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "zarr.json").write_text("{")
-        with pytest.raises(DamagedPhotoError), open_windows(tmp_path):
+        with pytest.raises(DamagedPhotoError), open_windowed(tmp_path):
             pass
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import segmenter
 from segmenter.errors import InvalidArgumentError, TooFewSuperpixelsError, UnsupportedPhotoError
-from segmenter.io.rasters.reader import open_windows
+from segmenter.io.rasters.reader import open_windowed
 from segmenter.metrics.partitions import covering
 from segmenter.segmentation import regions as segment_regions
 from segmenter.segmentation.recipe import RegionsRecipe
@@ -64,8 +64,8 @@ class TestBothRoads:
         np.testing.assert_array_equal(labels_of(path), expected.labels)
         assert result.segmentation.segments == expected.segments
         assert covering(expected.labels, LARGE_TRUTH) > 0.9
-        with open_windows(path) as picture:
-            assert len(picture.windows()[1]) > 10
+        with open_windowed(path) as picture:
+            assert len(picture.plan_windows()[1]) > 10
 
     @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
     @pytest.mark.parametrize("kind", ["gray", "16 bits", "floats"])
