@@ -210,9 +210,9 @@ def command(
         raise click.UsageError("--boundaries draws no areas to lay over the photo; leave out --overlay")
     from segmenter.io.files.atomic import write_files
     from segmenter.render.comparison_style import ComparisonStyle
-    from segmenter.workflows.compare.run import compare
+    from segmenter.workflows.compare.run import FigureRequest, compare
     from segmenter.workflows.compare.tables import encode_table
-    from segmenter.workflows.compare.variants import Axes, choices_of
+    from segmenter.workflows.compare.variants import Axes, build_variants
     from segmenter.workflows.segment.outputs import check_output, format_path
 
     unwind_on_interrupt()
@@ -222,22 +222,22 @@ def command(
         check_output(path, inputs=photos, overwrite=overwrite)
     try:
         axes = Axes(segments or (), methods or (), color_spaces or (), covariances or ())
-        choices = choices_of(axes, {"seed": seed})
+        grid = build_variants(axes, {"seed": seed})
         style = ComparisonStyle(width, dpi, font_size, layout, boundaries, overlay, crop)
     except InvalidArgumentError as error:
         raise click.UsageError(str(error)) from error
-    result = compare(photos, choices, style, figure_format=figure_format, times=times, max_pixels=max_pixels)
-    files = {table: encode_table(result.numbers, table.suffix.lower(), times=times) for table in tables}
+    result = compare(photos, grid, FigureRequest(style, figure_format, times), max_pixels=max_pixels)
+    files = {table: encode_table(result.metrics, table.suffix.lower(), times=times) for table in tables}
     write_files({**files, output: result.figure}, overwrite=overwrite)
     if json:
         click.echo(dumps({**result.record, "outputs": [format_path(path) for path in (output, *tables)]}))
     if quiet:
         return
-    n_photos, n_variants = len(photos), len(choices.choices)
+    n_photos, n_variants = len(photos), len(grid.variants)
     what = f"{n_photos} photo{'s' * (n_photos > 1)} in {n_variants} variant{'s' * (n_variants > 1)}"
     say(f"{what} in {time.perf_counter() - started:.2f} s -> {', '.join(map(str, (output, *tables)))}")
-    for each in result.numbers if verbose else ():
-        say(f"  ({each.letter}) {printable(each.photo)}, {each.variant}: {', '.join(each.parts(times=True))}")
+    for each in result.metrics if verbose else ():
+        say(f"  ({each.letter}) {printable(each.photo)}, {each.variant}: {', '.join(each.describe(times=True))}")
 
 
 def ending_of(path: Path, endings: Sequence[str], option: str) -> Any:

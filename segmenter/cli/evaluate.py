@@ -153,15 +153,15 @@ def table_rows(photos: Sequence[PhotoEvaluation]) -> list[tuple[str, Mapping[str
     Of one photo a row stands for a scale, or for a person; of several for a photo.
     """
     from segmenter.errors import printable
-    from segmenter.workflows.evaluate.scores import best_measures, compute_measures, summary_of
+    from segmenter.workflows.evaluate.scores import compute_best_measures, compute_measures, summarize_measures
 
     first, n_scales = photos[0], len(photos[0].n_regions)
-    summary = summary_of(photos)
+    summary = summarize_measures(photos)
     if len(photos) > 1:
-        rows = [(printable(photo.name), best_measures(photo), False) for photo in photos]
+        rows = [(printable(photo.name), compute_best_measures(photo), False) for photo in photos]
     elif n_scales > 1:
         rows = [(scale_name(first, t), compute_measures(first, t), False) for t in range(n_scales)]
-        return [*rows, ("best scale", best_measures(first), True)]
+        return [*rows, ("best scale", compute_best_measures(first), True)]
     elif first.people:
         rows = [(f"person {p}", compute_measures(person, 0), False) for p, person in enumerate(first.people, start=1)]
     else:

@@ -17,7 +17,7 @@ from segmenter.io.labels.annotations import read_label_file
 from segmenter.metrics.partitions import PhotoScore, score_photo
 from segmenter.workflows.evaluate.pairing import pair_up
 from segmenter.workflows.evaluate.run import evaluate_pairs
-from segmenter.workflows.evaluate.scores import EvaluationConfig, summary_of
+from segmenter.workflows.evaluate.scores import EvaluationConfig, summarize_measures
 
 from .photos import BSDS
 from .report import installed, spread, verdict
@@ -47,7 +47,10 @@ def agreement(folder: str, test: str) -> bool:
     """Print how the figures of a folder of hierarchies compare with the official ones."""
     pairing = pair_up(OFFICIAL / folder, [OFFICIAL / "groundTruth"])
     photos = evaluate_pairs(pairing, EvaluationConfig(n_scales=5))
-    summary, sums = summary_of(photos), summary_of([replace(photo, score=rounded(photo.score)) for photo in photos])
+    summary, sums = (
+        summarize_measures(photos),
+        summarize_measures([replace(photo, score=rounded(photo.score)) for photo in photos]),
+    )
     ods, ois = summary["ods"], summary["ois"]
     _, *covering = official_figures(test, "cover")
     _, rand_ods, rand_ois, _, variation_ods, variation_ois = official_figures(test, "RI_VOI")

@@ -1,4 +1,4 @@
-"""Variants of segmentations side by side: photos × recipes → panels, numbers and tables."""
+"""Photos beside variants of their segments: photos × recipes → a figure and its numbers."""
 
 from __future__ import annotations
 
@@ -24,96 +24,100 @@ from segmenter.segmentation.colors import segment_photo
 from segmenter.segmentation.recipe import AnyRecipe
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.compare.tables import VariantMetrics, measure_variant
-from segmenter.workflows.compare.variants import Choices
+from segmenter.workflows.compare.variants import VariantGrid
 from segmenter.workflows.segment.outputs import FigureFormat, format_path
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""
 
 
+@dataclass(frozen=True)
+class FigureRequest:
+    """How the figure is drawn and stored."""
+
+    style: ComparisonStyle
+    figure_format: FigureFormat = "png"
+    times: bool = False  # whether the figure says how long each variant took; two runs then differ
+
+
 @dataclass(frozen=True, eq=False)
-class Result:
-    """A figure and the numbers in it."""
+class ComparisonResult:
+    """A figure, and the numbers of its variants."""
 
     figure: bytes
-    numbers: tuple[VariantMetrics, ...]
-    record: dict[str, Any]
+    metrics: tuple[VariantMetrics, ...]  # in the order of the panels
+    record: dict[str, Any]  # the line of --json, as plain values
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoVariants:
+    """A photo, and its segments in each variant."""
+
+    photo: Photo
+    results: tuple[Segmentation, ...]
 
 
 def compare(
-    photos: Sequence[Path],
-    choices: Choices,
-    style: ComparisonStyle,
-    *,
-    figure_format: FigureFormat = "png",
-    times: bool = False,
-    max_pixels: int = MAX_PIXELS,
-) -> Result:
+    photos: Sequence[Path], grid: VariantGrid, request: FigureRequest, *, max_pixels: int = MAX_PIXELS
+) -> ComparisonResult:
     """Segment each photo in all variants, and draw them side by side.
 
     Parameters
     ----------
     photos : sequence of Path
-    choices : Choices
-    style : ComparisonStyle
-    figure_format : {"png", "pdf", "svg"}
-    times : bool
-        Tell in the figure how long each took; two runs then differ.
+    grid : VariantGrid
+    request : FigureRequest
     max_pixels : int
+        Photos of more pixels are refused.
 
     Raises
     ------
     SegmenterError
-        A photo cannot be read or segmented, or the panels do not fit the page.
+        A photo cannot be read or segmented, or the panels do not fit on the page.
     """
+    style = request.style
     if style.crop is not None and (min(style.crop[:2]) < 0 or min(style.crop[2:]) < 1):
         raise InvalidArgumentError("--crop", f"is {','.join(map(str, style.crop))}; give X,Y,W,H from 0 and 1 up")
     with silence_matplotlib():
         from segmenter.render.comparison_figure import check_panel_size
 
-        check_panel_size(len(photos), len(choices.choices), style)
-    found: list[tuple[Photo, tuple[Segmentation, ...]]] = []
-    numbers: list[VariantMetrics] = []
-    n_variants = len(choices.choices)
-    for place, path in enumerate(photos):
+        check_panel_size(len(photos), len(grid.variants), style)
+    rows: list[PhotoVariants] = []
+    metrics: list[VariantMetrics] = []
+    for path in photos:
         photo = read_photo(path, name=str(path), max_pixels=max_pixels)
         check_crop(photo, style.crop)
-        results, seconds = zip(*(timed(photo, choice.recipe) for choice in choices.choices), strict=True)
-        found.append((photo, results))
-        first = place * (n_variants + 1) + 1  # the photo takes a letter, too
-        numbers += [
-            measure_variant(photo, choice, each, format_panel_letter(first + i), taken)
-            for i, (choice, each, taken) in enumerate(zip(choices.choices, results, seconds, strict=True))
-        ]
-    plain = {
+        first = len(rows) * (len(grid.variants) + 1) + 1  # a letter for each panel; panel 0 of a row is the photo
+        results = []
+        for i, variant in enumerate(grid.variants):
+            found, seconds = segment_timed(photo, variant.recipe)
+            results.append(found)
+            metrics.append(measure_variant(photo, variant, found, format_panel_letter(first + i), seconds))
+        rows.append(PhotoVariants(photo, tuple(results)))
+    description = {
         "schema": SCHEMA,
         "software": f"segmenter {__version__}",
         "inputs": [
-            {"name": format_path(Path(path.name)), "sha256": photo.digest}
-            for path, (photo, _) in zip(photos, found, strict=True)
+            {"name": format_path(Path(path.name)), "sha256": row.photo.digest}
+            for path, row in zip(photos, rows, strict=True)
         ],
-        "recipes": [asdict(choice.recipe) for choice in choices.choices],
+        "recipes": [asdict(variant.recipe) for variant in grid.variants],
     }
-    record = {**plain, "style": asdict(style), "variants": [asdict(each) for each in numbers]}
-    figure = draw(found, numbers, choices, style, figure_format, times=times, description=plain)
-    return Result(figure, tuple(numbers), record)
+    record = {**description, "style": asdict(style), "variants": [asdict(each) for each in metrics]}
+    return ComparisonResult(draw(rows, metrics, grid, request, description), tuple(metrics), record)
 
 
 def draw(
-    found: Sequence[tuple[Photo, tuple[Segmentation, ...]]],
-    numbers: Sequence[VariantMetrics],
-    choices: Choices,
-    style: ComparisonStyle,
-    figure_format: FigureFormat,
-    *,
-    times: bool,
+    rows: Sequence[PhotoVariants],
+    metrics: Sequence[VariantMetrics],
+    grid: VariantGrid,
+    request: FigureRequest,
     description: dict[str, Any],
 ) -> bytes:
-    """Return the figure of photos and their variants as the content of a file."""
-    names = [Path(photo.name) for photo, _ in found]
+    """Return the figure of photos and their variants as the content of a file; ``description`` is embedded in it."""
     metadata = {
         "Software": f"segmenter {__version__}",
-        "Title": ", ".join(format_path(Path(name.name)) for name in names),
+        "Title": ", ".join(format_path(Path(Path(row.photo.name).name)) for row in rows),
         "Description": json.dumps(description, ensure_ascii=True),
     }
     with silence_matplotlib():
@@ -124,36 +128,43 @@ def draw(
         )
         from segmenter.render.encoding import encode_figure
 
-        key = lightness_palette(max(n_alike(results) for _, results in found))
-        told = iter(numbers)
+        colors = lightness_palette(max(max_segments(row.results) for row in rows))
+        metrics_of_panels = iter(metrics)
         comparisons = [
             Comparison(
-                name.stem,
-                to_display_rgb(photo.pixels),
+                Path(row.photo.name).stem,
+                to_display_rgb(row.photo.pixels),
                 tuple(
                     Variant(
-                        choice.title, next(told).parts(times=times), each.labels, colors, each.hierarchy is not None
+                        variant.title,
+                        next(metrics_of_panels).describe(times=request.times),
+                        found.labels,
+                        segment_colors,
+                        found.hierarchy is not None,
                     )
-                    for choice, each, colors in zip(choices.choices, results, alike_colors(results, key), strict=True)
+                    for variant, found, segment_colors in zip(
+                        grid.variants, row.results, match_colors(row.results, colors), strict=True
+                    )
                 ),
             )
-            for name, (photo, results) in zip(names, found, strict=True)
+            for row in rows
         ]
+        style = request.style
         figure = draw_comparison_figure(
-            comparisons, style, n_across=choices.n_across, key=None if style.boundaries else key
+            comparisons, style, n_across=grid.n_columns, key=None if style.boundaries else colors
         )
-        return encode_figure(figure, figure_format, metadata=metadata)
+        return encode_figure(figure, request.figure_format, metadata=metadata)
 
 
 def check_crop(photo: Photo, crop: tuple[int, int, int, int] | None) -> None:
-    """Raise CropError where the part to enlarge is not inside of a photo."""
+    """Raise CropError if the part to enlarge is not inside the photo."""
     height, width = photo.pixels.shape[:2]
     if crop is not None and (crop[0] + crop[2] > width or crop[1] + crop[3] > height):
         raise CropError(photo.name, crop, width, height)
 
 
-def timed(photo: Photo, recipe: AnyRecipe) -> tuple[Segmentation, float]:
-    """Return the segments of a photo, and the seconds that it took."""
+def segment_timed(photo: Photo, recipe: AnyRecipe) -> tuple[Segmentation, float]:
+    """Return the segments of a photo, and how many seconds that took."""
     started = time.perf_counter()
     return segment_photo(photo, recipe), time.perf_counter() - started
 
@@ -161,35 +172,34 @@ def timed(photo: Photo, recipe: AnyRecipe) -> tuple[Segmentation, float]:
 # ---- colors --------------------------------------------------------------------------------------------------------
 
 
-def n_alike(results: Sequence[Segmentation]) -> int:
-    """Return the most segments that a variant of a photo has, regions left out."""
+def max_segments(results: Sequence[Segmentation]) -> int:
+    """Return the largest number of segments among the variants of a photo; variants of regions do not count."""
     return max((found.n_labels for found in results if found.hierarchy is None), default=0)
 
 
-def alike_colors(results: Sequence[Segmentation], key: Bytes) -> list[Bytes]:
-    """Return colors (K, 3) for the segments of each variant of a photo.
+def match_colors(results: Sequence[Segmentation], colors: Bytes) -> list[Bytes]:
+    """Return colors of shape (K, 3) for the segments of each variant of a photo, so that similar segments share one.
 
-    Segments of mixtures have the color of that segment of the variant with the most of them which they overlap the
-    most, one to one. Regions have their mean colors.
+    The variant with the most segments is the reference and gets the colors in order. Segments of the other variants are
+    matched to its segments one to one, for the largest total overlap. Regions have their mean colors.
 
     Parameters
     ----------
     results : sequence of Segmentation
-    key : ndarray of shape (at least the most segments of a mixture, 3), uint8
-        The colors of segments 1, 2, … of that variant.
+    colors : ndarray of shape (at least the number of segments of the reference, 3), uint8
     """
     mixtures = [found for found in results if found.hierarchy is None]
     reference = max(mixtures, key=lambda found: found.n_labels, default=None)
     return [
         get_mean_colors(found.segments)
         if reference is None or found.hierarchy is not None
-        else key[partners(found.labels, reference.labels, found.n_labels, reference.n_labels)]
+        else colors[match_segments(found.labels, reference.labels, found.n_labels, reference.n_labels)]
         for found in results
     ]
 
 
-def partners(labels: Labels, reference: Labels, n: int, n_reference: int) -> Any:
-    """Return the index of the reference's segment that each segment goes with, (n,), for the largest overlap of all."""
+def match_segments(labels: Labels, reference: Labels, n: int, n_reference: int) -> Any:
+    """Return the index of the matching reference segment for each of n segments, shape (n,): the largest overlap."""
     if labels is reference:
         return np.arange(n)
     from scipy.optimize import linear_sum_assignment

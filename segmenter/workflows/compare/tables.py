@@ -1,4 +1,4 @@
-"""What is told of the variants of a comparison: numbers, and tables of them as CSV, LaTeX and Markdown."""
+"""The numbers of the variants of a comparison, and tables of them as CSV, LaTeX and Markdown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from segmenter.mixture.inference import score_samples
 from segmenter.mixture.model import n_parameters
 from segmenter.segmentation.recipe import Recipe
 from segmenter.segmentation.result import Segmentation
-from segmenter.workflows.compare.variants import METHOD_NAMES, SPACE_NAMES, Choice
+from segmenter.workflows.compare.variants import METHOD_NAMES, SPACE_NAMES, NamedRecipe
 from segmenter.workflows.segment.outputs import format_path
 
 MINUS: Final = "\N{MINUS SIGN}"
@@ -26,57 +26,59 @@ MINUS: Final = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class VariantMetrics:
-    """What is told of one variant of one photo."""
+    """The numbers of one variant of one photo."""
 
     letter: str
     photo: str
     variant: str
     method: str
     segments: int  # found
-    color_space: str  # "" of regions, as for all below
+    color_space: str  # "" for regions, as the covariance
     covariance: str
     parameters: int | None
     log_likelihood: float | None  # nats per pixel
-    bic: float | None  # nats; None of a fit that is no maximum of the likelihood
+    bic: float | None  # nats; None unless the fit maximizes the likelihood
     iterations: int | None
     converged: bool | None
     seconds: float = field(compare=False)  # from the photo's pixels to labels
 
-    def parts(self, *, times: bool) -> tuple[str, ...]:
-        """Return what stands beneath the panel, what matters most first."""
+    def describe(self, *, times: bool) -> tuple[str, ...]:
+        """Return the parts of the line below a panel, the most important first."""
         is_in_title = self.variant.endswith(f"K = {self.segments}")
         thing = "region" if self.method == METHOD_NAMES["regions"] else "segment"
         found = f"{self.segments} {thing}{'s' if self.segments > 1 else ''}"
-        told = [] if is_in_title else [found]
+        parts = [] if is_in_title else [found]
         if self.log_likelihood is not None:
-            told.append(f"log L {self.log_likelihood:.3f}".replace("-", MINUS))
+            parts.append(f"log L {self.log_likelihood:.3f}".replace("-", MINUS))
         if times:
-            told.append(f"{self.seconds:.2f} s")
+            parts.append(f"{self.seconds:.2f} s")
         if self.bic is not None:
-            told.append(f"BIC {thousands(self.bic)}")
-        return tuple(told) or (found,)
+            parts.append(f"BIC {abbreviate(self.bic)}")
+        return tuple(parts) or (found,)
 
 
-def thousands(value: float) -> str:
-    """Return a large number in thousands or millions, with four digits."""
+def abbreviate(value: float) -> str:
+    """Return a large number in thousands (k) or millions (M), with four digits."""
     for unit, name in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
             return f"{value / unit:.4g}{name}".replace("-", MINUS)
     return f"{value:.4g}".replace("-", MINUS)
 
 
-def measure_variant(photo: Photo, choice: Choice, found: Segmentation, letter: str, seconds: float) -> VariantMetrics:
-    """Return what is told of a variant.
+def measure_variant(
+    photo: Photo, variant: NamedRecipe, found: Segmentation, letter: str, seconds: float
+) -> VariantMetrics:
+    """Return the numbers of a variant.
 
-    The log-likelihood is that of the mixture whatever the method, so that methods can be compared; those of different
-    color spaces are in different units, and cannot.
+    The log-likelihood is always that of the mixture, also for hard EM and k-means, so that methods can be compared.
+    Color spaces cannot: their densities have different units.
     """
-    recipe = choice.recipe
+    recipe = variant.recipe
     name = format_path(Path(Path(photo.name).name))
     method = METHOD_NAMES[recipe.method]
     if not isinstance(recipe, Recipe):
         none = dict.fromkeys(("parameters", "log_likelihood", "bic", "iterations", "converged"))
-        return VariantMetrics(letter, name, choice.title, method, found.n_labels, "", "", **none, seconds=seconds)
+        return VariantMetrics(letter, name, variant.title, method, found.n_labels, "", "", **none, seconds=seconds)
     trace = found.trace
     n_pixels = sum(segment.n_pixels for segment in found.segments)
     parameters = int(n_parameters(found.mixture))
@@ -88,7 +90,7 @@ def measure_variant(photo: Photo, choice: Choice, found: Segmentation, letter: s
     return VariantMetrics(
         letter,
         name,
-        choice.title,
+        variant.title,
         method,
         found.n_labels,
         SPACE_NAMES[recipe.color_space],
@@ -125,13 +127,16 @@ HEADS: Final = {
     "iterations": "Iterations",
     "seconds": "Seconds",
 }
-"""Columns of the tables for readers, and their heads."""
+"""The columns of the tables for readers, and their headings."""
 
 TABLE_ENDINGS: Final = (".csv", ".tex", ".md")
 
 
 def encode_table(numbers: Sequence[VariantMetrics], ending: str, *, times: bool) -> bytes:
-    """Return the numbers as CSV, LaTeX (for the package booktabs) or Markdown, by the ending of the file."""
+    """Return a table of the numbers as CSV, LaTeX (package booktabs) or Markdown, as the ending of the file says.
+
+    CSV has every column; the tables for readers leave out columns that are empty or repeat another.
+    """
     if ending == ".csv":
         content = io.StringIO()
         names = [name for name in asdict(numbers[0]) if times or name != "seconds"]
@@ -141,23 +146,23 @@ def encode_table(numbers: Sequence[VariantMetrics], ending: str, *, times: bool)
             ["" if getattr(each, name) is None else getattr(each, name) for name in names] for each in numbers
         )
         return content.getvalue().encode()
-    is_told = {
+    is_shown = {
         name: (times or name != "seconds") and any(getattr(each, name) not in ("", None) for each in numbers)
         for name in HEADS
     }
     if len({each.photo for each in numbers}) == 1:
-        is_told["photo"] = False
+        is_shown["photo"] = False
     if {each.variant for each in numbers} <= {each.method for each in numbers}:
-        is_told["variant"] = False
-    names = [name for name, told in is_told.items() if told]
-    rows = [[cell(each, name) for name in names] for each in numbers]
+        is_shown["variant"] = False
+    names = [name for name, shown in is_shown.items() if shown]
+    rows = [[format_cell(each, name) for name in names] for each in numbers]
     heads = [HEADS[name] for name in names]
     is_number = [not isinstance(getattr(numbers[0], name), str) for name in names]
-    return (latex if ending == ".tex" else markdown)(heads, rows, is_number).encode()
+    return (format_latex if ending == ".tex" else format_markdown)(heads, rows, is_number).encode()
 
 
-def cell(each: VariantMetrics, name: str) -> str:
-    """Return a number as readers see it."""
+def format_cell(each: VariantMetrics, name: str) -> str:
+    """Return a value as it appears in a table for readers."""
     value = getattr(each, name)
     if name == "letter":
         return f"({value})"
@@ -167,16 +172,16 @@ def cell(each: VariantMetrics, name: str) -> str:
     return text if isinstance(value, str) else text.replace("-", MINUS)
 
 
-def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]], is_number: Sequence[bool]) -> str:
+def format_markdown(heads: Sequence[str], rows: Sequence[Sequence[str]], is_number: Sequence[bool]) -> str:
     """Return a table in Markdown."""
     lines = [heads, ["---:" if number else ":---" for number in is_number], *rows]
     return "".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |\n" for line in lines)
 
 
-def latex(heads: Sequence[str], rows: Sequence[Sequence[str]], is_number: Sequence[bool]) -> str:
+def format_latex(heads: Sequence[str], rows: Sequence[Sequence[str]], is_number: Sequence[bool]) -> str:
     """Return a tabular in LaTeX, for the package booktabs."""
     columns = "".join("r" if number else "l" for number in is_number)
-    lines = [" & ".join(map(escaped, line)) + r" \\" for line in (heads, *rows)]
+    lines = [" & ".join(map(escape_latex, line)) + r" \\" for line in (heads, *rows)]
     body = "\n".join(lines[1:])
     return (
         f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{lines[0]}\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n"
@@ -195,6 +200,6 @@ _LATEX: Final = str.maketrans(
 )
 
 
-def escaped(text: str) -> str:
-    """Return a text as LaTeX prints it."""
+def escape_latex(text: str) -> str:
+    """Return text with the special characters of LaTeX escaped."""
     return text.translate(_LATEX)

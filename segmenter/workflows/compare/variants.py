@@ -1,11 +1,10 @@
-"""What a comparison varies: lists of options → titles and recipes."""
+"""The variants of a comparison: every combination of the options that vary, as titles and recipes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import product
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import ColorSpace
@@ -20,81 +19,112 @@ METHOD_NAMES: Final[dict[Method, str]] = {
 }
 SPACE_NAMES: Final[dict[ColorSpace, str]] = {"rgb": "RGB", "lab": "Lab", "hsv": "HSV"}
 DEFAULT_SEGMENTS: Final = (2, 4, 8)
-"""What is compared where nothing else is."""
+"""The numbers of segments that are compared if no option varies."""
+
+SegmentCount: TypeAlias = int | Literal["auto"]
 
 
 @dataclass(frozen=True)
 class Axes:
-    """What is varied: each with one value or several; () = the default of the method."""
+    """The values of each option; an option with several values varies; () = the default of the method."""
 
-    segments: tuple[int | Literal["auto"], ...] = ()
+    segments: tuple[SegmentCount, ...] = ()
     methods: tuple[Method, ...] = ()
     color_spaces: tuple[ColorSpace, ...] = ()
     covariances: tuple[CovarianceType, ...] = ()
 
+    @property
+    def varied(self) -> frozenset[str]:
+        """The names of the options with several values."""
+        return frozenset(axis.name for axis in fields(self) if len(getattr(self, axis.name)) > 1)
+
 
 @dataclass(frozen=True)
-class Choice:
-    """One variant: its title and its recipe."""
+class NamedRecipe:
+    """One variant: its title in the figure, and its recipe."""
 
     title: str
     recipe: AnyRecipe
 
 
 @dataclass(frozen=True)
-class Choices:
-    """All variants, and how many of them a row holds where two things are varied; None = one thing, or more."""
+class VariantGrid:
+    """All variants, and how they are laid out."""
 
-    choices: tuple[Choice, ...]
-    n_across: int | None = None
+    variants: tuple[NamedRecipe, ...]
+    n_columns: int | None = None  # if exactly two options vary, the values of the second; None = any layout
 
 
-def choices_of(axes: Axes, common: dict[str, Any]) -> Choices:
-    """Return all combinations of what is varied, each once.
+class Combination(NamedTuple):
+    """One value of each option, the fastest varying last."""
+
+    method: Method
+    color_space: ColorSpace
+    covariance: CovarianceType
+    n_segments: SegmentCount | None  # None = the default of the method
+
+
+def build_variants(axes: Axes, common: dict[str, Any]) -> VariantGrid:
+    """Return every combination of the options, without variants that would be the same.
 
     Parameters
     ----------
     axes : Axes
     common : dict
-        Options of recipes that all variants have, by name; a method takes those that it has.
+        Recipe options of all variants, by name; each method takes those that it has.
 
     Raises
     ------
     InvalidArgumentError
-        A value is outside its range.
+        A value is out of range, or an option has no effect on any of the methods.
     """
-    methods = axes.methods or (Recipe.method,)
-    for name, without in (("color_spaces", ("regions",)), ("covariances", ("regions", "k-means"))):
-        if getattr(axes, name) and all(method in without for method in methods):
-            raise InvalidArgumentError(name, f"make no difference to {' and '.join(methods)}; leave them out")
-    varied = [name for name, values in asdict(axes).items() if len(values) > 1]
-    segments = axes.segments or (() if varied else DEFAULT_SEGMENTS)
-    varied = ["segments", *varied] if len(segments) > 1 and "segments" not in varied else varied
-    lists: list[Sequence[Any]] = [
-        methods,
+    axes = replace(axes, methods=axes.methods or (Recipe.method,))
+    check_that_axes_matter(axes)
+    if not axes.varied and not axes.segments:
+        axes = replace(axes, segments=DEFAULT_SEGMENTS)
+    values = (
+        axes.methods,
         axes.color_spaces or (Recipe.color_space,),
         axes.covariances or (Recipe.covariance_type,),
-        segments or (None,),
+        axes.segments or (None,),
+    )
+    combinations = [Combination(*combination) for combination in product(*values)]
+    variants: dict[AnyRecipe, NamedRecipe] = {}
+    for combination in combinations:
+        recipe = build_recipe(combination, common)
+        variants.setdefault(recipe, NamedRecipe(build_title(combination, axes.varied), recipe))
+    n_columns = None
+    if len(axes.varied) == 2 and len(variants) == len(combinations):
+        n_columns = next(len(several) for several in reversed(values) if len(several) > 1)
+    return VariantGrid(tuple(variants.values()), n_columns)
+
+
+def check_that_axes_matter(axes: Axes) -> None:
+    """Raise InvalidArgumentError if an option is given that none of the methods has."""
+    for name, methods_without in (("color_spaces", ("regions",)), ("covariances", ("regions", "k-means"))):
+        if getattr(axes, name) and all(method in methods_without for method in axes.methods):
+            raise InvalidArgumentError(name, f"make no difference to {' and '.join(axes.methods)}; leave them out")
+
+
+def build_recipe(combination: Combination, common: dict[str, Any]) -> AnyRecipe:
+    """Return the recipe of a combination: the options that its method has."""
+    method, color_space, covariance, n_segments = combination
+    options = {**common, "method": method, "color_space": color_space, "covariance_type": covariance}
+    if method == "k-means":  # always spherical: all covariances give the same recipe
+        options["covariance_type"] = Recipe.covariance_type
+    if n_segments is not None and not (method == "regions" and n_segments == "auto"):
+        options["n_segments"] = n_segments
+    return choose_recipe({name: value for name, value in options.items() if name in option_names(method)})
+
+
+def build_title(combination: Combination, varied: frozenset[str]) -> str:
+    """Return the title of a variant: the values of the options that vary, or the method if none does."""
+    method, color_space, covariance, n_segments = combination
+    parts = [
+        METHOD_NAMES[method] if "methods" in varied else "",
+        SPACE_NAMES[color_space] if "color_spaces" in varied and method != "regions" else "",
+        covariance if "covariances" in varied and method not in ("regions", "k-means") else "",
+        f"K = {n_segments}" if "segments" in varied else "",
     ]
-    found: dict[AnyRecipe, Choice] = {}
-    n_combinations = 0
-    for method, space, covariance, n in product(*lists):
-        n_combinations += 1
-        given = {**common, "color_space": space, "covariance_type": covariance, "n_segments": n, "method": method}
-        if method == "k-means":  # has one covariance: the variants of others are the same
-            given["covariance_type"] = Recipe.covariance_type
-        if n is None or (method == "regions" and n == "auto"):
-            del given["n_segments"]
-        recipe = choose_recipe({name: value for name, value in given.items() if name in option_names(method)})
-        names = [
-            METHOD_NAMES[method] if "methods" in varied else "",
-            SPACE_NAMES[space] if "color_spaces" in varied and method != "regions" else "",
-            str(covariance) if "covariances" in varied and method not in ("regions", "k-means") else "",
-            f"K = {n}" if "segments" in varied else "",
-        ]
-        title = ", ".join(name for name in names if name) or METHOD_NAMES[method]
-        found.setdefault(recipe, Choice(title[0].upper() + title[1:] if title[0] != "k" else title, recipe))
-    n_across = None
-    if len(varied) == 2 and len(found) == n_combinations:
-        n_across = next(len(values) for values in reversed(lists) if len(values) > 1)
-    return Choices(tuple(found.values()), n_across)
+    title = ", ".join(part for part in parts if part) or METHOD_NAMES[method]
+    return title if title.startswith("k-means") else title[0].upper() + title[1:]

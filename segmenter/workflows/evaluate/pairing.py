@@ -13,13 +13,13 @@ from segmenter.io.files.results import LABEL_IMAGE_SUFFIXES
 from segmenter.io.labels.annotations import ANNOTATION_EXTENSIONS
 
 HIERARCHY = ".hierarchy.npz"
-OURS = (LABEL_IMAGE_SUFFIXES, (HIERARCHY,))
-"""Endings of what this program writes; where a folder holds such files, they are meant and the others are not."""
+OWN_ENDINGS = (LABEL_IMAGE_SUFFIXES, (HIERARCHY,))
+"""Endings of files written by this program; if a folder holds any of one kind, its other files are ignored."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A photo's labels and the files of its truth."""
+    """The label image of a photo, and its truth files."""
 
     name: str
     labels: Path
@@ -28,9 +28,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """All pairs, and what has no partner."""
+    """All pairs, and the names without a partner."""
 
-    pairs: tuple[Pair, ...]  # in the order of their names
+    pairs: tuple[Pair, ...]  # sorted by name
     without_truth: tuple[str, ...] = ()
     without_labels: tuple[str, ...] = ()
 
@@ -41,15 +41,14 @@ def pair_up(labels: Path, truths: Sequence[Path], *, hierarchies: bool = False, 
     Parameters
     ----------
     labels : Path
-        A file, or a folder of files. Of a folder with files of this program, its label images are meant and nothing
-        else, or NAME.hierarchy.npz on request and where there are no others.
+        A file, or a folder of files. In a folder with results of this program, only its label images count, or its
+        NAME.hierarchy.npz on request or if it has no label images.
     truths : sequence of Path
-        All files, which belong to the one label image, or all folders, in each of which files are matched by name: the
-        part before the ending.
+        Either files, all for the one label image, or folders, whose files are matched by name without the ending.
     hierarchies : bool
-        Of a folder of labels, take NAME.hierarchy.npz.
+        Take NAME.hierarchy.npz from a folder of labels.
     recursive : bool
-        Match files in sub-folders, too, by their path below the folder.
+        Also match files in subfolders, by their path below the folder.
 
     Raises
     ------
@@ -60,15 +59,15 @@ def pair_up(labels: Path, truths: Sequence[Path], *, hierarchies: bool = False, 
             raise MissingFileError(str(path))
     folders = [truth for truth in truths if is_folder(truth)]
     if not is_folder(labels) and not folders:
-        return Pairing((Pair(name_of(labels), labels, tuple(truths)),))
+        return Pairing((Pair(get_photo_name(labels), labels, tuple(truths)),))
     if len(folders) < len(truths):
         other = next(truth for truth in truths if not is_folder(truth))
         where = f"and {labels} is one" if is_folder(labels) else f"as {folders[0]} is"
         raise InvalidArgumentError(str(other), f"is not a folder, {where}; give only folders, or only files")
-    ours = one_a_name(label_files(labels, hierarchies=hierarchies, recursive=recursive))
+    ours = index_by_name(list_label_files(labels, hierarchies=hierarchies, recursive=recursive))
     theirs: dict[str, list[Path]] = {}
     for folder in truths:
-        for name, path in label_files(folder, recursive=recursive):
+        for name, path in list_label_files(folder, recursive=recursive):
             theirs.setdefault(name, []).append(path)
     common = [name for name in ours if name in theirs]
     if not common:
@@ -81,44 +80,44 @@ def pair_up(labels: Path, truths: Sequence[Path], *, hierarchies: bool = False, 
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether a path is that of a folder of files; a Zarr is one file."""
+    """Return whether a path is a folder of files; a Zarr folder counts as one file."""
     return path.is_dir() and not is_zarr_folder(path)
 
 
-def name_of(path: Path) -> str:
-    """Return the name of the photo that a label image belongs to: that of the file up to the ending."""
-    for ending in chain(*OURS):
+def get_photo_name(path: Path) -> str:
+    """Return the name of the photo that a label image belongs to: its file name without the ending."""
+    for ending in chain(*OWN_ENDINGS):
         if path.name.endswith(ending):
             return path.name.removesuffix(ending)
     return path.stem
 
 
-def label_files(place: Path, *, hierarchies: bool = False, recursive: bool) -> list[tuple[str, Path]]:
-    """Return name and path of the label images in a folder, or of the file that it is."""
-    if not is_folder(place):
-        return [(name_of(place), place)]
+def list_label_files(path: Path, *, hierarchies: bool = False, recursive: bool) -> list[tuple[str, Path]]:
+    """Return the name and path of each label image in a folder, or of the one file that the path is."""
+    if not is_folder(path):
+        return [(get_photo_name(path), path)]
     found = sorted(
-        path
-        for path in (place.rglob("*") if recursive else place.iterdir())
-        if not path.name.startswith(".")
+        file
+        for file in (path.rglob("*") if recursive else path.iterdir())
+        if not file.name.startswith(".")
         and (
-            (path.name.lower().endswith((*ANNOTATION_EXTENSIONS, HIERARCHY)) and path.is_file())
-            or (path.name.endswith(LABEL_IMAGE_SUFFIXES) and is_zarr_folder(path))
+            (file.name.lower().endswith((*ANNOTATION_EXTENSIONS, HIERARCHY)) and file.is_file())
+            or (file.name.endswith(LABEL_IMAGE_SUFFIXES) and is_zarr_folder(file))
         )
     )
-    for endings in OURS[1:] if hierarchies else OURS:
-        of_kind = [path for path in found if path.name.endswith(endings)]
+    for endings in OWN_ENDINGS[1:] if hierarchies else OWN_ENDINGS:
+        of_kind = [file for file in found if file.name.endswith(endings)]
         if of_kind or hierarchies:
             found = of_kind
             break
-    return [((path.parent / name_of(path)).relative_to(place).as_posix(), path) for path in found]
+    return [((file.parent / get_photo_name(file)).relative_to(path).as_posix(), file) for file in found]
 
 
-def one_a_name(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
-    """Return the files by name; raise where two have the same."""
+def index_by_name(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """Return the files by name; raise NotLabelsError if two have the same name."""
     named: dict[str, Path] = {}
     for name, path in files:
         if name in named:
-            raise NotLabelsError(str(path), f"is of the same name as {named[name].name}; keep one of them")
+            raise NotLabelsError(str(path), f"has the same name as {named[name].name}; keep only one of them")
         named[name] = path
     return named

@@ -1,4 +1,4 @@
-"""How well label images agree with what people drew: files → label images → scores → one record."""
+"""Agreement of label images with what people drew: files → label images → scores."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from segmenter.workflows.evaluate.scores import EvaluationConfig, PhotoEvaluatio
 
 
 @dataclass(frozen=True)
-class _Task:
-    """A pair with all that a worker needs."""
+class _Job:
+    """A pair, and everything that a worker needs to measure it."""
 
     pair: Pair
     config: EvaluationConfig
@@ -40,32 +40,32 @@ class _Task:
 
 
 def evaluate_pairs(pairing: Pairing, config: EvaluationConfig, *, n_workers: int = 1) -> list[PhotoEvaluation]:
-    """Measure every pair; of a single one also how it agrees with each person.
+    """Measure every pair, in order; a single pair also against each person.
 
     Parameters
     ----------
     pairing : Pairing
     config : EvaluationConfig
     n_workers : int, at least 1
-        Processes that work at once.
+        Number of processes.
 
     Raises
     ------
     ReadError, DifferentSizesError, DifferentScalesError
-        Of the first pair, in their order, that cannot be measured.
+        For the first pair that cannot be measured.
     """
-    tasks = [_Task(pair, config, each_person=len(pairing.pairs) == 1) for pair in pairing.pairs]
-    if n_workers == 1 or len(tasks) == 1:
-        found = [evaluate_task(task) for task in tasks]
+    jobs = [_Job(pair, config, each_person=len(pairing.pairs) == 1) for pair in pairing.pairs]
+    if n_workers == 1 or len(jobs) == 1:
+        found = [evaluate_pair(job) for job in jobs]
     else:
         results: dict[int, PhotoEvaluation | SegmenterError] = {}
-        with closing(map_jobs(settle, enumerate(tasks), Workers(n_workers))) as answers:
-            for answer in answers:
-                lost = LostWorkerError(str(answer.job.pair.labels), answer.lost)
-                results[answer.index] = answer.result if answer.result is not None else lost
+        with closing(map_jobs(evaluate_or_error, enumerate(jobs), Workers(n_workers))) as outcomes:
+            for outcome in outcomes:
+                lost = LostWorkerError(str(outcome.job.pair.labels), outcome.lost)
+                results[outcome.index] = outcome.result if outcome.result is not None else lost
         found = []
-        for place in range(len(tasks)):
-            result = results[place]
+        for index in range(len(jobs)):
+            result = results[index]
             if isinstance(result, SegmenterError):
                 raise result
             found.append(result)
@@ -76,33 +76,33 @@ def evaluate_pairs(pairing: Pairing, config: EvaluationConfig, *, n_workers: int
     return found
 
 
-def settle(task: _Task) -> PhotoEvaluation | SegmenterError:
-    """Return what is measured, or why not: for worker processes."""
+def evaluate_or_error(job: _Job) -> PhotoEvaluation | SegmenterError:
+    """Return the evaluation of a pair, or the error; worker processes must not raise."""
     try:
-        return evaluate_task(task)
+        return evaluate_pair(job)
     except SegmenterError as error:
         return error
 
 
-def evaluate_task(task: _Task) -> PhotoEvaluation:
+def evaluate_pair(job: _Job) -> PhotoEvaluation:
     """Read and measure one pair."""
-    config = task.config
-    scales, heights = read_scales(task.pair.labels, config)
+    config = job.config
+    scales, heights = read_scales(job.pair.labels, config)
     people: list[Labels] = []
-    for path in task.pair.truths:
+    for path in job.pair.truths:
         truth = read_label_file(path, ignore=config.ignore, max_pixels=config.max_pixels)
         if truth.contours is not None:
             raise DifferentScalesError(str(path), config.n_scales, "a truth", 1)
         if truth.size != scales[0].shape:
-            raise DifferentSizesError(str(task.pair.labels), scales[0].shape, str(path), truth.size)
+            raise DifferentSizesError(str(job.pair.labels), scales[0].shape, str(path), truth.size)
         people += truth.images
     return evaluate_photo(
-        task.pair.name, scales, people, heights=heights, boundaries=config.boundaries, each_person=task.each_person
+        job.pair.name, scales, people, heights=heights, boundaries=config.boundaries, each_person=job.each_person
     )
 
 
 def read_scales(path: Path, config: EvaluationConfig) -> tuple[list[Labels], tuple[float, ...] | None]:
-    """Return the segmentations of a file, a hierarchy cut at even heights, and these heights."""
+    """Return the segmentations of a file, and for a hierarchy the even heights at which it is cut, else None."""
     heights = even_heights(config.n_scales)
     if path.name.endswith(HIERARCHY):
         from segmenter.segmentation.hierarchy_file import load_hierarchy
@@ -126,7 +126,7 @@ def evaluate_photo(
     boundaries: bool = True,
     each_person: bool = False,
 ) -> PhotoEvaluation:
-    """Return how the segmentations of a photo agree with those of people.
+    """Measure how the segmentations of a photo agree with those of people.
 
     Parameters
     ----------
@@ -134,17 +134,17 @@ def evaluate_photo(
     scales : sequence of T ndarrays of shape (H, W)
     people : sequence of P ndarrays of shape (H, W)
     heights : tuple of T floats, optional
-        Where a hierarchy was cut.
+        The heights at which a hierarchy was cut.
     boundaries : bool
-        Whether boundaries are matched, too, which takes most of the time.
+        Whether to match boundaries as well, which takes most of the time.
     each_person : bool
-        Whether the agreement with each person is measured, too, where there are several.
+        Whether to measure the agreement with each of several people as well.
     """
     height, width = scales[0].shape
     found = [boundary(labels) for labels in scales] if boundaries else []
     drawn = [boundary(labels) for labels in people] if boundaries else []
 
-    def against(who: Sequence[int], people_too: tuple[PhotoEvaluation, ...] = ()) -> PhotoEvaluation:
+    def measure_against(who: Sequence[int], by_person: tuple[PhotoEvaluation, ...] = ()) -> PhotoEvaluation:
         return PhotoEvaluation(
             name,
             (height, width),
@@ -152,11 +152,12 @@ def evaluate_photo(
             heights,
             score_photo(scales, [people[p] for p in who]),
             tuple(boundary_counts(each, [drawn[p] for p in who]) for each in found) if boundaries else None,
-            people_too,
+            by_person,
         )
 
-    everybody = range(len(people))
-    return against(everybody, tuple(against([p]) for p in everybody) if each_person and len(people) > 1 else ())
+    everyone = range(len(people))
+    by_person = tuple(measure_against([p]) for p in everyone) if each_person and len(people) > 1 else ()
+    return measure_against(everyone, by_person)
 
 
 def evaluate(
@@ -165,33 +166,33 @@ def evaluate(
     *,
     boundaries: bool = True,
 ) -> dict[str, float]:
-    """Tell how well a label image agrees with one or several segmentations that people drew.
+    """Measure how well a label image agrees with one or several segmentations that people drew.
 
     Parameters
     ----------
     labels : path, or ndarray of shape (H, W) of whole numbers
-        Every number is a region; so is 0.
+        Every number is a region, also 0.
     truth : path, ndarray of shape (H, W), or several of them
-        A file may hold several people's.
+        A file may hold the segmentations of several people.
     boundaries : bool
-        Whether boundaries are matched, too, which takes most of the time.
+        Whether to match boundaries as well, which takes most of the time.
 
     Returns
     -------
     dict of str to float
-        ``covering`` (0 to 1), ``rand_index`` (0 to 1), ``variation_of_information`` (bits, less is better),
-        ``adjusted_rand_index`` (at most 1), ``under_segmentation`` (from 0, less is better), and
-        ``boundary_precision``, ``boundary_recall`` and ``boundary_f`` (0 to 1): means over people, and of boundaries
-        the sums over people.
+        ``covering`` (0 to 1), ``rand_index`` (0 to 1), ``variation_of_information`` (bits, lower is better),
+        ``adjusted_rand_index`` (at most 1), ``under_segmentation`` (from 0, lower is better), and
+        ``boundary_precision``, ``boundary_recall`` and ``boundary_f`` (0 to 1). Region measures are means over people;
+        boundary counts are summed over people.
 
     Raises
     ------
     ReadError
         A file cannot be used.
     InvalidArgumentError
-        An array holds no labels, or a file several of them.
+        An array holds no labels, or a file holds several label images.
     DifferentSizesError
-        Labels and truth are of different sizes.
+        Labels and truth differ in size.
 
     Examples
     --------
@@ -202,17 +203,17 @@ def evaluate(
     >>> figures["covering"], figures["variation_of_information"]
     (0.6666666666666666, 1.0)
     """
-    (ours, *more), people = images_of(labels, "labels"), images_of(truth, "truth")
+    (ours, *more), people = load_label_images(labels, "labels"), load_label_images(truth, "truth")
     if more:
         raise InvalidArgumentError("labels", f"are {1 + len(more)} label images; give one")
     for person in people:
         if person.shape != ours.shape:
-            raise DifferentSizesError("labels", shape_of(ours), "truth", shape_of(person))
+            raise DifferentSizesError("labels", get_size(ours), "truth", get_size(person))
     return compute_measures(evaluate_photo("", [ours], people, boundaries=boundaries), 0)
 
 
-def images_of(given: str | Path | NDArray[Any] | Sequence[NDArray[Any]], argument: str) -> list[Labels]:
-    """Return the label images that a caller gives, by an argument of some name."""
+def load_label_images(given: str | Path | NDArray[Any] | Sequence[NDArray[Any]], argument: str) -> list[Labels]:
+    """Return the label images in a file or in arrays; errors name the argument."""
     if isinstance(given, str | Path):
         found = read_label_file(Path(given))
         if found.contours is not None:
@@ -227,7 +228,7 @@ def images_of(given: str | Path | NDArray[Any] | Sequence[NDArray[Any]], argumen
         raise InvalidArgumentError(argument, error.reason) from error
 
 
-def shape_of(labels: Labels) -> tuple[int, int]:
-    """Return height and width."""
+def get_size(labels: Labels) -> tuple[int, int]:
+    """Return the height and width."""
     height, width = labels.shape
     return height, width

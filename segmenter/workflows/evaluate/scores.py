@@ -1,4 +1,4 @@
-"""What is measured of labels against a truth, and how it is told: as plain values, as a table, and summed up."""
+"""Scores of label images against truths: per photo, summarized over photos, and as plain values and CSV."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""
 
 N_SCALES = 25
-"""Heights that a hierarchy is cut at."""
+"""Number of heights at which a hierarchy is cut."""
 
 REGION_MEASURES = ("covering", "rand_index", "variation_of_information", "adjusted_rand_index", "under_segmentation")
 BOUNDARY_MEASURES = ("boundary_precision", "boundary_recall", "boundary_f")
-LESS_IS_BETTER = frozenset({"variation_of_information", "under_segmentation"})
+LOWER_IS_BETTER = frozenset({"variation_of_information", "under_segmentation"})
 
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """What is measured, and how files are read."""
+    """What to measure, and how to read the files."""
 
     boundaries: bool = True
-    n_scales: int = N_SCALES  # at least 1; of hierarchies
-    ignore: int | None = None  # label of pixels of the truth that nobody labeled; None = every number is a region
+    n_scales: int = N_SCALES  # cuts of a hierarchy, at least 1
+    ignore: int | None = None  # value of unlabeled pixels in the truth; None = every number is a region
     max_pixels: int = MAX_PIXELS
 
 
 @dataclass(frozen=True, eq=False)
 class PhotoEvaluation:
-    """What is measured of one photo, at T scales."""
+    """The measurements of one photo, at T scales."""
 
     name: str
     size: tuple[int, int]  # height, width
     n_regions: tuple[int, ...]  # (T,)
-    heights: tuple[float, ...] | None  # (T,), where a hierarchy was cut; None = label images
+    heights: tuple[float, ...] | None  # (T,), the cuts of a hierarchy; None = label images
     score: PhotoScore
     boundaries: tuple[BoundaryCounts, ...] | None  # (T,); None = not measured
-    people: tuple[PhotoEvaluation, ...] = ()  # the same against one person each, where there are several
+    people: tuple[PhotoEvaluation, ...] = ()  # the same against each of several people
 
 
 def compute_measures(photo: PhotoEvaluation, scale: int) -> dict[str, float]:
-    """Return every measure of a photo at a scale, by name."""
+    """Return all measures of a photo at one scale, by name."""
     score = photo.score
     values = {
         "covering": float(score.covered[scale]) / max(score.total, 1),
@@ -60,26 +60,26 @@ def compute_measures(photo: PhotoEvaluation, scale: int) -> dict[str, float]:
         "adjusted_rand_index": float(score.adjusted_rand[scale]),
         "under_segmentation": float(score.under_segmentation[scale]),
     }
-    return values if photo.boundaries is None else values | boundary_measures(photo.boundaries[scale])
+    return values if photo.boundaries is None else values | name_boundary_measures(photo.boundaries[scale])
 
 
-def best_measures(photo: PhotoEvaluation) -> dict[str, float]:
-    """Return each measure of a photo at the scale that is the best for it; of boundaries that of the best F."""
+def compute_best_measures(photo: PhotoEvaluation) -> dict[str, float]:
+    """Return each measure of a photo at its own best scale; the boundary measures at the scale of the best F."""
     scales = [compute_measures(photo, t) for t in range(len(photo.n_regions))]
-    best = {name: min if name in LESS_IS_BETTER else max for name in REGION_MEASURES}
+    best = {name: min if name in LOWER_IS_BETTER else max for name in REGION_MEASURES}
     values = {name: choose(scale[name] for scale in scales) for name, choose in best.items()}
     if photo.boundaries is None:
         return values
-    return values | boundary_measures(max(photo.boundaries, key=lambda counts: counts.f))
+    return values | name_boundary_measures(max(photo.boundaries, key=lambda counts: counts.f))
 
 
-def boundary_measures(counts: BoundaryCounts) -> dict[str, float]:
+def name_boundary_measures(counts: BoundaryCounts) -> dict[str, float]:
     """Return precision, recall and F by name."""
     return dict(zip(BOUNDARY_MEASURES, (counts.precision, counts.recall, counts.f), strict=True))
 
 
-def summary_of(photos: Sequence[PhotoEvaluation]) -> dict[str, Any]:
-    """Return the figures of a set of photos: at one scale for all (ods), at the best of each photo (ois)."""
+def summarize_measures(photos: Sequence[PhotoEvaluation]) -> dict[str, Any]:
+    """Return the measures of a set of photos at the best common scale (ods) and at the best of each photo (ois)."""
     scores = summarize([photo.score for photo in photos])
     summary: dict[str, Any] = {
         kind: {
@@ -95,8 +95,8 @@ def summary_of(photos: Sequence[PhotoEvaluation]) -> dict[str, Any]:
     counts = [photo.boundaries for photo in photos if photo.boundaries is not None]
     if len(counts) == len(photos):
         boundaries = summarize_boundaries(counts)
-        summary["ods"] |= boundary_measures(boundaries.ods)
-        summary["ois"] |= boundary_measures(boundaries.ois)
+        summary["ods"] |= name_boundary_measures(boundaries.ods)
+        summary["ois"] |= name_boundary_measures(boundaries.ois)
         summary |= {"boundary_scale": boundaries.scale + 1, "average_precision": boundaries.average_precision}
     return summary
 
@@ -104,7 +104,7 @@ def summary_of(photos: Sequence[PhotoEvaluation]) -> dict[str, Any]:
 def describe_evaluation(
     photos: Sequence[PhotoEvaluation], pairing: Pairing, config: EvaluationConfig
 ) -> dict[str, Any]:
-    """Return all that was measured as plain values; scales are numbered from 1."""
+    """Return all measurements as plain values; scales are numbered from 1."""
     return {
         "schema": SCHEMA,
         "software": f"segmenter {__version__}",
@@ -112,7 +112,7 @@ def describe_evaluation(
         "ignored_label": config.ignore,
         "n_scales": len(photos[0].n_regions),
         "heights": photos[0].heights,
-        "summary": summary_of(photos),
+        "summary": summarize_measures(photos),
         "without_truth": list(pairing.without_truth),
         "without_labels": list(pairing.without_labels),
         "photos": [describe_photo(photo, pair) for photo, pair in zip(photos, pairing.pairs, strict=True)],
@@ -120,7 +120,7 @@ def describe_evaluation(
 
 
 def describe_photo(photo: PhotoEvaluation, pair: Pair) -> dict[str, Any]:
-    """Return what was measured of one photo as plain values."""
+    """Return the measurements of one photo as plain values."""
     height, width = photo.size
     return {
         "name": photo.name,
@@ -134,12 +134,12 @@ def describe_photo(photo: PhotoEvaluation, pair: Pair) -> dict[str, Any]:
 
 
 def describe_scales(photo: PhotoEvaluation) -> list[Mapping[str, float]]:
-    """Return the number of regions and every measure at each scale."""
+    """Return the number of regions and all measures at each scale."""
     return [{"n_regions": n, **compute_measures(photo, t)} for t, n in enumerate(photo.n_regions)]
 
 
 def encode_csv(photos: Sequence[PhotoEvaluation]) -> bytes:
-    """Return a table with a row for each photo and scale."""
+    """Return a CSV table with one row per photo and scale."""
     content = io.StringIO()
     columns = ["photo", "scale", "height", "regions", *compute_measures(photos[0], 0)]
     writer = csv.writer(content, lineterminator="\n")

@@ -25,9 +25,9 @@ from segmenter.render.page import MM_PER_INCH
 from segmenter.render.palette import lightness_palette
 from segmenter.render.panels import MAX_HEIGHT_MM
 from segmenter.segmentation.recipe import Recipe
-from segmenter.workflows.compare.run import partners
-from segmenter.workflows.compare.tables import VariantMetrics, encode_table, escaped
-from segmenter.workflows.compare.variants import Axes, choices_of
+from segmenter.workflows.compare.run import match_segments
+from segmenter.workflows.compare.tables import VariantMetrics, encode_table, escape_latex
+from segmenter.workflows.compare.variants import Axes, build_variants
 from tests.support.command import run_text
 from tests.support.scenes import grainy
 
@@ -68,34 +68,34 @@ def scene(width: int, height: int, n_variants: int, k: int = 3) -> Comparison:
 
 
 def test_without_axes_three_numbers_of_segments_are_compared() -> None:
-    choices = choices_of(Axes(), {"seed": 3})
-    assert [choice.title for choice in choices.choices] == ["K = 2", "K = 4", "K = 8"]
-    assert [choice.recipe for choice in choices.choices] == [Recipe(n_segments=k, seed=3) for k in (2, 4, 8)]
+    grid = build_variants(Axes(), {"seed": 3})
+    assert [variant.title for variant in grid.variants] == ["K = 2", "K = 4", "K = 8"]
+    assert [variant.recipe for variant in grid.variants] == [Recipe(n_segments=k, seed=3) for k in (2, 4, 8)]
 
 
 def test_titles_name_what_varies_and_two_axes_make_a_table() -> None:
-    choices = choices_of(Axes(methods=("gmm", "hard-em"), color_spaces=("rgb", "lab", "hsv")), {})
-    assert choices.n_across == 3
-    assert [choice.title for choice in choices.choices][:4] == ["GMM, RGB", "GMM, Lab", "GMM, HSV", "Hard EM, RGB"]
+    grid = build_variants(Axes(methods=("gmm", "hard-em"), color_spaces=("rgb", "lab", "hsv")), {})
+    assert grid.n_columns == 3
+    assert [variant.title for variant in grid.variants][:4] == ["GMM, RGB", "GMM, Lab", "GMM, HSV", "Hard EM, RGB"]
 
 
 def test_variants_that_are_the_same_are_drawn_once() -> None:
-    choices = choices_of(Axes(methods=("gmm", "k-means", "regions"), covariances=("full", "diag")), {})
-    assert [choice.title for choice in choices.choices] == ["GMM, full", "GMM, diag", "k-means", "Regions"]
-    assert choices.n_across is None
+    grid = build_variants(Axes(methods=("gmm", "k-means", "regions"), covariances=("full", "diag")), {})
+    assert [variant.title for variant in grid.variants] == ["GMM, full", "GMM, diag", "k-means", "Regions"]
+    assert grid.n_columns is None
 
 
 def test_what_varies_nothing_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="color_spaces make no difference to regions"):
-        choices_of(Axes(methods=("regions",), color_spaces=("rgb", "lab")), {})
+        build_variants(Axes(methods=("regions",), color_spaces=("rgb", "lab")), {})
     with pytest.raises(InvalidArgumentError, match="covariances make no difference to regions and k-means"):
-        choices_of(Axes(methods=("regions", "k-means"), covariances=("tied",)), {})
+        build_variants(Axes(methods=("regions", "k-means"), covariances=("tied",)), {})
 
 
 def test_of_regions_auto_is_their_medium_scale() -> None:
-    (choice,) = choices_of(Axes(methods=("regions",), segments=("auto",)), {}).choices
-    assert choice.recipe.n_segments is None
-    assert choice.title == "Regions"
+    (variant,) = build_variants(Axes(methods=("regions",), segments=("auto",)), {}).variants
+    assert variant.recipe.n_segments is None
+    assert variant.title == "Regions"
 
 
 # ---- colors --------------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def test_of_regions_auto_is_their_medium_scale() -> None:
 def test_alike_segments_have_one_color_whatever_their_numbers() -> None:
     reference: Labels = np.repeat(np.array([[1, 2, 3, 4]], np.int32), 5, axis=0)
     merged = np.where(reference <= 2, 2, np.where(reference == 3, 1, 3)).astype(np.int32)
-    found = partners(merged, reference, 3, 4)
+    found = match_segments(merged, reference, 3, 4)
     assert found[0] == 2
     assert found[1] in (0, 1)
     assert found[2] == 3
@@ -112,7 +112,7 @@ def test_alike_segments_have_one_color_whatever_their_numbers() -> None:
 
 def test_a_label_without_pixels_has_a_color_of_its_own() -> None:
     labels: Labels = np.array([[1, 3, 3]], np.int32)
-    assert sorted(partners(labels, np.array([[2, 1, 1]], np.int32), 3, 3).tolist()) == [0, 1, 2]
+    assert sorted(match_segments(labels, np.array([[2, 1, 1]], np.int32), 3, 3).tolist()) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 8, 40, 300])
@@ -283,7 +283,7 @@ def test_the_log_likelihood_of_soft_em_is_the_highest_of_its_model(photo: Path, 
 
 
 def test_texts_are_escaped() -> None:
-    assert escaped("a_b & 50 %\\{x}") == r"a\_b \& 50 \%\textbackslash{}\{x\}"
+    assert escape_latex("a_b & 50 %\\{x}") == r"a\_b \& 50 \%\textbackslash{}\{x\}"
     numbers = VariantMetrics("b", "a|b.png", "GMM", "GMM", 2, "RGB", "full", 3, -1.0, 2.0, 3, True, 0.1)
     table = encode_table([numbers, VariantMetrics(**{**numbers.__dict__, "photo": "c"})], ".md", times=False).decode()
     assert r"a\|b.png" in table
