@@ -43,17 +43,17 @@ class UnitColors:
 
     def __getitem__(self, place: slice | NDArray[np.intp]) -> Floats:
         """Return the features of some colors, (m, C)."""
-        return unit_range(self.colors[place])
+        return to_unit_range(self.colors[place])
 
 
-def unit_range(colors: Pixels) -> Floats:
+def to_unit_range(colors: Pixels) -> Floats:
     """Return colors as numbers from 0 to 1: unsigned integers divided by their largest value, floats as they are."""
     if colors.dtype.kind == "u":
         return colors / np.float64(np.iinfo(colors.dtype).max)
     return colors.astype(np.float64)
 
 
-def color_features(colors: Pixels, color_space: ColorSpace, *, keep_color: bool = False) -> ColorFeatures:
+def compute_color_features(colors: Pixels, color_space: ColorSpace, *, keep_color: bool = False) -> ColorFeatures:
     """Return the features of colors.
 
     ``rgb``: sRGB from 0 to 1. ``lab``: CIELAB (D65), L* to 100. ``hsv``: the cone of hue, saturation and value;
@@ -74,8 +74,8 @@ def color_features(colors: Pixels, color_space: ColorSpace, *, keep_color: bool 
     ColorFeatures
     """
     if colors.shape[1] not in (1, 3):
-        return ColorFeatures(unit_range(colors), tuple(f"band {band}" for band in range(1, colors.shape[1] + 1)))
-    rgb = np.broadcast_to(unit_range(colors), (len(colors), 3))
+        return ColorFeatures(to_unit_range(colors), tuple(f"band {band}" for band in range(1, colors.shape[1] + 1)))
+    rgb = np.broadcast_to(to_unit_range(colors), (len(colors), 3))
     if color_space == "rgb":
         values = rgb
     elif color_space == "lab":
@@ -111,5 +111,5 @@ def rgb_to_hsv_cone(rgb: Floats) -> Floats:
 
 def luminance(colors: Pixels) -> Floats:
     """Return the luminance of colors (M, C), from 0 to 1, shape (M,); of bands that are no color, their mean."""
-    unit = unit_range(colors)
+    unit = to_unit_range(colors)
     return np.asarray(unit @ LUMINANCE if unit.shape[1] == 3 else unit.mean(axis=1))

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
-from segmenter.features.color import unit_range
+from segmenter.features.color import to_unit_range
 from segmenter.features.distinct_colors import (
     FEW_PIXELS,
     MAX_KEY_BITS,
     colors_in,
-    distinct_colors,
-    key_bits,
+    count_key_bits,
+    find_distinct_colors,
     key_counts,
-    keys_of,
+    pack_colors,
 )
 
 MAX_COLORS = 1 << 24
@@ -51,17 +51,17 @@ class ColorCounts:
 def count_colors(pixels: Pixels, mask: Bools | None = None) -> ColorCounts:
     """Return the distinct colors of the pixels (H, W, C) that take part, and nothing of the picture."""
     n_pixels = pixels.shape[0] * pixels.shape[1] if mask is None else int(np.count_nonzero(mask))
-    if FEW_PIXELS < n_pixels < LEAST_WIDE and is_narrow(pixels[0]):  # without the slot of each pixel
+    if FEW_PIXELS < n_pixels < LEAST_WIDE and has_small_keys(pixels[0]):  # without the slot of each pixel
         return ColorCounts(
             *colors_in(key_counts(pixels.reshape(-1, pixels.shape[2]) if mask is None else pixels[mask]), pixels[0])
         )
-    distinct = distinct_colors(pixels, mask)
+    distinct = find_distinct_colors(pixels, mask)
     return ColorCounts(distinct.colors, distinct.counts)
 
 
-def is_narrow(colors: Pixels) -> bool:
+def has_small_keys(colors: Pixels) -> bool:
     """Return whether colors (n, C) are integers of so few bits that a table has room for all of them."""
-    return colors.dtype.kind == "u" and key_bits(colors) <= MAX_KEY_BITS
+    return colors.dtype.kind == "u" and count_key_bits(colors) <= MAX_KEY_BITS
 
 
 def sum_counts(parts: Iterable[ColorCounts]) -> list[ColorCounts]:
@@ -85,7 +85,7 @@ def to_common_scale(sums: list[ColorCounts]) -> ColorCounts:
     if len(sums) == 1:
         return sums[0]
     n_channels = max(part.colors.shape[1] for part in sums)
-    colors = [np.broadcast_to(unit_range(part.colors), (len(part.colors), n_channels)) for part in sums]
+    colors = [np.broadcast_to(to_unit_range(part.colors), (len(part.colors), n_channels)) for part in sums]
     bits = min((part.bits for part in sums if part.bits is not None), default=None)
     return _merged([ColorCounts(unit, part.counts, bits) for unit, part in zip(colors, sums, strict=True)])
 
@@ -101,14 +101,14 @@ class _Sum:
     bits: int | None = None  # what colors are cut to
 
     def add(self, part: ColorCounts) -> None:
-        if part.bits is None and is_narrow(part.colors):
+        if part.bits is None and has_small_keys(part.colors):
             if self.table is None:
-                self.table = np.zeros(1 << key_bits(part.colors), np.uint32)
+                self.table = np.zeros(1 << count_key_bits(part.colors), np.uint32)
                 self.parts = [ColorCounts(part.colors[:0], part.counts[:0])]
             self.n_pixels += float(part.counts.sum())
             if self.n_pixels >= LEAST_WIDE and self.table.dtype == np.uint32:
                 self.table = self.table.astype(np.float64)
-            self.table[keys_of(part.colors)] += part.counts.astype(self.table.dtype)  # no color is twice in a part
+            self.table[pack_colors(part.colors)] += part.counts.astype(self.table.dtype)  # no color is twice in a part
             return
         self.bits = min((bits for bits in (self.bits, part.bits) if bits is not None), default=None)
         self.parts.append(part if self.bits is None else cut(part, self.bits))
@@ -138,7 +138,7 @@ def cut(part: ColorCounts, bits: int) -> ColorCounts:
     """
     colors = part.colors
     if colors.dtype.kind == "f":
-        colors = np.rint(unit_range(colors) * (2**DEEP_BITS - 1)).astype(np.uint16)
+        colors = np.rint(to_unit_range(colors) * (2**DEEP_BITS - 1)).astype(np.uint16)
     dropped = DEEP_BITS - bits
     middle = 1 << dropped >> 1
     return _summed(colors >> dropped << dropped | np.uint16(middle), part.counts, bits)
@@ -154,8 +154,8 @@ def _merged(parts: list[ColorCounts]) -> ColorCounts:
 
 def _summed(colors: Pixels, counts: Floats, bits: int | None) -> ColorCounts:
     """Return counts of colors (M, C), some of which are equal, by sorting."""
-    has_keys = colors.dtype.kind == "u" and key_bits(colors) <= 64
-    order = np.argsort(keys_of(colors), kind="stable") if has_keys else np.lexsort(colors.T[::-1])
+    has_keys = colors.dtype.kind == "u" and count_key_bits(colors) <= 64
+    order = np.argsort(pack_colors(colors), kind="stable") if has_keys else np.lexsort(colors.T[::-1])
     colors = colors[order]
     starts = np.flatnonzero(np.concatenate([[True], (colors[1:] != colors[:-1]).any(axis=1)]))
     return ColorCounts(colors[starts], np.add.reduceat(counts[order], starts), bits)

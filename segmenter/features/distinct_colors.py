@@ -68,7 +68,7 @@ class DistinctColors:
         return image
 
 
-def distinct_colors(pixels: Pixels, mask: Bools | None = None) -> DistinctColors:
+def find_distinct_colors(pixels: Pixels, mask: Bools | None = None) -> DistinctColors:
     """Count the distinct colors of a photo.
 
     Colors of up to 24 bits (8-bit RGB, any gray of integers) are counted by key, wider ones are sorted.
@@ -85,27 +85,29 @@ def distinct_colors(pixels: Pixels, mask: Bools | None = None) -> DistinctColors
     """
     height, width, n_channels = pixels.shape
     flat = pixels.reshape(-1, n_channels) if mask is None else pixels[mask]
-    is_narrow = flat.dtype.kind == "u" and key_bits(flat) <= MAX_KEY_BITS
-    colors, counts, slots, color_slots = count_keys(flat) if is_narrow else unique_rows(flat)
+    has_small_keys = flat.dtype.kind == "u" and count_key_bits(flat) <= MAX_KEY_BITS
+    colors, counts, slots, color_slots = count_keys(flat) if has_small_keys else unique_rows(flat)
     return DistinctColors(colors, counts.astype(np.float64), (height, width), mask, slots, color_slots)
 
 
-def key_bits(colors: Pixels) -> int:
+def count_key_bits(colors: Pixels) -> int:
     """Return how many bits a color has."""
     return 8 * colors.dtype.itemsize * int(colors.shape[1])
 
 
-def keys_of(colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
+def pack_colors(colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
     """Return one number for each unsigned color (n, C) of at most 64 bits, the first channel in its highest bits."""
     bits = 8 * colors.dtype.itemsize
-    keys: NDArray[np.unsignedinteger[Any]] = colors[:, 0].astype(np.uint32 if key_bits(colors) <= 32 else np.uint64)
+    keys: NDArray[np.unsignedinteger[Any]] = colors[:, 0].astype(
+        np.uint32 if count_key_bits(colors) <= 32 else np.uint64
+    )
     for channel in colors.T[1:]:
         keys <<= bits
         keys |= channel
     return keys
 
 
-def colors_of(keys: NDArray[Any], like: Pixels) -> Pixels:
+def unpack_colors(keys: NDArray[Any], like: Pixels) -> Pixels:
     """Return the colors (n, C) of keys (n,), of the type and with as many channels as others."""
     bits = 8 * like.dtype.itemsize
     colors = np.empty((len(keys), like.shape[1]), like.dtype)
@@ -124,8 +126,8 @@ def count_keys(pixels: Pixels) -> Counted:
     """Return the distinct colors of narrow pixels (N, C), by a table of their keys."""
     slots = np.empty(len(pixels), dtype=np.uint32)
     for rows in chunks(len(pixels)):
-        slots[rows] = keys_of(pixels[rows])
-    n_slots, runs = 1 << key_bits(pixels), None
+        slots[rows] = pack_colors(pixels[rows])
+    n_slots, runs = 1 << count_key_bits(pixels), None
     if len(pixels) <= FEW_PIXELS:
         slots, runs = compact_keys(slots, n_slots)
         n_slots = len(runs) << RUN_BITS
@@ -134,7 +136,7 @@ def count_keys(pixels: Pixels) -> Counted:
         np.add.at(counts, slots[rows], np.uint32(1))
     color_slots = np.flatnonzero(counts != 0)  # five times as fast as of the numbers themselves
     keys = color_slots if runs is None else runs[color_slots >> RUN_BITS] << RUN_BITS | color_slots & (2**RUN_BITS - 1)
-    return colors_of(keys, pixels), counts[color_slots], slots, color_slots
+    return unpack_colors(keys, pixels), counts[color_slots], slots, color_slots
 
 
 def compact_keys(keys: NDArray[np.uint32], n_keys: int) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
@@ -150,9 +152,9 @@ def compact_keys(keys: NDArray[np.uint32], n_keys: int) -> tuple[NDArray[np.uint
 
 def key_counts(pixels: Pixels) -> NDArray[np.uint32]:
     """Return how often each key is among narrow pixels (N, C), of which there are less than 2³², (2**bits,)."""
-    counts = np.zeros(1 << key_bits(pixels), dtype=np.uint32)
+    counts = np.zeros(1 << count_key_bits(pixels), dtype=np.uint32)
     for rows in chunks(len(pixels)):
-        np.add.at(counts, keys_of(pixels[rows]), np.uint32(1))
+        np.add.at(counts, pack_colors(pixels[rows]), np.uint32(1))
     return counts
 
 
@@ -165,7 +167,7 @@ def colors_in(counts: NDArray[Any], like: Pixels) -> tuple[Pixels, Floats]:
         part = counts[keys]
         places = np.flatnonzero(part != 0)
         after = first + len(places)
-        colors[first:after] = colors_of(places + keys.start, like)
+        colors[first:after] = unpack_colors(places + keys.start, like)
         found[first:after] = part[places]
         first = after
     return colors, found
@@ -173,8 +175,8 @@ def colors_in(counts: NDArray[Any], like: Pixels) -> tuple[Pixels, Floats]:
 
 def unique_rows(pixels: Pixels) -> Counted:
     """Return the distinct colors of pixels (N, C) of any kind, by sorting; no slot is empty."""
-    has_keys = pixels.dtype.kind == "u" and key_bits(pixels) <= 64
-    order = np.argsort(keys_of(pixels), kind="stable") if has_keys else np.lexsort(pixels.T[::-1])
+    has_keys = pixels.dtype.kind == "u" and count_key_bits(pixels) <= 64
+    order = np.argsort(pack_colors(pixels), kind="stable") if has_keys else np.lexsort(pixels.T[::-1])
     ordered = pixels[order]
     starts = np.flatnonzero(np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)]))
     counts = np.diff(starts, append=len(ordered))

@@ -20,13 +20,13 @@ CHUNK_PIXELS = 1 << 20
 """Pixels that are converted at once."""
 
 
-def reduced_shape(height: int, width: int, n_pixels: float) -> tuple[int, int]:
+def compute_reduced_shape(height: int, width: int, n_pixels: float) -> tuple[int, int]:
     """Return the height and width of a picture of about so many pixels, and of at least one each way."""
     factor = math.sqrt(n_pixels / (height * width))
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 
-def area_means(pixels: Pixels, mask: Bools | None, shape: tuple[int, int]) -> tuple[Pixels, Bools | None]:
+def downsample(pixels: Pixels, mask: Bools | None, shape: tuple[int, int]) -> tuple[Pixels, Bools | None]:
     """Return a picture reduced to this shape.
 
     Parameters
@@ -45,7 +45,7 @@ def area_means(pixels: Pixels, mask: Bools | None, shape: tuple[int, int]) -> tu
     """
     height, width, n_channels = pixels.shape
     total = AreaTotals((height, width), shape, n_channels)
-    for part in area_sums(pixels, mask, (0, 0), (height, width), shape):
+    for part in compute_area_sums(pixels, mask, (0, 0), (height, width), shape):
         total.add(part)
     means, left = total.means()
     if pixels.dtype.kind == "u":
@@ -64,7 +64,7 @@ class AreaSums:
     is_taken: Bools  # (h, w), whether a pixel whose middle lies in it takes part
 
 
-def area_sums(
+def compute_area_sums(
     pixels: Pixels, mask: Bools | None, corner: tuple[int, int], shape: tuple[int, int], reduced: tuple[int, int]
 ) -> Iterator[AreaSums]:
     """Yield what a rectangle adds to a reduced picture, some rows at a time.
@@ -81,13 +81,13 @@ def area_sums(
         Of the whole picture, and of the reduced one.
     """
     width = pixels.shape[1]
-    left, across = area_overlaps(corner[1], width, shape[1], reduced[1])
+    left, across = compute_area_overlaps(corner[1], width, shape[1], reduced[1])
     step = max(1, CHUNK_PIXELS // width)
     for first in range(0, len(pixels), step):
         rows = slice(first, first + step)
         values = pixels[rows].astype(np.float64)
         height, _, n_planes = values.shape
-        top, down = area_overlaps(corner[0] + first, height, shape[0], reduced[0])
+        top, down = compute_area_overlaps(corner[0] + first, height, shape[0], reduced[0])
         weights = np.outer(down.sum(axis=1), across.sum(axis=1))
         if mask is not None:
             values[~mask[rows]] = 0
@@ -96,28 +96,28 @@ def area_sums(
         flat = narrow.reshape(-1, height, n_planes).transpose(1, 0, 2).reshape(height, -1)
         is_taken = np.ones(weights.shape, np.bool_)  # if not here, by the rectangle beside
         if mask is not None:
-            place, taken = holding_middles(mask[rows], (corner[0] + first, corner[1]), shape, reduced)
+            place, taken = find_occupied_pixels(mask[rows], (corner[0] + first, corner[1]), shape, reduced)
             is_taken[:] = False
             is_taken[place[0] - top, place[1] - left] = taken
         yield AreaSums(top, left, (down @ flat).reshape(*weights.shape, n_planes), weights, is_taken)
 
 
-def holding_middles(
+def find_occupied_pixels(
     mask: Bools, corner: tuple[int, int], shape: tuple[int, int], reduced: tuple[int, int]
 ) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], Bools]:
     """Return which reduced pixels hold the middles of a rectangle, as an index, and whether one of those takes part.
 
-    Parameters are as of `area_sums`; the index is of the whole reduced picture.
+    Parameters are as of `compute_area_sums`; the index is of the whole reduced picture.
     """
     (y, row_starts), (x, column_starts) = (
-        np.unique(nearest(first, n, *numbers), return_index=True)
+        np.unique(map_to_reduced(first, n, *numbers), return_index=True)
         for first, n, *numbers in zip(corner, mask.shape, shape, reduced, strict=True)
     )
     of_rows = np.logical_or.reduceat(mask, row_starts, axis=0)
     return (y[:, np.newaxis], x), np.logical_or.reduceat(of_rows, column_starts, axis=1)
 
 
-def nearest(first: int, n: int, n_pixels: int, n_places: int) -> NDArray[np.intp]:
+def map_to_reduced(first: int, n: int, n_pixels: int, n_places: int) -> NDArray[np.intp]:
     """Return the reduced pixel that the middle of each of some pixels of a row lies in, (n,).
 
     Parameters
@@ -130,7 +130,7 @@ def nearest(first: int, n: int, n_pixels: int, n_places: int) -> NDArray[np.intp
     return (2 * np.arange(first, first + n) + 1) * n_places // (2 * n_pixels)
 
 
-def area_overlaps(first: int, n_pixels: int, n_all: int, n_places: int) -> tuple[int, Any]:
+def compute_area_overlaps(first: int, n_pixels: int, n_all: int, n_places: int) -> tuple[int, Any]:
     """Return how much of some pixels of a row lies in each of the equal parts that the whole row is cut into.
 
     Parameters

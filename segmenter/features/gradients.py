@@ -20,7 +20,7 @@ TINY = np.float32(1e-6)
 # ---- pictures of half the size ---------------------------------------------------------------------------------------
 
 
-def halved(images: Maps) -> Maps:
+def halve(images: Maps) -> Maps:
     """Return images (..., H, W) reduced to the means of 2×2 pixels; the border goes on to fill the last ones."""
     height, width = images.shape[-2:]
     if height % 2 or width % 2:
@@ -33,7 +33,7 @@ def halved(images: Maps) -> Maps:
     return sums
 
 
-def enlarged(images: Maps, factor: int, shape: tuple[int, int]) -> Maps:
+def upsample(images: Maps, factor: int, shape: tuple[int, int]) -> Maps:
     """Return images (O, h, w) of blocks of pixels at the full shape (H, W), bilinear between the centers of blocks."""
     if factor == 1:
         return images
@@ -46,7 +46,7 @@ def enlarged(images: Maps, factor: int, shape: tuple[int, int]) -> Maps:
     return images
 
 
-def at_pixels(
+def sample_upsampled(
     images: Maps, factor: int, shape: tuple[int, int], planes: NDArray[np.intp], pixels: NDArray[np.intp]
 ) -> Maps:
     """Return what `enlarged` images (O, h, w) are at some pixels alone.
@@ -120,7 +120,7 @@ def margin_of(delta: float) -> int:
     return math.ceil(delta) + 1
 
 
-def posterior_gradient(posteriors: Maps, sigma: float, delta: float) -> Maps:
+def compute_posterior_gradient(posteriors: Maps, sigma: float, delta: float) -> Maps:
     """Return how much the words differ across each pixel, in each orientation.
 
     χ² = ½ Σ_k (a_k − b_k)² / (a_k + b_k) between the smoothed posteriors a and b at ±δ along the normal of the line,
@@ -167,7 +167,7 @@ def posterior_gradient(posteriors: Maps, sigma: float, delta: float) -> Maps:
     return result
 
 
-def color_gradient(lab: Maps, sigma: float, delta: float) -> Maps:
+def compute_color_gradient(lab: Maps, sigma: float, delta: float) -> Maps:
     """Return 1 − exp(−|ΔLab|/20) across each pixel, in each orientation, shape (8, H, W), from lab (3, H, W)."""
     from scipy.ndimage import gaussian_filter
 

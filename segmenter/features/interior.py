@@ -16,7 +16,7 @@ STRIP_PIXELS = 1 << 16
 """Pixels that are worked on at once."""
 
 
-def interior(pixels: Pixels, mask: Bools | None = None, quantile: float = 0.7) -> Bools:
+def find_interior(pixels: Pixels, mask: Bools | None = None, quantile: float = 0.7) -> Bools:
     """Return which pixels lie where the picture changes least.
 
     A pixel's change is the largest absolute central difference, over both axes and all channels, of the picture after
@@ -47,7 +47,7 @@ def interior(pixels: Pixels, mask: Bools | None = None, quantile: float = 0.7) -
     return np.asarray((changes <= limit) & everything)
 
 
-def local_means(levels: Pixels, mask: Bools | None = None, size: int = 5) -> Pixels:
+def compute_local_means(levels: Pixels, mask: Bools | None = None, size: int = 5) -> Pixels:
     """Return the mean level of the square around each pixel; at the border of the picture its outermost pixels go on.
 
     Parameters
@@ -70,7 +70,7 @@ def local_means(levels: Pixels, mask: Bools | None = None, size: int = 5) -> Pix
     for top in range(0, height, n_rows):
         bottom = min(top + n_rows, height)
         rows = np.clip(np.arange(top - margin, bottom + margin), 0, height - 1)
-        strip = np.pad(as_16_bits(levels[rows, :, 0]).astype(np.float64), ((0, 0), (margin, margin)), mode="edge")
+        strip = np.pad(to_uint16(levels[rows, :, 0]).astype(np.float64), ((0, 0), (margin, margin)), mode="edge")
         if mask is None:
             mean = _square_sums(strip, size) / size**2
         else:
@@ -80,14 +80,14 @@ def local_means(levels: Pixels, mask: Bools | None = None, size: int = 5) -> Pix
     return means
 
 
-def as_16_bits(pixels: Pixels) -> Pixels:
+def to_uint16(pixels: Pixels) -> Pixels:
     """Return pixels as uint16, 65,535 = white."""
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint16) * np.uint16(257)
     return pixels if pixels.dtype == np.uint16 else np.rint(pixels * np.float32(65535)).astype(np.uint16)
 
 
-def as_8_bits(pixels: Pixels) -> Pixels:
+def to_uint8(pixels: Pixels) -> Pixels:
     """Return pixels as uint8, 255 = white."""
     if pixels.dtype == np.uint8:
         return pixels

@@ -20,12 +20,12 @@ class PixelSample:
     """Pixels and what they drew."""
 
     colors: Pixels  # (n, C)
-    drawn: Floats  # (n,), 0 to 1
+    priorities: Floats  # (n,), a random number from 0 to 1 each; the smallest are the sample
 
     @property
     def largest(self) -> float:
         """The largest number drawn: of a full sample, the limit that others have to be below."""
-        return float(self.drawn.max(initial=0))
+        return float(self.priorities.max(initial=0))
 
 
 def sample_pixels(
@@ -55,11 +55,11 @@ def sample_pixels(
 def merge_samples(parts: Iterable[PixelSample], n_pixels: int) -> PixelSample:
     """Return the sample of all parts together, in the order of what was drawn."""
     parts = list(parts)
-    colors, drawn = np.concatenate([part.colors for part in parts]), np.concatenate([part.drawn for part in parts])
+    colors, drawn = np.concatenate([part.colors for part in parts]), np.concatenate([part.priorities for part in parts])
     order = np.argsort(drawn, kind="stable")[:n_pixels]
     return PixelSample(colors[order], drawn[order])
 
 
-def counts_of(sample: PixelSample) -> ColorCounts:
+def count_sample_colors(sample: PixelSample) -> ColorCounts:
     """Return the distinct colors of a sample, and how often each is in it."""
     return count_colors(sample.colors[np.newaxis])

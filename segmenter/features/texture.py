@@ -12,7 +12,7 @@ DERIVATIVES = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 1))
 """Orders of the derivatives along rows and columns."""
 
 
-def texture_features(lightness: Floats, scales: Sequence[float] = (1.0, 2.0)) -> Floats:
+def compute_texture_features(lightness: Floats, scales: Sequence[float] = (1.0, 2.0)) -> Floats:
     """Return Gaussian derivatives of a picture, scale-normalised (Lindeberg 1998).
 
     Parameters
@@ -37,7 +37,7 @@ def texture_features(lightness: Floats, scales: Sequence[float] = (1.0, 2.0)) ->
     return np.stack(responses, axis=-1)
 
 
-def joint_features(lab: Floats, scale: float = 2.0) -> Floats:
+def compute_joint_features(lab: Floats, scale: float = 2.0) -> Floats:
     """Return color and texture of the surroundings of each pixel, in one vector.
 
     Parameters
@@ -50,10 +50,10 @@ def joint_features(lab: Floats, scale: float = 2.0) -> Floats:
     Returns
     -------
     ndarray of shape (H, W, 8), float64
-        Means of L*, a*, b*, then root mean squares of `texture_features` at that scale.
+        Means of L*, a*, b*, then root mean squares of `compute_texture_features` at that scale.
     """
     from scipy.ndimage import gaussian_filter
 
     around = (scale, scale, 0)
-    energies = gaussian_filter(texture_features(lab[:, :, 0], (scale,)) ** 2, around)
+    energies = gaussian_filter(compute_texture_features(lab[:, :, 0], (scale,)) ** 2, around)
     return np.concatenate([gaussian_filter(lab, around), np.sqrt(np.maximum(energies, 0))], axis=-1)

@@ -16,7 +16,7 @@ TOLERANCE = 0.0075
 """How far apart two boundary pixels may be matched, as a part of the picture's diagonal."""
 
 
-def boundary(regions: NDArray[np.integer[Any]]) -> Bools:
+def find_boundaries(regions: NDArray[np.integer[Any]]) -> Bools:
     """Return the thinned line between regions, shape (H, W).
 
     Its pixels differ from the one to the right, below, or diagonally below right.
@@ -29,7 +29,7 @@ def boundary(regions: NDArray[np.integer[Any]]) -> Bools:
     return np.asarray(thin(thick), dtype=np.bool_)  # type: ignore[no-untyped-call]
 
 
-def match(first: Bools, second: Bools, tolerance: float = TOLERANCE) -> tuple[Bools, Bools]:
+def match_boundaries(first: Bools, second: Bools, tolerance: float = TOLERANCE) -> tuple[Bools, Bools]:
     """Return which boundary pixels find a partner in the other map: as many as can be matched one to one.
 
     The matching has the most pairs, and takes near ones first; Berkeley's own has the least distance among those.
@@ -97,9 +97,9 @@ class BoundaryCounts:
         return 2 * self.precision * self.recall / total if total else 0.0
 
 
-def boundary_counts(found: Bools, people: Sequence[Bools]) -> BoundaryCounts:
+def count_boundary_matches(found: Bools, people: Sequence[Bools]) -> BoundaryCounts:
     """Return the counts of one boundary map, (H, W), against those of people."""
-    matches = [match(found, drawn) for drawn in people]
+    matches = [match_boundaries(found, drawn) for drawn in people]
     precise = np.logical_or.reduce([ours for ours, _ in matches])
     return BoundaryCounts(
         sum(int(theirs.sum()) for _, theirs in matches),

@@ -22,6 +22,6 @@ def cut_contours(contours: Floats, height: float) -> Labels:
     return np.asarray(regions[1::2, 1::2], dtype=np.int32)
 
 
-def even_heights(n_scales: int) -> Floats:
+def space_heights_evenly(n_scales: int) -> Floats:
     """Return n heights between 0 and 1, evenly spaced without the ends, as Berkeley's benchmark takes them."""
     return np.arange(1, n_scales + 1) / (n_scales + 1)

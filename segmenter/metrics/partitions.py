@@ -49,7 +49,7 @@ class Scores:
     under_segmentation_ois: float
 
 
-def contingency(first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) -> Floats:
+def contingency_table(first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) -> Floats:
     """Return how many pixels have each pair of labels, shape (1 + largest of first, 1 + largest of second)."""
     shape = int(first.max()) + 1, int(second.max()) + 1
     keys = first.ravel().astype(np.intp) * shape[1] + second.ravel()
@@ -74,7 +74,7 @@ def best_overlaps(both: Floats) -> Floats:
 
 def covering(regions: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]]) -> float:
     """Return the mean over the true regions' pixels of the best intersection over union of their region, 0 to 1."""
-    both = contingency(truth, regions)
+    both = contingency_table(truth, regions)
     sizes = both.sum(axis=1)[1:]
     return float(sizes @ best_overlaps(both) / sizes.sum())
 
@@ -143,7 +143,7 @@ def score_photo(scales: Sequence[NDArray[np.integer[Any]]], people: Sequence[NDA
         best = np.zeros(int(person.max()))
         sizes = np.bincount(person.ravel(), minlength=len(best) + 1)[1:].astype(np.float64)
         for t, regions in enumerate(scales):
-            both = contingency(person, regions)
+            both = contingency_table(person, regions)
             overlaps = best_overlaps(both)
             np.maximum(best, overlaps, out=best)
             covered[t] += sizes @ overlaps
@@ -156,7 +156,7 @@ def score_photo(scales: Sequence[NDArray[np.integer[Any]]], people: Sequence[NDA
     return PhotoScore(covered, best_covered, total, rand, variation, adjusted, leaking)
 
 
-def summarize(photos: Sequence[PhotoScore]) -> Scores:
+def summarize_partitions(photos: Sequence[PhotoScore]) -> Scores:
     """Return the figures of a set of photos that were all cut at the same T scales."""
     covered = np.array([photo.covered for photo in photos])
     total = max(sum(photo.total for photo in photos), 1)

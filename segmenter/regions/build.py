@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Floats, Labels, Pixels, Samples
-from segmenter.features.color import rgb_to_lab, unit_range
+from segmenter.features.color import rgb_to_lab, to_unit_range
 from segmenter.features.gradients import (
     N_ORIENTATIONS,
     Maps,
-    at_pixels,
-    color_gradient,
-    enlarged,
-    halved,
-    posterior_gradient,
+    compute_color_gradient,
+    compute_posterior_gradient,
+    halve,
+    sample_upsampled,
+    upsample,
 )
-from segmenter.features.texture import joint_features, texture_features
+from segmenter.features.texture import compute_joint_features, compute_texture_features
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import dithered, prepare_samples
 from segmenter.mixture.em import Problem, run_em
@@ -28,7 +28,7 @@ from segmenter.mixture.inference import log_joint_blocks, normalize
 from segmenter.mixture.initialization import initialize
 from segmenter.regions.adjacency import adjacency
 from segmenter.regions.hierarchy import Hierarchy
-from segmenter.regions.merging import Borders, Cost, LearnedCost, Regions, measure_regions, merge
+from segmenter.regions.merging import Borders, Cost, LearnedCost, Regions, measure_regions, merge_regions
 from segmenter.regions.superpixels import superpixels
 
 N_WORDS, N_SAMPLES, MAX_ITERATIONS = 20, 12_000, 25
@@ -40,28 +40,32 @@ STRENGTH_BLUR = 1.0
 
 
 @dataclass(frozen=True)
-class Cue:
+class GradientSpec:
     """A gradient, and what it weighs among the others."""
 
     sigma: float  # of the Gaussian that smooths, pixels
     delta: float  # how far on either side of a line, pixels
-    for_superpixels: float
-    for_merging: float
+    superpixel_weight: float
+    merge_weight: float
 
 
 @dataclass(frozen=True)
-class Cues:
+class GradientBank:
     """All gradients; the weights were chosen by hand on BSDS500."""
 
-    color_words: tuple[Cue, ...] = (
-        Cue(1, 1.5, 0.5, 0.40),
-        Cue(2, 3, 1, 1.56),
-        Cue(4, 6, 1, 0.70),
-        Cue(8, 12, 0.5, 0.52),
+    color_words: tuple[GradientSpec, ...] = (
+        GradientSpec(1, 1.5, 0.5, 0.40),
+        GradientSpec(2, 3, 1, 1.56),
+        GradientSpec(4, 6, 1, 0.70),
+        GradientSpec(8, 12, 0.5, 0.52),
     )
-    texture_words: tuple[Cue, ...] = (Cue(2, 3, 0.3, 0.34), Cue(4, 6, 0.5, 0.38), Cue(8, 12, 0.3, 0.53))
-    joint_words: tuple[Cue, ...] = (Cue(4, 6, 0, 0), Cue(8, 12, 0, 0))
-    color: tuple[Cue, ...] = (Cue(1, 1, 1, 1.24), Cue(2.5, 3, 1, 0.55))
+    texture_words: tuple[GradientSpec, ...] = (
+        GradientSpec(2, 3, 0.3, 0.34),
+        GradientSpec(4, 6, 0.5, 0.38),
+        GradientSpec(8, 12, 0.3, 0.53),
+    )
+    joint_words: tuple[GradientSpec, ...] = (GradientSpec(4, 6, 0, 0), GradientSpec(8, 12, 0, 0))
+    color: tuple[GradientSpec, ...] = (GradientSpec(1, 1, 1, 1.24), GradientSpec(2.5, 3, 1, 0.55))
 
 
 def visual_word_posteriors(
@@ -104,12 +108,12 @@ def visual_word_posteriors(
 class Gradient:
     """How much the two sides of each pixel differ, on a picture that may be reduced."""
 
-    cue: Cue
+    spec: GradientSpec
     planes: Maps  # (8, h, w), an orientation each
     factor: int  # by which the picture was reduced: 1, 2 or 4
 
 
-def find_gradients(words: Sequence[Maps], lab: Maps, cues: Cues) -> list[Gradient]:
+def find_gradients(words: Sequence[Maps], lab: Maps, bank: GradientBank) -> list[Gradient]:
     """Return all gradients. From σ = 2 pixels on words are compared at half the size, from σ = 4 at a quarter.
 
     Parameters
@@ -117,27 +121,27 @@ def find_gradients(words: Sequence[Maps], lab: Maps, cues: Cues) -> list[Gradien
     words : three ndarrays of shape (K, H, W), float32
         Posteriors of color words, of texture words and of joint words.
     lab : ndarray of shape (3, H, W), float32
-    cues : Cues
+    bank : GradientBank
     """
     gradients = []
-    for posteriors, scales in zip(words, (cues.color_words, cues.texture_words, cues.joint_words), strict=True):
+    for posteriors, scales in zip(words, (bank.color_words, bank.texture_words, bank.joint_words), strict=True):
         factor = 1
-        for cue in scales:
-            while factor < (4 if cue.sigma >= 4 else 2 if cue.sigma >= 2 else 1):
-                posteriors, factor = halved(posteriors), 2 * factor
-            planes = posterior_gradient(posteriors, cue.sigma / factor, cue.delta / factor)
-            gradients.append(Gradient(cue, planes, factor))
-    return gradients + [Gradient(cue, color_gradient(lab, cue.sigma, cue.delta), 1) for cue in cues.color]
+        for spec in scales:
+            while factor < (4 if spec.sigma >= 4 else 2 if spec.sigma >= 2 else 1):
+                posteriors, factor = halve(posteriors), 2 * factor
+            planes = compute_posterior_gradient(posteriors, spec.sigma / factor, spec.delta / factor)
+            gradients.append(Gradient(spec, planes, factor))
+    return gradients + [Gradient(spec, compute_color_gradient(lab, spec.sigma, spec.delta), 1) for spec in bank.color]
 
 
-def for_superpixels(gradients: Sequence[Gradient], shape: tuple[int, int]) -> Maps:
+def sum_for_superpixels(gradients: Sequence[Gradient], shape: tuple[int, int]) -> Maps:
     """Return the weighted sum of the gradients in each orientation, shape (8, H, W)."""
     total = np.zeros((N_ORIENTATIONS, *shape), dtype=np.float32)
     for factor in (1, 2, 4):
-        alike = [gradient for gradient in gradients if gradient.factor == factor and gradient.cue.for_superpixels]
+        alike = [gradient for gradient in gradients if gradient.factor == factor and gradient.spec.superpixel_weight]
         if alike:
-            part = sum(np.float32(gradient.cue.for_superpixels) * gradient.planes for gradient in alike)
-            total += enlarged(np.asarray(part), factor, shape)
+            part = sum(np.float32(gradient.spec.superpixel_weight) * gradient.planes for gradient in alike)
+            total += upsample(np.asarray(part), factor, shape)
     return total
 
 
@@ -147,7 +151,7 @@ def build_hierarchy(
     *,
     n_superpixels: int = 700,
     cost: Cost | None = None,
-    cues: Cues | None = None,
+    bank: GradientBank | None = None,
     seed: int = 0,
 ) -> Hierarchy:
     """Return the hierarchy of regions of a picture.
@@ -161,14 +165,16 @@ def build_hierarchy(
     n_superpixels : int, at least 1
     cost : Cost, optional
         None = `LearnedCost`.
-    cues : Cues, optional
+    bank : GradientBank, optional
     seed : int, at least 0
     """
-    return merge(*find_superpixels(pixels, n_superpixels, cues or Cues(), seed, mask), cost or LearnedCost())
+    return merge_regions(
+        *build_region_graph(pixels, n_superpixels, bank or GradientBank(), seed, mask), cost or LearnedCost()
+    )
 
 
-def find_superpixels(
-    pixels: Pixels, n_superpixels: int, cues: Cues, seed: int, mask: Bools | None = None
+def build_region_graph(
+    pixels: Pixels, n_superpixels: int, bank: GradientBank, seed: int, mask: Bools | None = None
 ) -> tuple[Labels, Regions, Borders, NDArray[np.intp]]:
     """Return the superpixels of a picture, and what `merge` has to know of them and of their borders."""
     from scipy.ndimage import distance_transform_edt, gaussian_filter
@@ -176,20 +182,20 @@ def find_superpixels(
     if mask is not None:
         pixels = pixels[tuple(distance_transform_edt(~mask, return_distances=False, return_indices=True))]
     height, width = pixels.shape[:2]
-    rgb = np.broadcast_to(unit_range(pixels.reshape(-1, pixels.shape[2])), (height * width, 3))
+    rgb = np.broadcast_to(to_unit_range(pixels.reshape(-1, pixels.shape[2])), (height * width, 3))
     lab = rgb_to_lab(rgb).reshape(height, width, 3)
     generator = np.random.default_rng(seed)
     words = [
         visual_word_posteriors(values, error, generator, mask)
         for values, error in (
             (gaussian_filter(lab, (0.8, 0.8, 0)), COLOR_ERROR),
-            (texture_features(lab[:, :, 0]), TEXTURE_ERROR),
-            (joint_features(lab), JOINT_ERROR),
+            (compute_texture_features(lab[:, :, 0]), TEXTURE_ERROR),
+            (compute_joint_features(lab), JOINT_ERROR),
         )
     ]
     planes = np.ascontiguousarray(lab.transpose(2, 0, 1), dtype=np.float32)
-    gradients = find_gradients(words, planes, cues)
-    oriented = for_superpixels(gradients, (height, width))
+    gradients = find_gradients(words, planes, bank)
+    oriented = sum_for_superpixels(gradients, (height, width))
     winner = oriented.argmax(axis=0)
     strength = gaussian_filter(np.take_along_axis(oriented, winner[None], 0)[0], STRENGTH_BLUR)
     labels = superpixels(strength, n_superpixels, mask)
@@ -197,8 +203,8 @@ def find_superpixels(
     along = np.zeros((len(gradients), len(parts.first)))
     for gradient, values in zip(gradients, along, strict=True):
         for end in (parts.first, parts.second):
-            values += at_pixels(gradient.planes, gradient.factor, (height, width), winner.ravel()[end], end) / 2
-    weights = np.array([gradient.cue.for_merging for gradient in gradients])
+            values += sample_upsampled(gradient.planes, gradient.factor, (height, width), winner.ravel()[end], end) / 2
+    weights = np.array([gradient.spec.merge_weight for gradient in gradients])
     regions, borders = measure_regions(
         labels, parts, words[0], words[1], planes, along, weights @ along / weights.sum()
     )

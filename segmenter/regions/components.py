@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bools, Labels
 
 
-def in_one_piece(labels: Labels, original: Labels) -> Labels:
+def reassign_small_components(labels: Labels, original: Labels) -> Labels:
     """Return superpixels of which what is cut off went to a neighbor, or where there is none to its original one.
 
     Both are int32 of shape (H, W); the labels are changed in place.
     """
-    pieces = pieces_of(labels)
+    pieces = label_components(labels)
     sizes = np.bincount(pieces.ravel())
     owner = np.zeros(len(sizes), dtype=np.int32)
     owner[pieces.ravel()] = labels.ravel()
@@ -26,7 +26,7 @@ def in_one_piece(labels: Labels, original: Labels) -> Labels:
     return labels
 
 
-def without_loose_pieces(labels: Labels, original: Labels, is_sure: Bools, reach: int) -> None:
+def reassign_short_fragments(labels: Labels, original: Labels, is_sure: Bools, reach: int) -> None:
     """Give away, in place, short pieces no pixel of which is sure.
 
     Parameters
@@ -38,7 +38,7 @@ def without_loose_pieces(labels: Labels, original: Labels, is_sure: Bools, reach
     """
     from scipy.ndimage import find_objects
 
-    pieces = pieces_of(labels)
+    pieces = label_components(labels)
     is_loose = np.ones(pieces.max(initial=0) + 1, dtype=np.bool_)
     is_loose[pieces[is_sure]] = False
     is_loose[0] = False
@@ -48,7 +48,7 @@ def without_loose_pieces(labels: Labels, original: Labels, is_sure: Bools, reach
     reassign_fragments(labels, is_loose[pieces], original, reach)
 
 
-def pieces_of(labels: Labels | Bools) -> NDArray[np.intp]:
+def label_components(labels: Labels | Bools) -> NDArray[np.intp]:
     """Return the number of the 4-connected piece of one label that each pixel is in, (H, W); 0 where that is 0."""
     from skimage.measure import label
 

@@ -17,7 +17,7 @@ WHITE = 65_535
 """The level of a height of 1 or more, and of the border of pixels that take no part."""
 
 
-def contour_map(hierarchy: Hierarchy) -> NDArray[np.uint16]:
+def build_contour_map(hierarchy: Hierarchy) -> NDArray[np.uint16]:
     """Return the ultrametric contour map of a hierarchy.
 
     Returns
@@ -37,7 +37,7 @@ def contour_map(hierarchy: Hierarchy) -> NDArray[np.uint16]:
         first, second = pairs // (hierarchy.n_superpixels + 1), pairs % (hierarchy.n_superpixels + 1)
         joint = np.full(len(pairs), np.inf)
         labeled = first > 0
-        joint[labeled] = merge_heights(hierarchy, first[labeled] - 1, second[labeled] - 1)
+        joint[labeled] = find_merge_heights(hierarchy, first[labeled] - 1, second[labeled] - 1)
         levels[along][differs] = (WHITE * np.minimum(joint, 1.0)).astype(np.uint16)[pair_of]
     corners = levels[2:-1:2, 2:-1:2]
     for edge in (np.s_[2:-1:2, 1:-2:2], np.s_[2:-1:2, 3::2], np.s_[1:-2:2, 2:-1:2], np.s_[3::2, 2:-1:2]):
@@ -47,7 +47,7 @@ def contour_map(hierarchy: Hierarchy) -> NDArray[np.uint16]:
     return levels
 
 
-def merge_heights(hierarchy: Hierarchy, first: NDArray[np.intp], second: NDArray[np.intp]) -> Floats:
+def find_merge_heights(hierarchy: Hierarchy, first: NDArray[np.intp], second: NDArray[np.intp]) -> Floats:
     """Return the height at which the superpixels of each pair (P,), numbered from 0, are in one region, shape (P,)."""
     n = hierarchy.n_superpixels
     parent = np.arange(2 * n - 1)  # of superpixels, and of the regions of all merges after them

@@ -24,19 +24,19 @@ class Hierarchy:
         """R."""
         return len(self.heights) + 1
 
-    def n_regions(self, height: float) -> int:
+    def count_regions(self, height: float) -> int:
         """Return how many regions are left after all merges of at most that height."""
         return self.n_superpixels - int(np.searchsorted(self.heights, height, side="right"))
 
     def cut(self, height: float) -> Labels:
         """Return the regions left after all merges of at most that height, (H, W), 1…n in reading order."""
-        return self.cut_to(self.n_regions(height))
+        return self.cut_to_n_regions(self.count_regions(height))
 
-    def cut_to(self, n_regions: int) -> Labels:
+    def cut_to_n_regions(self, n_regions: int) -> Labels:
         """Return exactly n regions, or as many as there are superpixels, (H, W), 1…n in reading order; 0 = no label."""
-        return np.concatenate([[0], self.regions_of(n_regions)]).astype(np.int32)[self.superpixels]
+        return np.concatenate([[0], self.assign_superpixels(n_regions)]).astype(np.int32)[self.superpixels]
 
-    def regions_of(self, n_regions: int) -> NDArray[np.intp]:
+    def assign_superpixels(self, n_regions: int) -> NDArray[np.intp]:
         """Return the region of each superpixel in the cut to n regions, (R,), 1…n in reading order."""
         n = self.n_superpixels
         table = np.arange(n)
@@ -57,13 +57,15 @@ class ColoredHierarchy(Hierarchy):
     color_sums: Floats  # (R, 4), pixels of each superpixel, and the sums of their sRGB from 0 to 1
 
 
-def colored(hierarchy: Hierarchy, pixels: Pixels) -> ColoredHierarchy:
+def add_superpixel_colors(hierarchy: Hierarchy, pixels: Pixels) -> ColoredHierarchy:
     """Return a hierarchy with the colors of its superpixels in a picture (H, W, C)."""
-    sums = color_sums(hierarchy.superpixels, pixels, hierarchy.n_superpixels)
-    return ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, in_unit(sums, pixels.dtype))
+    sums = sum_superpixel_colors(hierarchy.superpixels, pixels, hierarchy.n_superpixels)
+    return ColoredHierarchy(
+        hierarchy.superpixels, hierarchy.merges, hierarchy.heights, scale_color_sums(sums, pixels.dtype)
+    )
 
 
-def color_sums(superpixels: Labels, pixels: Pixels, n_superpixels: int) -> Floats:
+def sum_superpixel_colors(superpixels: Labels, pixels: Pixels, n_superpixels: int) -> Floats:
     """Return pixels of each superpixel, and the sums of their colors as they are stored: of integers these are exact.
 
     Parameters
@@ -91,7 +93,7 @@ def color_sums(superpixels: Labels, pixels: Pixels, n_superpixels: int) -> Float
     return sums[:, 1:].T.copy()
 
 
-def in_unit(sums: Floats, dtype: np.dtype[Any]) -> Floats:
+def scale_color_sums(sums: Floats, dtype: np.dtype[Any]) -> Floats:
     """Return sums of colors that are stored in this type as those of colors from 0 to 1."""
     top = np.iinfo(dtype).max if dtype.kind == "u" else 1
     return np.asarray(sums / np.array([1, top, top, top]))

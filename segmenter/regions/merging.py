@@ -157,7 +157,7 @@ def measure_regions(
     texture_words: NDArray[Any],
     lab: NDArray[Any],
     gradients: NDArray[Any],
-    cue: NDArray[Any],
+    strength: NDArray[Any],
 ) -> tuple[Regions, Borders]:
     """Return what is known of each superpixel and each border.
 
@@ -188,16 +188,16 @@ def measure_regions(
         return np.bincount(parts.border_of, weights, parts.n_borders).astype(np.float64)
 
     least, most = np.full(parts.n_borders, np.inf), np.zeros(parts.n_borders)
-    np.minimum.at(least, parts.border_of, cue)
-    np.maximum.at(most, parts.border_of, cue)
+    np.minimum.at(least, parts.border_of, strength)
+    np.maximum.at(most, parts.border_of, strength)
     lengths = sums(None)
     of_gradients = np.stack([sums(gradient) for gradient in gradients], axis=1)
-    borders = Borders(lengths, sums(cue), sums(cue * cue), least, most, of_gradients)
+    borders = Borders(lengths, sums(strength), sums(strength * strength), least, most, of_gradients)
     perimeters = sum(np.bincount(end, lengths, n) for end in parts.ends.T)
     return Regions(sizes, color, texture, means, np.asarray(perimeters)), borders
 
 
-def merge(labels: Labels, regions: Regions, borders: Borders, ends: NDArray[np.intp], cost: Cost) -> Hierarchy:
+def merge_regions(labels: Labels, regions: Regions, borders: Borders, ends: NDArray[np.intp], cost: Cost) -> Hierarchy:
     """Return the hierarchy of merging, time and again, the two neighbors of the least cost.
 
     The height of a merge is the largest cost so far. Of equal costs the pair of the lowest numbers goes first. Regions

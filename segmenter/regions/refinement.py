@@ -5,7 +5,7 @@ Gaussian for each superpixel, of its colors in the larger picture, whose weights
 is nearby. Nearby is what a quadratic B-spline over 3×3 pixels of the reduced picture says, so that a boundary can move
 by one and a half of these. What is cut off from its superpixel goes to a neighbor.
 
-`refined` knows the whole picture, and every superpixel stays in one piece. `refined_rectangle` knows its surroundings
+`refined` knows the whole picture, and every superpixel stays in one piece. `refine_rectangle` knows its surroundings
 alone. There a piece is cut off if it is no longer than `REACH` pixels of the reduced picture, and none of its pixels is
 surely of its superpixel: that can be told from nearby, so that labels do not depend on how a picture was divided.
 """
@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Labels, Pixels
-from segmenter.features.color import unit_range
-from segmenter.features.downsample import nearest
-from segmenter.regions.components import in_one_piece, without_loose_pieces
+from segmenter.features.color import to_unit_range
+from segmenter.features.downsample import map_to_reduced
+from segmenter.regions.components import reassign_short_fragments, reassign_small_components
 
 LEAST_DEVIATION = 4 / 255
 """Of the colors of a superpixel: no Gaussian is narrower, since a few pixels tell little of it."""
@@ -36,7 +36,7 @@ REACH = 4
 TINY = 1e-9
 
 
-def refined(small: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
+def refine_superpixels(small: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
     """Return superpixels at the full size.
 
     Parameters
@@ -52,34 +52,34 @@ def refined(small: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
     ndarray of shape (H, W), int32
         1…R, 0 where the mask is False. Every superpixel is there, and in one piece unless the mask divides it.
     """
-    surroundings, colors = all_around(small, pixels, mask)
+    surroundings, colors = prepare_refinement(small, pixels, mask)
     full, original, _ = surroundings.most_probable(pixels, mask, (0, 0), colors)
-    return in_one_piece(full, original)
+    return reassign_small_components(full, original)
 
 
-def refined_in_strips(small: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
-    """Return superpixels at the full size as `refined_rectangle` has them; parameters as of `refined`."""
-    surroundings, colors = all_around(small, pixels, mask)
+def refine_superpixels_in_strips(small: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
+    """Return superpixels at the full size as `refine_rectangle` has them; parameters as of `refined`."""
+    surroundings, colors = prepare_refinement(small, pixels, mask)
     height, width = surroundings.shape
     step = max(1, CHUNK_PIXELS // width)
     full = np.empty((height, width), np.int32)
     for first in range(0, height, step):
         inner = Rectangle(first, 0, min(first + step, height), width)
-        outer = surroundings.with_margin(inner)
+        outer = surroundings.add_margin(inner)
         rows = slice(outer.top, outer.bottom)
         known = None if mask is None else mask[rows]
-        full[first : inner.bottom] = refined_rectangle(surroundings, pixels[rows], known, inner, colors)
+        full[first : inner.bottom] = refine_rectangle(surroundings, pixels[rows], known, inner, colors)
     return full
 
 
-def refined_rectangle(
-    surroundings: Surroundings, pixels: Pixels, mask: Bools | None, inner: Rectangle, colors: ColorStatistics
+def refine_rectangle(
+    surroundings: ReducedLabels, pixels: Pixels, mask: Bools | None, inner: Rectangle, colors: ColorStatistics
 ) -> Labels:
     """Return the superpixels of a rectangle of the full picture, which do not depend on how that is divided.
 
     Parameters
     ----------
-    surroundings : Surroundings
+    surroundings : ReducedLabels
         At least those of the rectangle with its margin.
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
         Of the rectangle with its margin.
@@ -89,9 +89,9 @@ def refined_rectangle(
     colors : ColorStatistics
         Of the whole picture.
     """
-    outer = surroundings.with_margin(inner)
+    outer = surroundings.add_margin(inner)
     labels, original, is_sure = surroundings.most_probable(pixels, mask, (outer.top, outer.left), colors)
-    without_loose_pieces(labels, original, is_sure, surroundings.reach)
+    reassign_short_fragments(labels, original, is_sure, surroundings.reach)
     return labels[inner.inside(outer.top, outer.left)]
 
 
@@ -113,7 +113,7 @@ class Rectangle:
 
 
 @dataclass(frozen=True, eq=False)
-class Surroundings:
+class ReducedLabels:
     """What the reduced picture tells of some pixels of the full one, and where these are."""
 
     small: Labels  # (h', w'), the superpixels of some reduced pixels
@@ -127,23 +127,23 @@ class Surroundings:
         """How long a piece that is cut off may be, in pixels of the full picture."""
         return math.ceil(REACH * max(self.shape[0] / self.reduced[0], self.shape[1] / self.reduced[1]))
 
-    def with_margin(self, inner: Rectangle) -> Rectangle:
+    def add_margin(self, inner: Rectangle) -> Rectangle:
         """Return the rectangle that has to be known for the labels of another one."""
         margin, (height, width) = 2 * self.reach, self.shape
         top, left = max(0, inner.top - margin), max(0, inner.left - margin)
         return Rectangle(top, left, min(height, inner.bottom + margin), min(width, inner.right + margin))
 
-    def of(self, inner: Rectangle) -> Surroundings:
+    def of(self, inner: Rectangle) -> ReducedLabels:
         """Return those that the labels of a rectangle depend on."""
-        outer = self.with_margin(inner)
+        outer = self.add_margin(inner)
         (top, bottom), (left, right) = (
-            (max(0, nearest(first, 1, n, places)[0] - 1), nearest(end - 1, 1, n, places)[0] + 2)
+            (max(0, map_to_reduced(first, 1, n, places)[0] - 1), map_to_reduced(end - 1, 1, n, places)[0] + 2)
             for first, end, n, places in zip(
                 (outer.top, outer.left), (outer.bottom, outer.right), self.shape, self.reduced, strict=True
             )
         )
         place = slice(top, bottom), slice(left, right)
-        return Surroundings(self.small[place], self.is_sure[place], (int(top), int(left)), self.shape, self.reduced)
+        return ReducedLabels(self.small[place], self.is_sure[place], (int(top), int(left)), self.shape, self.reduced)
 
     def most_probable(
         self, pixels: Pixels, mask: Bools | None, corner: tuple[int, int], colors: ColorStatistics
@@ -167,7 +167,7 @@ class Surroundings:
         """
         height, width = pixels.shape[:2]
         at = [
-            nearest(first, n, *numbers) - whole
+            map_to_reduced(first, n, *numbers) - whole
             for first, n, whole, *numbers in zip(
                 corner, (height, width), self.corner, self.shape, self.reduced, strict=True
             )
@@ -179,26 +179,28 @@ class Surroundings:
         is_sure &= original > 0
         labels = original.copy()
         if not is_sure.all():
-            is_first = first_mentions(self.small)
+            is_first = find_first_occurrences(self.small)
             step = max(1, CHUNK_PIXELS // width)
             for first in range(0, height, step):
                 rows = slice(first, first + step)
                 y, x = np.nonzero(~is_sure[rows] & (original[rows] > 0))
                 place = y + first + corner[0], x + corner[1]
-                unit = unit_range(pixels[rows][y, x])
+                unit = to_unit_range(pixels[rows][y, x])
                 labels[rows][y, x] = most_probable(self, is_first, unit, place, colors)
         return labels, original, is_sure
 
 
-def all_around(small: Labels, pixels: Pixels, mask: Bools | None) -> tuple[Surroundings, ColorStatistics]:
+def prepare_refinement(small: Labels, pixels: Pixels, mask: Bools | None) -> tuple[ReducedLabels, ColorStatistics]:
     """Return what the reduced picture tells of all pixels, and of their colors."""
     shape, reduced = (pixels.shape[0], pixels.shape[1]), (small.shape[0], small.shape[1])
-    middle = middles(shape, reduced)
-    colors = color_statistics(small, pixels[middle], None if mask is None else mask[middle])
-    return Surroundings(small, surely(small), (0, 0), shape, reduced), colors
+    middle = compute_center_indices(shape, reduced)
+    colors = compute_color_statistics(small, pixels[middle], None if mask is None else mask[middle])
+    return ReducedLabels(small, compute_interior_mask(small), (0, 0), shape, reduced), colors
 
 
-def middles(shape: tuple[int, int], reduced: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def compute_center_indices(
+    shape: tuple[int, int], reduced: tuple[int, int]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return where a pixel of the full picture lies in the middle of each reduced one, as an index."""
     rows, columns = ((2 * np.arange(m) + 1) * n // (2 * m) for n, m in zip(shape, reduced, strict=True))
     return rows[:, None], columns
@@ -215,7 +217,7 @@ class ColorStatistics:
     variances: Floats  # (R + 1,)
 
 
-def color_statistics(small: Labels, samples: Pixels, is_known: Bools | None = None) -> ColorStatistics:
+def compute_color_statistics(small: Labels, samples: Pixels, is_known: Bools | None = None) -> ColorStatistics:
     """Return means and variances of the colors of superpixels.
 
     Parameters
@@ -234,7 +236,7 @@ def color_statistics(small: Labels, samples: Pixels, is_known: Bools | None = No
     def strips() -> Iterator[tuple[Labels, Floats]]:
         for first in range(0, len(small), step):
             rows = slice(first, first + step)
-            labels, unit = small[rows].ravel(), unit_range(samples[rows]).reshape(-1, samples.shape[2])
+            labels, unit = small[rows].ravel(), to_unit_range(samples[rows]).reshape(-1, samples.shape[2])
             if is_known is not None:
                 counted = is_known[rows].ravel() | ~is_seen[labels]
                 labels, unit = labels[counted], unit[counted]
@@ -257,13 +259,13 @@ def around(small: Labels) -> NDArray[np.int32]:
     return np.stack([padded[i : i + height, j : j + width] for i in range(3) for j in range(3)])
 
 
-def first_mentions(small: Labels) -> Bools:
+def find_first_occurrences(small: Labels) -> Bools:
     """Return which of the 3×3 labels around each pixel are not 0 and were not met before, shape (9, h, w)."""
     labels = around(small)
     return np.stack([(labels[k] > 0) & (labels[:k] != labels[k]).all(axis=0) for k in range(9)])
 
 
-def surely(small: Labels) -> Bools:
+def compute_interior_mask(small: Labels) -> Bools:
     """Return the pixels that are not beside another superpixel, (h, w), and of each superpixel the most its own."""
     height, width = small.shape
     padded = np.pad(small, 1, mode="edge")
@@ -286,7 +288,7 @@ def surely(small: Labels) -> Bools:
 
 
 def most_probable(
-    surroundings: Surroundings,
+    surroundings: ReducedLabels,
     is_first: Bools,
     unit: Floats,
     place: tuple[NDArray[np.intp], NDArray[np.intp]],
@@ -296,9 +298,9 @@ def most_probable(
 
     Parameters
     ----------
-    surroundings : Surroundings
+    surroundings : ReducedLabels
     is_first : ndarray of shape (9, h, w), bool
-        From `first_mentions`.
+        From `find_first_occurrences`.
     unit : ndarray of shape (P, C), 0 to 1
         Their colors.
     place : two ndarrays of shape (P,), int

@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Labels
 from segmenter.errors import GrayModelError
-from segmenter.features.color import color_features
+from segmenter.features.color import compute_color_features
 from segmenter.features.color_counts import ColorCounts
-from segmenter.features.distinct_colors import DistinctColors, distinct_colors
+from segmenter.features.distinct_colors import DistinctColors, find_distinct_colors
 from segmenter.io.images.photo import MAX_PIXELS, Photo
 from segmenter.mixture.inference import predict
 from segmenter.segmentation.colors import describe_segments, label_image, photo_of
@@ -80,7 +80,7 @@ def apply_model(photo: Photo, model: Model) -> Segmentation:
     GrayModelError
         The model was fitted to grays, and the photo has colors.
     """
-    distinct = distinct_colors(photo.pixels, photo.mask)
+    distinct = find_distinct_colors(photo.pixels, photo.mask)
     color_labels, segments = apply_to_colors(distinct, model, photo.name)
     return Segmentation(
         labels=label_image(distinct, color_labels),
@@ -108,7 +108,7 @@ def apply_to_colors(
     GrayModelError
         The model was fitted to grays, and there are colors.
     """
-    features = color_features(distinct.colors, model.recipe.color_space, keep_color=not model.is_gray)
+    features = compute_color_features(distinct.colors, model.recipe.color_space, keep_color=not model.is_gray)
     if features.channels != model.channels:
         raise GrayModelError(name, model.name)
     with threadpool_limits(1, user_api="blas"):  # as in the fit: the bytes must not depend on the number of cores

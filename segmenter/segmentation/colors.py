@@ -13,9 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewColorsError
-from segmenter.features.color import LUMINANCE, UnitColors, are_gray, color_features, luminance, unit_range
+from segmenter.features.color import LUMINANCE, UnitColors, are_gray, compute_color_features, luminance, to_unit_range
 from segmenter.features.config import ColorSpace
-from segmenter.features.distinct_colors import DistinctColors, distinct_colors
+from segmenter.features.distinct_colors import DistinctColors, find_distinct_colors
 from segmenter.io.files.remote import to_path
 from segmenter.io.images.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
 from segmenter.mixture.config import CovarianceType, Init
@@ -173,7 +173,7 @@ def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
     TooFewColorsError
         The photo has fewer distinct colors than segments were asked for.
     """
-    distinct = distinct_colors(photo.pixels, photo.mask)
+    distinct = find_distinct_colors(photo.pixels, photo.mask)
     selection = None
     if recipe.n_segments == "auto":
         from segmenter.segmentation.n_segments import choose_n_segments
@@ -236,9 +236,9 @@ def samples_of(
     """Return colors as samples, and the names of their features; of very many colors these are computed, not kept."""
     colors = distinct.colors
     if len(colors) > KEPT_COLORS and color_space == "rgb" and not are_gray(colors):
-        channels = color_features(colors[:1], color_space, keep_color=True).channels
+        channels = compute_color_features(colors[:1], color_space, keep_color=True).channels
         return LazySamples(UnitColors(colors), distinct.counts), channels
-    features = color_features(colors, color_space)
+    features = compute_color_features(colors, color_space)
     return Samples(features.values, distinct.counts), features.channels
 
 
@@ -270,7 +270,7 @@ def sort_by_luminance(
 
 def rgb_of(distinct: ColorCounts | DistinctColors) -> Floats:
     """Return the distinct colors as sRGB from 0 to 1, shape (M, 3)."""
-    return visible_bands(unit_range(distinct.colors))
+    return visible_bands(to_unit_range(distinct.colors))
 
 
 def visible_bands(values: NDArray[Any]) -> NDArray[Any]:
@@ -303,7 +303,7 @@ def describe_segments(
         labels, counts = color_labels[place], distinct.counts[place]
         n_pixels += np.bincount(labels, counts, n_bins)[1:]
         for c, channel in enumerate(visible_bands(distinct.colors[place]).T):
-            sums[:, c] += np.bincount(labels, counts * unit_range(channel), n_bins)[1:]
+            sums[:, c] += np.bincount(labels, counts * to_unit_range(channel), n_bins)[1:]
     if n_pixels.all():
         means = sums / n_pixels[:, None]
     else:

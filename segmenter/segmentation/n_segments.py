@@ -23,10 +23,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Pixels, Samples
-from segmenter.features.color import color_features
+from segmenter.features.color import compute_color_features
 from segmenter.features.color_counts import ColorCounts
-from segmenter.features.distinct_colors import DistinctColors, distinct_colors
-from segmenter.features.interior import as_8_bits, interior, local_means
+from segmenter.features.distinct_colors import DistinctColors, find_distinct_colors
+from segmenter.features.interior import compute_local_means, find_interior, to_uint8
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import PreparedSamples, dithered, prepare_samples
 from segmenter.mixture.em import Problem, evaluate, run_em
@@ -91,12 +91,12 @@ def interior_colors(pixels: Pixels, mask: Bools | None = None) -> tuple[Distinct
 
     More than 8 bits a channel would be lost in the dither, and cost much to count. Of grays they are local means.
     """
-    coarse = as_8_bits(pixels)
-    inside = interior(coarse, mask)
-    distinct = distinct_colors(coarse, inside)
+    coarse = to_uint8(pixels)
+    inside = find_interior(coarse, mask)
+    distinct = find_distinct_colors(coarse, inside)
     n_colors = len(distinct.counts)
-    if color_features(distinct.colors, "rgb").values.shape[1] == 1:  # three equal channels are gray, too
-        distinct = distinct_colors(local_means(pixels[..., :1], mask), inside)
+    if compute_color_features(distinct.colors, "rgb").values.shape[1] == 1:  # three equal channels are gray, too
+        distinct = find_distinct_colors(compute_local_means(pixels[..., :1], mask), inside)
     return distinct, n_colors
 
 
@@ -115,7 +115,7 @@ def choose_for_interior(
 
 def interior_cells(colors: ColorCounts | DistinctColors) -> PreparedSamples:
     """Return the colors of the interior, dithered, as cells of a histogram with the means of their monomials."""
-    features = color_features(colors.colors, "rgb").values
+    features = compute_color_features(colors.colors, "rgb").values
     is_gray = features.shape[1] == 1
     data = prepare_samples(Samples(features, colors.counts), FitConfig.covariance_floor)
     cells = binned(data, GRAY_BINS if is_gray else BINS)

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bytes
 from segmenter.errors import InvalidArgumentError
-from segmenter.features.color import color_features
-from segmenter.features.distinct_colors import distinct_colors
+from segmenter.features.color import compute_color_features
+from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.images.photo import MAX_PIXELS, Photo
 from segmenter.mixture.inference import confidence, predict, responsibilities
 from segmenter.segmentation.colors import photo_of
@@ -54,8 +54,8 @@ def posterior_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segme
     array([0., 0., 0., 1., 1., 1.], dtype=float32)
     """
     mixture, photo = found.mixture, photo_for(image, found)
-    distinct = distinct_colors(photo.pixels, photo.mask)
-    features = color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
+    distinct = find_distinct_colors(photo.pixels, photo.mask)
+    features = compute_color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
     posteriors = np.zeros((len(distinct.colors) + 1, found.n_labels), dtype=np.float32)
     with threadpool_limits(1, user_api="blas"):
         posteriors[1:] = responsibilities(mixture, features.values)
@@ -112,8 +112,8 @@ def confidence_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segm
         The segments are regions.
     """
     mixture, photo = found.mixture, photo_for(image, found)
-    distinct = distinct_colors(photo.pixels, photo.mask)
-    features = color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
+    distinct = find_distinct_colors(photo.pixels, photo.mask)
+    features = compute_color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
     with threadpool_limits(1, user_api="blas"):
         levels = np.maximum(np.rint(255 * confidence(mixture, features.values)), 1).astype(np.uint8)
     return np.where(found.labels > 0, distinct.to_image(levels), np.uint8(0))

@@ -35,7 +35,7 @@ class Recipe:
     method : {"gmm", "hard-em", "k-means"}
         A Gaussian mixture by EM; the same with hard decisions; k-means, which has no `covariance_type`.
     color_space : {"rgb", "lab", "hsv"}
-        What the colors are compared in, see `segmenter.features.color.color_features`.
+        What the colors are compared in, see `segmenter.features.color.compute_color_features`.
     covariance_type, init, restarts, tolerance, max_iterations, acceleration, covariance_floor, seed
         See `segmenter.mixture.config.FitConfig`.
     """

@@ -10,14 +10,14 @@ from threadpoolctl import threadpool_limits
 from segmenter.arrays import Bools, Pixels
 from segmenter.errors import TooFewSuperpixelsError, UnsupportedPhotoError
 from segmenter.features.color import luminance
-from segmenter.features.downsample import area_means, reduced_shape
+from segmenter.features.downsample import compute_reduced_shape, downsample
 from segmenter.io.images.photo import Photo
 from segmenter.regions.build import build_hierarchy
-from segmenter.regions.components import pieces_of
+from segmenter.regions.components import label_components
 from segmenter.regions.config import MergeCost
-from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, colored
+from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, add_superpixel_colors
 from segmenter.regions.merging import Cost, HeuristicCost, LearnedCost
-from segmenter.regions.refinement import refined, refined_in_strips
+from segmenter.regions.refinement import refine_superpixels, refine_superpixels_in_strips
 from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
 from segmenter.segmentation.result import Segment, Segmentation
 
@@ -40,19 +40,19 @@ def segment_regions(photo: Photo, recipe: RegionsRecipe) -> Segmentation:
     shape = middle_shape(pixels.shape[:2], recipe)
     is_huge = shape != pixels.shape[:2]
     if is_huge:
-        pixels, mask = area_means(pixels, mask, shape)
+        pixels, mask = downsample(pixels, mask, shape)
     hierarchy = find_hierarchy(pixels, mask, recipe, photo.name)
     if is_huge:
-        superpixels = refined_in_strips(hierarchy.superpixels, photo.pixels, photo.mask)
+        superpixels = refine_superpixels_in_strips(hierarchy.superpixels, photo.pixels, photo.mask)
         hierarchy = replace(hierarchy, superpixels=superpixels)
-    return cut_regions(colored(hierarchy, photo.pixels), recipe, photo.name)
+    return cut_regions(add_superpixel_colors(hierarchy, photo.pixels), recipe, photo.name)
 
 
 def middle_shape(shape: tuple[int, ...], recipe: RegionsRecipe) -> tuple[int, int]:
     """Return the size at which superpixels are in one piece: that of the picture, or `STEP` times the working size."""
     height, width = shape
     most = STEP**2 * recipe.working_size * 1e6
-    return (height, width) if height * width <= most else reduced_shape(height, width, most)
+    return (height, width) if height * width <= most else compute_reduced_shape(height, width, most)
 
 
 def find_hierarchy(pixels: Pixels, mask: Bools | None, recipe: RegionsRecipe, name: str) -> Hierarchy:
@@ -67,15 +67,19 @@ def find_hierarchy(pixels: Pixels, mask: Bools | None, recipe: RegionsRecipe, na
     small, inside = pixels, mask
     is_large = height * width > recipe.working_size * 1e6
     if is_large:
-        small, inside = area_means(pixels, mask, reduced_shape(height, width, recipe.working_size * 1e6))
-    if inside is not None and pieces_of(inside).max(initial=0) > MAX_SEGMENTS:  # each is a superpixel at least
+        small, inside = downsample(pixels, mask, compute_reduced_shape(height, width, recipe.working_size * 1e6))
+    if inside is not None and label_components(inside).max(initial=0) > MAX_SEGMENTS:  # each is a superpixel at least
         problem = f"its mask leaves more than {MAX_SEGMENTS:,} pieces"
         raise UnsupportedPhotoError(name, f"{problem}; fill the holes in it, or lower --working-size")
     with threadpool_limits(1, user_api="blas"):  # the bytes must not depend on the number of cores
         hierarchy = build_hierarchy(
             small, inside, n_superpixels=recipe.n_superpixels, cost=COSTS[recipe.merge_cost], seed=recipe.seed
         )
-    return replace(hierarchy, superpixels=refined(hierarchy.superpixels, pixels, mask)) if is_large else hierarchy
+    return (
+        replace(hierarchy, superpixels=refine_superpixels(hierarchy.superpixels, pixels, mask))
+        if is_large
+        else hierarchy
+    )
 
 
 def cut_regions(hierarchy: ColoredHierarchy, recipe: RegionsRecipe, name: str) -> Segmentation:
@@ -93,10 +97,10 @@ def cut_regions(hierarchy: ColoredHierarchy, recipe: RegionsRecipe, name: str) -
     TooFewSuperpixelsError
         More regions were asked for than there are superpixels.
     """
-    n_regions = recipe.n_segments or hierarchy.n_regions(recipe.height or 0.0)
+    n_regions = recipe.n_segments or hierarchy.count_regions(recipe.height or 0.0)
     if n_regions > hierarchy.n_superpixels:
         raise TooFewSuperpixelsError(name, hierarchy.n_superpixels, n_regions)
-    region_of = hierarchy.regions_of(n_regions) - 1
+    region_of = hierarchy.assign_superpixels(n_regions) - 1
     sums = np.stack([np.bincount(region_of, column, n_regions) for column in hierarchy.color_sums.T], axis=1)
     means = sums[:, 1:] / sums[:, :1]
     order = np.argsort(luminance(means), kind="stable")

@@ -21,8 +21,8 @@ from segmenter.errors import (
     OutputCollisionError,
     OutputExistsError,
 )
-from segmenter.features.color import color_features
-from segmenter.features.distinct_colors import distinct_colors
+from segmenter.features.color import compute_color_features
+from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.files.atomic import write_files
 from segmenter.io.files.discovery import PHOTO_EXTENSIONS
 from segmenter.io.files.local import SIGNATURE_BYTES, read_first_bytes, read_stream
@@ -146,8 +146,8 @@ def kind_of(head: bytes, source: Path) -> Kind:
 def select_photo(source: Path | BinaryIO, name: str, recipe: Recipe, *, max_segments: int, max_pixels: int) -> Choices:
     """Measure every criterion on the pixels of a photo, which is called `name` in errors."""
     photo = read_photo(source, name=name, max_pixels=max_pixels)
-    distinct = distinct_colors(photo.pixels, photo.mask)
-    samples = Samples(color_features(distinct.colors, recipe.color_space).values, distinct.counts)
+    distinct = find_distinct_colors(photo.pixels, photo.mask)
+    samples = Samples(compute_color_features(distinct.colors, recipe.color_space).values, distinct.counts)
     selection = choose_n_segments(photo.pixels, photo.mask, max_segments=max_segments, seed=recipe.seed)
     options = {key: value for key, value in asdict(recipe).items() if key not in ("method", "n_segments")}
     head = {"input": {"name": format_path(Path(Path(photo.name).name)), "sha256": photo.digest}, "recipe": options}

@@ -11,8 +11,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bytes, Floats, Labels, Samples
-from segmenter.features.color import color_features
-from segmenter.features.distinct_colors import distinct_colors
+from segmenter.features.color import compute_color_features
+from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import prepare_samples
 from segmenter.mixture.em import Fit, fit
@@ -55,15 +55,15 @@ class Comparison:
 
 def segment_colors(pixels: Bytes, config: FitConfig, start: Mixture | None) -> tuple[Fit, Labels]:
     """Return what the product does between the array of a photo and its label image."""
-    distinct = distinct_colors(pixels)
-    samples = Samples(color_features(distinct.colors, "rgb").values, distinct.counts)
+    distinct = find_distinct_colors(pixels)
+    samples = Samples(compute_color_features(distinct.colors, "rgb").values, distinct.counts)
     found = fit(samples, config, start)
     return found, label_image(distinct, predict(found.mixture, samples.values))
 
 
 def all_pixels(pixels: Bytes) -> Floats:
     """Return the features of every pixel, shape (N, 3): what scikit-learn is given."""
-    return color_features(pixels.reshape(-1, 3), "rgb").values
+    return compute_color_features(pixels.reshape(-1, 3), "rgb").values
 
 
 def drawn_start(samples: Samples) -> Mixture:
@@ -77,8 +77,8 @@ def compare(path: Path) -> Comparison:
 
     pixels = read_pixels(path)
     values = all_pixels(pixels)
-    distinct = distinct_colors(pixels)
-    samples = Samples(color_features(distinct.colors, "rgb").values, distinct.counts)
+    distinct = find_distinct_colors(pixels)
+    samples = Samples(compute_color_features(distinct.colors, "rgb").values, distinct.counts)
     start = drawn_start(samples)
     peer = GaussianMixture(
         CONFIG.n_components,

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segmenter.arrays import Floats
-from segmenter.metrics.partitions import contingency
-from segmenter.regions.build import Cues, find_superpixels
-from segmenter.regions.merging import Borders, HeuristicCost, LearnedCost, Regions, merge
+from segmenter.metrics.partitions import contingency_table
+from segmenter.regions.build import GradientBank, build_region_graph
+from segmenter.regions.merging import Borders, HeuristicCost, LearnedCost, Regions, merge_regions
 
 from .ground_truth import human_segmentations
 from .photos import BSDS
@@ -74,12 +74,12 @@ def samples_of(path: Path, seed: int) -> tuple[Floats, Floats, Floats]:
     """Return the quantities (n, Q), the shares of people (n,) and the weights (n,) of the samples of a photo."""
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
-    labels, regions, borders, ends = find_superpixels(pixels, 700, Cues(), seed)
-    hierarchy = merge(labels, regions, borders, ends, HeuristicCost())
-    drawn = [contingency(labels, person)[1:] for person in human_segmentations(TRUTH / f"{path.stem}.mat")]
+    labels, regions, borders, ends = build_region_graph(pixels, 700, GradientBank(), seed)
+    hierarchy = merge_regions(labels, regions, borders, ends, HeuristicCost())
+    drawn = [contingency_table(labels, person)[1:] for person in human_segmentations(TRUTH / f"{path.stem}.mat")]
     found = []
     for n in N_REGIONS:
-        table = hierarchy.regions_of(n) - 1
+        table = hierarchy.assign_superpixels(n) - 1
         left, between, pairs = merged(regions, borders, ends, table)
         one, other = left[pairs[:, 0]], left[pairs[:, 1]]
         shares = np.zeros(len(pairs))

@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image
 
 from segmenter.arrays import Labels
-from segmenter.features.downsample import area_means, nearest
-from segmenter.metrics.boundaries import TOLERANCE, BoundaryCounts, boundary, match
+from segmenter.features.downsample import downsample, map_to_reduced
+from segmenter.metrics.boundaries import TOLERANCE, BoundaryCounts, find_boundaries, match_boundaries
 from segmenter.regions.build import build_hierarchy
 from segmenter.regions.hierarchy import Hierarchy
-from segmenter.regions.refinement import refined
+from segmenter.regions.refinement import refine_superpixels
 from segmenter.segmentation.recipe import RegionsRecipe
 from segmenter.segmentation.regions import COSTS
 
@@ -41,20 +41,20 @@ def score(path: Path, factor: float) -> list[list[BoundaryCounts]]:
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
     height, width = pixels.shape[:2]
-    means, _ = area_means(pixels, None, (round(height / factor), round(width / factor)))
+    means, _ = downsample(pixels, None, (round(height / factor), round(width / factor)))
     recipe = RegionsRecipe()
     cost = COSTS[recipe.merge_cost]
     small, whole = (build_hierarchy(picture, cost=cost) for picture in (means, pixels))
-    rows, columns = nearest(0, height, height, means.shape[0]), nearest(0, width, width, means.shape[1])
-    superpixels = small.superpixels[rows[:, None], columns], refined(small.superpixels, pixels)
+    rows, columns = map_to_reduced(0, height, height, means.shape[0]), map_to_reduced(0, width, width, means.shape[1])
+    superpixels = small.superpixels[rows[:, None], columns], refine_superpixels(small.superpixels, pixels)
     at = recipe.height or 0.0
-    found = [boundary(cut(small, enlarged, at)) for enlarged in superpixels] + [boundary(whole.cut(at))]
-    people = [boundary(person) for person in human_segmentations(TRUTH / f"{path.stem}.mat")]
+    found = [find_boundaries(cut(small, enlarged, at)) for enlarged in superpixels] + [find_boundaries(whole.cut(at))]
+    people = [find_boundaries(person) for person in human_segmentations(TRUTH / f"{path.stem}.mat")]
     counts: list[list[BoundaryCounts]] = []
     for ours in found:
         counts.append([])
         for tolerance in TOLERANCES:
-            matches = [match(ours, theirs, tolerance) for theirs in people]
+            matches = [match_boundaries(ours, theirs, tolerance) for theirs in people]
             precise = np.logical_or.reduce([matched for matched, _ in matches])
             recalled = sum(int(matched.sum()) for _, matched in matches)
             drawn = sum(int(theirs.sum()) for theirs in people)
@@ -64,7 +64,7 @@ def score(path: Path, factor: float) -> list[list[BoundaryCounts]]:
 
 def cut(hierarchy: Hierarchy, superpixels: Labels, height: float) -> Labels:
     """Return the cut of a hierarchy, of its superpixels at another size."""
-    return np.asarray(hierarchy.regions_of(hierarchy.n_regions(height))[superpixels - 1], dtype=np.int32)
+    return np.asarray(hierarchy.assign_superpixels(hierarchy.count_regions(height))[superpixels - 1], dtype=np.int32)
 
 
 def processor_time(photo: Path, folder: Path) -> tuple[float, float]:

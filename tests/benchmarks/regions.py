@@ -22,11 +22,11 @@ from PIL import Image
 from skimage.segmentation import felzenszwalb
 
 from segmenter.arrays import Bytes, Labels
-from segmenter.metrics.boundaries import BoundaryCounts, boundary, boundary_counts, summarize_boundaries
-from segmenter.metrics.partitions import PhotoScore, score_photo, summarize
-from segmenter.regions.build import Cues, find_superpixels
+from segmenter.metrics.boundaries import BoundaryCounts, count_boundary_matches, find_boundaries, summarize_boundaries
+from segmenter.metrics.partitions import PhotoScore, score_photo, summarize_partitions
+from segmenter.regions.build import GradientBank, build_region_graph
 from segmenter.regions.config import HEIGHTS, MergeCost
-from segmenter.regions.merging import merge
+from segmenter.regions.merging import merge_regions
 from segmenter.segmentation.colors import segment
 from segmenter.segmentation.regions import COSTS
 
@@ -69,31 +69,35 @@ def measure(path: Path, truth: Path, methods: Sequence[str], seed: int, has_boun
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
     people = human_segmentations(truth / f"{path.stem}.mat")
-    drawn = [boundary(person) for person in people] if has_boundaries else []
+    drawn = [find_boundaries(person) for person in people] if has_boundaries else []
     outcomes = {}
     superpixels, shared = None, 0.0
     for method in methods:
         started = time.process_time()
         if method in CUTS:
             if superpixels is None:
-                superpixels = find_superpixels(pixels, 700, Cues(), seed)
+                superpixels = build_region_graph(pixels, 700, GradientBank(), seed)
                 shared = time.process_time() - started
                 started = time.process_time()
-            hierarchy = merge(*superpixels, COSTS[method])
+            hierarchy = merge_regions(*superpixels, COSTS[method])
             scales = [hierarchy.cut(height) for height in CUTS[method]]
             seconds = time.process_time() - started + shared
             named = score_photo([hierarchy.cut(height) for height in HEIGHTS[method].values()], people)
         else:
             scales, named = scales_of(method, pixels, seed), None
             seconds = time.process_time() - started
-        counts = [boundary_counts(boundary(labels), drawn) for labels in scales[::BOUNDARY_STEP]] if drawn else []
+        counts = (
+            [count_boundary_matches(find_boundaries(labels), drawn) for labels in scales[::BOUNDARY_STEP]]
+            if drawn
+            else []
+        )
         outcomes[method] = Outcome(score_photo(scales, people), named, counts, seconds)
     return outcomes
 
 
 def describe(method: str, outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Print the figures of one method on a set of photos, and return those that something is required of."""
-    s = summarize([outcome.score for outcome in outcomes])
+    s = summarize_partitions([outcome.score for outcome in outcomes])
     figures = {"ODS": s.covering_ods, "OIS": s.covering_ois, "PRI": s.rand_index_ods, "VOI": s.variation_ods}
     line = (
         f"{method:12} covering {s.covering_ods:.3f}/{s.covering_ois:.3f} (best {s.covering_best:.3f}, scale"
@@ -104,7 +108,7 @@ def describe(method: str, outcomes: Sequence[Outcome]) -> dict[str, float]:
     if named:
         total = sum(photo.total for photo in named)
         each = np.sum([photo.covered for photo in named], axis=0) / total
-        figures |= {"medium": float(each[1]), "best of three": summarize(named).covering_ois}
+        figures |= {"medium": float(each[1]), "best of three": summarize_partitions(named).covering_ois}
         line += f"  coarse, medium, fine {', '.join(f'{value:.3f}' for value in each)}"
         line += f", best of three {figures['best of three']:.3f}"
     if outcomes[0].boundaries:

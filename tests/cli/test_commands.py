@@ -404,7 +404,7 @@ def test_every_command_that_reads_files_tells_what_goes_wrong_in_one_line(name: 
     ("line", "broken"),
     [
         ('"$0" cluster t.csv', "segmenter.workflows.cluster.run.read_layout"),
-        ('"$0" select quarters.png', "segmenter.workflows.select.distinct_colors"),
+        ('"$0" select quarters.png', "segmenter.workflows.select.find_distinct_colors"),
         ('"$0" segment quarters.png -o - | cat', "segmenter.workflows.segment.in_memory.encode_label_image"),
         ('"$0" apply m.json quarters.png', "segmenter.segmentation.model_file.load_model"),
     ],

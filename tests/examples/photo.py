@@ -11,7 +11,7 @@ from sklearn.mixture import GaussianMixture
 
 from segmenter import Fit, FitConfig, Samples, fit, predict
 from segmenter.arrays import Labels, Pixels
-from segmenter.features.distinct_colors import distinct_colors
+from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.images.photo import read_photo
 
 from . import FOLDER, save
@@ -36,7 +36,7 @@ class Comparison:
 def compare(photo: Path = COFFEE) -> Comparison:
     """Fit the colors and the pixels of a photo."""
     pixels = np.ascontiguousarray(read_photo(photo).pixels[::STEP, ::STEP])
-    distinct = distinct_colors(pixels)
+    distinct = find_distinct_colors(pixels)
     samples = Samples(distinct.colors / 255.0, distinct.counts)
     start = fit(samples, FitConfig(K, restarts=1, max_iterations=2)).mixture
     ours = fit(samples, FitConfig(K, tolerance=TOLERANCE, covariance_floor=1e-12), start)

@@ -14,9 +14,9 @@ from skimage.color import hsv2rgb, rgb2lab
 
 from segmenter.arrays import Bools, Pixels
 from segmenter.features import distinct_colors as distinct
-from segmenter.features.color import CHANNELS, LUMINANCE, color_features, luminance, unit_range
+from segmenter.features.color import CHANNELS, LUMINANCE, compute_color_features, luminance, to_unit_range
 from segmenter.features.config import COLOR_SPACES, ColorSpace
-from segmenter.features.distinct_colors import distinct_colors
+from segmenter.features.distinct_colors import find_distinct_colors
 from tests.support.scenes import masks
 
 KINDS: list[tuple[Any, int]] = [(kind, c) for kind in (np.uint8, np.uint16, np.float32) for c in (1, 3)]
@@ -43,7 +43,7 @@ def photos(draw: st.DrawFn) -> tuple[Pixels, Bools | None]:
 
 def check_distinct(pixels: Pixels, mask: Bools | None) -> None:
     """Check all that is promised of the distinct colors of a photo, by counting pixel after pixel."""
-    found = distinct_colors(pixels, mask)
+    found = find_distinct_colors(pixels, mask)
     taking_part = pixels.reshape(-1, pixels.shape[2]) if mask is None else pixels[mask]
     colors = [tuple(color) for color in found.colors.tolist()]
     pixel_colors = [tuple(color) for color in taking_part.tolist()]
@@ -81,7 +81,7 @@ def test_distinct_colors_do_not_depend_on_how_they_are_counted(
 
 def test_masked_pixels_count_nowhere_and_become_0() -> None:
     pixels = np.array([[[5], [9]], [[9], [5]]], np.uint8)
-    found = distinct_colors(pixels, np.array([[True, False], [True, True]]))
+    found = find_distinct_colors(pixels, np.array([[True, False], [True, True]]))
     assert found.colors.tolist() == [[5], [9]]
     assert found.counts.tolist() == [2, 1]
     assert found.to_image(np.array([1, 2], np.int32)).tolist() == [[1, 0], [2, 1]]
@@ -90,7 +90,7 @@ def test_masked_pixels_count_nowhere_and_become_0() -> None:
 def test_a_photo_is_left_as_it_was() -> None:
     pixels = np.zeros((2, 3, 3), np.uint8)
     pixels.flags.writeable = False
-    distinct_colors(pixels).to_image(np.ones(1))  # writing to the pixels would raise
+    find_distinct_colors(pixels).to_image(np.ones(1))  # writing to the pixels would raise
     assert not pixels.any()
 
 
@@ -99,7 +99,7 @@ def test_a_photo_is_left_as_it_was() -> None:
 
 @every_kind
 def test_colors_of_any_type_are_numbers_from_0_to_1(dtype: Any, n_channels: int) -> None:
-    unit = unit_range(np.repeat(levels(dtype)[:, None], n_channels, axis=1))
+    unit = to_unit_range(np.repeat(levels(dtype)[:, None], n_channels, axis=1))
     assert unit.dtype == np.float64
     assert unit.min() == 0
     assert unit.max() == 1
@@ -109,31 +109,31 @@ def test_colors_of_any_type_are_numbers_from_0_to_1(dtype: Any, n_channels: int)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @every_space
 def test_features_have_a_name_each(dtype: Any, color_space: ColorSpace) -> None:
-    features = color_features(np.array([[0, 0, 0], [1, 0, 1]], dtype), color_space)
+    features = compute_color_features(np.array([[0, 0, 0], [1, 0, 1]], dtype), color_space)
     assert features.channels == CHANNELS[color_space]
     assert features.values.shape == (2, 3)
     assert features.values.dtype == np.float64
 
 
 def test_rgb_features_are_the_colors_themselves() -> None:
-    features = color_features(np.array([[0, 51, 255], [255, 0, 0]], np.uint8), "rgb")
+    features = compute_color_features(np.array([[0, 51, 255], [255, 0, 0]], np.uint8), "rgb")
     np.testing.assert_array_equal(features.values, [[0, 0.2, 1], [1, 0, 0]])
 
 
 def test_lab_features_are_those_of_scikit_image() -> None:
     colors = np.random.default_rng(0).integers(0, 256, (50, 3), dtype=np.uint8)
-    np.testing.assert_allclose(color_features(colors, "lab").values, rgb2lab(colors[None] / 255)[0])
+    np.testing.assert_allclose(compute_color_features(colors, "lab").values, rgb2lab(colors[None] / 255)[0])
 
 
 def test_lab_of_white_is_100_without_hue() -> None:
-    features = color_features(np.array([[255, 255, 255], [255, 0, 0]], np.uint8), "lab")
+    features = compute_color_features(np.array([[255, 255, 255], [255, 0, 0]], np.uint8), "lab")
     np.testing.assert_allclose(features.values[0], [100, 0, 0], atol=0.01)
 
 
 def test_hues_of_359_and_1_degrees_are_next_to_each_other() -> None:
     hues = np.array([359, 1, 181]) / 360
     rgb = hsv2rgb(np.stack([hues, np.ones(3), np.ones(3)], axis=1)[None])[0].astype(np.float32)
-    before_red, after_red, cyan = color_features(rgb, "hsv").values
+    before_red, after_red, cyan = compute_color_features(rgb, "hsv").values
     assert np.linalg.norm(before_red - after_red) < 0.04
     assert np.linalg.norm(before_red - cyan) > 1.9
 
@@ -142,14 +142,17 @@ def test_the_hsv_cone_forgets_the_hue_of_black_and_keeps_its_known_points() -> N
     colors = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 255, 255], [128, 128, 128]], np.uint8)
     third = 2 * np.pi / 3
     expected = [[0, 0, 0], [1, 0, 1], [np.cos(third), np.sin(third), 1], [-1, 0, 1], [0, 0, 128 / 255]]
-    np.testing.assert_allclose(color_features(colors, "hsv").values, expected, atol=1e-12)
+    np.testing.assert_allclose(compute_color_features(colors, "hsv").values, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @every_space
 def test_grays_have_one_feature_whether_the_file_says_so_or_not(dtype: Any, color_space: ColorSpace) -> None:
     gray = levels(dtype)[:, None]
-    one, three = color_features(gray, color_space), color_features(np.repeat(gray, 3, axis=1), color_space)
+    one, three = (
+        compute_color_features(gray, color_space),
+        compute_color_features(np.repeat(gray, 3, axis=1), color_space),
+    )
     assert one.channels == three.channels
     assert one.values.shape == (5, 1)
     assert one.values.tobytes() == three.values.tobytes()
@@ -159,7 +162,7 @@ def test_grays_have_one_feature_whether_the_file_says_so_or_not(dtype: Any, colo
 @every_space
 def test_one_color_that_is_not_gray_brings_all_features(color_space: ColorSpace) -> None:
     colors = np.array([[10, 10, 10], [20, 20, 21]], np.uint8)
-    assert color_features(colors, color_space).values.shape == (2, 3)
+    assert compute_color_features(colors, color_space).values.shape == (2, 3)
 
 
 def test_luminance_weighs_green_most_and_is_the_level_of_a_gray() -> None:

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from segmenter.metrics.boundaries import boundary, boundary_counts, match, summarize_boundaries
+from segmenter.metrics.boundaries import count_boundary_matches, find_boundaries, match_boundaries, summarize_boundaries
 from segmenter.metrics.matching import maximum_matching
 from segmenter.metrics.partitions import (
     adjusted_rand_index,
-    contingency,
+    contingency_table,
     covering,
     rand_index,
     score_photo,
-    summarize,
+    summarize_partitions,
     under_segmentation_error,
     variation_of_information,
 )
@@ -41,34 +41,34 @@ def test_what_no_one_labeled_is_not_covered_but_counts_in_the_union() -> None:
 
 
 def test_halves_and_whole_agree_on_the_pairs_within_a_half() -> None:
-    assert rand_index(contingency(HALVES, WHOLE)) == pytest.approx((2 * 28) / 120)
+    assert rand_index(contingency_table(HALVES, WHOLE)) == pytest.approx((2 * 28) / 120)
 
 
 def test_halves_are_one_bit_from_the_whole_and_quarters_two() -> None:
-    assert variation_of_information(contingency(HALVES, WHOLE)) == pytest.approx(1)
-    assert variation_of_information(contingency(WHOLE, QUARTERS)) == pytest.approx(2)
-    assert variation_of_information(contingency(HALVES, HALVES.T)) == pytest.approx(2)
+    assert variation_of_information(contingency_table(HALVES, WHOLE)) == pytest.approx(1)
+    assert variation_of_information(contingency_table(WHOLE, QUARTERS)) == pytest.approx(2)
+    assert variation_of_information(contingency_table(HALVES, HALVES.T)) == pytest.approx(2)
 
 
 @given(partitions, partitions)
 def test_renaming_labels_changes_no_score(first: NDArray[np.intp], second: NDArray[np.intp]) -> None:
     renamed = 5 - first
     assert covering(renamed, second) == pytest.approx(covering(first, second))
-    assert rand_index(contingency(renamed, second)) == pytest.approx(rand_index(contingency(first, second)))
+    assert rand_index(contingency_table(renamed, second)) == pytest.approx(rand_index(contingency_table(first, second)))
 
 
 @given(partitions, partitions, partitions)
 def test_the_variation_of_information_is_a_metric(
     a: NDArray[np.intp], b: NDArray[np.intp], c: NDArray[np.intp]
 ) -> None:
-    ab, bc, ac = (variation_of_information(contingency(x, y)) for x, y in ((a, b), (b, c), (a, c)))
-    assert ab == pytest.approx(variation_of_information(contingency(b, a)))
+    ab, bc, ac = (variation_of_information(contingency_table(x, y)) for x, y in ((a, b), (b, c), (a, c)))
+    assert ab == pytest.approx(variation_of_information(contingency_table(b, a)))
     assert ac <= ab + bc + 1e-9
 
 
 def test_the_best_scale_of_each_photo_beats_one_scale_for_all() -> None:
     scales = [QUARTERS, WHOLE]
-    scores = summarize([score_photo(scales, [QUARTERS]), score_photo(scales, [WHOLE])])
+    scores = summarize_partitions([score_photo(scales, [QUARTERS]), score_photo(scales, [WHOLE])])
     assert scores.covering_ois == scores.covering_best == 1
     assert scores.covering_ods == pytest.approx((1 + 0.25) / 2)
     assert scores.variation_ods == pytest.approx(1)
@@ -77,7 +77,7 @@ def test_the_best_scale_of_each_photo_beats_one_scale_for_all() -> None:
 
 def test_the_best_covering_takes_regions_from_several_scales() -> None:
     truth = np.where(HALVES == 1, 1, QUARTERS)  # one half whole, the other in quarters
-    scores = summarize([score_photo([QUARTERS, HALVES], [truth])])
+    scores = summarize_partitions([score_photo([QUARTERS, HALVES], [truth])])
     assert scores.covering_best == 1
     assert scores.covering_ois == 0.75
 
@@ -85,22 +85,22 @@ def test_the_best_covering_takes_regions_from_several_scales() -> None:
 def test_a_line_is_matched_within_the_tolerance_and_not_beyond() -> None:
     first, second = np.zeros((2, 60, 80), dtype=np.bool_)  # diagonal 100
     first[:, 10], second[:, 12] = True, True
-    assert match(first, second, 0.02)[0].sum() == 60
-    assert match(first, second, 0.019)[0].sum() == 0
+    assert match_boundaries(first, second, 0.02)[0].sum() == 60
+    assert match_boundaries(first, second, 0.019)[0].sum() == 0
 
 
 def test_one_pixel_is_matched_with_one() -> None:
     first, second = np.zeros((2, 60, 80), dtype=np.bool_)
     first[30, 40], second[29:32, 39:42] = True, True
-    ours, theirs = match(first, second, 0.05)
+    ours, theirs = match_boundaries(first, second, 0.05)
     assert (ours.sum(), theirs.sum()) == (1, 1)
 
 
 def test_a_boundary_that_people_drew_has_f_1_and_none_has_0() -> None:
-    drawn = boundary(HALVES)
-    assert boundary_counts(drawn, [drawn, drawn]).f == 1
-    assert boundary_counts(boundary(WHOLE), [drawn]).f == 0
-    assert boundary_counts(drawn, [drawn, np.zeros_like(drawn)]) == boundary_counts(drawn, [drawn])
+    drawn = find_boundaries(HALVES)
+    assert count_boundary_matches(drawn, [drawn, drawn]).f == 1
+    assert count_boundary_matches(find_boundaries(WHOLE), [drawn]).f == 0
+    assert count_boundary_matches(drawn, [drawn, np.zeros_like(drawn)]) == count_boundary_matches(drawn, [drawn])
 
 
 @given(partitions, partitions)
@@ -108,7 +108,7 @@ def test_indices_are_those_of_scikit_learn_and_scikit_image(first: NDArray[np.in
     from skimage.metrics import variation_of_information as by_skimage
     from sklearn.metrics import adjusted_rand_score, rand_score
 
-    both = contingency(first, second)
+    both = contingency_table(first, second)
     assert adjusted_rand_index(both) == pytest.approx(adjusted_rand_score(first.ravel(), second.ravel()))
     assert rand_index(both) == pytest.approx(rand_score(first.ravel(), second.ravel()))
     halves = by_skimage(first, second)  # type: ignore[no-untyped-call]
@@ -116,20 +116,20 @@ def test_indices_are_those_of_scikit_learn_and_scikit_image(first: NDArray[np.in
 
 
 def test_of_one_pixel_every_index_is_that_of_agreement() -> None:
-    both = contingency(np.array([[1]]), np.array([[1]]))
+    both = contingency_table(np.array([[1]]), np.array([[1]]))
     assert (rand_index(both), adjusted_rand_index(both), variation_of_information(both)) == (1, 1, 0)
 
 
 def test_regions_within_true_ones_leak_nothing_and_a_whole_over_quarters_all() -> None:
-    assert under_segmentation_error(contingency(WHOLE, QUARTERS)) == 0
-    assert under_segmentation_error(contingency(HALVES, HALVES)) == 0
-    assert under_segmentation_error(contingency(QUARTERS, WHOLE)) == 1
+    assert under_segmentation_error(contingency_table(WHOLE, QUARTERS)) == 0
+    assert under_segmentation_error(contingency_table(HALVES, HALVES)) == 0
+    assert under_segmentation_error(contingency_table(QUARTERS, WHOLE)) == 1
 
 
 def test_of_a_region_across_a_border_the_smaller_part_leaks_on_both_sides() -> None:
     truth = np.array([[1, 1, 1, 1, 2, 2, 2, 2]])
     regions = np.array([[1, 1, 1, 1, 1, 2, 2, 2]])
-    assert under_segmentation_error(contingency(truth, regions)) == pytest.approx(2 / 8)
+    assert under_segmentation_error(contingency_table(truth, regions)) == pytest.approx(2 / 8)
 
 
 @given(arrays(np.bool_, (6, 9)), arrays(np.bool_, (6, 9)), st.sampled_from([1.0, 1.5, 2.3]))
@@ -162,7 +162,7 @@ def test_the_area_below_a_curve_of_one_precision_is_the_recall_that_it_spans() -
     found = [np.zeros_like(drawn) for _ in range(3)]
     for n, each in zip((100, 60, 20), found, strict=True):
         each[10, :n] = True
-    scores = summarize_boundaries([[boundary_counts(each, [drawn]) for each in found]])
+    scores = summarize_boundaries([[count_boundary_matches(each, [drawn]) for each in found]])
     assert scores.scale == 0
     assert scores.ods.f == scores.ois.f == 1
     assert scores.average_precision == pytest.approx(0.8, abs=0.011)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from segmenter.arrays import Bytes, Labels
-from segmenter.features.gradients import at_pixels, enlarged, halved, posterior_gradient
-from segmenter.features.texture import joint_features, texture_features
+from segmenter.features.gradients import compute_posterior_gradient, halve, sample_upsampled, upsample
+from segmenter.features.texture import compute_joint_features, compute_texture_features
 from segmenter.metrics.partitions import covering
 from segmenter.regions.build import build_hierarchy
 from segmenter.regions.config import HEIGHTS, MERGE_COSTS, MergeCost
@@ -43,7 +43,7 @@ def medium(pixels: Bytes, merge_cost: MergeCost) -> Labels:
 
 @COSTS
 def test_three_bands_are_three_regions(merge_cost: MergeCost) -> None:
-    labels = build_hierarchy(bands(), cost=COST_OF[merge_cost]).cut_to(3)
+    labels = build_hierarchy(bands(), cost=COST_OF[merge_cost]).cut_to_n_regions(3)
     assert covering(labels, BANDS) > 0.9
 
 
@@ -51,7 +51,7 @@ def test_three_bands_are_three_regions(merge_cost: MergeCost) -> None:
 def test_cuts_nest_and_heights_never_fall(merge_cost: MergeCost) -> None:
     hierarchy = build_hierarchy(bands(), cost=COST_OF[merge_cost])
     assert (np.diff(hierarchy.heights) >= 0).all()
-    fine, coarse = hierarchy.cut_to(9), hierarchy.cut_to(4)
+    fine, coarse = hierarchy.cut_to_n_regions(9), hierarchy.cut_to_n_regions(4)
     assert (fine.max(), coarse.max()) == (9, 4)
     assert len(np.unique(np.stack([fine, coarse]).reshape(2, -1), axis=1).T) == 9
 
@@ -60,7 +60,7 @@ def test_a_cut_by_height_is_the_cut_to_as_many_regions() -> None:
     hierarchy = build_hierarchy(bands())
     for height in np.quantile(hierarchy.heights, [0.2, 0.9]):
         labels = hierarchy.cut(float(height))
-        np.testing.assert_array_equal(labels, hierarchy.cut_to(int(labels.max())))
+        np.testing.assert_array_equal(labels, hierarchy.cut_to_n_regions(int(labels.max())))
 
 
 def test_the_same_seed_gives_the_same_hierarchy() -> None:
@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_hierarchy() -> None:
 def test_any_picture_has_a_hierarchy(shape: tuple[int, int, int]) -> None:
     for pixels in (np.full(shape, 7, np.uint8), np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)):
         hierarchy = build_hierarchy(pixels)
-        assert hierarchy.cut_to(1).tolist() == np.ones(shape[:2], int).tolist()
+        assert hierarchy.cut_to_n_regions(1).tolist() == np.ones(shape[:2], int).tolist()
 
 
 @COSTS
@@ -117,7 +117,7 @@ def test_superpixels_are_no_more_than_asked_for() -> None:
 
 def test_words_differ_only_across_their_border() -> None:
     words = np.stack([k == BANDS for k in (1, 2, 3)]).astype(np.float32)
-    across = posterior_gradient(words, 1, 1.5).max(axis=0)
+    across = compute_posterior_gradient(words, 1, 1.5).max(axis=0)
     assert across[:, [19, 20, 39, 40]].min() > 0.5
     assert across[:, [8, 30, 52]].max() < 1e-3
 
@@ -125,22 +125,22 @@ def test_words_differ_only_across_their_border() -> None:
 @pytest.mark.parametrize("shape", [(7, 9), (1, 1), (1, 5), (12, 8)])
 def test_a_map_at_some_pixels_is_the_enlarged_map_there(shape: tuple[int, int]) -> None:
     full = np.random.default_rng(0).random((8, *shape), dtype=np.float32)
-    small = halved(halved(full))
+    small = halve(halve(full))
     pixels = np.arange(shape[0] * shape[1])
     planes = pixels % 8
-    expected = enlarged(small, 4, shape).reshape(8, -1)[planes, pixels]
-    np.testing.assert_allclose(at_pixels(small, 4, shape, planes, pixels), expected, rtol=1e-5)
+    expected = upsample(small, 4, shape).reshape(8, -1)[planes, pixels]
+    np.testing.assert_allclose(sample_upsampled(small, 4, shape, planes, pixels), expected, rtol=1e-5)
 
 
 def test_texture_tells_grain_from_flat_of_one_mean() -> None:
     lab = np.full((40, 60, 3), 50.0)
     lab[:, 30:, 0] += np.random.default_rng(0).normal(0, 10, (40, 30))
-    features = joint_features(lab)
+    features = compute_joint_features(lab)
     np.testing.assert_allclose(features[20, 8], [50, 50, 50, 0, 0, 0, 0, 0], atol=0.05)  # kernels end at 4 σ
     assert features[20, 50, 3:].min() > 0.5
 
 
 def test_a_ramp_has_one_constant_derivative() -> None:
     ramp = np.arange(40.0)[None].repeat(40, axis=0)
-    inner = texture_features(ramp, (1.0, 2.0))[20, 20]
+    inner = compute_texture_features(ramp, (1.0, 2.0))[20, 20]
     np.testing.assert_allclose(inner, [1, 0, 0, 0, 0, 2, 0, 0, 0, 0], atol=1e-2)  # kernels end at 4 σ

@@ -16,16 +16,16 @@ from scipy.ndimage import label as components
 
 import segmenter
 from segmenter.arrays import Bools, Labels
-from segmenter.features.downsample import area_means, area_overlaps, nearest, reduced_shape
+from segmenter.features.downsample import compute_area_overlaps, compute_reduced_shape, downsample, map_to_reduced
 from segmenter.metrics.partitions import covering
 from segmenter.regions.build import build_hierarchy
-from segmenter.regions.contour_map import WHITE, contour_map
+from segmenter.regions.contour_map import WHITE, build_contour_map
 from segmenter.regions.refinement import (
     Rectangle,
-    all_around,
-    refined,
-    refined_in_strips,
-    refined_rectangle,
+    prepare_refinement,
+    refine_rectangle,
+    refine_superpixels,
+    refine_superpixels_in_strips,
 )
 from segmenter.regions.superpixels import superpixels
 from tests.segmentation.test_regions import TRUTH, disks, run
@@ -51,11 +51,11 @@ def test_what_is_masked_is_no_region_whatever_is_there() -> None:
         picture = np.where(mask[:, :, None], disks(), np.uint8(hidden))
         hierarchy = build_hierarchy(picture, mask)
         np.testing.assert_array_equal(hierarchy.superpixels == 0, ~mask)
-        np.testing.assert_array_equal(hierarchy.cut_to(2) == 0, ~mask)
+        np.testing.assert_array_equal(hierarchy.cut_to_n_regions(2) == 0, ~mask)
         found.append(hierarchy)
     np.testing.assert_array_equal(found[0].superpixels, found[1].superpixels)
     np.testing.assert_array_equal(found[0].heights, found[1].heights)
-    assert covering(found[0].cut_to(2), np.where(mask, TRUTH, 0)) > 0.9
+    assert covering(found[0].cut_to_n_regions(2), np.where(mask, TRUTH, 0)) > 0.9
 
 
 def test_regions_that_do_not_touch_merge_last_of_all() -> None:
@@ -63,10 +63,10 @@ def test_regions_that_do_not_touch_merge_last_of_all() -> None:
     mask[:, 39:41] = False
     hierarchy = build_hierarchy(disks(), mask)
     assert np.isinf(hierarchy.heights).tolist() == [False] * (len(hierarchy.heights) - 1) + [True]
-    assert hierarchy.n_regions(1e9) == 2
-    assert set(np.unique(hierarchy.cut_to(2)[:, :39])) == {1}
-    assert set(np.unique(hierarchy.cut_to(1))) == {0, 1}
-    assert (contour_map(hierarchy)[1::2, 78] == WHITE).all()
+    assert hierarchy.count_regions(1e9) == 2
+    assert set(np.unique(hierarchy.cut_to_n_regions(2)[:, :39])) == {1}
+    assert set(np.unique(hierarchy.cut_to_n_regions(1))) == {0, 1}
+    assert (build_contour_map(hierarchy)[1::2, 78] == WHITE).all()
 
 
 def test_transparent_pixels_get_no_label_at_any_size(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_areas_are_shared_exactly(n_pixels: int, n_places: int, data: st.DataObj
         n_places, n_pixels = n_pixels, n_places
     first = data.draw(st.integers(0, n_pixels - 1))
     n = data.draw(st.integers(1, n_pixels - first))
-    place, overlaps = area_overlaps(first, n, n_pixels, n_places)
+    place, overlaps = compute_area_overlaps(first, n, n_pixels, n_places)
     width = Fraction(n_pixels, n_places)
     found = overlaps.toarray()
     for part in range(n_places):
@@ -151,12 +151,12 @@ def test_areas_are_shared_exactly(n_pixels: int, n_places: int, data: st.DataObj
 def test_a_reduced_picture_is_means_over_what_takes_part() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
     blocks = np.asarray(pixels, dtype=np.float64).reshape(4, 3, 5, 4, 3) / 255
-    means, nothing = area_means(pixels, None, (4, 5))
+    means, nothing = downsample(pixels, None, (4, 5))
     assert nothing is None
     np.testing.assert_allclose(means, blocks.mean(axis=(1, 3)), rtol=1e-6)
     mask = np.random.default_rng(1).random((12, 20)) < 0.3
     mask[:3, :4] = False
-    masked, left = area_means(pixels, mask, (4, 5))
+    masked, left = downsample(pixels, mask, (4, 5))
     weights = mask.reshape(4, 3, 5, 4, 1)
     assert left is not None
     np.testing.assert_array_equal(left, mask.reshape(4, 3, 5, 4).any(axis=(1, 3)))
@@ -165,8 +165,8 @@ def test_a_reduced_picture_is_means_over_what_takes_part() -> None:
 
 
 def test_reduced_pictures_keep_their_shape() -> None:
-    assert reduced_shape(3000, 4000, 250_000) == (433, 577)
-    assert reduced_shape(1, 10**6, 250_000) == (1, 500_000)
+    assert compute_reduced_shape(3000, 4000, 250_000) == (433, 577)
+    assert compute_reduced_shape(1, 10**6, 250_000) == (1, 500_000)
 
 
 def edge(height: int = 96, width: int = 120) -> Labels:
@@ -181,8 +181,8 @@ def test_a_boundary_is_found_to_the_pixel_not_enlarged(factor: int) -> None:
     grain = np.random.default_rng(0).integers(-15, 16, (*truth.shape, 3))
     pixels = (np.array([[80, 90, 60], [150, 120, 110]])[truth - 1] + grain).astype(np.uint8)
     small = truth[factor // 2 :: factor, factor // 2 :: factor]
-    enlarged = small[nearest(0, 96, 96, len(small))[:, None], nearest(0, 120, 120, small.shape[1])]
-    found = refined(small, pixels)
+    enlarged = small[map_to_reduced(0, 96, 96, len(small))[:, None], map_to_reduced(0, 120, 120, small.shape[1])]
+    found = refine_superpixels(small, pixels)
     assert (found != truth).mean() < 0.003
     assert (enlarged != truth).mean() > 2 * (found != truth).mean()
 
@@ -195,7 +195,7 @@ def test_refined_superpixels_are_all_there_and_in_one_piece(seed: int, is_masked
     shape = tuple(int(n * generator.integers(1, 6) + generator.integers(0, 3)) for n in small.shape)
     pixels = generator.integers(0, 256, (*shape, 3), dtype=np.uint8)
     mask = generator.random(shape) < 0.8 if is_masked else None
-    found = refined(small, pixels, mask)
+    found = refine_superpixels(small, pixels, mask)
     if mask is not None:
         np.testing.assert_array_equal(found > 0, mask)
         return
@@ -211,18 +211,18 @@ def test_rectangles_do_not_depend_on_how_a_picture_is_divided(seed: int, is_mask
     shape = tuple(int(n * generator.integers(1, 4) + generator.integers(0, 3)) for n in small.shape)
     pixels = generator.integers(0, 256, (*shape, 3), dtype=np.uint8)
     mask = generator.random(shape) < 0.8 if is_masked else None
-    surroundings, colors = all_around(small, pixels, mask)
+    surroundings, colors = prepare_refinement(small, pixels, mask)
     divided = np.zeros(shape, np.int32)
     edges = [sorted({0, n, *generator.integers(0, n, 3).tolist()}) for n in shape]
     for top, bottom in pairwise(edges[0]):
         for left, right in pairwise(edges[1]):
             inner = Rectangle(top, left, bottom, right)
             around = surroundings.of(inner)
-            outer = around.with_margin(inner)
+            outer = around.add_margin(inner)
             place = slice(outer.top, outer.bottom), slice(outer.left, outer.right)
             known = None if mask is None else mask[place]
-            divided[top:bottom, left:right] = refined_rectangle(around, pixels[place], known, inner, colors)
-    np.testing.assert_array_equal(divided, refined_in_strips(small, pixels, mask))
+            divided[top:bottom, left:right] = refine_rectangle(around, pixels[place], known, inner, colors)
+    np.testing.assert_array_equal(divided, refine_superpixels_in_strips(small, pixels, mask))
     np.testing.assert_array_equal(divided > 0, np.ones(shape) if mask is None else mask)
 
 
@@ -231,9 +231,9 @@ def test_no_speck_is_left_in_rectangles() -> None:
     grain = np.random.default_rng(0).integers(-60, 61, (*truth.shape, 3))
     pixels = (np.array([[80, 90, 60], [150, 120, 110]])[truth - 1] + grain).astype(np.uint8)
     small = truth[3::6, 3::6]
-    surroundings, colors = all_around(small, pixels, None)
+    surroundings, colors = prepare_refinement(small, pixels, None)
     raw, _, _ = surroundings.most_probable(pixels, None, (0, 0), colors)
-    found = refined_in_strips(small, pixels)
+    found = refine_superpixels_in_strips(small, pixels)
     assert sum(components(raw == n)[1] for n in (1, 2)) > 10
     assert [components(found == n)[1] for n in (1, 2)] == [1, 1]
     assert (found != truth).mean() < 0.01

@@ -13,7 +13,7 @@ from PIL import Image
 import segmenter
 from segmenter.arrays import Samples
 from segmenter.errors import InvalidArgumentError, TooFewColorsError
-from segmenter.features.color import color_features
+from segmenter.features.color import compute_color_features
 from segmenter.features.config import COLOR_SPACES, ColorSpace
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, CovarianceType, Init
 from segmenter.segmentation.result import Segmentation
@@ -112,7 +112,9 @@ def test_component_k_of_the_mixture_is_segment_k() -> None:
 def test_the_likelihood_that_is_told_is_the_average_over_pixels() -> None:
     image = overlapping()
     found = segmenter.segment(image, 3)
-    pixels = Samples(color_features(image.reshape(-1, 3), "rgb").values, np.ones(image.shape[0] * image.shape[1]))
+    pixels = Samples(
+        compute_color_features(image.reshape(-1, 3), "rgb").values, np.ones(image.shape[0] * image.shape[1])
+    )
     assert found.trace.log_likelihoods[-1] == pytest.approx(average_log_likelihood(found.mixture, pixels))
 
 

@@ -12,7 +12,7 @@ import pytest
 import segmenter
 from segmenter.arrays import Bytes
 from segmenter.errors import InvalidArgumentError
-from segmenter.features.interior import interior, local_means
+from segmenter.features.interior import compute_local_means, find_interior
 from segmenter.segmentation.n_segments import choose_n_segments
 from segmenter.segmentation.recipe import MAX_SEGMENTS, Recipe
 
@@ -31,7 +31,7 @@ COLORS = np.array(
 
 
 def test_the_interior_of_flat_areas_is_all_but_their_edges() -> None:
-    kept = interior(mosaic(COLORS[:2]))
+    kept = find_interior(mosaic(COLORS[:2]))
     assert kept.sum() >= 0.7 * kept.size
     assert not kept[:, 18:22].any()
     assert kept[:, :18].all()
@@ -48,14 +48,14 @@ def test_the_interior_is_that_of_a_plain_computation(dtype: Any) -> None:
     vertical, horizontal = smooth[2:, 1:-1] - smooth[:-2, 1:-1], smooth[1:-1, 2:] - smooth[1:-1, :-2]
     change = np.maximum(np.abs(vertical), np.abs(horizontal)).max(axis=2)
     limit = np.sort(change.ravel())[839]  # 70 % of 1200
-    np.testing.assert_array_equal(interior(pixels), change <= limit + 1e-9)
+    np.testing.assert_array_equal(find_interior(pixels), change <= limit + 1e-9)
 
 
 def test_strips_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (23, 17, 3)).astype(np.uint8)
-    whole = interior(pixels)
+    whole = find_interior(pixels)
     monkeypatch.setattr("segmenter.features.interior.STRIP_PIXELS", 17)
-    np.testing.assert_array_equal(interior(pixels), whole)
+    np.testing.assert_array_equal(find_interior(pixels), whole)
 
 
 # ---- pictures ------------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ def test_local_means_are_those_of_a_plain_computation(dtype: Any, mask: bool, mo
     levels = generator.integers(0, 256, (13, 10, 1)).astype(np.uint8)
     seen = generator.random((13, 10)) < 0.6 if mask else np.ones((13, 10), np.bool_)
     pixels: Any = {np.uint8: levels, np.uint16: levels * np.uint16(257), np.float32: levels / np.float32(255)}[dtype]
-    found = local_means(pixels, seen if mask else None)
+    found = compute_local_means(pixels, seen if mask else None)
     for i, j in np.ndindex(13, 10):
         window = [
             (float(levels[r, c, 0]), bool(seen[r, c]))
@@ -146,10 +146,10 @@ def test_what_transparent_pixels_hold_changes_nothing() -> None:
     mask[5:12, 8:30] = False
     other = pixels.copy()
     other[~mask] = 255
-    np.testing.assert_array_equal(interior(pixels, mask), interior(other, mask))
+    np.testing.assert_array_equal(find_interior(pixels, mask), find_interior(other, mask))
     one, two = choose_n_segments(pixels, mask), choose_n_segments(other, mask)
     assert one.log_likelihoods.tobytes() == two.log_likelihoods.tobytes()
-    assert not interior(pixels, mask)[~mask].any()
+    assert not find_interior(pixels, mask)[~mask].any()
 
 
 def test_auto_is_the_fit_at_the_number_that_is_chosen() -> None:

@@ -15,7 +15,7 @@ from segmenter._version import __version__
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import CropError, InvalidArgumentError
 from segmenter.io.images.photo import MAX_PIXELS, Photo, read_photo
-from segmenter.metrics.partitions import contingency
+from segmenter.metrics.partitions import contingency_table
 from segmenter.render.comparison_style import ComparisonStyle, format_panel_letter
 from segmenter.render.palette import lightness_palette
 from segmenter.render.pixels import get_mean_colors, to_display_rgb
@@ -205,6 +205,6 @@ def match_segments(labels: Labels, reference: Labels, n: int, n_reference: int) 
     from scipy.optimize import linear_sum_assignment
 
     overlap = np.zeros((n + 1, n_reference + 1))
-    found = contingency(labels, reference)
+    found = contingency_table(labels, reference)
     overlap[: found.shape[0], : found.shape[1]] = found
     return linear_sum_assignment(overlap[1:, 1:], maximize=True)[1]

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from segmenter.features.color import color_features
-from segmenter.features.distinct_colors import distinct_colors
+from segmenter.features.color import compute_color_features
+from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.images.photo import Photo
 from segmenter.mixture.inference import score_samples
 from segmenter.mixture.model import n_parameters
@@ -106,8 +106,8 @@ def measure_variant(
 
 def mixture_log_likelihood(photo: Photo, recipe: Recipe, found: Segmentation) -> float:
     """Return the log-likelihood of a mixture, nats per pixel."""
-    distinct = distinct_colors(photo.pixels, photo.mask)
-    features = color_features(distinct.colors, recipe.color_space)
+    distinct = find_distinct_colors(photo.pixels, photo.mask)
+    features = compute_color_features(distinct.colors, recipe.color_space)
     return float(np.average(score_samples(found.mixture, features.values), weights=distinct.counts))
 
 

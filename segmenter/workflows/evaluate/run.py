@@ -23,8 +23,8 @@ from segmenter.errors import (
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
 from segmenter.io.labels.annotations import read_label_file, renumber
-from segmenter.metrics.boundaries import boundary, boundary_counts
-from segmenter.metrics.contours import cut_contours, even_heights
+from segmenter.metrics.boundaries import count_boundary_matches, find_boundaries
+from segmenter.metrics.contours import cut_contours, space_heights_evenly
 from segmenter.metrics.partitions import score_photo
 from segmenter.workflows.evaluate.pairing import HIERARCHY, Pair, Pairing
 from segmenter.workflows.evaluate.scores import EvaluationConfig, PhotoEvaluation, compute_measures
@@ -103,12 +103,12 @@ def evaluate_pair(job: _Job) -> PhotoEvaluation:
 
 def read_scales(path: Path, config: EvaluationConfig) -> tuple[list[Labels], tuple[float, ...] | None]:
     """Return the segmentations of a file, and for a hierarchy the even heights at which it is cut, else None."""
-    heights = even_heights(config.n_scales)
+    heights = space_heights_evenly(config.n_scales)
     if path.name.endswith(HIERARCHY):
         from segmenter.segmentation.hierarchy_file import load_hierarchy
 
         hierarchy = load_hierarchy(path).hierarchy
-        tables = [hierarchy.regions_of(hierarchy.n_regions(height)) for height in heights.tolist()]
+        tables = [hierarchy.assign_superpixels(hierarchy.count_regions(height)) for height in heights.tolist()]
         labels = [np.concatenate([[0], table]).astype(np.int32)[hierarchy.superpixels] for table in tables]
         return labels, tuple(heights.tolist())
     found = read_label_file(path, max_pixels=config.max_pixels)
@@ -141,8 +141,8 @@ def evaluate_photo(
         Whether to measure the agreement with each of several people as well.
     """
     height, width = scales[0].shape
-    found = [boundary(labels) for labels in scales] if boundaries else []
-    drawn = [boundary(labels) for labels in people] if boundaries else []
+    found = [find_boundaries(labels) for labels in scales] if boundaries else []
+    drawn = [find_boundaries(labels) for labels in people] if boundaries else []
 
     def measure_against(who: Sequence[int], by_person: tuple[PhotoEvaluation, ...] = ()) -> PhotoEvaluation:
         return PhotoEvaluation(
@@ -151,7 +151,7 @@ def evaluate_photo(
             tuple(int(np.count_nonzero(np.bincount(labels.ravel())[1:])) for labels in scales),
             heights,
             score_photo(scales, [people[p] for p in who]),
-            tuple(boundary_counts(each, [drawn[p] for p in who]) for each in found) if boundaries else None,
+            tuple(count_boundary_matches(each, [drawn[p] for p in who]) for each in found) if boundaries else None,
             by_person,
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 from segmenter._version import __version__
 from segmenter.io.images.photo import MAX_PIXELS
 from segmenter.metrics.boundaries import TOLERANCE, BoundaryCounts, summarize_boundaries
-from segmenter.metrics.partitions import PhotoScore, summarize
+from segmenter.metrics.partitions import PhotoScore, summarize_partitions
 from segmenter.workflows.evaluate.pairing import Pair, Pairing
 from segmenter.workflows.segment.outputs import format_path
 
@@ -80,7 +80,7 @@ def name_boundary_measures(counts: BoundaryCounts) -> dict[str, float]:
 
 def summarize_measures(photos: Sequence[PhotoEvaluation]) -> dict[str, Any]:
     """Return the measures of a set of photos at the best common scale (ods) and at the best of each photo (ois)."""
-    scores = summarize([photo.score for photo in photos])
+    scores = summarize_partitions([photo.score for photo in photos])
     summary: dict[str, Any] = {
         kind: {
             "covering": getattr(scores, f"covering_{kind}"),

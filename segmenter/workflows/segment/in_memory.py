@@ -116,12 +116,12 @@ def encode_extras(result: SegmentResult, job: Job) -> dict[Path, bytes]:
     if job.saved_model is not None:
         files[job.saved_model] = encode_model(build_model(segmentation))
     if job.hierarchy is not None and job.contour_map is not None:
-        from segmenter.regions.contour_map import contour_map
+        from segmenter.regions.contour_map import build_contour_map
         from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
 
         saved = saved_hierarchy(segmentation, result.record["input"])
         files[job.hierarchy] = encode_hierarchy(saved)
-        files[job.contour_map] = encode_gray(contour_map(saved.hierarchy))
+        files[job.contour_map] = encode_gray(build_contour_map(saved.hierarchy))
     for scale, paths in job.other_scales.items():
         files |= encode_images(result.other_cuts[scale], *paths)
     return files

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.errors import InvalidArgumentError
-from segmenter.features.color import color_features
-from segmenter.features.distinct_colors import distinct_colors
+from segmenter.features.color import compute_color_features
+from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.images.photo import Photo
 from segmenter.render.palette import lightness_palette
 from segmenter.render.pixels import get_mean_colors, to_display_rgb
@@ -148,8 +148,8 @@ def _draw(
     if plot == "confidence":
         return photo_figures.draw_confidence_figure(picture, confidence_map(photo, found), found.n_labels, dpi=dpi)
     mixture = found.mixture
-    distinct = distinct_colors(photo.pixels, photo.mask)
-    features = color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
+    distinct = find_distinct_colors(photo.pixels, photo.mask)
+    features = compute_color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
     return draw_color_figure(
         features.values,
         np.rint(255 * rgb_of(distinct)).astype(np.uint8),

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.errors import SegmenterError, UnsupportedPhotoError
-from segmenter.features.color import GRAY_CHANNEL, color_features, unit_range
-from segmenter.features.color_counts import ColorCounts, count_colors, is_narrow
+from segmenter.features.color import GRAY_CHANNEL, compute_color_features, to_unit_range
+from segmenter.features.color_counts import ColorCounts, count_colors, has_small_keys
 from segmenter.features.config import ColorSpace
-from segmenter.features.distinct_colors import key_bits, keys_of
+from segmenter.features.distinct_colors import count_key_bits, pack_colors
 from segmenter.features.pixel_sample import PixelSample, sample_pixels
 from segmenter.io.images.photo import to_photo_range
 from segmenter.io.labels.tiff import encode_tiles
@@ -108,7 +108,7 @@ def counted(pixels: Pixels, mask: Bools | None, job: CountJob) -> Counted:
     place = reduced_places(job.window, job.stride)
     colors = sample = inner = None
     low, high = 0.0, 0.0
-    if n_pixels and is_narrow(pixels[0]):
+    if n_pixels and has_small_keys(pixels[0]):
         colors = count_colors(pixels, mask)
     elif n_pixels:
         sample = sample_pixels(pixels, mask, SAMPLE, (job.seed, job.number), job.limit)
@@ -170,7 +170,7 @@ class TableLabeler:
         """Return the labels (n,) of colors (n, C)."""
         result = np.empty(len(colors), self.table.dtype)
         for first in range(0, len(colors), CHUNK):
-            np.take(self.table, keys_of(colors[first : first + CHUNK]), out=result[first : first + CHUNK])
+            np.take(self.table, pack_colors(colors[first : first + CHUNK]), out=result[first : first + CHUNK])
         return result
 
     def unit(self, colors: Pixels) -> None:
@@ -213,7 +213,7 @@ class MixtureLabeler:
         result = np.empty(len(colors), self.dtype)
         for first in range(0, len(colors), CHUNK):
             values = to_photo_range(colors[first : first + CHUNK], self.low, self.high)[0]
-            features = color_features(values, self.color_space, keep_color=True).values
+            features = compute_color_features(values, self.color_space, keep_color=True).values
             if len(self.channels) < features.shape[1]:
                 gray, _ = GRAY_CHANNEL[self.color_space]
                 features = np.ascontiguousarray(features[:, gray : gray + 1])
@@ -222,7 +222,7 @@ class MixtureLabeler:
 
     def unit(self, colors: Pixels) -> Floats:
         """Return colors as numbers from 0 to 1, (n, 3)."""
-        return np.asarray(visible_bands(unit_range(to_photo_range(colors, self.low, self.high)[0])))
+        return np.asarray(visible_bands(to_unit_range(to_photo_range(colors, self.low, self.high)[0])))
 
 
 @dataclass(frozen=True)
@@ -301,9 +301,9 @@ def sums_by_label(
 
 def table_of(colors: ColorCounts, color_labels: NDArray[Any], dtype: type[np.unsignedinteger[Any]]) -> TableLabeler:
     """Return the look-up of the labels (M,) of counted colors."""
-    table = np.zeros(1 << key_bits(colors.colors), dtype)
+    table = np.zeros(1 << count_key_bits(colors.colors), dtype)
     for first in range(0, len(color_labels), CHUNK):
-        table[keys_of(colors.colors[first : first + CHUNK])] = color_labels[first : first + CHUNK]
+        table[pack_colors(colors.colors[first : first + CHUNK])] = color_labels[first : first + CHUNK]
     return TableLabeler(table)
 
 

@@ -22,7 +22,7 @@ from segmenter.arrays import Floats, Labels
 from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
 from segmenter.execution.processes import persistent_pool
 from segmenter.features.color_counts import ColorCounts, sum_counts, to_common_scale
-from segmenter.features.pixel_sample import PixelSample, counts_of, merge_samples
+from segmenter.features.pixel_sample import PixelSample, count_sample_colors, merge_samples
 from segmenter.io.files.atomic import temporary_output, translate_write_errors, write_files
 from segmenter.io.files.local import compute_digest, ensure_path_unmodified
 from segmenter.io.images.photo import Photo, to_photo_range
@@ -227,7 +227,7 @@ def gather(picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Pr
                 interiors = sum_counts([*interiors, counted.interior])
             if counted.sample is not None:
                 samples.append(counted.sample)
-                if sum(len(sample.drawn) for sample in samples) > 2 * SAMPLE:
+                if sum(len(sample.priorities) for sample in samples) > 2 * SAMPLE:
                     samples = [merge_samples(samples, SAMPLE)]
                     limit = samples[0].largest
             if counted.colors is not None:
@@ -238,7 +238,7 @@ def gather(picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Pr
         sums = sum_counts(counts)
     if not total:
         raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
-    colors = counts_of(merge_samples(samples, SAMPLE)) if samples else sums[0]
+    colors = count_sample_colors(merge_samples(samples, SAMPLE)) if samples else sums[0]
     inner = to_common_scale(interiors) if interiors else None
     return ColorSummary(colors, bool(samples), total, low, high, reduced, mask, inner)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Bytes, Pixels
-from segmenter.features.color import unit_range
+from segmenter.features.color import to_unit_range
 from segmenter.features.color_counts import ColorCounts
 from segmenter.io.images.photo import Photo, to_photo_range
 from segmenter.io.rasters.base import is_georeferenced
@@ -119,7 +119,7 @@ def displayed(photo: Photo, segments: Sequence[Segment]) -> tuple[Bytes, Bytes]:
     means = np.array([segment.mean_rgb for segment in segments])
     low, high = 0.0, 1.0
     if pixels.dtype != np.uint8 and photo.mask is not None and photo.mask.any():
-        low, high = np.quantile(visible_bands(unit_range(pixels[photo.mask])), STRETCH)
+        low, high = np.quantile(visible_bands(to_unit_range(pixels[photo.mask])), STRETCH)
         high = high if high > low else low + 1
 
     def to_bytes(values: NDArray[Any]) -> Bytes:
@@ -130,5 +130,5 @@ def displayed(photo: Photo, segments: Sequence[Segment]) -> tuple[Bytes, Bytes]:
         return np.ascontiguousarray(visible_bands(pixels)), to_bytes(means)
     shown = np.empty((*pixels.shape[:2], 3), np.uint8)
     for row, part in zip(shown, pixels, strict=True):
-        row[:] = to_bytes(visible_bands(unit_range(part)))
+        row[:] = to_bytes(visible_bands(to_unit_range(part)))
     return shown, to_bytes(means)

@@ -14,12 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
-from segmenter.features.downsample import AreaSums, area_sums
+from segmenter.features.downsample import AreaSums, compute_area_sums
 from segmenter.io.images.photo import to_photo_range
 from segmenter.io.labels.tiff import compress, encode_tiles
 from segmenter.io.rasters.base import Window
-from segmenter.regions.hierarchy import color_sums
-from segmenter.regions.refinement import ColorStatistics, Rectangle, Surroundings, middles, refined_rectangle
+from segmenter.regions.hierarchy import sum_superpixel_colors
+from segmenter.regions.refinement import (
+    ColorStatistics,
+    Rectangle,
+    ReducedLabels,
+    compute_center_indices,
+    refine_rectangle,
+)
 from segmenter.workflows.windowed.color_tasks import made_of, told
 
 # ---- the first pass ------------------------------------------------------------------------------------------------
@@ -59,10 +65,13 @@ def reduced(pixels: Pixels, mask: Bools | None, job: ReduceJob) -> Reduced:
     window = job.window
     areas: list[AreaSums] = []
     if job.reduced != job.shape:
-        areas = list(area_sums(pixels, mask, (window.top, window.left), job.shape, job.reduced))
+        areas = list(compute_area_sums(pixels, mask, (window.top, window.left), job.shape, job.reduced))
     place, at = [], []
     for axis, first, n in zip(
-        middles(job.shape, job.reduced), (window.top, window.left), (window.height, window.width), strict=True
+        compute_center_indices(job.shape, job.reduced),
+        (window.top, window.left),
+        (window.height, window.width),
+        strict=True,
     ):
         start, stop = np.searchsorted(axis.ravel(), (first, first + n))
         place.append(slice(int(start), int(stop)))
@@ -92,7 +101,7 @@ class RefineJob:
     bands: tuple[int, ...]
     inner: Rectangle  # the window
     window: Window  # with its margin, which is read
-    surroundings: Surroundings
+    surroundings: ReducedLabels
     tile: tuple[int, int]
 
 
@@ -101,7 +110,7 @@ class Refined:
     """What became of a window."""
 
     tiles: list[bytes]  # compressed superpixels
-    sums: Floats  # (R, 4), of `color_sums`
+    sums: Floats  # (R, 4), of `sum_superpixel_colors`
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,18 +133,18 @@ class WindowRefinement:
         if around.shape == around.reduced:
             labels = around.small[inner.inside(*around.corner)]
         else:
-            labels = refined_rectangle(around, pixels, mask, inner, self.colors)
+            labels = refine_rectangle(around, pixels, mask, inner, self.colors)
         inside = np.ascontiguousarray(pixels[inner.inside(job.window.top, job.window.left)])
-        sums = color_sums(labels, inside, self.n_superpixels)
+        sums = sum_superpixel_colors(labels, inside, self.n_superpixels)
         return Refined(encode_tiles(labels.astype(np.uint16), job.tile), sums)
 
 
 def refine_job(
-    source: Path, bands: tuple[int, ...], window: Window, whole: Surroundings, tile: tuple[int, int]
+    source: Path, bands: tuple[int, ...], window: Window, whole: ReducedLabels, tile: tuple[int, int]
 ) -> RefineJob:
     """Return the job of a window, with no more of its surroundings than it needs."""
     inner = Rectangle(window.top, window.left, window.top + window.height, window.left + window.width)
-    outer = whole.with_margin(inner)
+    outer = whole.add_margin(inner)
     wide = Window(outer.top, outer.left, outer.bottom - outer.top, outer.right - outer.left)
     return RefineJob(source, bands, inner, wide, whole.of(inner), tile)
 

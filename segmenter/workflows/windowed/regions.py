@@ -18,12 +18,12 @@ import numpy as np
 
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.errors import UnsupportedPhotoError
-from segmenter.features.color import unit_range
-from segmenter.features.downsample import AreaTotals, reduced_shape
+from segmenter.features.color import to_unit_range
+from segmenter.features.downsample import AreaTotals, compute_reduced_shape
 from segmenter.io.images.photo import to_photo_range
 from segmenter.io.rasters.reader import WindowedPicture
-from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, in_unit
-from segmenter.regions.refinement import Surroundings, color_statistics, surely
+from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, scale_color_sums
+from segmenter.regions.refinement import ReducedLabels, compute_color_statistics, compute_interior_mask
 from segmenter.segmentation.recipe import RegionsRecipe
 from segmenter.segmentation.regions import cut_regions, find_hierarchy, middle_shape
 from segmenter.segmentation.result import Segmentation
@@ -142,7 +142,7 @@ def in_unit_range(means: Floats, dtype: np.dtype[Any], low: float, high: float) 
     if dtype.kind == "u" and dtype.itemsize <= 2:
         means /= np.iinfo(dtype).max
     elif high > low:
-        least, most = unit_range(to_photo_range(np.array([low, high], dtype), low, high)[0])
+        least, most = to_unit_range(to_photo_range(np.array([low, high], dtype), low, high)[0])
         means -= low
         means *= (most - least) / (high - low)
         means += least
@@ -158,8 +158,8 @@ def refine(
     """Return the superpixels of each window as compressed tiles, and their color sums as of `ColoredHierarchy`."""
     tile, windows = picture.plan_windows()
     small, n = hierarchy.superpixels, hierarchy.n_superpixels
-    whole = Surroundings(small, surely(small), (0, 0), picture.shape, small.shape)
-    colors = color_statistics(small, middle.samples, middle.is_known)
+    whole = ReducedLabels(small, compute_interior_mask(small), (0, 0), picture.shape, small.shape)
+    colors = compute_color_statistics(small, middle.samples, middle.is_known)
     jobs = ((number, refine_job(job.source, job.bands, window, whole, tile)) for number, window in enumerate(windows))
     tiles: list[list[bytes]] = []
     sums = np.zeros((n, 4))
@@ -168,7 +168,7 @@ def refine(
         for _, part in in_order(found):
             tiles.append(part.tiles)
             sums += part.sums
-    return tiles, in_unit(sums, middle.samples.dtype)
+    return tiles, scale_color_sums(sums, middle.samples.dtype)
 
 
 # ---- what is told --------------------------------------------------------------------------------------------------
@@ -182,11 +182,11 @@ def shown(
     place = slice(None, None, step), slice(None, None, step)
     pixels = middle.pixels[place]
     if picture.dtype == np.uint8:
-        pixels = np.rint(255 * unit_range(pixels)).astype(np.uint8)
+        pixels = np.rint(255 * to_unit_range(pixels)).astype(np.uint8)
     notes: list[str] = []
     height, width = picture.shape
     if height * width > recipe.working_size * 1e6:
-        rows, columns = reduced_shape(*middle_shape((height, width), recipe), recipe.working_size * 1e6)
+        rows, columns = compute_reduced_shape(*middle_shape((height, width), recipe), recipe.working_size * 1e6)
         notes.append(f"regions of the picture reduced to {columns}×{rows} pixels; boundaries refined by windows")
     notes += to_photo_range(np.empty((0, 1), picture.dtype), middle.low, middle.high)[1]
     mask = np.ones(found.labels.shape, np.bool_) if middle.mask is None else middle.mask

@@ -22,7 +22,7 @@ from segmenter.arrays import Labels
 from segmenter.errors import NotLabelsError, SegmenterError
 from segmenter.io.labels.annotations import read_label_file, renumber
 from segmenter.io.labels.png import encode_labels
-from segmenter.metrics.contours import cut_contours, even_heights
+from segmenter.metrics.contours import cut_contours, space_heights_evenly
 from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
 from segmenter.workflows.evaluate.pairing import pair_up
 from segmenter.workflows.evaluate.run import evaluate_photo
@@ -148,7 +148,7 @@ def test_contours_part_what_they_surround(tmp_path: Path) -> None:
     found = read_label_file(tmp_path / "a.mat")
     assert found.size == (4, 6)
     assert found.contours is not None
-    cuts = [renumber(cut_contours(found.contours, height), "cut") for height in even_heights(4)]
+    cuts = [renumber(cut_contours(found.contours, height), "cut") for height in space_heights_evenly(4)]
     np.testing.assert_array_equal(np.sort(np.unique(cuts[0])), [1, 2, 3, 4])
     assert [int(cut.max()) for cut in cuts] == [4, 2, 2, 1]
     assert adjusted_rand_score(cuts[1].ravel(), HALVES.ravel()) == 1
@@ -253,7 +253,7 @@ def test_hierarchies_of_ours_are_cut_at_even_heights(tmp_path: Path) -> None:
     hierarchy = tmp_path / "a.hierarchy.npz"
     hierarchy.write_bytes(encode_hierarchy(saved_hierarchy(found, {})))
     record = json.loads(run(hierarchy, truth, "--scales", 40, "--json").stdout)
-    assert record["heights"] == pytest.approx(even_heights(40).tolist())
+    assert record["heights"] == pytest.approx(space_heights_evenly(40).tolist())
     numbers = [scale["n_regions"] for scale in record["photos"][0]["scales"]]
     assert numbers == sorted(numbers, reverse=True)
     assert record["summary"]["ois"]["covering"] == 1

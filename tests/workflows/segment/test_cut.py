@@ -25,7 +25,7 @@ from segmenter.errors import (
     TooFewSuperpixelsError,
 )
 from segmenter.io.files.npz import encode_arrays
-from segmenter.regions.contour_map import WHITE, contour_map, merge_heights
+from segmenter.regions.contour_map import WHITE, build_contour_map, find_merge_heights
 from segmenter.regions.hierarchy import Hierarchy
 from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
 from tests.segmentation.test_regions import disks, run
@@ -132,7 +132,7 @@ def hierarchies(draw: st.DrawFn) -> Hierarchy:
 @given(hierarchies())
 @settings(deadline=None)
 def test_the_contour_map_holds_every_cut(hierarchy: Hierarchy) -> None:
-    levels = contour_map(hierarchy)
+    levels = build_contour_map(hierarchy)
     assert levels.shape == tuple(2 * n + 1 for n in hierarchy.superpixels.shape)
     for height in (0.0, 0.05, 0.3, 0.9):
         pieces, _ = components(levels <= WHITE * height, structure=np.ones((3, 3)))
@@ -144,14 +144,14 @@ def test_neighbors_meet_at_the_height_of_their_merge() -> None:
         np.array([[1, 2, 3, 4]], np.int32), np.array([[2, 3], [0, 1], [0, 2]]), np.array([0.1, 0.2, 2])
     )
     first, second = np.array([0, 0, 2]), np.array([1, 3, 3])
-    assert merge_heights(hierarchy, first, second).tolist() == [0.2, 2.0, 0.1]
-    assert contour_map(hierarchy)[1].tolist() == [0, 0, 13107, 0, WHITE, 0, 6553, 0, 0]
+    assert find_merge_heights(hierarchy, first, second).tolist() == [0.2, 2.0, 0.1]
+    assert build_contour_map(hierarchy)[1].tolist() == [0, 0, 13107, 0, WHITE, 0, 6553, 0, 0]
 
 
 def test_the_map_is_a_gray_png_of_16_bits(saved: Path) -> None:
     with Image.open(saved / "outputs/disks.ucm.png") as image:
         assert (image.mode, image.size) == ("I;16", (161, 121))
-        np.testing.assert_array_equal(np.asarray(image), contour_map(FOUND.hierarchy))  # type: ignore[arg-type]
+        np.testing.assert_array_equal(np.asarray(image), build_contour_map(FOUND.hierarchy))  # type: ignore[arg-type]
 
 
 # ---- what is no hierarchy ------------------------------------------------------------------------------------------

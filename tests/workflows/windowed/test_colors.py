@@ -23,8 +23,8 @@ from PIL import Image
 import segmenter
 from segmenter.errors import DamagedPhotoError, SegmenterError, UnsupportedPhotoError
 from segmenter.execution.api import JobResult, Workers
-from segmenter.features.distinct_colors import distinct_colors
-from segmenter.features.pixel_sample import counts_of, merge_samples, sample_pixels
+from segmenter.features.distinct_colors import find_distinct_colors
+from segmenter.features.pixel_sample import count_sample_colors, merge_samples, sample_pixels
 from segmenter.io.rasters import reader as io_windows
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windowed
@@ -302,13 +302,16 @@ class TestASample:
         pairs = [merge_samples(drawn[2:], 100), merge_samples(drawn[:2], 100)]
         again = merge_samples(pairs, 100)
         assert (whole.colors == again.colors).all()
-        assert len(whole.drawn) == 100
+        assert len(whole.priorities) == 100
         limited = sample_pixels(parts[0], None, 100, (7, 0), limit=whole.largest)
-        assert (merge_samples([limited, *drawn[1:]], 100).drawn[:-1] == whole.drawn[:-1]).all()
+        assert (merge_samples([limited, *drawn[1:]], 100).priorities[:-1] == whole.priorities[:-1]).all()
 
     def test_of_few_pixels_is_all_of_them(self) -> None:
         pixels, mask = picture(20, 30, 3, "u2"), np.arange(600).reshape(20, 30) % 3 > 0
-        counts, expected = counts_of(sample_pixels(pixels, mask, 1000, (0,))), distinct_colors(pixels, mask)
+        counts, expected = (
+            count_sample_colors(sample_pixels(pixels, mask, 1000, (0,))),
+            find_distinct_colors(pixels, mask),
+        )
         assert (counts.colors == expected.colors).all()
         assert (counts.counts == expected.counts).all()
 
