@@ -13,6 +13,7 @@ import pytest
 import segmenter
 
 PACKAGE = Path(segmenter.__file__).parent
+TESTS = Path(__file__).parent
 LAYERS = (
     ("errors", "arrays", "_version"),
     ("io", "features", "mixture"),
@@ -154,6 +155,17 @@ def imported_modules(module: str) -> set[str]:
     return found - {module}
 
 
+def imported_tests(source: str, package: str) -> list[str]:
+    """Return the test modules that a source imports."""
+    found = []
+    for name, _ in imports(source, package):
+        parts = name.split(".")
+        ends = [index for index, part in enumerate(parts) if index and part.startswith("test_")]
+        if parts[0] == "tests" and ends:
+            found.append(".".join(parts[: ends[0] + 1]))
+    return sorted(set(found))
+
+
 def circles(arrows: Mapping[str, Collection[str]]) -> list[list[str]]:
     """Return the groups of two or more nodes of which each can be reached from every other."""
 
@@ -248,6 +260,16 @@ def test_the_checker_reads_the_whole_package() -> None:
     assert {"click", "PIL.Image", "numpy", "segmenter.mixture.em.fit"} <= targets
 
 
+def test_an_import_of_a_test_module_is_seen() -> None:
+    sources = (
+        "from tests.cli.test_commands import run",
+        "from .test_commands import run",
+        "from . import test_commands",
+    )
+    assert [imported_tests(source, "tests.cli") for source in sources] == [["tests.cli.test_commands"]] * 3
+    assert imported_tests("from tests.support.command import run\nimport pytest", "tests.cli") == []
+
+
 def test_a_circle_is_seen() -> None:
     arrows = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": set(), "f": {"f", "e"}}
     assert circles(arrows) == [["a", "b", "c"]]
@@ -267,6 +289,15 @@ def test_every_layer_exists() -> None:
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     assert circles({module: imported_modules(module) for module in MODULES}) == []
+
+
+def test_no_module_imports_a_test_module() -> None:
+    """Helpers that several test modules use belong in `tests.support`, fixtures there or in a conftest.py."""
+    found = {}
+    for path in TESTS.rglob("*.py"):
+        package = ".".join(["tests", *path.relative_to(TESTS).parent.parts])
+        found[str(path.relative_to(TESTS))] = imported_tests(path.read_text(encoding="utf-8"), package)
+    assert {path: modules for path, modules in found.items() if modules} == {}
 
 
 def loaded_by(module: str) -> set[str]:

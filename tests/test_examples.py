@@ -15,8 +15,7 @@ from PIL import Image
 from segmenter.mixture.inference import predict
 from segmenter.mixture.model import Mixture
 from tests.examples import coins, customers, photo, recovery
-
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize("truth", recovery.TRUTHS.values(), ids=recovery.TRUTHS.keys())

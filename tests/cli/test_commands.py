@@ -23,11 +23,11 @@ from segmenter.cli.segment import numbers
 from segmenter.errors import WriteError
 from segmenter.io.files.atomic import write_files
 from segmenter.workflows.segment.outputs import PLOTS
-from tests.support.command import COMMAND
+from tests.support.command import COMMAND, get_error_line
 from tests.support.command import run as run
+from tests.support.files import read_files
+from tests.support.paths import COFFEE
 
-ROOT = Path(__file__).parents[2]
-COFFEE = ROOT / "images" / "coffee.png"
 OUTPUTS = ("labels.png", "segments.png", "figure.png", "json")
 
 
@@ -59,18 +59,6 @@ INTERRUPT = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
 """Code that sends the process what Ctrl-C does."""
 
 
-def one_line(stderr: bytes) -> str:
-    """Return the only line, which names the program and is no traceback."""
-    lines = stderr.decode().splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("segmenter: ")
-    return lines[0]
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
-
-
 # ---- what is written -----------------------------------------------------------------------------------------------
 
 
@@ -80,7 +68,7 @@ def test_a_photo_gives_four_files_and_one_line(photo: Path, tmp_path: Path) -> N
     assert result.stdout == b""
     (line,) = result.stderr.decode().splitlines()
     assert "quarters.png: 4 segments" in line
-    assert sorted(files_of(tmp_path / "outputs")) == sorted(f"quarters.{kind}" for kind in OUTPUTS)
+    assert sorted(read_files(tmp_path / "outputs")) == sorted(f"quarters.{kind}" for kind in OUTPUTS)
 
 
 def test_the_label_image_holds_the_labels_from_dark_to_bright(photo: Path, tmp_path: Path) -> None:
@@ -123,8 +111,8 @@ def test_the_same_command_gives_the_same_bytes(photo: Path, tmp_path: Path) -> N
         one, two = (tmp_path / f"{figure_format}{i}" for i in (1, 2))
         run("segment", photo, "-o", one, "--figure-format", figure_format, cwd=tmp_path)
         run("segment", photo, "-o", two, "--figure-format", figure_format, cwd=tmp_path)
-        assert files_of(one) == files_of(two)
-        assert f"quarters.figure.{figure_format}" in files_of(one)
+        assert read_files(one) == read_files(two)
+        assert f"quarters.figure.{figure_format}" in read_files(one)
 
 
 def test_more_than_255_labels_make_a_16_bit_gray_image(tmp_path: Path) -> None:
@@ -174,7 +162,7 @@ def test_json_goes_to_stdout_one_line_a_photo(photo: Path, tmp_path: Path) -> No
     assert bad["schema"] == 3
     assert (good["source"], bad["source"]) == (str(photo), "text.jpg")
     assert "source" not in json.loads((tmp_path / "outputs" / "quarters.json").read_text())
-    assert bad["error"] in one_line(result.stderr)
+    assert bad["error"] in get_error_line(result.stderr)
 
 
 def test_quiet_prints_nothing_and_verbose_tells_of_each_segment(photo: Path, tmp_path: Path) -> None:
@@ -200,14 +188,14 @@ def test_a_closed_pipe_ends_the_command_without_a_word(photo: Path, tmp_path: Pa
 def test_a_full_disk_behind_stdout_is_one_line(line: str, photo: Path, tmp_path: Path) -> None:
     result = shell(f'"$0" segment --no-figure "$1" {line} >/dev/full', photo, cwd=tmp_path)
     assert result.returncode == 1
-    assert "no space" in one_line(result.stderr)
+    assert "no space" in get_error_line(result.stderr)
 
 
 @pytest.mark.parametrize("line", ["- <&-", "quarters.png -o - >&-", "quarters.png --json >&-"])
 def test_a_closed_stream_that_is_needed_is_one_line(line: str, photo: Path, tmp_path: Path) -> None:
     result = shell(f'"$0" segment {line}', cwd=tmp_path)
     assert result.returncode == 2
-    assert "closed" in one_line(result.stderr)
+    assert "closed" in get_error_line(result.stderr)
 
 
 @pytest.mark.parametrize("closed", ["0<&- 1>&- 2>&-", "2>&-", "2>/dev/full"])
@@ -217,14 +205,14 @@ def test_streams_that_are_not_needed_may_be_closed_or_full(closed: str, photo: P
     assert shell(f'"$0" segment text.jpg nothing.jpg "$1" {closed}', photo, cwd=tmp_path).returncode == 1
     assert photo.read_bytes() == before
     assert (tmp_path / "text.jpg").read_text() == "no photo"
-    assert sorted(files_of(tmp_path / "outputs")) == sorted(f"quarters.{kind}" for kind in OUTPUTS)
+    assert sorted(read_files(tmp_path / "outputs")) == sorted(f"quarters.{kind}" for kind in OUTPUTS)
 
 
 def test_a_stream_without_end_is_refused_at_its_first_bytes(tmp_path: Path) -> None:
     with Path("/dev/zero").open("rb") as zeros:
         result = run("segment", "-", cwd=tmp_path, stdin=zeros)
     assert result.returncode == 1
-    assert "not a picture" in one_line(result.stderr)
+    assert "not a picture" in get_error_line(result.stderr)
 
 
 def test_collapsed_components_are_told_on_request_only(tmp_path: Path) -> None:
@@ -274,7 +262,7 @@ def test_names_of_any_bytes_are_recorded(
 
 def test_names_cannot_command_the_terminal(tmp_path: Path) -> None:
     result = run("segment", "a\x1b[31m\nb.png", cwd=tmp_path)
-    assert one_line(result.stderr).startswith("segmenter: a?[31m")
+    assert get_error_line(result.stderr).startswith("segmenter: a?[31m")
 
 
 def test_options_come_from_the_environment_too(photo: Path, tmp_path: Path) -> None:
@@ -353,7 +341,7 @@ def test_bad_input_gets_one_line_and_writes_nothing(make: Callable[[Path], str],
     name = make(tmp_path)
     result = run("segment", name, cwd=tmp_path)
     assert result.returncode == 1
-    line = one_line(result.stderr)
+    line = get_error_line(result.stderr)
     assert name in line
     assert told in line
     assert not (tmp_path / "outputs").exists()
@@ -387,7 +375,7 @@ job.segment_photo = break_down
     environment = sabotage(tmp_path, "sitecustomize", code)
     result = run("segment", "unlucky.png", photo, "--no-figure", "--json", "-q", cwd=tmp_path, env=environment)
     assert result.returncode == 1
-    assert f"unlucky.png: {told}" in one_line(result.stderr)
+    assert f"unlucky.png: {told}" in get_error_line(result.stderr)
     bad, good = (json.loads(line) for line in result.stdout.decode().splitlines())
     assert told in bad["error"]
     assert good["input"]["name"] == "quarters.png"
@@ -414,7 +402,7 @@ def test_a_fault_of_ours_is_one_line_in_every_command(line: str, broken: str, ph
     module, name = broken.rsplit(".", 1)
     code = f"import {module} as module\ndef broken(*_, **__):\n    raise RuntimeError('who?')\nmodule.{name} = broken\n"
     environment = sabotage(tmp_path, "sitecustomize", code)
-    told = one_line(shell(line, cwd=tmp_path, env=environment).stderr)
+    told = get_error_line(shell(line, cwd=tmp_path, env=environment).stderr)
     assert told.endswith(": internal error (RuntimeError: who?); please report it")
     assert line.split()[2].strip('"') in told
     verbose = shell(line.replace(" |", " -v |") if "|" in line else f"{line} -v", cwd=tmp_path, env=environment)
@@ -455,21 +443,21 @@ def test_wrong_usage_is_status_2_and_one_line(arguments: Sequence[str], tmp_path
     result = run(*arguments, cwd=tmp_path)
     assert result.returncode == 2
     command = f" {arguments[0]}" if arguments[0] in ("apply", "segment") else ""
-    assert one_line(result.stderr).endswith(f"; see 'segmenter{command} --help'")
+    assert get_error_line(result.stderr).endswith(f"; see 'segmenter{command} --help'")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_existing_output_is_an_error_before_any_work(photo: Path, tmp_path: Path) -> None:
     run("segment", photo, "--no-figure", cwd=tmp_path)
-    before = files_of(tmp_path / "outputs")
+    before = read_files(tmp_path / "outputs")
     result = run("segment", COFFEE, photo, "-k", "2", "--no-figure", cwd=tmp_path)
     assert result.returncode == 1
-    line = one_line(result.stderr)
+    line = get_error_line(result.stderr)
     assert "(and 2 more)" in line
     assert "--overwrite" in line
-    assert files_of(tmp_path / "outputs") == before
+    assert read_files(tmp_path / "outputs") == before
     assert run("segment", photo, "-k", "2", "--no-figure", "--overwrite", cwd=tmp_path).returncode == 0
-    assert files_of(tmp_path / "outputs") != before
+    assert read_files(tmp_path / "outputs") != before
 
 
 def test_photos_of_one_name_are_refused_before_any_work(photo: Path, tmp_path: Path) -> None:
@@ -477,7 +465,7 @@ def test_photos_of_one_name_are_refused_before_any_work(photo: Path, tmp_path: P
     Image.open(photo).save(twin)
     result = run("segment", photo, twin, cwd=tmp_path)
     assert result.returncode == 1
-    line = one_line(result.stderr)
+    line = get_error_line(result.stderr)
     assert "quarters.bmp" in line
     assert "rename one" in line
     assert not (tmp_path / "outputs").exists()
@@ -486,14 +474,14 @@ def test_photos_of_one_name_are_refused_before_any_work(photo: Path, tmp_path: P
 def test_a_photo_given_twice_is_refused(photo: Path, tmp_path: Path) -> None:
     result = run("segment", photo, "./quarters.png", cwd=tmp_path)
     assert result.returncode == 1
-    assert "given twice" in one_line(result.stderr)
+    assert "given twice" in get_error_line(result.stderr)
 
 
 def test_a_folder_in_the_place_of_an_output_is_refused_before_any_work(photo: Path, tmp_path: Path) -> None:
     (tmp_path / "outputs" / "quarters.json").mkdir(parents=True)
     result = run("segment", COFFEE, photo, "--overwrite", "--no-figure", cwd=tmp_path)
     assert result.returncode == 1
-    assert "quarters.json: cannot be written (is a folder)" in one_line(result.stderr)
+    assert "quarters.json: cannot be written (is a folder)" in get_error_line(result.stderr)
     assert [path.name for path in (tmp_path / "outputs").iterdir()] == ["quarters.json"]
 
 
@@ -516,8 +504,8 @@ Path.replace = interrupted
     environment = sabotage(tmp_path, "sitecustomize", code)
     result = run("segment", photo, photo.parent / "later.png", "--no-figure", cwd=tmp_path, env=environment)
     assert result.returncode == 130
-    assert "interrupted" in one_line(result.stderr)
-    assert sorted(files_of(tmp_path / "outputs")) == ["quarters.json", "quarters.labels.png", "quarters.segments.png"]
+    assert "interrupted" in get_error_line(result.stderr)
+    assert sorted(read_files(tmp_path / "outputs")) == ["quarters.json", "quarters.labels.png", "quarters.segments.png"]
 
 
 def test_an_output_never_replaces_an_input(photo: Path, tmp_path: Path) -> None:
@@ -525,7 +513,7 @@ def test_an_output_never_replaces_an_input(photo: Path, tmp_path: Path) -> None:
     victim.write_bytes(photo.read_bytes())
     result = run("segment", photo, victim, "-o", ".", "--overwrite", cwd=tmp_path)
     assert result.returncode == 1
-    assert "input" in one_line(result.stderr)
+    assert "input" in get_error_line(result.stderr)
     assert victim.read_bytes() == photo.read_bytes()
 
 
@@ -534,14 +522,14 @@ def test_a_file_in_the_place_of_the_folder_is_refused_before_any_work(folder: st
     (tmp_path / "taken").write_text("a file")
     result = run("segment", "missing.png", photo, "-o", folder, "--no-figure", cwd=tmp_path)
     assert result.returncode == 1
-    assert "taken: cannot be written (is a file, not a folder)" in one_line(result.stderr)
+    assert "taken: cannot be written (is a file, not a folder)" in get_error_line(result.stderr)
     assert (tmp_path / "taken").read_text() == "a file"
 
 
 def test_a_folder_that_cannot_be_written(photo: Path, tmp_path: Path) -> None:
     result = run("segment", photo, "-o", "/proc/no-place", "--no-figure", cwd=tmp_path)
     assert result.returncode == 1
-    assert "/proc/no-place" in one_line(result.stderr)
+    assert "/proc/no-place" in get_error_line(result.stderr)
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -551,8 +539,8 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
 
     result = run("segment", COFFEE, cwd=tmp_path, preexec_fn=limit_file_size)
     assert result.returncode == 1
-    assert "coffee.figure.png: cannot be written" in one_line(result.stderr)
-    assert files_of(tmp_path / "outputs") == {}
+    assert "coffee.figure.png: cannot be written" in get_error_line(result.stderr)
+    assert read_files(tmp_path / "outputs") == {}
 
 
 def test_a_name_too_long_for_its_outputs(photo: Path, tmp_path: Path) -> None:
@@ -560,7 +548,7 @@ def test_a_name_too_long_for_its_outputs(photo: Path, tmp_path: Path) -> None:
     photo.rename(long)
     result = run("segment", long.name, "--no-figure", cwd=tmp_path)
     assert result.returncode == 1
-    assert "too long" in one_line(result.stderr)
+    assert "too long" in get_error_line(result.stderr)
 
 
 def test_an_interrupt_is_status_130_and_leaves_no_half_file(tmp_path: Path) -> None:
@@ -574,15 +562,15 @@ def test_an_interrupt_is_status_130_and_leaves_no_half_file(tmp_path: Path) -> N
         process.send_signal(signal.SIGINT)
         stderr = process.stderr.read()
         assert process.wait(timeout=20) == 130
-    assert "interrupted" in one_line(stderr)
-    assert sorted(files_of(tmp_path / "outputs")) == ["quick.json", "quick.labels.png", "quick.segments.png"]
+    assert "interrupted" in get_error_line(stderr)
+    assert sorted(read_files(tmp_path / "outputs")) == ["quick.json", "quick.labels.png", "quick.segments.png"]
 
 
 @pytest.mark.parametrize("module", ["click", "numpy"])
 def test_an_interrupt_during_an_import_is_one_line(module: str, photo: Path, tmp_path: Path) -> None:
     result = run("segment", photo, cwd=tmp_path, env=sabotage(tmp_path, module, INTERRUPT))
     assert result.returncode == 130
-    assert "interrupted" in one_line(result.stderr)
+    assert "interrupted" in get_error_line(result.stderr)
 
 
 # ---- pictures where EM has little to hold on to --------------------------------------------------------------------

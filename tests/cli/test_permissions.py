@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.batches import read_statuses
 from tests.support.command import COMMAND
+from tests.support.files import save_image
 from tests.support.scenes import overlapping
-from tests.workflows.batch.test_run import save, statuses
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 """Of <linux/prctl.h> and <linux/capability.h>."""
@@ -42,7 +43,7 @@ def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """Return a folder with a photo, a table, a model and a sub-folder that may not be written."""
-    save(overlapping(), tmp_path / "photos" / "a.png")
+    save_image(overlapping(), tmp_path / "photos" / "a.png")
     np.savetxt(
         tmp_path / "t.csv", np.random.default_rng(0).normal(size=(50, 2)), "%.3f", ",", header="x,y", comments=""
     )
@@ -98,7 +99,7 @@ def test_an_input_that_may_not_be_read_costs_one_line(name: str, closed: str, fo
 
 
 def test_a_photo_that_may_not_be_read_does_not_stop_the_others(folder: Path) -> None:
-    save(overlapping(), folder / "b.png")
+    save_image(overlapping(), folder / "b.png")
     (folder / "photos" / "a.png").chmod(0)
     result = run("segment", "photos/a.png", "b.png", "--no-figure", cwd=folder)
     assert result.returncode == 1
@@ -107,16 +108,16 @@ def test_a_photo_that_may_not_be_read_does_not_stop_the_others(folder: Path) -> 
 
 @pytest.mark.parametrize("inputs", [["photos"], ["photos/a.png", "photos/b.png"]])
 def test_a_photo_of_a_batch_that_may_not_be_read_fails_and_the_others_are_done(inputs: list[str], folder: Path) -> None:
-    save(overlapping(), folder / "photos" / "b.png")
+    save_image(overlapping(), folder / "photos" / "b.png")
     (folder / "photos" / "a.png").chmod(0)
     result = run("batch", *inputs, "--no-figure", "-q", cwd=folder)
     assert result.returncode == 1
     assert "photos/a.png: cannot be opened (Permission denied)" in result.stderr
-    assert statuses(folder / "outputs") == {"a.png": "failed", "b.png": "done"}
+    assert read_statuses(folder / "outputs") == {"a.png": "failed", "b.png": "done"}
 
 
 def test_a_folder_of_a_batch_that_may_not_be_read_fails_and_the_others_are_done(folder: Path) -> None:
-    save(overlapping(), folder / "photos" / "closed" / "b.png")
+    save_image(overlapping(), folder / "photos" / "closed" / "b.png")
     (folder / "photos" / "closed").chmod(0)
     result = run("batch", "photos", "-r", "--no-figure", "-q", cwd=folder)
     (folder / "photos" / "closed").chmod(0o755)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import queue
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,90 +25,16 @@ from segmenter.execution.dask_worker import WorkerPoolPlugin
 from segmenter.execution.interrupts import interrupts_in
 from segmenter.execution.map import map_jobs
 from segmenter.execution.processes import WorkerSetup
+from tests.support.batches import LABELS_ONLY, read_statuses
+from tests.support.command import COMMAND, run
+from tests.support.dask_cluster import start_cluster
+from tests.support.files import read_tree, save_image
 from tests.support.scenes import overlapping
-from tests.workflows.batch.test_run import COMMAND, LABELS_ONLY, run, save, statuses, tree
-
-DASK = Path(sys.executable).with_name("dask")
-
-TROUBLE = """
-import os, signal, sys, time
-if "WITHOUT" in os.environ:
-    sys.modules[os.environ["WITHOUT"]] = None
-if any("serve(" in word for word in sys.orig_argv):  # a process that does jobs
-    import segmenter.workflows.segment.in_memory as job
-    import segmenter.workflows.batch.shared_model as shared
-    read_photo = job.read_photo
-    def read(source, **options):
-        name = str(source)
-        mark = name + ".began"
-        if "crash" in name:
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if "deadly" in name or ("once" in name and not os.path.exists(mark)):
-            open(mark, "w").close()
-            os.kill(os.getppid(), signal.SIGKILL)  # the worker of the cluster
-            time.sleep(600)
-        if "endless" in name:
-            time.sleep(600)
-        return read_photo(source, **options)
-    job.read_photo = shared.read_photo = read
-else:
-    lexists = os.path.lexists
-    os.path.lexists = lambda path: "unseen" not in str(path) and lexists(path)
-"""
-"""What happens to photos of certain names on the machines of the cluster."""
-
-
-@contextlib.contextmanager
-def cluster(
-    folder: Path, n_workers: int, variables: Mapping[str, str] | None = None
-) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Start a scheduler and workers of one thread each; yield the address and the process of the scheduler.
-
-    Environment variables are for all of them.
-    """
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(TROUBLE)
-    environment = {
-        **(os.environ if variables is None else variables),
-        "PYTHONPATH": str(folder),
-        "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
-        "DASK_TEMPORARY_DIRECTORY": str(folder),
-    }
-    processes = []
-
-    def start(*words: str) -> subprocess.Popen[bytes]:
-        with open(folder / "log", "ab") as log:
-            command = [str(DASK), *words, "--no-dashboard"]
-            processes.append(
-                subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder, start_new_session=True)
-            )
-        return processes[-1]
-
-    try:
-        file = folder / "scheduler.json"
-        scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
-        wait_until(lambda: file.exists() and file.read_text().endswith("}"))
-        address = json.loads(file.read_text())["address"]
-        if n_workers:
-            start("worker", address, "--host", "127.0.0.1", "--nworkers", str(n_workers), "--nthreads", "1")
-        yield address, scheduler
-    finally:
-        for process in processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def wait_until(happened: Any) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with cluster(tmp_path_factory.mktemp("dask") / "cluster", 2) as (found, _):
+    with start_cluster(tmp_path_factory.mktemp("dask") / "cluster", 2) as (found, _):
         yield found
 
 
@@ -120,8 +43,8 @@ def photos(tmp_path: Path) -> Path:
     """Return a folder of photos in a tree, more than are added up at once."""
     for seed in range(FAN_IN + 2):
         place = ("", "deep/", "deep/er/")[seed % 3]
-        save(overlapping(seed), tmp_path / "photos" / f"{place}{seed:02d}.png")
-    save(overlapping(99)[..., 0], tmp_path / "photos" / "gray.png")
+        save_image(overlapping(seed), tmp_path / "photos" / f"{place}{seed:02d}.png")
+    save_image(overlapping(99)[..., 0], tmp_path / "photos" / "gray.png")
     return tmp_path / "photos"
 
 
@@ -139,32 +62,32 @@ def test_outputs_are_those_of_a_local_run_byte_for_byte(
     local = run("batch", "photos", "-r", "-q", "-o", "local", *options, cwd=tmp_path)
     there = run("batch", "photos", "-r", "-q", "-o", "there", *options, "--scheduler", address, cwd=tmp_path)
     assert (there.returncode, there.stderr) == (local.returncode, local.stderr) == (1, local.stderr)
-    assert tree(tmp_path / "there") == tree(tmp_path / "local")
-    assert statuses(tmp_path / "there") == statuses(tmp_path / "local")
+    assert read_tree(tmp_path / "there") == read_tree(tmp_path / "local")
+    assert read_statuses(tmp_path / "there") == read_statuses(tmp_path / "local")
     assert {path.name for path in (tmp_path / "there").rglob(".*")} == set()
     again = run("batch", "photos", "-r", "-o", "there", *options, "--resume", "--scheduler", address, cwd=tmp_path)
     assert again.returncode == 1
-    assert set(statuses(tmp_path / "there").values()) == {"up to date", "failed"}
+    assert set(read_statuses(tmp_path / "there").values()) == {"up to date", "failed"}
 
 
 def test_a_photo_that_crashes_its_process_is_lost_as_it_is_here(address: str, tmp_path: Path) -> None:
     for name in ("a", "crash", "z"):
-        save(overlapping(), tmp_path / "photos" / f"{name}.png")
+        save_image(overlapping(), tmp_path / "photos" / f"{name}.png")
     result = run("batch", "photos", "-q", LABELS_ONLY, "--scheduler", address, cwd=tmp_path)
     assert result.returncode == 1
     (line,) = result.stderr.decode().splitlines()
     assert "photos/crash.png: the decoder crashed (SIGSEGV)" in line
-    assert statuses(tmp_path / "outputs") == {"a.png": "done", "crash.png": "failed", "z.png": "done"}
+    assert read_statuses(tmp_path / "outputs") == {"a.png": "done", "crash.png": "failed", "z.png": "done"}
 
 
 def test_a_photo_that_takes_too_long_is_given_up(address: str, tmp_path: Path) -> None:
     for name in ("a", "endless", "z"):
-        save(overlapping(), tmp_path / "photos" / f"{name}.png")
+        save_image(overlapping(), tmp_path / "photos" / f"{name}.png")
     result = run("batch", "photos", "-q", LABELS_ONLY, "--timeout", "4", "--scheduler", address, cwd=tmp_path)
     assert result.stderr.decode().splitlines() == [
         "segmenter: photos/endless.png: took longer than 4 s; raise --timeout or leave the photo out"
     ]
-    assert list(statuses(tmp_path / "outputs").values()) == ["done", "failed", "done"]
+    assert list(read_statuses(tmp_path / "outputs").values()) == ["done", "failed", "done"]
 
 
 # ---- what dies -----------------------------------------------------------------------------------------------------
@@ -174,23 +97,23 @@ def test_a_photo_that_takes_too_long_is_given_up(address: str, tmp_path: Path) -
 def test_the_photos_of_a_worker_that_is_killed_are_done_again(
     more: tuple[str, ...], address: str, photos: Path, tmp_path: Path
 ) -> None:
-    save(overlapping(), photos / "07-once.png")
+    save_image(overlapping(), photos / "07-once.png")
     run("batch", "photos", "-r", LABELS_ONLY, *more, "-o", "local", cwd=tmp_path)
     result = run("batch", "photos", "-r", LABELS_ONLY, *more, "-o", "there", "--scheduler", address, cwd=tmp_path)
     assert (photos / "07-once.png.began").exists()
     assert result.returncode == 0, result.stderr
-    assert tree(tmp_path / "there") == tree(tmp_path / "local")
-    assert set(statuses(tmp_path / "there").values()) == {"done"}
+    assert read_tree(tmp_path / "there") == read_tree(tmp_path / "local")
+    assert set(read_statuses(tmp_path / "there").values()) == {"done"}
 
 
 def test_a_photo_that_kills_every_worker_is_given_up_and_the_others_are_done(address: str, tmp_path: Path) -> None:
     for name in ("a", "deadly"):
-        save(overlapping(), tmp_path / "photos" / f"{name}.png")
+        save_image(overlapping(), tmp_path / "photos" / f"{name}.png")
     result = run("batch", "photos", "-q", LABELS_ONLY, "--scheduler", address, cwd=tmp_path)
     assert result.returncode == 1
     (line,) = result.stderr.decode().splitlines()
     assert "photos/deadly.png: 2 workers of the cluster died one after the other" in line
-    assert statuses(tmp_path / "outputs") == {"a.png": "done", "deadly.png": "failed"}
+    assert read_statuses(tmp_path / "outputs") == {"a.png": "done", "deadly.png": "failed"}
 
 
 def test_a_task_ends_when_its_time_is_up_and_the_rest_goes_out_again(
@@ -211,7 +134,7 @@ def test_a_task_ends_when_its_time_is_up_and_the_rest_goes_out_again(
 
 def test_an_interrupt_stops_the_work_on_the_cluster_soon(address: str, tmp_path: Path) -> None:
     for name in ("a", "b", "endless"):
-        save(overlapping(), tmp_path / "photos" / f"{name}.png")
+        save_image(overlapping(), tmp_path / "photos" / f"{name}.png")
     words = [str(COMMAND), "batch", "photos", LABELS_ONLY, "--json", "--scheduler", address]
     pipe = subprocess.PIPE
     process = subprocess.Popen(words, cwd=tmp_path, stdout=pipe, stderr=pipe, start_new_session=True)
@@ -221,11 +144,11 @@ def test_an_interrupt_stops_the_work_on_the_cluster_soon(address: str, tmp_path:
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
     assert stderr.splitlines()[-1].endswith(b"then continue with --resume")
-    assert list(statuses(tmp_path / "outputs").values()) == [*done, "not done"]
+    assert list(read_statuses(tmp_path / "outputs").values()) == [*done, "not done"]
     (tmp_path / "photos" / "endless.png").unlink()
     result = run("batch", "photos", "--resume", LABELS_ONLY, "--scheduler", address, cwd=tmp_path)
     assert result.returncode == 0  # all its workers are free again
-    assert list(statuses(tmp_path / "outputs").values()) == ["up to date", "up to date"]
+    assert list(read_statuses(tmp_path / "outputs").values()) == ["up to date", "up to date"]
 
 
 def test_an_interrupt_is_not_lost_in_a_finalizer() -> None:
@@ -246,9 +169,9 @@ def test_an_interrupt_is_not_lost_in_a_finalizer() -> None:
 
 def test_a_lost_scheduler_is_one_line_and_resume_does_the_rest(tmp_path: Path) -> None:
     for name in ("a", "b", "c", "endless", "z"):
-        save(np.tile(overlapping(), (2, 2, 1)), tmp_path / "photos" / f"{name}.png")
+        save_image(np.tile(overlapping(), (2, 2, 1)), tmp_path / "photos" / f"{name}.png")
     run("batch", "photos", LABELS_ONLY, "-o", "local", cwd=tmp_path)
-    with cluster(tmp_path / "cluster", 1) as (address, scheduler):
+    with start_cluster(tmp_path / "cluster", 1) as (address, scheduler):
         words = [str(COMMAND), "batch", "photos", LABELS_ONLY, "-q", "--json", "--scheduler", address]
         process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdout is not None
@@ -258,22 +181,22 @@ def test_a_lost_scheduler_is_one_line_and_resume_does_the_rest(tmp_path: Path) -
     assert process.returncode == 1
     (line,) = stderr.decode().splitlines()
     assert line.startswith(f"segmenter: {address}: the connection to the scheduler was lost")
-    assert "not done" in statuses(tmp_path / "outputs").values()
+    assert "not done" in read_statuses(tmp_path / "outputs").values()
     assert run("batch", "photos", LABELS_ONLY, "--resume", cwd=tmp_path).returncode == 0
-    assert tree(tmp_path / "outputs") == tree(tmp_path / "local")
+    assert read_tree(tmp_path / "outputs") == read_tree(tmp_path / "local")
 
 
 # ---- clusters that cannot work -------------------------------------------------------------------------------------
 
 
 def test_workers_that_do_not_see_the_photos_are_told_before_any_work(address: str, tmp_path: Path) -> None:
-    save(overlapping(), tmp_path / "unseen" / "a.png")
+    save_image(overlapping(), tmp_path / "unseen" / "a.png")
     result = run("batch", "unseen", "-q", LABELS_ONLY, "--scheduler", address, cwd=tmp_path)
     assert result.returncode == 1
     (line,) = result.stderr.decode().splitlines()
     assert line.startswith(f"segmenter: {tmp_path}/unseen/a.png: the worker tcp://127.0.0.1")
     assert "mount at the same path" in line
-    assert tree(tmp_path / "outputs") == {}
+    assert read_tree(tmp_path / "outputs") == {}
 
 
 def test_a_path_that_is_missing_is_told_by_name(tmp_path: Path) -> None:
@@ -306,8 +229,8 @@ def test_other_versions_are_told(place: str, library: str, value: str | None, to
 
 
 def test_a_cluster_without_workers_is_one_line(tmp_path: Path) -> None:
-    save(overlapping(), tmp_path / "photos" / "a.png")
-    with cluster(tmp_path / "cluster", 0) as (address, _):
+    save_image(overlapping(), tmp_path / "photos" / "a.png")
+    with start_cluster(tmp_path / "cluster", 0) as (address, _):
         result = run("batch", "photos", "-q", "--scheduler", address, cwd=tmp_path)
     assert result.returncode == 1
     (line,) = result.stderr.decode().splitlines()
@@ -331,7 +254,7 @@ def test_jobs_are_for_this_machine_alone(tmp_path: Path) -> None:
 
 
 def test_without_dask_the_extra_is_told(tmp_path: Path) -> None:
-    save(overlapping(), tmp_path / "photos" / "a.png")
+    save_image(overlapping(), tmp_path / "photos" / "a.png")
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "sitecustomize.py").write_text("import sys; sys.modules['distributed'] = None")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "hidden")}
@@ -359,7 +282,7 @@ def test_a_batch_reads_by_windows_on_the_cluster_as_here(
     options: tuple[str, ...], address: str, tmp_path: Path
 ) -> None:
     no_data: Any = [(42113, 2, 3, "128", True)]
-    save(overlapping(1), tmp_path / "photos" / "plain.png")
+    save_image(overlapping(1), tmp_path / "photos" / "plain.png")
     tifffile.imwrite(tmp_path / "photos" / "gap.tif", overlapping(3), photometric="rgb", extratags=no_data)
     array: Any = overlapping(4)
     zarr.save_array(str(tmp_path / "photos" / "array.zarr"), array)
@@ -367,8 +290,8 @@ def test_a_batch_reads_by_windows_on_the_cluster_as_here(
     for options in (("-o", "local"), ("-o", "there", "--scheduler", address)):
         result = run(*words, *options, cwd=tmp_path)
         assert result.returncode == 0, result.stderr
-    assert tree(tmp_path / "there") == tree(tmp_path / "local")
-    assert {"gap.labels.tif", "array.labels.tif", "plain.labels.png"} <= set(tree(tmp_path / "there"))
+    assert read_tree(tmp_path / "there") == read_tree(tmp_path / "local")
+    assert {"gap.labels.tif", "array.labels.tif", "plain.labels.png"} <= set(read_tree(tmp_path / "there"))
 
 
 def test_a_scheduler_that_is_not_there_is_told_of_a_large_picture(tmp_path: Path) -> None:

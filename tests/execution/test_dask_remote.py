@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.execution.test_dask import cluster
-from tests.io.files.test_remote import bucket, content_of, environment, photos, s3
-from tests.workflows.batch.test_run import LABELS_ONLY, run, tree
+from tests.support.batches import LABELS_ONLY
+from tests.support.command import run
+from tests.support.dask_cluster import start_cluster
+from tests.support.files import read_tree
+from tests.support.stores import bucket, environment, photos, read_folder, s3
 
 __all__ = ["bucket", "environment", "photos", "s3"]  # fixtures
 
@@ -20,17 +22,17 @@ def test_outputs_are_those_of_a_local_run_byte_for_byte(
     options = (LABELS_ONLY, "-r", "-k", "3", *options)
     run("batch", "photos", "-o", "local", *options, cwd=tmp_path)
     there = f"s3://{bucket}"
-    with cluster(tmp_path / "cluster", 2, environment) as (address, _):
+    with start_cluster(tmp_path / "cluster", 2, environment) as (address, _):
         words = ("batch", f"{there}/photos", "-o", f"{there}/out", *options, "--scheduler", address)
         result = run(*words, cwd=tmp_path, env=environment)
         assert result.returncode == 0, result.stderr
-        assert content_of(s3, f"{bucket}/out") == tree(tmp_path / "local")
+        assert read_folder(s3, f"{bucket}/out") == read_tree(tmp_path / "local")
         result = run(*words, "--resume", cwd=tmp_path, env=environment)
         assert result.returncode == 0, result.stderr
         assert b"3 up to date" in result.stderr
         words = ("batch", f"{there}/photos", "-o", "here", *options, "--scheduler", address)
         assert run(*words, cwd=tmp_path, env=environment).returncode == 0
-    assert tree(tmp_path / "here") == tree(tmp_path / "local")
+    assert read_tree(tmp_path / "here") == read_tree(tmp_path / "local")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_a_worker_that_cannot_reach_the_store_is_one_line(
         variables = {name: value for name, value in variables.items() if "KEY" not in name} | {"HOME": str(tmp_path)}
     else:
         variables["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
-    with cluster(tmp_path / "cluster", 1, variables) as (address, _):
+    with start_cluster(tmp_path / "cluster", 1, variables) as (address, _):
         words = ("batch", f"s3://{bucket}/photos", "-o", f"s3://{bucket}/out", "-q", "--scheduler", address)
         result = run(*words, cwd=tmp_path, env=environment)
     assert result.returncode == 1

@@ -28,7 +28,8 @@ from segmenter.regions.refinement import (
     refine_superpixels_in_strips,
 )
 from segmenter.regions.superpixels import superpixels
-from tests.segmentation.test_regions import TRUTH, disks, run
+from tests.support.command import run_text as run
+from tests.support.scenes import DISK_LABELS, draw_disks
 
 # ---- masks ---------------------------------------------------------------------------------------------------------
 
@@ -45,23 +46,23 @@ def test_superpixels_are_connected_and_fill_the_mask(mask: Bools, n_superpixels:
 
 
 def test_what_is_masked_is_no_region_whatever_is_there() -> None:
-    mask = TRUTH != 3
+    mask = DISK_LABELS != 3
     found = []
     for hidden in (0, 255):
-        picture = np.where(mask[:, :, None], disks(), np.uint8(hidden))
+        picture = np.where(mask[:, :, None], draw_disks(), np.uint8(hidden))
         hierarchy = build_hierarchy(picture, mask)
         np.testing.assert_array_equal(hierarchy.superpixels == 0, ~mask)
         np.testing.assert_array_equal(hierarchy.cut_to_n_regions(2) == 0, ~mask)
         found.append(hierarchy)
     np.testing.assert_array_equal(found[0].superpixels, found[1].superpixels)
     np.testing.assert_array_equal(found[0].heights, found[1].heights)
-    assert covering(found[0].cut_to_n_regions(2), np.where(mask, TRUTH, 0)) > 0.9
+    assert covering(found[0].cut_to_n_regions(2), np.where(mask, DISK_LABELS, 0)) > 0.9
 
 
 def test_regions_that_do_not_touch_merge_last_of_all() -> None:
-    mask = np.ones(TRUTH.shape, dtype=np.bool_)
+    mask = np.ones(DISK_LABELS.shape, dtype=np.bool_)
     mask[:, 39:41] = False
-    hierarchy = build_hierarchy(disks(), mask)
+    hierarchy = build_hierarchy(draw_disks(), mask)
     assert np.isinf(hierarchy.heights).tolist() == [False] * (len(hierarchy.heights) - 1) + [True]
     assert hierarchy.count_regions(1e9) == 2
     assert set(np.unique(hierarchy.cut_to_n_regions(2)[:, :39])) == {1}
@@ -70,16 +71,16 @@ def test_regions_that_do_not_touch_merge_last_of_all() -> None:
 
 
 def test_transparent_pixels_get_no_label_at_any_size(tmp_path: Path) -> None:
-    picture = np.dstack([disks(), np.where(TRUTH == 3, 0, 255).astype(np.uint8)])
+    picture = np.dstack([draw_disks(), np.where(DISK_LABELS == 3, 0, 255).astype(np.uint8)])
     Image.fromarray(picture).save(tmp_path / "a.png")
     for size in (0.25, 0.002):
         arguments = ("--method", "regions", "-k", 4, "--working-size", size, "-o", str(size), "--save", "hierarchy")
         assert run("segment", "a.png", *arguments, cwd=tmp_path).returncode == 0
         labels = segmenter.read_labels(tmp_path / f"{size}/a.labels.png")
-        np.testing.assert_array_equal(labels == 0, TRUTH == 3)
+        np.testing.assert_array_equal(labels == 0, DISK_LABELS == 3)
         again = segmenter.cut(tmp_path / f"{size}/a.hierarchy.npz", 4)
         np.testing.assert_array_equal(again.labels, labels)
-        assert sum(segment.n_pixels for segment in again.segments) == (TRUTH != 3).sum()
+        assert sum(segment.n_pixels for segment in again.segments) == (DISK_LABELS != 3).sum()
 
 
 @given(st.integers(0, 10**6))
@@ -122,9 +123,9 @@ def test_any_picture_has_regions_that_fill_it(picture: np.ndarray, size: float) 
 
 
 def test_sixteen_bits_and_eight_are_one_picture() -> None:
-    deep = disks().astype(np.uint16) * 257
+    deep = draw_disks().astype(np.uint16) * 257
     for size in (0.25, 0.001):
-        one, other = (segmenter.segment(p, 4, method="regions", working_size=size) for p in (disks(), deep))
+        one, other = (segmenter.segment(p, 4, method="regions", working_size=size) for p in (draw_disks(), deep))
         np.testing.assert_array_equal(one.labels, other.labels)
 
 
@@ -240,8 +241,8 @@ def test_no_speck_is_left_in_rectangles() -> None:
 
 
 def test_the_working_size_is_a_size_not_another_method() -> None:
-    picture = np.kron(disks(), np.ones((3, 3, 1), np.uint8))
-    truth = np.kron(TRUTH, np.ones((3, 3), int))
+    picture = np.kron(draw_disks(), np.ones((3, 3, 1), np.uint8))
+    truth = np.kron(DISK_LABELS, np.ones((3, 3), int))
     found = segmenter.segment(picture, 3, method="regions", working_size=0.006)
     assert found.labels.shape == (180, 240)
     assert covering(found.labels, truth) > 0.95

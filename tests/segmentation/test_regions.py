@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,31 +12,17 @@ from PIL import Image
 from scipy.ndimage import label as components
 
 import segmenter
-from segmenter.arrays import Bytes
 from segmenter.errors import InvalidArgumentError, NoMixtureError, TooFewSuperpixelsError
 from segmenter.metrics.partitions import covering
 from segmenter.regions.config import HEIGHTS, MERGE_COSTS, SCALES
 from segmenter.segmentation.recipe import RegionsRecipe, choose_recipe
-from tests.support.command import run_text
-
-DISKS = np.hypot(*(np.indices((60, 80)) - np.array([30, 20])[:, None, None])) < 15
-TRUTH = 1 + DISKS + 2 * DISKS[:, ::-1]
-
-
-def disks() -> Bytes:
-    """Return two disks of one color on a ground, with a grain."""
-    colors = np.array([[60, 90, 60], [190, 120, 80], [190, 120, 80]])
-    grain = np.random.default_rng(0).integers(-20, 21, (*TRUTH.shape, 3))
-    return np.asarray(colors[TRUTH - 1] + grain, dtype=np.uint8)
-
-
-def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return run_text(*map(str, arguments), cwd=cwd)
+from tests.support.command import run_text as run
+from tests.support.scenes import DISK_LABELS, draw_disks
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    Image.fromarray(disks()).save(tmp_path / "disks.png")
+    Image.fromarray(draw_disks()).save(tmp_path / "disks.png")
     return tmp_path
 
 
@@ -46,18 +31,18 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("cost", MERGE_COSTS)
 def test_two_disks_of_one_color_are_two_regions(cost: str) -> None:
-    found = segmenter.segment(disks(), 3, method="regions", merge_cost=cost)  # type: ignore[arg-type]
-    assert covering(found.labels, TRUTH) > 0.9
-    assert segmenter.segment(disks(), 2, method="k-means").labels[30, 20] == 2, "and of one set of colors"
+    found = segmenter.segment(draw_disks(), 3, method="regions", merge_cost=cost)  # type: ignore[arg-type]
+    assert covering(found.labels, DISK_LABELS) > 0.9
+    assert segmenter.segment(draw_disks(), 2, method="k-means").labels[30, 20] == 2, "and of one set of colors"
 
 
 def test_regions_are_in_one_piece_dark_first_and_told_of_as_they_are() -> None:
-    found = segmenter.segment(disks(), 12, method="regions")
+    found = segmenter.segment(draw_disks(), 12, method="regions")
     for segment in found.segments:
         inside = found.labels == segment.label
         assert components(inside)[1] == 1
         assert inside.sum() == segment.n_pixels
-        np.testing.assert_allclose(segment.mean_rgb, disks()[inside].mean(axis=0) / 255)
+        np.testing.assert_allclose(segment.mean_rgb, draw_disks()[inside].mean(axis=0) / 255)
     brightness = [np.dot(segment.mean_rgb, [0.2126, 0.7152, 0.0722]) for segment in found.segments]
     assert brightness == sorted(brightness)
     assert sum(segment.share for segment in found.segments) == pytest.approx(1)
@@ -65,16 +50,16 @@ def test_regions_are_in_one_piece_dark_first_and_told_of_as_they_are() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 7, 30])
 def test_k_regions_are_exactly_k(n: int) -> None:
-    found = segmenter.segment(disks(), n, method="regions")
+    found = segmenter.segment(draw_disks(), n, method="regions")
     assert np.unique(found.labels).tolist() == list(range(1, n + 1))
 
 
 @pytest.mark.parametrize("cost", MERGE_COSTS)
 def test_a_name_is_a_height_and_finer_cuts_nest_in_coarser_ones(cost: str) -> None:
-    cuts = [segmenter.segment(disks(), method="regions", scale=name, merge_cost=cost) for name in SCALES]  # type: ignore[arg-type]
+    cuts = [segmenter.segment(draw_disks(), method="regions", scale=name, merge_cost=cost) for name in SCALES]  # type: ignore[arg-type]
     for name, cut in zip(SCALES, cuts, strict=True):
         height = HEIGHTS[cost][name]  # type: ignore[index]
-        by_number = segmenter.segment(disks(), method="regions", scale=height, merge_cost=cost)  # type: ignore[arg-type]
+        by_number = segmenter.segment(draw_disks(), method="regions", scale=height, merge_cost=cost)  # type: ignore[arg-type]
         np.testing.assert_array_equal(cut.labels, by_number.labels)
     for coarse, fine in pairwise(cuts):
         pairs = np.unique(np.stack([coarse.labels.ravel(), fine.labels.ravel()]), axis=1)
@@ -87,20 +72,20 @@ def test_medium_is_what_one_gets() -> None:
 
 
 def test_scale_0_is_the_superpixels_themselves() -> None:
-    found = segmenter.segment(disks(), method="regions", scale=0, n_superpixels=40)
+    found = segmenter.segment(draw_disks(), method="regions", scale=0, n_superpixels=40)
     assert found.hierarchy is not None
     assert found.n_labels == found.hierarchy.n_superpixels == 40
 
 
 def test_every_option_of_regions_changes_something() -> None:
-    usual = segmenter.segment(disks(), 9, method="regions").labels
+    usual = segmenter.segment(draw_disks(), 9, method="regions").labels
     for options in ({"seed": 5}, {"n_superpixels": 20}, {"merge_cost": "hand"}):
-        other = segmenter.segment(disks(), 9, method="regions", **options).labels
+        other = segmenter.segment(draw_disks(), 9, method="regions", **options).labels
         assert (usual != other).any(), options
 
 
 def test_hard_em_and_k_means_are_those_of_the_mixture() -> None:
-    picture = disks()
+    picture = draw_disks()
     colors, weights = np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
     samples = segmenter.Samples(colors / 255, weights.astype(np.float64))
     for method in ("hard-em", "k-means"):
@@ -113,9 +98,9 @@ def test_hard_em_and_k_means_are_those_of_the_mixture() -> None:
 
 @pytest.mark.parametrize("method", ["hard-em", "k-means"])
 def test_a_model_of_any_method_gives_its_photo_the_labels_that_it_had(method: str, tmp_path: Path) -> None:
-    found = segmenter.segment(disks(), 3, method=method)  # type: ignore[arg-type]
+    found = segmenter.segment(draw_disks(), 3, method=method)  # type: ignore[arg-type]
     segmenter.save_model(found, tmp_path / "a.model.json")
-    np.testing.assert_array_equal(segmenter.apply(tmp_path / "a.model.json", disks()).labels, found.labels)
+    np.testing.assert_array_equal(segmenter.apply(tmp_path / "a.model.json", draw_disks()).labels, found.labels)
 
 
 @pytest.mark.parametrize(
@@ -135,14 +120,14 @@ def test_a_model_of_any_method_gives_its_photo_the_labels_that_it_had(method: st
 )
 def test_options_that_do_not_go_together_are_refused(options: dict[str, object], problem: str) -> None:
     with pytest.raises(InvalidArgumentError, match=problem):
-        segmenter.segment(disks(), **options)  # type: ignore[arg-type]
+        segmenter.segment(draw_disks(), **options)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match=problem):
         choose_recipe(options)
 
 
 def test_regions_have_no_mixture() -> None:
-    found = segmenter.segment(disks(), method="regions")
-    for ask in (lambda: found.mixture, lambda: found.trace, lambda: segmenter.posterior_map(disks(), found)):
+    found = segmenter.segment(draw_disks(), method="regions")
+    for ask in (lambda: found.mixture, lambda: found.trace, lambda: segmenter.posterior_map(draw_disks(), found)):
         with pytest.raises(NoMixtureError, match="regions are not a mixture"):
             ask()
     with pytest.raises(NoMixtureError):
@@ -164,7 +149,7 @@ def test_a_photo_becomes_the_usual_files(folder: Path) -> None:
     assert record["hierarchy"]["last_merge"] <= record["hierarchy"]["next_merge"]
     assert "mixture" not in record
     labels = segmenter.read_labels(folder / "outputs/disks.labels.png")
-    found = segmenter.segment(disks(), **record["recipe"])
+    found = segmenter.segment(draw_disks(), **record["recipe"])
     np.testing.assert_array_equal(labels, found.labels)
     with Image.open(folder / "outputs/disks.segments.png") as image:
         colors = np.asarray(image.convert("RGB"))
@@ -183,7 +168,7 @@ def test_more_than_255_regions_are_16_bit_labels(folder: Path) -> None:
 
 
 def test_a_batch_writes_the_same_bytes_whatever_the_jobs_and_can_be_resumed(folder: Path) -> None:
-    Image.fromarray(disks()[::-1, :50]).save(folder / "half.png")
+    Image.fromarray(draw_disks()[::-1, :50]).save(folder / "half.png")
     arguments = ("--method", "regions", "--scale", "fine", "--no-figure")
     photos = ("disks.png", "half.png")
     assert run("segment", *photos, *arguments, "-o", "single", cwd=folder).returncode == 0

@@ -1,8 +1,8 @@
 """The command as its users run it: a process of its own, with a folder, streams and an exit status.
 
-Most of what a small command takes are its imports. So its process is forked from one that has imported everything, once
-for all tests. Whoever needs more than words and a folder starts the installed script, and so do the tests of imports,
-signals, limits and permissions.
+Most of the time of a small command goes into imports, so its process is forked from one that has imported everything
+once for all tests. With any further option of `subprocess.run`, the installed script is started instead; tests of
+imports, signals, limits and permissions start that script themselves.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import segmenter
 
 COMMAND = Path(sys.executable).with_name("segmenter")
 SECONDS = 120
-"""How long a command may take."""
+"""Time limit of a command."""
 
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(
@@ -35,7 +35,7 @@ FORKS.set_forkserver_preload(
 
 
 def run(*arguments: str | Path | bytes, cwd: Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """Run the command; with options of `subprocess.run`, as the installed script in a new interpreter."""
+    """Run the command in a forked process; given options of `subprocess.run`, as the installed script instead."""
     words = [os.fsdecode(argument) for argument in arguments]
     if options:
         if not {"stdout", "stderr"} & set(options):
@@ -54,9 +54,9 @@ def run(*arguments: str | Path | bytes, cwd: Path, **options: Any) -> subprocess
         return subprocess.CompletedProcess(words, process.exitcode, stdout, stderr)
 
 
-def run_text(*arguments: str | Path, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the command, and decode what it prints."""
-    result = run(*arguments, cwd=cwd, **options)
+def run_text(*arguments: object, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command with words, paths and numbers, and decode what it prints."""
+    result = run(*map(str, arguments), cwd=cwd, **options)
     return subprocess.CompletedProcess(result.args, result.returncode, result.stdout.decode(), result.stderr.decode())
 
 
@@ -73,3 +73,11 @@ def become(words: list[str], cwd: Path, environment: dict[str, str], streams: li
     sys.stderr = os.fdopen(2, "w", errors="backslashreplace", buffering=1, closefd=False)
     sys.argv = [str(COMMAND), *words]
     main()
+
+
+def get_error_line(stderr: bytes) -> str:
+    """Return the single line of an error; fail if there are more lines or it does not begin with the program's name."""
+    lines = stderr.decode().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("segmenter: ")
+    return lines[0]

@@ -20,8 +20,8 @@ from segmenter.render.encoding import encode_figure, fixed_matplotlib_settings
 from segmenter.render.page import Box, Picture, compose, create_text
 from segmenter.render.pixels import add_opacity
 from segmenter.workflows.segment.outputs import PLOTS
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SHEET = ROOT / "outputs" / "figures" / "contact-sheet.png"
 PHOTOS = ("coffee.png", "camera.png", "retina.jpg")
 COLUMN_MM, GAP_MM, HEAD_MM = 130.0, 8.0, 9.0

@@ -1,4 +1,4 @@
-"""Tiny scenes whose answer is known by hand, and the strategies that draw everything else."""
+"""Small pictures and samples whose answer is known by hand, and hypothesis strategies that draw any others."""
 
 from __future__ import annotations
 
@@ -49,6 +49,18 @@ def overlapping(seed: int = 0) -> Bytes:
     centers = generator.integers(60, 200, (5, 3))
     image = centers[generator.integers(0, 5, (24, 24))] + 25 * generator.standard_normal((24, 24, 3))
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+LEFT_DISK = np.hypot(*(np.indices((60, 80)) - np.array([30, 20])[:, None, None])) < 15
+DISK_LABELS = 1 + LEFT_DISK + 2 * LEFT_DISK[:, ::-1]
+"""Labels of `draw_disks`: 1 around the disks, 2 in the left one, 3 in the right one."""
+
+
+def draw_disks() -> Bytes:
+    """Return a picture of two disks of one color on a darker ground, with a grain of ±20."""
+    colors = np.array([[60, 90, 60], [190, 120, 80], [190, 120, 80]])
+    grain = np.random.default_rng(0).integers(-20, 21, (*DISK_LABELS.shape, 3))
+    return np.asarray(colors[DISK_LABELS - 1] + grain, dtype=np.uint8)
 
 
 # ---- samples -------------------------------------------------------------------------------------------------------

@@ -8,14 +8,11 @@ import hashlib
 import http.server
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-import fsspec
 import numpy as np
 import pytest
 import tifffile
@@ -26,68 +23,13 @@ from segmenter.io.files.atomic import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, write_
 from segmenter.io.files.local import compute_digest, ensure_path_unmodified
 from segmenter.io.files.remote import RemotePath, filter_existing, is_remote, to_path
 from segmenter.io.images.photo import read_photo
+from tests.support.batches import LABELS_ONLY
+from tests.support.command import run
+from tests.support.files import read_tree, save_image
 from tests.support.scenes import overlapping
-from tests.workflows.batch.test_run import LABELS_ONLY, run, save, tree
+from tests.support.stores import bucket, connect_to_store, environment, photos, read_folder, s3
 
-S3_SERVER = """
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-input()
-"""
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """Yield the address of a server that speaks S3, on which whoever gives any key may do anything."""
-    command = [sys.executable, "-c", S3_SERVER]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        process.kill()
-
-
-@pytest.fixture
-def environment(s3: str, tmp_path: Path) -> dict[str, str]:
-    """Return what commands need to find the server."""
-    keys = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing", "AWS_DEFAULT_REGION": "us-east-1"}
-    none = {"AWS_CONFIG_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
-    return {**os.environ, **keys, **none, "AWS_ENDPOINT_URL": s3}
-
-
-@pytest.fixture
-def bucket(s3: str) -> str:
-    """Make a bucket, and return its name."""
-    name = f"bucket-{os.urandom(8).hex()}"
-    store(s3).mkdir(name)
-    return name
-
-
-def store(s3: str) -> Any:
-    """Return a client of the server that is none of ours."""
-    options = {"key": "nobody", "secret": "nothing", "endpoint_url": s3, "skip_instance_cache": True}
-    return fsspec.filesystem("s3", use_listings_cache=False, **options)
-
-
-def content_of(s3: str, folder: str) -> dict[str, bytes]:
-    """Return all files below a folder of a bucket but the summaries."""
-    client = store(s3)
-    names = {path: path.removeprefix(f"{folder}/") for path in client.find(folder)}
-    return {name: client.cat_file(path) for path, name in names.items() if not name.startswith("summary.")}
-
-
-@pytest.fixture
-def photos(s3: str, bucket: str, tmp_path: Path) -> Path:
-    """Return a folder of photos in a tree, which also lie in the bucket."""
-    for seed, name in enumerate(("a.png", "b.png", "deep/c.png", "deep/notes.txt", ".hidden.png")):
-        path = save(overlapping(seed), tmp_path / "photos" / name.replace(".txt", ".png")).rename(
-            tmp_path / "photos" / name
-        )
-        store(s3).pipe_file(f"{bucket}/photos/{name}", path.read_bytes())
-    return tmp_path / "photos"
-
+__all__ = ["bucket", "environment", "photos", "s3"]  # fixtures
 
 # ---- S3 ------------------------------------------------------------------------------------------------------------
 
@@ -101,14 +43,14 @@ def test_segment_reads_and_writes_the_same_there_as_here(
     result = run("segment", f"{there}/photos/a.png", "-o", f"{there}/out", *options, cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stderr
     assert f"-> {there}/out/a.*" in result.stderr.decode()
-    assert content_of(s3, f"{bucket}/out") == tree(tmp_path / "local")
+    assert read_folder(s3, f"{bucket}/out") == read_tree(tmp_path / "local")
     result = run("segment", f"{there}/photos/a.png", "-o", f"{there}/out", cwd=tmp_path, env=environment)
     assert result.returncode == 1
     assert result.stderr.startswith(f"segmenter: {there}/out/a.labels.png: already exists (and 3 more)".encode())
     model = f"{there}/out/a.model.json"
     result = run("apply", model, "photos/a.png", "-o", "applied", LABELS_ONLY, cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stderr
-    assert tree(tmp_path / "applied")["a.labels.png"] == tree(tmp_path / "local")["a.labels.png"]
+    assert read_tree(tmp_path / "applied")["a.labels.png"] == read_tree(tmp_path / "local")["a.labels.png"]
 
 
 @pytest.mark.parametrize("options", [(LABELS_ONLY,), (LABELS_ONLY, "--shared-model")], ids=["each", "shared"])
@@ -119,9 +61,9 @@ def test_a_batch_keeps_the_tree_and_resumes_there_as_here(
     words = ("batch", f"s3://{bucket}/photos", "-r", "-o", f"s3://{bucket}/photos/out", *options)
     result = run(*words, cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stderr
-    assert content_of(s3, f"{bucket}/photos/out") == tree(tmp_path / "local")
+    assert read_folder(s3, f"{bucket}/photos/out") == read_tree(tmp_path / "local")
     assert run(*words, cwd=tmp_path, env=environment).returncode == 1  # what exists is not replaced
-    store(s3).pipe_file(f"{bucket}/photos/b.png", (photos / "a.png").read_bytes())
+    connect_to_store(s3).pipe_file(f"{bucket}/photos/b.png", (photos / "a.png").read_bytes())
     result = run(*words, "--resume", "--json", cwd=tmp_path, env=environment)
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     told = {row["source"].rsplit("/", 1)[1]: row["status"] for row in rows}
@@ -136,7 +78,7 @@ def test_patterns_and_files_of_a_bucket(bucket: str, photos: Path, environment: 
     assert result.stderr.decode().splitlines() == [
         f"segmenter: s3://{bucket}/photos/x.png: no such file; check the spelling of the path"
     ]
-    assert {name for name in tree(tmp_path / "out") if name.endswith(".json")} == {"a.json", "deep/c.json"}
+    assert {name for name in read_tree(tmp_path / "out") if name.endswith(".json")} == {"a.json", "deep/c.json"}
 
 
 def test_a_batch_removes_what_workers_that_died_left_here(
@@ -212,16 +154,16 @@ def serving(kind: type[QuietHandler], folder: Path) -> Iterator[str]:
 
 
 def test_photos_of_the_web_are_read(web: str, tmp_path: Path) -> None:
-    save(overlapping(), tmp_path / "a.png")
+    save_image(overlapping(), tmp_path / "a.png")
     run("segment", "a.png", "-o", "local", LABELS_ONLY, cwd=tmp_path)
     for command in ("segment", "batch"):
         result = run(command, f"{web}/a.png", "-o", command, LABELS_ONLY, cwd=tmp_path)
         assert result.returncode == 0, result.stderr
-        assert tree(tmp_path / command) == tree(tmp_path / "local")
+        assert read_tree(tmp_path / command) == read_tree(tmp_path / "local")
 
 
 def test_what_the_web_has_not_or_takes_not_is_one_line(web: str, tmp_path: Path) -> None:
-    save(overlapping(), tmp_path / "a.png")
+    save_image(overlapping(), tmp_path / "a.png")
     (tmp_path / "page.png").write_text("<html>not found</html>")
     for words, told in (
         (("segment", f"{web}/b.png"), f"{web}/b.png: no such file"),
@@ -284,7 +226,7 @@ def test_a_set_of_files_is_written_whole_or_not_at_all(monkeypatch: pytest.Monke
 
 
 def test_a_photo_is_read_from_any_store(tmp_path: Path) -> None:
-    content = save(overlapping(), tmp_path / "a.png").read_bytes()
+    content = save_image(overlapping(), tmp_path / "a.png").read_bytes()
     write_files({to_path("memory://photos/a.png"): content}, overwrite=True)
     there, here = read_photo(to_path("memory://photos/a.png")), read_photo(tmp_path / "a.png")
     assert (there.name, there.digest) == (here.name, here.digest)
@@ -330,7 +272,7 @@ def large(tmp_path: Path) -> dict[str, bytes]:
     tifffile.imwrite(tmp_path / "large.tif", pixels, photometric="rgb", tile=(128, 128))
     result = run("segment", "large.tif", *BY_WINDOWS, "-o", "local", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    return tree(tmp_path / "local")
+    return read_tree(tmp_path / "local")
 
 
 BY_WINDOWS = ("--max-memory", "1M", "-k", "2", "--restarts", "1", "--dpi", "60", "--save-model", "--jobs", "2")
@@ -340,10 +282,10 @@ def test_a_large_picture_of_a_bucket_is_read_by_windows_as_here(
     s3: str, bucket: str, large: dict[str, bytes], environment: dict[str, str], tmp_path: Path
 ) -> None:
     there = f"s3://{bucket}"
-    store(s3).pipe_file(f"{bucket}/large.tif", (tmp_path / "large.tif").read_bytes())
+    connect_to_store(s3).pipe_file(f"{bucket}/large.tif", (tmp_path / "large.tif").read_bytes())
     result = run("segment", f"{there}/large.tif", *BY_WINDOWS, "-o", f"{there}/out", cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stderr
-    assert content_of(s3, f"{bucket}/out") == large
+    assert read_folder(s3, f"{bucket}/out") == large
     result = run("segment", f"{there}/large.tif", *BY_WINDOWS, "-o", f"{there}/out", cwd=tmp_path, env=environment)
     assert result.returncode == 1
     assert f"{there}/out/large.labels.tif: already exists" in result.stderr.decode()
@@ -351,7 +293,7 @@ def test_a_large_picture_of_a_bucket_is_read_by_windows_as_here(
     result = run("segment", f"{there}/large.tif", *options, "-o", "there", cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stderr
     run("segment", "large.tif", *options, "-o", "here", cwd=tmp_path)
-    assert tree(tmp_path / "there") == tree(tmp_path / "here")
+    assert read_tree(tmp_path / "there") == read_tree(tmp_path / "here")
 
 
 def test_a_large_picture_of_the_web_is_read_by_ranges(large: dict[str, bytes], tmp_path: Path) -> None:
@@ -359,7 +301,7 @@ def test_a_large_picture_of_the_web_is_read_by_ranges(large: dict[str, bytes], t
     with serving(RangesHandler, tmp_path) as web:
         result = run("segment", f"{web}/large.tif", *BY_WINDOWS, "-o", "there", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert tree(tmp_path / "there") == large
+    assert read_tree(tmp_path / "there") == large
     assert RangesHandler.whole == []
 
 
@@ -380,12 +322,12 @@ def test_a_zarr_array_of_a_bucket_is_read_as_here(
 ) -> None:
     array: Any = overlapping(3)
     zarr.save_array(str(tmp_path / "a.zarr"), array)
-    store(s3).put(f"{tmp_path}/a.zarr/", f"{bucket}/a.zarr/", recursive=True)
+    connect_to_store(s3).put(f"{tmp_path}/a.zarr/", f"{bucket}/a.zarr/", recursive=True)
     written = []
     for number, source in enumerate(("a.zarr", f"s3://{bucket}/a.zarr")):
         result = run("segment", source, "-k", "2", "-o", str(number), LABELS_ONLY, cwd=tmp_path, env=environment)
         assert result.returncode == 0, result.stderr
-        written.append(tree(tmp_path / str(number)))
+        written.append(read_tree(tmp_path / str(number)))
     assert written[0] == written[1]
 
 

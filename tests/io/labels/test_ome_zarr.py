@@ -31,7 +31,7 @@ from segmenter.io.labels.tiff import encode_tiles
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windowed
 from segmenter.render.palette import palette
-from tests.cli.test_commands import run
+from tests.support.command import run
 
 ZARR = ("--max-memory", "1K", "--label-format", "zarr", "-o", "out")
 

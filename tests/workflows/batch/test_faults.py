@@ -21,8 +21,10 @@ from PIL import Image
 
 import segmenter
 from segmenter.io.files.atomic import TEMPORARY_PREFIX
+from tests.support.batches import LABELS_ONLY, read_statuses
+from tests.support.command import COMMAND, run
+from tests.support.files import read_tree, save_image
 from tests.support.scenes import overlapping
-from tests.workflows.batch.test_run import COMMAND, LABELS_ONLY, run, save, statuses, tree
 
 N_PHOTOS = 12
 
@@ -74,7 +76,7 @@ job.read_photo = read
 def photos(tmp_path: Path) -> Path:
     """Return a folder of some photos of which each takes a while."""
     for seed in range(N_PHOTOS):
-        save(np.tile(overlapping(seed), (4, 4, 1)), tmp_path / "photos" / f"{seed:02d}.png")
+        save_image(np.tile(overlapping(seed), (4, 4, 1)), tmp_path / "photos" / f"{seed:02d}.png")
     return tmp_path / "photos"
 
 
@@ -82,7 +84,7 @@ def photos(tmp_path: Path) -> Path:
 def reference(photos: Path, tmp_path: Path) -> dict[str, bytes]:
     """Return what a batch writes that nothing happens to."""
     assert run("batch", photos, LABELS_ONLY, "-o", "reference", cwd=tmp_path).returncode == 0
-    return tree(tmp_path / "reference")
+    return read_tree(tmp_path / "reference")
 
 
 # ---- killed and interrupted ----------------------------------------------------------------------------------------
@@ -99,16 +101,16 @@ def test_killed_at_any_moment_resume_finishes_and_does_nothing_twice(
         process.kill()
         process.communicate()
         wait_until_gone(process.pid)
-        for name, data in tree(output).items():
+        for name, data in read_tree(output).items():
             assert TEMPORARY_PREFIX in name or data == reference[name]
     done = {f"{path.stem}.png" for path in output.glob("??.json")}
     assert run("batch", photos, LABELS_ONLY, "--resume", cwd=tmp_path).returncode == 0
-    assert {name for name, status in statuses(output).items() if status == "up to date"} == done
-    assert tree(output) == reference
+    assert {name for name, status in read_statuses(output).items() if status == "up to date"} == done
+    assert read_tree(output) == reference
 
 
 def test_killed_while_results_are_replaced_no_record_stands_for_files_that_are_not_its_own(tmp_path: Path) -> None:
-    save(overlapping(), tmp_path / "photos" / "a.png")
+    save_image(overlapping(), tmp_path / "photos" / "a.png")
     assert run("batch", "photos", LABELS_ONLY, "-k", "3", cwd=tmp_path).returncode == 0
     code = """
 import os, signal
@@ -130,7 +132,7 @@ pathlib.Path.replace = die
 def test_an_interrupt_ends_within_two_seconds_and_what_was_done_stays(
     photos: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
-    (photos / "99.png").symlink_to(save(np.tile(overlapping(), (40, 40, 1)), tmp_path / "large.png"))
+    (photos / "99.png").symlink_to(save_image(np.tile(overlapping(), (40, 40, 1)), tmp_path / "large.png"))
     process = start("batch", photos, "-k", "9", "--restarts", "100", "--json", "--jobs", "2", cwd=tmp_path)
     assert process.stdout is not None
     first = json.loads(process.stdout.readline())
@@ -142,13 +144,13 @@ def test_an_interrupt_ends_within_two_seconds_and_what_was_done_stays(
     assert b"; continue with --resume" in stderr.splitlines()[-1]
     wait_until_gone(process.pid)
     assert temporary_files(tmp_path / "outputs") == []
-    found = statuses(tmp_path / "outputs")
+    found = read_statuses(tmp_path / "outputs")
     assert found[Path(first["source"]).name] == "done"
     assert "not done" in found.values()
     for name, status in found.items():
         assert (tmp_path / "outputs" / name.replace(".png", ".json")).exists() is (status == "done")
     assert run("batch", photos, LABELS_ONLY, "--resume", cwd=tmp_path).returncode == 0
-    ours = tree(tmp_path / "outputs")
+    ours = read_tree(tmp_path / "outputs")
     assert {name: ours[name] for name in reference} == reference
 
 
@@ -159,7 +161,7 @@ def test_two_batches_into_one_folder_at_once_spoil_nothing(
     for process in several:
         _, stderr = process.communicate(timeout=60)
         assert process.returncode == 0, stderr
-    assert tree(tmp_path / "outputs") == reference
+    assert read_tree(tmp_path / "outputs") == reference
 
 
 # ---- disks and folders ---------------------------------------------------------------------------------------------
@@ -186,7 +188,7 @@ def test_a_full_disk_leaves_no_half_file_and_resume_works_once_there_is_room(tmp
     generator = np.random.default_rng(0)
     for name in "abcdefghijkl":
         noise = generator.integers(0, 256, (150, 150, 3), np.uint8)  # 8 kB of labels, and as much of segments
-        save(noise, tmp_path / "photos" / f"{name}.png")
+        save_image(noise, tmp_path / "photos" / f"{name}.png")
     with small_disk(tmp_path / "disk", "48k") as limits:
         result = run("batch", "photos", LABELS_ONLY, "--json", "-o", "disk/out", cwd=tmp_path, **limits)
         assert result.returncode == 1
@@ -204,7 +206,7 @@ def test_a_full_disk_leaves_no_half_file_and_resume_works_once_there_is_room(tmp
         subprocess.run(["mount", "-o", "remount,size=10m", str(tmp_path / "disk")], capture_output=True)
         result = run("batch", "photos", LABELS_ONLY, "-o", "disk/out", "--resume", cwd=tmp_path)
         assert result.returncode == 0, result.stderr
-        found = list(statuses(tmp_path / "disk" / "out").values())
+        found = list(read_statuses(tmp_path / "disk" / "out").values())
         assert sorted(found) == ["done"] * (12 - n_done) + ["up to date"] * n_done
 
 
@@ -235,25 +237,25 @@ def test_a_photo_that_takes_its_worker_along_fails_and_the_others_go_on(
     code: str, told: str, photos: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
     for name in ("05-unlucky.png", "98-unlucky.png", "99-unlucky.png"):
-        save(overlapping(), photos / name)
+        save_image(overlapping(), photos / name)
     environment = sabotage(tmp_path, AT_READING.format(code=code))
     result = run("batch", photos, LABELS_ONLY, "-q", cwd=tmp_path, env=environment)
     assert result.returncode == 1
     lines = result.stderr.decode().splitlines()
     assert len(lines) == 3
     assert all("unlucky.png: " in line and told in line for line in lines)
-    assert tree(tmp_path / "outputs") == reference
-    assert list(statuses(tmp_path / "outputs").values()).count("done") == N_PHOTOS
+    assert read_tree(tmp_path / "outputs") == reference
+    assert list(read_statuses(tmp_path / "outputs").values()).count("done") == N_PHOTOS
 
 
 def test_a_photo_that_needs_more_memory_than_a_worker_may_take_fails(tmp_path: Path) -> None:
-    save(overlapping(), tmp_path / "photos" / "small.png")
-    save(np.zeros((9000, 9000), np.uint8), tmp_path / "photos" / "large.png")
+    save_image(overlapping(), tmp_path / "photos" / "small.png")
+    save_image(np.zeros((9000, 9000), np.uint8), tmp_path / "photos" / "large.png")
     result = run("batch", "photos", LABELS_ONLY, "-q", "-k", "1", "--max-memory", "250M", cwd=tmp_path)
     assert result.returncode == 1
     (line,) = result.stderr.decode().splitlines()
     assert "large.png: does not fit into memory; raise --max-memory" in line
-    assert statuses(tmp_path / "outputs") == {"large.png": "failed", "small.png": "done"}
+    assert read_statuses(tmp_path / "outputs") == {"large.png": "failed", "small.png": "done"}
 
 
 @pytest.mark.parametrize(
@@ -273,11 +275,12 @@ def opened(path):
 photo.open_regular = opened
 """
     for name in ("lucky.png", "unlucky.png"):
-        save(overlapping(), tmp_path / "photos" / name.replace("lucky", "fine" if name == "lucky.png" else "lucky"))
+        copy = name.replace("lucky", "fine" if name == "lucky.png" else "lucky")
+        save_image(overlapping(), tmp_path / "photos" / copy)
     environment = sabotage(tmp_path, before)
     result = run("batch", "photos", LABELS_ONLY, "-q", cwd=tmp_path, env=environment)
     assert told in result.stderr.decode()
-    assert statuses(tmp_path / "outputs") == {"fine.png": "done", "unlucky.png": "failed"}
+    assert read_statuses(tmp_path / "outputs") == {"fine.png": "done", "unlucky.png": "failed"}
 
 
 def test_a_photo_that_changes_while_it_is_read_fails(tmp_path: Path) -> None:
@@ -293,11 +296,11 @@ def reading(file, label, *rest):
 photo._read = reading
 """
     for name in ("fine.png", "unlucky.png"):
-        save(overlapping(), tmp_path / "photos" / name)
+        save_image(overlapping(), tmp_path / "photos" / name)
     result = run("batch", "photos", LABELS_ONLY, "-q", cwd=tmp_path, env=sabotage(tmp_path, during))
     (line,) = result.stderr.decode().splitlines()
     assert line == "segmenter: photos/unlucky.png: changed while it was read; try again when it is complete"
-    assert statuses(tmp_path / "outputs") == {"fine.png": "done", "unlucky.png": "failed"}
+    assert read_statuses(tmp_path / "outputs") == {"fine.png": "done", "unlucky.png": "failed"}
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -332,7 +335,7 @@ def test_hostile_files_are_refused_each_with_one_line(tmp_path: Path) -> None:
     lines = result.stderr.decode().splitlines()
     assert sorted(line.split(": ")[1] for line in lines) == sorted(f"photos/{name}" for name in files)
     assert all(line.startswith("segmenter: photos/") and "internal error" not in line for line in lines)
-    assert tree(tmp_path / "outputs") == {}
+    assert read_tree(tmp_path / "outputs") == {}
 
 
 # ---- names and what is no file -------------------------------------------------------------------------------------
@@ -351,7 +354,7 @@ NAMES = [
 
 def test_file_names_of_any_kind(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    content = save(overlapping(), tmp_path / "one.png").read_bytes()
+    content = save_image(overlapping(), tmp_path / "one.png").read_bytes()
     for name in NAMES:
         with open(os.path.join(os.fsencode(tmp_path / "photos"), name), "wb") as file:
             file.write(content)
@@ -370,9 +373,9 @@ def test_file_names_of_any_kind(tmp_path: Path) -> None:
 
 def test_loops_pipes_sockets_and_links_to_nowhere(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
-    save(overlapping(0), folder / "a.png")
-    save(overlapping(1), folder / "sub" / "b.png")
-    save(overlapping(2), tmp_path / "elsewhere" / "c.png")
+    save_image(overlapping(0), folder / "a.png")
+    save_image(overlapping(1), folder / "sub" / "b.png")
+    save_image(overlapping(2), tmp_path / "elsewhere" / "c.png")
     (folder / "sub" / "loop").symlink_to(folder)
     (folder / "sub" / "self").symlink_to("self")
     (folder / "linked").symlink_to(tmp_path / "elsewhere")
@@ -389,7 +392,7 @@ def test_loops_pipes_sockets_and_links_to_nowhere(tmp_path: Path) -> None:
     assert "skipped photos/socket.png: a socket" in lines
     assert "skipped photos/sub/loop: a link to a folder that is read already" in lines
     assert lines[-1].startswith("segmenter: photos/nowhere.png: no such file")
-    assert {name for name, status in statuses(tmp_path / "outputs").items() if status == "done"} == {
+    assert {name for name, status in read_statuses(tmp_path / "outputs").items() if status == "done"} == {
         "a.png",
         "also.png",
         "b.png",

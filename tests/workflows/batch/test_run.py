@@ -11,34 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import segmenter
-from segmenter.arrays import Pixels
+from tests.support.batches import LABELS_ONLY, read_statuses
 from tests.support.command import COMMAND as COMMAND
 from tests.support.command import run as run
+from tests.support.files import read_tree, save_image
 from tests.support.scenes import grainy, overlapping
-
-LABELS_ONLY = "--no-figure"
-SUMMARIES = ("summary.csv", "summary.json")
-
-
-def save(image: Pixels, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path)
-    return path
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Return the content of every file below a folder but the summaries, which hold times."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in SUMMARIES)
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
-
-
-def statuses(folder: Path) -> dict[str, str]:
-    """Return what the summary says of each photo."""
-    photos = json.loads((folder / "summary.json").read_text())["photos"]
-    return {Path(photo["source"]).name: photo["status"] for photo in photos}
 
 
 @pytest.fixture
@@ -46,7 +25,7 @@ def photos(tmp_path: Path) -> Path:
     """Return a folder of four photos in a tree."""
     folder = tmp_path / "photos"
     for seed, name in enumerate(("b.png", "a.png", "deep/er/c.png", "deep/d.tif")):
-        save(overlapping(seed), folder / name)
+        save_image(overlapping(seed), folder / name)
     return folder
 
 
@@ -63,34 +42,34 @@ def test_outputs_are_those_of_single_runs_byte_for_byte_in_the_same_tree(
     for path in photos.rglob("*.*"):
         place = Path("single") / path.parent.relative_to(photos)
         run("segment", path, "-o", place, *options, cwd=tmp_path)
-    assert tree(tmp_path / "out") == tree(tmp_path / "single")
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "single")
 
 
 def test_the_input_is_not_touched_and_outputs_within_it_are_not_read(photos: Path, tmp_path: Path) -> None:
-    before = tree(photos)
+    before = read_tree(photos)
     for _ in range(2):
         result = run("batch", "photos", "-r", "-o", "photos/out", "--overwrite", LABELS_ONLY, cwd=tmp_path)
         assert result.returncode == 0
-        assert len(statuses(photos / "out")) == 4
-    assert {name: data for name, data in tree(photos).items() if not name.startswith("out/")} == before
+        assert len(read_statuses(photos / "out")) == 4
+    assert {name: data for name, data in read_tree(photos).items() if not name.startswith("out/")} == before
 
 
 def test_the_output_may_not_be_an_input(photos: Path, tmp_path: Path) -> None:
     result = run("batch", "photos", "-o", "photos", cwd=tmp_path)
     assert result.returncode == 1
     assert b"both the input and the output" in result.stderr
-    assert len(tree(photos)) == 4
+    assert len(read_tree(photos)) == 4
 
 
 def test_without_recursion_sub_folders_are_left_out_and_told(photos: Path, tmp_path: Path) -> None:
     result = run("batch", "photos", LABELS_ONLY, cwd=tmp_path)
-    assert list(statuses(tmp_path / "outputs")) == ["a.png", "b.png"]
+    assert list(read_statuses(tmp_path / "outputs")) == ["a.png", "b.png"]
     assert b"skipped 1 sub-folder; -r reads them, too" in result.stderr
 
 
 def test_a_pattern_that_the_shell_left_alone(photos: Path, tmp_path: Path) -> None:
     run("batch", "photos/**/*.png", LABELS_ONLY, cwd=tmp_path)
-    assert list(statuses(tmp_path / "outputs")) == ["a.png", "b.png", "c.png"]
+    assert list(read_statuses(tmp_path / "outputs")) == ["a.png", "b.png", "c.png"]
     assert (tmp_path / "outputs" / "deep" / "er" / "c.labels.png").exists()
     result = run("batch", "photos/*.gif", "-o", "none", cwd=tmp_path)
     assert result.returncode == 1
@@ -109,18 +88,18 @@ def test_paths_that_do_not_exist_are_told_and_where_there_are_no_others_nothing_
     result = run("batch", "fotos", "photos", LABELS_ONLY, cwd=tmp_path)
     assert result.returncode == 1
     assert result.stderr.decode().splitlines()[-1].startswith("segmenter: fotos: no such file")
-    assert list(statuses(tmp_path / "outputs").values()).count("done") == 2
+    assert list(read_statuses(tmp_path / "outputs").values()).count("done") == 2
 
 
 def test_names_that_collide_are_told_apart(tmp_path: Path) -> None:
     names = ("a.png", "a.bmp", "B.png", "b.png", "summary.png", "c.png")
     for seed, name in enumerate(names):
-        save(overlapping(seed), tmp_path / "photos" / name)
+        save_image(overlapping(seed), tmp_path / "photos" / name)
     result = run("batch", "photos", LABELS_ONLY, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    records = {path for path in tree(tmp_path / "outputs") if path.endswith(".json")}
+    records = {path for path in read_tree(tmp_path / "outputs") if path.endswith(".json")}
     assert {"a.png.json", "a.bmp.json", "c.json", "summary.png.json"} < records
-    assert len({name.casefold() for name in tree(tmp_path / "outputs")}) == 3 * len(names)
+    assert len({name.casefold() for name in read_tree(tmp_path / "outputs")}) == 3 * len(names)
     for path in records:
         record = json.loads((tmp_path / "outputs" / path).read_text())
         labels = segmenter.read_labels(tmp_path / "outputs" / path.replace(".json", ".labels.png"))
@@ -184,10 +163,10 @@ def test_fail_fast_stops_at_the_first_failure(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "0.png").write_bytes(b"no photo")
     for place in range(1, 6):
-        save(overlapping(place), tmp_path / "photos" / f"{place}.png")
+        save_image(overlapping(place), tmp_path / "photos" / f"{place}.png")
     result = run("batch", "photos", "--fail-fast", "--jobs", "1", LABELS_ONLY, cwd=tmp_path)
     assert result.returncode == 1
-    assert statuses(tmp_path / "outputs") == {"0.png": "failed"} | {f"{n}.png": "not done" for n in range(1, 6)}
+    assert read_statuses(tmp_path / "outputs") == {"0.png": "failed"} | {f"{n}.png": "not done" for n in range(1, 6)}
 
 
 @pytest.mark.parametrize(
@@ -204,12 +183,12 @@ def test_wrong_usage_touches_nothing(arguments: list[str], photos: Path, tmp_pat
 
 def test_results_are_not_replaced_unasked(photos: Path, tmp_path: Path) -> None:
     run("batch", "photos", LABELS_ONLY, cwd=tmp_path)
-    before = tree(tmp_path / "outputs")
+    before = read_tree(tmp_path / "outputs")
     result = run("batch", "photos", LABELS_ONLY, "-k", "2", cwd=tmp_path)
     assert result.returncode == 1
     assert b"already exists" in result.stderr
     assert b"--resume" in result.stderr
-    assert tree(tmp_path / "outputs") == before
+    assert read_tree(tmp_path / "outputs") == before
 
 
 def test_resume_does_what_is_missing_changed_or_asked_for_otherwise_and_nothing_else(
@@ -218,7 +197,7 @@ def test_resume_does_what_is_missing_changed_or_asked_for_otherwise_and_nothing_
     def resume(*options: str) -> dict[str, str]:
         result = run("batch", "photos", "-r", "--resume", *options, cwd=tmp_path)
         assert result.returncode == 0, result.stderr
-        return statuses(tmp_path / "outputs")
+        return read_statuses(tmp_path / "outputs")
 
     all_done = dict.fromkeys(("a.png", "b.png", "d.tif", "c.png"), "done")
     up_to_date = dict.fromkeys(all_done, "up to date")
@@ -230,7 +209,7 @@ def test_resume_does_what_is_missing_changed_or_asked_for_otherwise_and_nothing_
     assert resume(LABELS_ONLY) == up_to_date | {"a.png": "done"}
     (tmp_path / "outputs" / "b.json").write_text("{")
     assert resume(LABELS_ONLY) == up_to_date | {"b.png": "done"}
-    save(overlapping(9), photos / "deep" / "er" / "c.png")
+    save_image(overlapping(9), photos / "deep" / "er" / "c.png")
     assert resume(LABELS_ONLY) == up_to_date | {"c.png": "done"}
     assert resume(LABELS_ONLY, "-k", "3") == all_done
     assert resume("-k", "3", "--dpi", "60") == all_done
@@ -243,8 +222,8 @@ def test_resume_does_what_is_missing_changed_or_asked_for_otherwise_and_nothing_
 
 def test_a_dry_run_of_resume_tells_the_decision_for_each_photo(photos: Path, tmp_path: Path) -> None:
     run("batch", "photos", LABELS_ONLY, cwd=tmp_path)
-    save(overlapping(7), photos / "a.png")
-    save(overlapping(8), photos / "new.png")
+    save_image(overlapping(7), photos / "a.png")
+    save_image(overlapping(8), photos / "new.png")
     result = run("batch", "photos", LABELS_ONLY, "--resume", "-n", "-q", "--json", cwd=tmp_path)
     plan = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["decision"] for line in plan] == ["redo", "up to date", "do"]
@@ -256,8 +235,8 @@ def test_a_dry_run_of_resume_tells_the_decision_for_each_photo(photos: Path, tmp
 def test_a_shared_model_is_the_fit_of_all_pixels_and_labels_are_those_of_apply(tmp_path: Path) -> None:
     images = [grainy(seed=seed)[0] for seed in range(3)]
     for seed, image in enumerate(images):
-        save(image, tmp_path / "photos" / f"{seed}.png")
-    save(np.concatenate(images), tmp_path / "stacked.png")
+        save_image(image, tmp_path / "photos" / f"{seed}.png")
+    save_image(np.concatenate(images), tmp_path / "stacked.png")
     options = ["-k", "3", LABELS_ONLY]
     result = run("batch", "photos", "--shared-model", *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -268,17 +247,19 @@ def test_a_shared_model_is_the_fit_of_all_pixels_and_labels_are_those_of_apply(t
     assert model.mixture.means == pytest.approx(stacked.mixture.means, rel=0, abs=1e-9)
     sources = sorted((tmp_path / "photos").iterdir())
     run("apply", "outputs/shared.model.json", *sources, "-o", "applied", LABELS_ONLY, cwd=tmp_path)
-    ours = {name: data for name, data in tree(tmp_path / "outputs").items() if not name.startswith("shared")}
-    assert ours == tree(tmp_path / "applied")
+    ours = {name: data for name, data in read_tree(tmp_path / "outputs").items() if not name.startswith("shared")}
+    assert ours == read_tree(tmp_path / "applied")
     assert len(ours) == 9
 
 
 def test_a_shared_model_of_gray_and_color_of_8_and_16_bits_counts_pixels_as_one_picture_would(tmp_path: Path) -> None:
     color, gray, deep = grainy(3, 1)[0], grainy(1, 2)[0][..., 0], grainy(1, 3)[0][..., 0]
-    save(color, tmp_path / "photos" / "color.png")
-    save(gray, tmp_path / "photos" / "gray.png")
-    save(deep.astype(np.uint16) * 257, tmp_path / "photos" / "deep.png")
-    save(np.concatenate([color, *(np.repeat(g[..., None], 3, axis=2) for g in (gray, deep))]), tmp_path / "all.png")
+    save_image(color, tmp_path / "photos" / "color.png")
+    save_image(gray, tmp_path / "photos" / "gray.png")
+    save_image(deep.astype(np.uint16) * 257, tmp_path / "photos" / "deep.png")
+    save_image(
+        np.concatenate([color, *(np.repeat(g[..., None], 3, axis=2) for g in (gray, deep))]), tmp_path / "all.png"
+    )
     result = run("batch", "photos", "--shared-model", "-k", "3", LABELS_ONLY, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     record = json.loads((tmp_path / "outputs" / "shared.json").read_text())
@@ -289,12 +270,12 @@ def test_a_shared_model_of_gray_and_color_of_8_and_16_bits_counts_pixels_as_one_
 
 def test_a_shared_model_is_kept_until_a_photo_or_an_option_changes(tmp_path: Path) -> None:
     for seed in range(3):
-        save(grainy(seed=seed)[0], tmp_path / "photos" / f"{seed}.png")
+        save_image(grainy(seed=seed)[0], tmp_path / "photos" / f"{seed}.png")
     (tmp_path / "photos" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
 
     def resume(*options: str) -> list[str]:
         run("batch", "photos", "--shared-model", "--resume", LABELS_ONLY, *options, cwd=tmp_path)
-        return list(statuses(tmp_path / "outputs").values())
+        return list(read_statuses(tmp_path / "outputs").values())
 
     assert resume() == ["done"] * 3 + ["failed"]
     model = tmp_path / "outputs" / "shared.model.json"
@@ -303,7 +284,7 @@ def test_a_shared_model_is_kept_until_a_photo_or_an_option_changes(tmp_path: Pat
     assert model.stat().st_mtime_ns == before
     assert resume("-k", "auto") == ["done"] * 3 + ["failed"]
     assert segmenter.load_model(model).n_labels == 3
-    save(grainy(seed=9)[0] // 2, tmp_path / "photos" / "1.png")
+    save_image(grainy(seed=9)[0] // 2, tmp_path / "photos" / "1.png")
     assert resume("-k", "auto") == ["done"] * 3 + ["failed"]
     model.write_text("{")
     assert resume("-k", "auto") == ["up to date"] * 3 + ["failed"]

@@ -24,8 +24,10 @@ from segmenter.workflows.batch.resume import finished_record
 from segmenter.workflows.batch.shared_model import count_by_windows, count_photo
 from segmenter.workflows.segment.job import LargeJob, as_large
 from segmenter.workflows.segment.strategy import choose_processing_mode, get_worker_limits
+from tests.support.batches import LABELS_ONLY, read_statuses
+from tests.support.command import run
+from tests.support.files import read_tree, save_image
 from tests.support.scenes import overlapping
-from tests.workflows.batch.test_run import LABELS_ONLY, run, save, statuses, tree
 
 GEOTIFF: Any = [(33550, 12, 3, (10.0, 10.0, 0.0)), (33922, 12, 6, (0.0, 0.0, 0.0, 5e5, 4e6, 0.0))]
 
@@ -34,7 +36,7 @@ GEOTIFF: Any = [(33550, 12, 3, (10.0, 10.0, 0.0)), (33922, 12, 6, (0.0, 0.0, 0.0
 def photos(tmp_path: Path) -> Path:
     """Return a folder of a photo and of pictures of all kinds that go by windows, in a tree."""
     folder = tmp_path / "photos"
-    save(overlapping(0), folder / "plain.png")
+    save_image(overlapping(0), folder / "plain.png")
     five: Any = np.concatenate([overlapping(1), overlapping(2)[..., :2]], axis=2)
     tifffile.imwrite(folder / "bands.tif", five, photometric="minisblack", planarconfig="contig")
     (folder / "deep").mkdir()
@@ -66,7 +68,7 @@ def test_outputs_are_those_of_single_runs_byte_for_byte(options: tuple[str, ...]
     for path in [*photos.glob("*.*"), *photos.glob("deep/*")]:
         place = Path("single") / path.parent.relative_to(photos)
         assert run("segment", path, "-o", place, *options, cwd=tmp_path).returncode == 0
-    assert tree(tmp_path / "out") == tree(tmp_path / "single")
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "single")
     assert (tmp_path / "out" / "deep" / "array.labels.tif").exists()
 
 
@@ -80,7 +82,7 @@ def test_a_tiff_larger_than_the_memory_of_a_job_is_read_by_windows(tmp_path: Pat
     assert result.returncode == 0, result.stderr
     assert b"note: read by windows: in memory it would take some 332 MB" in result.stderr
     run("segment", folder / "a.tif", "-o", "single", "-k", "2", LABELS_ONLY, "--max-memory", "1K", cwd=tmp_path)
-    assert tree(tmp_path / "out") == tree(tmp_path / "single")
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "single")
 
 
 def test_a_worker_does_windows_in_itself_one_by_one() -> None:
@@ -108,18 +110,18 @@ def test_the_road_depends_on_what_a_job_may_take(tmp_path: Path) -> None:
 def test_what_is_done_is_up_to_date_until_it_or_the_options_change(photos: Path, tmp_path: Path) -> None:
     words = ("batch", "photos", "-r", "-k", "2", LABELS_ONLY)
     assert run(*words, cwd=tmp_path).returncode == 0
-    before = tree(tmp_path / "outputs")
+    before = read_tree(tmp_path / "outputs")
     assert run(*words, "--resume", cwd=tmp_path).returncode == 0
-    assert set(statuses(tmp_path / "outputs").values()) == {"up to date"}
+    assert set(read_statuses(tmp_path / "outputs").values()) == {"up to date"}
     told = run(*words, "--resume", "--dry-run", "--json", cwd=tmp_path).stdout.splitlines()
     assert [json.loads(line)["decision"] for line in told] == ["up to date"] * 5
     array: Any = zarr.open(str(photos / "deep" / "array.zarr"))
     array[:6] = 0
     (tmp_path / "outputs" / "deep" / "geo.labels.tif").unlink()
     assert run(*words, "--resume", cwd=tmp_path).returncode == 0
-    redone = {name for name, status in statuses(tmp_path / "outputs").items() if status == "done"}
+    redone = {name for name, status in read_statuses(tmp_path / "outputs").items() if status == "done"}
     assert redone == {"array.zarr", "geo.tif"}
-    changed = {name for name, content in tree(tmp_path / "outputs").items() if content != before[name]}
+    changed = {name for name, content in read_tree(tmp_path / "outputs").items() if content != before[name]}
     assert changed == {"deep/array.json", "deep/array.labels.tif"}
     told = run(*words, "--bands", "1", "--resume", "--dry-run", "--json", cwd=tmp_path).stdout.splitlines()
     assert [json.loads(line)["decision"] for line in told] == ["redo"] * 5
@@ -161,7 +163,7 @@ def test_results_that_are_there_are_refused_before_any_work(photos: Path, tmp_pa
 def test_a_zarr_array_is_one_photo(
     given: str, recursive: bool, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(overlapping(), photos / "deep" / "array.zarr" / "c" / "thumbnail.png")
+    save_image(overlapping(), photos / "deep" / "array.zarr" / "c" / "thumbnail.png")
     monkeypatch.chdir(tmp_path)
     found = [path for path, _ in list_photos([given], recursive=recursive, output="out").photos]
     assert [path for path in found if ".zarr" in path] == ["photos/deep/array.zarr"]
@@ -172,7 +174,7 @@ def test_a_zarr_array_named_itself_is_one_and_shares_no_name(photos: Path, tmp_p
     words = ("photos/deep/array.zarr/", "photos/deep/array.tif")
     result = run("batch", *words, "-k", "2", LABELS_ONLY, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert {name for name in tree(tmp_path / "outputs") if name.endswith(".json")} == {
+    assert {name for name in read_tree(tmp_path / "outputs") if name.endswith(".json")} == {
         "array.tif.json",
         "array.zarr.json",
     }
@@ -209,7 +211,7 @@ def test_one_model_of_all_is_the_same_whichever_road_they_take(tmp_path: Path) -
         labels = segmenter.read_labels(large / f"{seed}.labels.tif")
         assert (labels == segmenter.read_labels(whole / f"{seed}.labels.png")).all()
     result = run("batch", "large", "-k", "3", "--shared-model", LABELS_ONLY, "-o", large, "--resume", cwd=tmp_path)
-    assert set(statuses(large).values()) == {"up to date"}
+    assert set(read_statuses(large).values()) == {"up to date"}
 
 
 # ---- what cannot be had --------------------------------------------------------------------------------------------
@@ -243,4 +245,4 @@ def test_what_cannot_be_had_is_one_line_a_photo(
     assert result.returncode == 1
     lines = result.stderr.decode().splitlines()
     assert len([line for line in lines if line.startswith(f"segmenter: {told}")]) == 1, lines
-    assert len(lines) == list(statuses(tmp_path / "outputs").values()).count("failed")
+    assert len(lines) == list(read_statuses(tmp_path / "outputs").values()).count("failed")

@@ -21,7 +21,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from segmenter.arrays import Pixels
 from segmenter.errors import DamagedRecordError, NoResultsError, OutputExistsError
 from segmenter.io.labels.png import read_labels
 from segmenter.io.labels.thumbnails import (
@@ -35,24 +34,19 @@ from segmenter.render.report import script_text
 from segmenter.workflows.report.results import checked_record, read_results
 from segmenter.workflows.report.run import make_report, pictures_folder
 from tests.support.command import run_text as run
+from tests.support.files import save_image
 from tests.support.scenes import grainy, overlapping, two_colors
 
 HOSTILE = "<script>alert(1)<!--\"'&.png"
-
-
-def save(image: Pixels, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path)
-    return path
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with photos and the results of a batch in it, of which one photo failed."""
     folder = tmp_path_factory.mktemp("made")
-    save(grainy()[0], folder / "photos" / "bands.png")
-    save(two_colors(), folder / "photos" / "deep" / "tiny.png")
-    save(overlapping(), folder / "photos" / HOSTILE)
+    save_image(grainy()[0], folder / "photos" / "bands.png")
+    save_image(two_colors(), folder / "photos" / "deep" / "tiny.png")
+    save_image(overlapping(), folder / "photos" / HOSTILE)
     (folder / "photos" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     result = run("batch", "photos", "-r", "-k", "2", "--no-figure", "-o", "out", cwd=folder)
     assert result.returncode == 1, result.stderr
@@ -225,7 +219,7 @@ def test_photos_are_found_by_their_name_and_known_by_their_content(made: Path, r
     assert without_photo("out", "-o", "1.html", cwd=made) == []  # where the batch found them
     assert without_photo("out", "-o", "2.html", cwd=tmp_path) == everywhere
     assert without_photo("out", "-o", "3.html", "--photos", made / "photos", cwd=tmp_path) == []
-    save(overlapping(7), tmp_path / "bands.png")  # beside the results, but another photo of the same name
+    save_image(overlapping(7), tmp_path / "bands.png")  # beside the results, but another photo of the same name
     assert without_photo("out", "-o", "4.html", cwd=tmp_path) == everywhere
     assert "another photo" in told(tmp_path / "4.html")["bands.png"]["photo_problem"]
     (results / "bands.png").write_bytes((made / "photos" / "bands.png").read_bytes())
@@ -426,7 +420,7 @@ def test_nothing_to_show_is_an_error_of_its_own(tmp_path: Path) -> None:
 
 def test_the_same_results_make_the_same_bytes_whatever_the_number_of_workers(made: Path, tmp_path: Path) -> None:
     for seed in range(8):
-        save(overlapping(seed), tmp_path / "photos" / f"{seed}.png")
+        save_image(overlapping(seed), tmp_path / "photos" / f"{seed}.png")
     run("batch", "photos", "--no-figure", "-o", "out", cwd=tmp_path)
     for n_workers in (1, 2):
         make_report(tmp_path / "out", tmp_path / f"{n_workers}.html", photos=tmp_path / "photos", n_workers=n_workers)
@@ -538,7 +532,7 @@ def test_a_thumbnail_shows_the_photo_and_to_its_right_the_segments() -> None:
 def test_pixels_that_take_no_part_are_transparent(tmp_path: Path) -> None:
     pixels = np.dstack([two_colors(), np.full((4, 6), 255, np.uint8)])
     pixels[0] = 0
-    save(pixels, tmp_path / "clear.png")
+    save_image(pixels, tmp_path / "clear.png")
     run("segment", "clear.png", "-k", "2", "--no-figure", "-o", "out", cwd=tmp_path)
     assert run("report", "out", cwd=tmp_path).returncode == 0
     read = Reader((tmp_path / "out" / "report.html").read_text())

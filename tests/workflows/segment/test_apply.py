@@ -14,11 +14,11 @@ from PIL import Image
 
 import segmenter
 from segmenter.arrays import Bytes
-from tests.cli.test_commands import COFFEE, ROOT, files_of, one_line, run
-from tests.segmentation.test_model_file import DAMAGE
+from tests.support.command import get_error_line, run
+from tests.support.damaged_models import DAMAGE
+from tests.support.files import read_files
+from tests.support.paths import CHELSEA, COFFEE
 from tests.support.scenes import grainy, two_colors
-
-CHELSEA = ROOT / "images" / "chelsea.png"
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_the_photo_of_the_model_gets_the_same_files(options: list[str], tmp_path
     assert fitted.returncode == 0, fitted.stderr
     applied = run("apply", "fitted/coffee.model.json", COFFEE, *extras, "-o", "applied", cwd=tmp_path)
     assert applied.returncode == 0, applied.stderr
-    one, two = files_of(tmp_path / "fitted"), files_of(tmp_path / "applied")
+    one, two = read_files(tmp_path / "fitted"), read_files(tmp_path / "applied")
     kinds = ("labels.png", "segments.png", "posteriors.npz", "confidence.png")
     assert sorted(one) == sorted(f"coffee.{kind}" for kind in (*kinds, "json", "model.json"))
     assert sorted(two) == sorted(f"coffee.{kind}" for kind in (*kinds, "json"))
@@ -75,7 +75,7 @@ def test_one_model_is_applied_to_many_photos(tmp_path: Path) -> None:
     result = run("apply", "fitted/coffee.model.json", COFFEE, CHELSEA, "-v", cwd=tmp_path)
     assert result.returncode == 0
     kinds = ("labels.png", "segments.png", "figure.png", "json")
-    assert sorted(files_of(tmp_path / "outputs")) == sorted(f"{n}.{k}" for n in ("coffee", "chelsea") for k in kinds)
+    assert sorted(read_files(tmp_path / "outputs")) == sorted(f"{n}.{k}" for n in ("coffee", "chelsea") for k in kinds)
     told = result.stderr.decode()
     assert "chelsea.png: 4 segments" in told
     assert "nats per pixel" not in told
@@ -143,7 +143,7 @@ def test_an_archive_bears_no_time(photo: Path, tmp_path: Path) -> None:
 def test_nothing_more_is_written_unless_asked(photo: Path, tmp_path: Path) -> None:
     run("segment", photo, "-k", "2", "--no-figure", "--save", "confidence", "--json", cwd=tmp_path)
     kinds = ("labels.png", "segments.png", "confidence.png", "json")
-    assert sorted(files_of(tmp_path / "outputs")) == sorted(f"two.{kind}" for kind in kinds)
+    assert sorted(read_files(tmp_path / "outputs")) == sorted(f"two.{kind}" for kind in kinds)
 
 
 def test_outputs_that_exist_are_found_whatever_they_are(photo: Path, tmp_path: Path) -> None:
@@ -151,8 +151,8 @@ def test_outputs_that_exist_are_found_whatever_they_are(photo: Path, tmp_path: P
     (tmp_path / "outputs" / "two.posteriors.npz").write_text("mine")
     result = run("segment", photo, "-k", "2", "--no-figure", "--save", "posteriors", cwd=tmp_path)
     assert result.returncode == 1
-    assert "two.posteriors.npz: already exists" in one_line(result.stderr)
-    assert files_of(tmp_path / "outputs") == {"two.posteriors.npz": b"mine"}
+    assert "two.posteriors.npz: already exists" in get_error_line(result.stderr)
+    assert read_files(tmp_path / "outputs") == {"two.posteriors.npz": b"mine"}
 
 
 # ---- what bad input gets -------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_a_damaged_model_is_one_line_and_nothing_is_written(
     model.write_text(json.dumps(content))
     result = run("apply", "two.model.json", photo, cwd=tmp_path)
     assert result.returncode == 1
-    line = one_line(result.stderr)
+    line = get_error_line(result.stderr)
     assert line.startswith("segmenter: two.model.json: is a damaged model (")
     assert told in line
     assert result.stdout == b""
@@ -192,7 +192,7 @@ def test_what_is_no_model_is_one_line(name: str, content: str | None, told: str,
         (tmp_path / name).write_text(content)
     result = run("apply", name, photo, cwd=tmp_path)
     assert result.returncode == 1
-    line = one_line(result.stderr)
+    line = get_error_line(result.stderr)
     assert line.startswith(f"segmenter: {name}: ")
     assert told in line
     assert not (tmp_path / "outputs").exists()
@@ -204,12 +204,12 @@ def test_a_model_of_grays_refuses_a_photo_with_colors_and_goes_on(photo: Path, t
     run("segment", "gray.png", "-k", "3", "--save-model", "--no-figure", "-o", "fitted", cwd=tmp_path)
     result = run("apply", "fitted/gray.model.json", photo, "gray.png", "--no-figure", "--json", "-q", cwd=tmp_path)
     assert result.returncode == 1
-    line = one_line(result.stderr)
+    line = get_error_line(result.stderr)
     assert "two.png: has colors, but fitted/gray.model.json was fitted to grays" in line
     bad, good = (json.loads(printed) for printed in result.stdout.decode().splitlines())
     assert bad["error"] in line
     assert good["input"]["name"] == "gray.png"
-    assert sorted(files_of(tmp_path / "outputs")) == ["gray.json", "gray.labels.png", "gray.segments.png"]
+    assert sorted(read_files(tmp_path / "outputs")) == ["gray.json", "gray.labels.png", "gray.segments.png"]
 
 
 def test_an_output_never_replaces_the_model(model: Path, photo: Path, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_an_output_never_replaces_the_model(model: Path, photo: Path, tmp_path: 
     before = (tmp_path / "two.json").read_bytes()
     result = run("apply", "two.json", photo, "-o", ".", "--overwrite", "--no-figure", cwd=tmp_path)
     assert result.returncode == 1
-    assert "would replace an input" in one_line(result.stderr)
+    assert "would replace an input" in get_error_line(result.stderr)
     assert (tmp_path / "two.json").read_bytes() == before
 
 
@@ -238,4 +238,4 @@ def test_options_come_from_the_environment(model: Path, photo: Path, tmp_path: P
     environment |= {"SEGMENTER_APPLY_JSON": "1", "SEGMENTER_APPLY_FIGURE": "0"}
     result = run("apply", model, photo, cwd=tmp_path, env=environment)
     assert "elsewhere/two.confidence.png" in json.loads(result.stdout)["outputs"]
-    assert len(files_of(tmp_path / "elsewhere")) == 4
+    assert len(read_files(tmp_path / "elsewhere")) == 4

@@ -28,9 +28,10 @@ from segmenter.io.files.npz import encode_arrays
 from segmenter.regions.contour_map import WHITE, build_contour_map, find_merge_heights
 from segmenter.regions.hierarchy import Hierarchy
 from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
-from tests.segmentation.test_regions import disks, run
+from tests.support.command import run_text as run
+from tests.support.scenes import draw_disks
 
-FOUND = segmenter.segment(disks(), method="regions")
+FOUND = segmenter.segment(draw_disks(), method="regions")
 CONTENT = encode_hierarchy(saved_hierarchy(FOUND, {"name": "disks.png"}))
 
 
@@ -38,7 +39,7 @@ CONTENT = encode_hierarchy(saved_hierarchy(FOUND, {"name": "disks.png"}))
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a photo, and its hierarchy in outputs."""
     folder = tmp_path_factory.mktemp("saved")
-    Image.fromarray(disks()).save(folder / "disks.png")
+    Image.fromarray(draw_disks()).save(folder / "disks.png")
     arguments = ("--method", "regions", "--save", "hierarchy", "--scale", "all")
     result = run("segment", "disks.png", *arguments, cwd=folder)
     assert result.returncode == 0, result.stderr
@@ -68,7 +69,7 @@ def test_scale_all_writes_the_three_scales_and_one_figure(saved: Path) -> None:
     record = json.loads((saved / "outputs/disks.json").read_text())
     assert record["saved"] == ["hierarchy", "scales"]
     for scale in ("coarse", "fine"):
-        found = segmenter.segment(disks(), method="regions", scale=scale)
+        found = segmenter.segment(draw_disks(), method="regions", scale=scale)
         np.testing.assert_array_equal(segmenter.read_labels(saved / f"outputs/disks.labels.{scale}.png"), found.labels)
         assert [row["pixels"] for row in record["scales"][scale]] == [segment.n_pixels for segment in found.segments]
 
@@ -92,7 +93,7 @@ def test_cuts_that_cannot_be_are_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="give one of them"):
         segmenter.cut(FOUND, 3, scale="fine")
     with pytest.raises(InvalidArgumentError, match="has no hierarchy"):
-        segmenter.cut(segmenter.segment(disks(), 2))
+        segmenter.cut(segmenter.segment(draw_disks(), 2))
 
 
 # ---- contour maps --------------------------------------------------------------------------------------------------

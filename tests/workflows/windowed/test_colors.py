@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import random
 import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,43 +20,24 @@ from PIL import Image
 
 import segmenter
 from segmenter.errors import DamagedPhotoError, SegmenterError, UnsupportedPhotoError
-from segmenter.execution.api import JobResult, Workers
+from segmenter.execution.api import Workers
 from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.features.pixel_sample import count_sample_colors, merge_samples, sample_pixels
 from segmenter.io.rasters import reader as io_windows
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windowed
-from segmenter.segmentation.recipe import AnyRecipe, Recipe, RegionsRecipe
-from segmenter.workflows.segment.in_memory import SegmentResult
-from segmenter.workflows.segment.job import FigureOptions, Job, LargeJob, as_large, plan_job
+from segmenter.segmentation.recipe import Recipe, RegionsRecipe
+from segmenter.workflows.segment.job import FigureOptions, LargeJob, as_large
 from segmenter.workflows.segment.strategy import Limits, choose_processing_mode
 from segmenter.workflows.windowed import color_tasks as windows
 from segmenter.workflows.windowed import colors as large
-from segmenter.workflows.windowed import passes as large_steps
 from segmenter.workflows.windowed import record as large_record
 from segmenter.workflows.windowed.colors import run_windowed
 from segmenter.workflows.windowed.passes import NullProgress
-from tests.cli.test_commands import run
+from tests.support.command import run
+from tests.support.windowed import plan, read_written_labels, run_by_windows
 
 GENERATOR = np.random.default_rng(0)
-
-
-def here_and_shuffled(
-    function: Callable[[Any], Any], jobs: Iterable[tuple[int, Any]], workers: Workers
-) -> Generator[JobResult[Any, Any]]:
-    """Do in this process what workers do, and answer in another order, as they might."""
-    waiting = [JobResult(place, job, function(job)) for place, job in jobs]
-    random.Random(len(waiting)).shuffle(waiting)
-    yield from waiting
-
-
-@pytest.fixture
-def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make even small pictures of several windows, and do them here."""
-    monkeypatch.setattr(io_windows, "WINDOW_BYTES", 12_000)
-    monkeypatch.setattr(io_windows, "MIN_TILE", 16)
-    monkeypatch.setattr(io_windows, "USUAL_TILE", 32)
-    monkeypatch.setattr(large_steps, "map_jobs", here_and_shuffled)
 
 
 def picture(height: int, width: int, n_bands: int, dtype: str = "u1", seed: int = 0) -> NDArray[Any]:
@@ -69,24 +48,6 @@ def picture(height: int, width: int, n_bands: int, dtype: str = "u1", seed: int 
     place = (np.arange(height)[:, None] // 9 + np.arange(width)[None] // 13) % 4
     values = centers[place] + 0.05 * generator.standard_normal((height, width, n_bands))
     return np.asarray(top * values.clip(0, 1)).astype(dtype)
-
-
-def planned(path: Path, recipe: AnyRecipe | None = None, **options: Any) -> Job:
-    given = {"figure_options": None, "max_pixels": 10**9, "overwrite": False} | options
-    return plan_job(path, path.parent / "out", recipe or Recipe(restarts=1), **given)
-
-
-def by_windows(
-    path: Path, recipe: AnyRecipe | None = None, bands: tuple[int, ...] = (), **options: Any
-) -> SegmentResult:
-    return run_windowed(
-        as_large(planned(path, recipe, **options), bands, Workers(2), "read by windows"), NullProgress()
-    )
-
-
-def labels_of(path: Path, level: int = 0) -> NDArray[Any]:
-    written = path.parent / "out" / f"{path.stem}.labels.tif"
-    return segmenter.read_labels(written) if level == 0 else np.asarray(tifffile.imread(written, key=level))
 
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -114,9 +75,9 @@ class TestBothRoads:
             stored = np.moveaxis(stored, -1, 0)
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, stored, photometric="rgb" if n_bands == 3 else "minisblack", **FORMS[form])
-        result = by_windows(path)
+        result = run_by_windows(path)
         expected = segmenter.segment(path, restarts=1)
-        assert (labels_of(path) == expected.labels).all()
+        assert (read_written_labels(path) == expected.labels).all()
         assert [segment.n_pixels for segment in result.segmentation.segments] == [
             segment.n_pixels for segment in expected.segments
         ]
@@ -129,8 +90,8 @@ class TestBothRoads:
         pixels[20:50, 10:60, 3] = 0
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, pixels, photometric="rgb", extrasamples=["unassalpha"], tile=(32, 32))
-        by_windows(path)
-        labels = labels_of(path)
+        run_by_windows(path)
+        labels = read_written_labels(path)
         assert (labels == segmenter.segment(path, restarts=1).labels).all()
         assert (labels[20:50, 10:60] == 0).all()
         assert labels[0, 0] > 0
@@ -144,14 +105,14 @@ class TestBothRoads:
         ):
             path = tmp_path / f"{name}.tif"
             tifffile.imwrite(path, gray, tile=(16, 16), **options)
-            by_windows(path)
-            assert (labels_of(path) == segmenter.segment(path, restarts=1).labels).all()
+            run_by_windows(path)
+            assert (read_written_labels(path) == segmenter.segment(path, restarts=1).labels).all()
 
     def test_scale_floats_alike(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, 700 * picture(60, 50, 3, "f4") - 300, photometric="rgb", tile=(16, 16))
-        result = by_windows(path)
-        assert (labels_of(path) == segmenter.segment(path, restarts=1).labels).all()
+        result = run_by_windows(path)
+        assert (read_written_labels(path) == segmenter.segment(path, restarts=1).labels).all()
         assert any("scaled to 0…1" in note for note in result.photo.notes)
 
     def test_find_as_many_segments_where_one_window_is_all(
@@ -160,7 +121,7 @@ class TestBothRoads:
         monkeypatch.setattr(io_windows, "WINDOW_BYTES", 1 << 20)
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(90, 80, 3), photometric="rgb", tile=(16, 16))
-        found, expected = by_windows(path, Recipe("auto")).segmentation.selection, segmenter.segment(path, "auto")
+        found, expected = run_by_windows(path, Recipe("auto")).segmentation.selection, segmenter.segment(path, "auto")
         assert found is not None
         assert expected.selection is not None
         assert found.criterion.tolist() == expected.selection.criterion.tolist()
@@ -168,10 +129,10 @@ class TestBothRoads:
     def test_write_the_same_record_of_the_fit(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(60, 50, 3), photometric="rgb", tile=(16, 16))
-        record: Any = by_windows(path).record
+        record: Any = run_by_windows(path).record
         from segmenter.workflows.segment.in_memory import compute_job
 
-        expected: Any = compute_job(planned(path)).record
+        expected: Any = compute_job(plan(path)).record
         for key in ("recipe", "selection", "fit", "mixture", "unlabeled_pixels"):
             assert record[key] == expected[key]
         for key in ("name", "sha256", "width", "height", "channels", "dtype"):
@@ -187,7 +148,7 @@ def test_figures_of_a_reduced_picture_say_so_and_tell_the_shares_of_the_whole(
     pixels[:, 119] = 250  # the reduced picture has no pixel of it
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", tile=(32, 32))
     drawing = FigureOptions(plots=("palette",), side_by_side=False)
-    result = by_windows(tmp_path / "a.tif", Recipe(2, restarts=1), figure_options=drawing)
+    result = run_by_windows(tmp_path / "a.tif", Recipe(2, restarts=1), figure_options=drawing)
     assert result.photo.pixels.shape == (50, 30, 3)
     assert "figures show the picture reduced to 30×50 pixels" in result.photo.notes
     assert [segment.share for segment in result.segmentation.segments] == [119 / 120, 1 / 120]
@@ -200,15 +161,15 @@ class TestTheLabelImage:
         monkeypatch.setattr("segmenter.io.labels.tiff.OVERVIEW_SIDE", 30)
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(131, 87, 3), photometric="rgb", tile=(32, 16))
-        by_windows(path)
+        run_by_windows(path)
         with tifffile.TiffFile(tmp_path / "out" / "a.labels.tif") as tiff:
             pages: list[Any] = list(tiff.pages)
             assert [page.shape for page in pages] == [(131, 87), (66, 44), (33, 22), (17, 11)]
             assert [int(page.subfiletype) for page in pages] == [0, 1, 1, 1]
             assert all(page.is_tiled and page.compression == 8 for page in pages)
-        labels = labels_of(path)
+        labels = read_written_labels(path)
         for level in range(1, 4):
-            assert (labels_of(path, level) == labels[:: 2**level, :: 2**level]).all()
+            assert (read_written_labels(path, level) == labels[:: 2**level, :: 2**level]).all()
 
     def test_keeps_where_on_earth_it_is(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
@@ -216,7 +177,7 @@ class TestTheLabelImage:
         keys, text = (1, 1, 0, 1, 1024, 0, 1, 1), "WGS 84|"
         tags: list[Any] = [(33550, 12, 3, scale), (33922, 12, 6, tie), (34735, 3, 8, keys), (34737, 2, 8, text)]
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb", tile=(16, 16), extratags=tags)
-        job = choose_processing_mode(planned(path), Limits(10**9))
+        job = choose_processing_mode(plan(path), Limits(10**9))
         assert isinstance(job, LargeJob)
         run_windowed(job, NullProgress())
         with tifffile.TiffFile(tmp_path / "out" / "a.labels.tif") as tiff:
@@ -230,7 +191,7 @@ class TestTheLabelImage:
         tifffile.imwrite(path, picture(600, 700, 3, "u2"), photometric="rgb", tile=(256, 256))
         written = []
         for n_workers in (1, 3):
-            job = as_large(planned(path, overwrite=True, figure_options=FigureOptions()), (), Workers(n_workers), "so")
+            job = as_large(plan(path, overwrite=True, figure_options=FigureOptions()), (), Workers(n_workers), "so")
             run_windowed(job, NullProgress())
             written.append({output.name: output.read_bytes() for output in (tmp_path / "out").iterdir()})
         assert written[0] == written[1]
@@ -243,7 +204,7 @@ class TestBands:
         pixels = picture(60, 50, 7, "u2")
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, np.moveaxis(pixels, -1, 0), photometric="minisblack", planarconfig="separate")
-        result = by_windows(path)
+        result = run_by_windows(path)
         assert result.segmentation.mixture.n_features == 7
         values = segmenter.Samples(pixels.reshape(-1, 7) / 65535)
         same = segmenter.fit(values, segmenter.FitConfig(n_components=4, restarts=1, acceleration=True))
@@ -253,9 +214,9 @@ class TestBands:
         pixels = picture(60, 50, 5)
         tifffile.imwrite(tmp_path / "all.tif", pixels, photometric="minisblack", planarconfig="contig", tile=(16, 16))
         tifffile.imwrite(tmp_path / "some.tif", pixels[..., [3, 1, 0]], photometric="rgb")
-        by_windows(tmp_path / "all.tif", bands=(4, 2, 1))
+        run_by_windows(tmp_path / "all.tif", bands=(4, 2, 1))
         expected = segmenter.segment(tmp_path / "some.tif", restarts=1)
-        assert (labels_of(tmp_path / "all.tif") == expected.labels).all()
+        assert (read_written_labels(tmp_path / "all.tif") == expected.labels).all()
 
     def test_without_data_take_no_part(self, tmp_path: Path) -> None:
         pixels = picture(60, 50, 4, "f4")
@@ -264,8 +225,8 @@ class TestBands:
         path = tmp_path / "a.tif"
         tags: list[Any] = [(42113, 2, 6, "-9999")]
         tifffile.imwrite(path, pixels, photometric="minisblack", planarconfig="contig", extratags=tags)
-        result = by_windows(path)
-        labels = labels_of(path)
+        result = run_by_windows(path)
+        labels = read_written_labels(path)
         assert (labels[:10] == 0).all()
         assert (labels[10:15, :20] == 0).all()
         assert np.count_nonzero(labels) == 60 * 50 - 10 * 50 - 5 * 20
@@ -276,7 +237,7 @@ class TestBands:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(20, 20, 3), photometric="rgb")
         with pytest.raises(UnsupportedPhotoError, match=r"has no band 4; it has bands 1 to 3"):
-            by_windows(path, bands=(4,))
+            run_by_windows(path, bands=(4,))
 
     def test_of_ome_tiff_may_be_pages(self, tmp_path: Path) -> None:
         pixels = picture(60, 50, 4, "u2")
@@ -291,7 +252,7 @@ class TestBands:
         path = tmp_path / "a.ome.tif"
         tifffile.imwrite(path, picture(20, 30, 1, seed=1)[None, ..., 0].repeat(2, 0), metadata={"axes": "TYX"})
         with pytest.raises(UnsupportedPhotoError, match="holds 2 points of time"):
-            by_windows(path)
+            run_by_windows(path)
 
 
 class TestASample:
@@ -323,10 +284,10 @@ class TestASample:
         tifffile.imwrite(path, picture(200, 150, 3, "u2"), photometric="rgb", tile=(64, 64))
         for module in (large, large_record, windows):
             monkeypatch.setattr(module, "SAMPLE", 4000)
-        result = by_windows(path)
+        result = run_by_windows(path)
         assert "fitted to a sample of 4,000 pixels" in result.photo.notes
         assert result.record["windows"]["fitted_pixels"] == 4000
-        agreement = np.mean(labels_of(path) == segmenter.segment(path, restarts=1).labels)
+        agreement = np.mean(read_written_labels(path) == segmenter.segment(path, restarts=1).labels)
         assert agreement > 0.98
 
 
@@ -334,7 +295,7 @@ class TestTheRoad:
     def test_leads_by_windows_where_memory_is_short(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
-        job = planned(path)
+        job = plan(path)
         assert choose_processing_mode(job, Limits(40 * 50 * 15)) is job
         chosen = choose_processing_mode(job, Limits(40 * 50 * 15 - 1))
         assert isinstance(chosen, LargeJob)
@@ -343,27 +304,27 @@ class TestTheRoad:
     def test_knows_what_regions_take_in_memory(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
-        job = planned(path, RegionsRecipe())
+        job = plan(path, RegionsRecipe())
         assert choose_processing_mode(job, Limits(40 * 50 * 40)) is job
         assert isinstance(choose_processing_mode(job, Limits(40 * 50 * 40 - 1)), LargeJob)
 
     def test_leads_by_windows_beyond_the_limit_on_pixels_unless_that_was_given(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
-        job = planned(path, max_pixels=1999)
+        job = plan(path, max_pixels=1999)
         assert isinstance(choose_processing_mode(job, Limits(10**9)), LargeJob)
         assert choose_processing_mode(job, Limits(10**9, is_strict=True)) is job
 
     def test_leads_through_memory_for_what_is_no_tiff(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         path.write_text("no picture")
-        assert choose_processing_mode(planned(path), Limits(1)) == planned(path)
+        assert choose_processing_mode(plan(path), Limits(1)) == plan(path)
 
     def test_refuses_what_cannot_be_had(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
         with pytest.raises(UnsupportedPhotoError, match="cannot be had with -o -"):
-            choose_processing_mode(planned(path), Limits(1, label_format="zarr"), to_stdout=True)
+            choose_processing_mode(plan(path), Limits(1, label_format="zarr"), to_stdout=True)
 
 
 class TestTheCommand:
@@ -376,7 +337,7 @@ class TestTheCommand:
         assert "200×300 pixels of 3×uint8" in told
         names = {path.name for path in (tmp_path / "out").iterdir()}
         assert names == {"a.labels.tif", "a.figure.png", "a.json"}
-        assert (labels_of(tmp_path / "a.tif") == segmenter.segment(tmp_path / "a.tif").labels).all()
+        assert (read_written_labels(tmp_path / "a.tif") == segmenter.segment(tmp_path / "a.tif").labels).all()
 
     def test_writes_the_label_image_to_standard_output(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", picture(300, 200, 3), photometric="rgb", tile=(128, 128))
@@ -477,7 +438,7 @@ class TestTheCommand:
         model = tmp_path / "out" / "a.model.json"
         result = run("apply", model, "b.tif", "--max-memory", "1K", "-o", "out", cwd=tmp_path)
         assert result.returncode == 0, result.stderr.decode()
-        assert (labels_of(tmp_path / "b.tif") == segmenter.apply(model, tmp_path / "b.tif").labels).all()
+        assert (read_written_labels(tmp_path / "b.tif") == segmenter.apply(model, tmp_path / "b.tif").labels).all()
         record = json.loads((tmp_path / "out" / "b.json").read_text())
         assert record["model"]["name"] == "a.model.json"
         assert sum(segment["pixels"] for segment in record["segments"]) == 300 * 200
@@ -500,10 +461,10 @@ class TestZarr:
         )
         array[:] = pixels
         tifffile.imwrite(tmp_path / "b.tif", pixels, photometric="rgb")
-        job = choose_processing_mode(planned(tmp_path / "a"), Limits(10**9, Workers(1)))
+        job = choose_processing_mode(plan(tmp_path / "a"), Limits(10**9, Workers(1)))
         assert isinstance(job, LargeJob)
         run_windowed(job, NullProgress())
-        assert (labels_of(tmp_path / "a") == segmenter.segment(tmp_path / "b.tif", restarts=1).labels).all()
+        assert (read_written_labels(tmp_path / "a") == segmenter.segment(tmp_path / "b.tif", restarts=1).labels).all()
 
     def test_of_ome_has_axes(self, tmp_path: Path) -> None:
         pixels = picture(30, 20, 4, "u2")
@@ -542,7 +503,7 @@ class TestWhatGoesWrong:
         data[offset : offset + 40] = bytes(40)
         path.write_bytes(data)
         with pytest.raises(DamagedPhotoError, match=r"the block at row 64, column 32"):
-            by_windows(path)
+            run_by_windows(path)
         assert not [*(tmp_path / "out").glob("*")]
 
     @pytest.mark.parametrize("form", ["tiles", "tiles, deflate", "rows", "one strip"])
@@ -551,21 +512,21 @@ class TestWhatGoesWrong:
         tifffile.imwrite(path, picture(131, 87, 3), photometric="rgb", **FORMS[form])
         path.write_bytes(path.read_bytes()[:-3000])
         with pytest.raises(SegmenterError, match="is damaged or truncated"):
-            by_windows(path)
+            run_by_windows(path)
         assert not (tmp_path / "out" / "a.json").exists()
 
     def test_no_data_at_all_is_told(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, np.full((20, 30), np.nan, np.float32))
         with pytest.raises(UnsupportedPhotoError, match="holds no data in any pixel"):
-            by_windows(path)
+            run_by_windows(path)
 
     def test_results_that_are_there_are_kept(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(20, 30, 3), photometric="rgb")
-        by_windows(path)
+        run_by_windows(path)
         before = (tmp_path / "out" / "a.labels.tif").read_bytes()
         with pytest.raises(SegmenterError, match="already exists"):
-            by_windows(path, Recipe(2))
+            run_by_windows(path, Recipe(2))
         assert (tmp_path / "out" / "a.labels.tif").read_bytes() == before
         assert json.loads((tmp_path / "out" / "a.json").read_text())["recipe"]["n_segments"] == 4

@@ -18,14 +18,14 @@ from segmenter.metrics.partitions import covering
 from segmenter.segmentation import regions as segment_regions
 from segmenter.segmentation.recipe import RegionsRecipe
 from segmenter.segmentation.regions import middle_shape
-from tests.cli.test_commands import run
-from tests.segmentation.test_regions import TRUTH
-from tests.workflows.windowed.test_colors import by_windows, labels_of, small_windows  # noqa: F401  # a fixture
+from tests.support.command import run
+from tests.support.scenes import DISK_LABELS
+from tests.support.windowed import read_written_labels, run_by_windows
 
 SIZES = {"not reduced": 0.25, "reduced once": 0.002, "reduced twice": 0.0006}
 """Working sizes in megapixels, and what they make of `PICTURE`."""
 
-LARGE_TRUTH = np.kron(TRUTH, np.ones((4, 4), int))
+LARGE_TRUTH = np.kron(DISK_LABELS, np.ones((4, 4), int))
 COLORS = np.array([[80, 60, 50], [40, 120, 60], [200, 190, 120], [60, 90, 170]])
 PICTURE = (COLORS[LARGE_TRUTH - 1] + np.random.default_rng(0).integers(-20, 21, (240, 320, 3))).astype(np.uint8)
 FORMS: dict[str, dict[str, Any]] = {
@@ -59,9 +59,9 @@ class TestBothRoads:
     @pytest.mark.parametrize("form", FORMS)
     def test_give_the_same_regions(self, tmp_path: Path, form: str, size: float) -> None:
         path = write(tmp_path / "a.tif", PICTURE, **FORMS[form])
-        result = by_windows(path, RegionsRecipe(n_segments=3, working_size=size))
+        result = run_by_windows(path, RegionsRecipe(n_segments=3, working_size=size))
         expected = segmenter.segment(path, 3, method="regions", working_size=size)
-        np.testing.assert_array_equal(labels_of(path), expected.labels)
+        np.testing.assert_array_equal(read_written_labels(path), expected.labels)
         assert result.segmentation.segments == expected.segments
         assert covering(expected.labels, LARGE_TRUTH) > 0.9
         with open_windowed(path) as picture:
@@ -76,19 +76,19 @@ class TestBothRoads:
             "floats": PICTURE.astype(np.float32) * 3 - 90,
         }[kind]
         path = write(tmp_path / "a.tif", pixels, tile=(32, 32))
-        by_windows(path, RegionsRecipe(working_size=size))
+        run_by_windows(path, RegionsRecipe(working_size=size))
         expected = segmenter.segment(path, method="regions", working_size=size)
         assert expected.n_labels > 1
-        np.testing.assert_array_equal(labels_of(path), expected.labels)
+        np.testing.assert_array_equal(read_written_labels(path), expected.labels)
 
     @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
     def test_leave_transparent_pixels_out(self, tmp_path: Path, size: float) -> None:
         hidden = LARGE_TRUTH == 3
         pixels = np.dstack([PICTURE, np.where(hidden, 0, 255).astype(np.uint8)])
         path = write(tmp_path / "a.tif", pixels, extrasamples=["unassalpha"], tile=(32, 32))
-        by_windows(path, RegionsRecipe(n_segments=3, working_size=size))
+        run_by_windows(path, RegionsRecipe(n_segments=3, working_size=size))
         expected = segmenter.segment(path, 3, method="regions", working_size=size)
-        np.testing.assert_array_equal(labels_of(path), expected.labels)
+        np.testing.assert_array_equal(read_written_labels(path), expected.labels)
         np.testing.assert_array_equal(expected.labels == 0, hidden)
 
 
@@ -101,7 +101,7 @@ def test_more_pieces_than_labels_are_told_on_both_roads(
     squares = np.kron((np.indices((8, 8)) % 2 == 0).all(axis=0), np.full((30, 40), 255, np.uint8))  # 16, apart
     pixels = np.dstack([PICTURE, squares])
     path = write(tmp_path / "a.tif", pixels, extrasamples=["unassalpha"], tile=(32, 32))
-    for look in (by_windows, lambda path, recipe: segmenter.segment(path, method="regions", working_size=size)):
+    for look in (run_by_windows, lambda path, recipe: segmenter.segment(path, method="regions", working_size=size)):
         with pytest.raises(UnsupportedPhotoError, match="leaves more than 15 pieces"):
             look(path, RegionsRecipe(working_size=size))
 
@@ -113,8 +113,8 @@ class TestOfBands:
             pixels = PICTURE.astype(np.float32)
             pixels[50:90, 100:200] = np.nan
             path = write(tmp_path / f"{size}.tif", pixels, tile=(32, 32))
-            result = by_windows(path, RegionsRecipe(n_segments=3, working_size=size))
-            labels = labels_of(path)
+            result = run_by_windows(path, RegionsRecipe(n_segments=3, working_size=size))
+            labels = read_written_labels(path)
             np.testing.assert_array_equal(labels == 0, np.isnan(pixels).any(axis=2))
             assert covering(labels, np.where(labels > 0, LARGE_TRUTH, 0)) > 0.85
             assert result.record["unlabeled_pixels"] == 4000
@@ -126,20 +126,20 @@ class TestOfBands:
         tifffile.imwrite(path, pixels, photometric="minisblack", planarconfig="contig")
         recipe = RegionsRecipe(n_segments=3)
         with pytest.raises(InvalidArgumentError, match="regions cannot be found of 5 bands; choose three"):
-            by_windows(path, recipe)
-        by_windows(path, recipe, (1, 2, 3))
+            run_by_windows(path, recipe)
+        run_by_windows(path, recipe, (1, 2, 3))
         expected = segmenter.segment(PICTURE, 3, method="regions")
-        np.testing.assert_array_equal(labels_of(path), expected.labels)
+        np.testing.assert_array_equal(read_written_labels(path), expected.labels)
 
     def test_nothing_but_no_data_is_told(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.tif", np.full((40, 50, 3), np.nan, np.float32))
         with pytest.raises(UnsupportedPhotoError, match="holds no data in any pixel"):
-            by_windows(path, RegionsRecipe())
+            run_by_windows(path, RegionsRecipe())
 
     def test_too_many_regions_are_told(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.tif", PICTURE)
         with pytest.raises(TooFewSuperpixelsError):
-            by_windows(path, RegionsRecipe(n_segments=50, n_superpixels=50, working_size=0.00001))
+            run_by_windows(path, RegionsRecipe(n_segments=50, n_superpixels=50, working_size=0.00001))
         assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 
