@@ -15,7 +15,7 @@ from segmenter.cli.options.windows import windows_options
 from segmenter.cli.segment import check_streams, segment_photos
 
 if TYPE_CHECKING:
-    from segmenter.workflows.segment.strategy import Limits
+    from segmenter.workflows.segment.job import WindowOptions
 
 
 @click.command(name="apply", cls=FileCommand, short_help="Segment photos by a model fitted before.")
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
 @windows_options
 @partial(output_options, saves=SAVES_OF_MIXTURES)
-def command(model: Path, photos: tuple[Path, ...], limits: Limits, options: OutputOptions) -> int:
+def command(model: Path, photos: tuple[Path, ...], windows: WindowOptions, options: OutputOptions) -> int:
     """Segment each PHOTO by a MODEL that was fitted before.
 
     MODEL is a NAME.model.json, as segmenter segment --save-model writes it.
@@ -51,4 +51,4 @@ def command(model: Path, photos: tuple[Path, ...], limits: Limits, options: Outp
     from segmenter.segmentation.model_file import load_model
 
     loaded = load_model(model)
-    return segment_photos(photos, loaded.recipe, options, options.save, limits, model=loaded)
+    return segment_photos(photos, loaded.recipe, options, options.save, windows, model=loaded)

@@ -220,7 +220,7 @@ def print_plan(plan: Plan, *, as_json: bool) -> int:
     from segmenter.workflows.segment.outputs import format_path
 
     for _, job in plan.jobs():
-        decision = decide(job, plan.settings.bands) if plan.settings.resume else "do"
+        decision = decide(job) if plan.settings.resume else "do"
         source, outputs = format_path(job.source), outputs_text(job.record)
         if as_json:
             click.echo(json.dumps({"schema": SCHEMA, "source": source, "outputs": outputs, "decision": decision}))

@@ -20,7 +20,7 @@ from segmenter.regions.config import SCALES
 from segmenter.segmentation.recipe import MAX_SEGMENTS
 
 if TYPE_CHECKING:
-    from segmenter.workflows.segment.job import Extra, Job
+    from segmenter.workflows.segment.job import Extra, SegmentJob
 
 
 @click.command(name="cut", cls=FileCommand, short_help="Cut hierarchies into regions again, at once.")
@@ -71,7 +71,7 @@ def command(
     return max(cut_one(job, as_json=json, quiet=quiet, verbose=verbose) for job in jobs)
 
 
-def cut_one(job: Job, *, as_json: bool, quiet: bool, verbose: bool) -> int:
+def cut_one(job: SegmentJob, *, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Cut one hierarchy, tell of it, and return the exit status."""
     from segmenter.workflows.segment.cut import run_cut
     from segmenter.workflows.segment.outputs import format_path

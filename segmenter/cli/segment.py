@@ -6,8 +6,10 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import nullcontext
+from io import BytesIO
 from pathlib import Path
+from shutil import copyfileobj
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -17,7 +19,7 @@ from segmenter.cli.options.output import OutputOptions, extras_of, output_option
 from segmenter.cli.options.recipe import recipe_options
 from segmenter.cli.options.types import PATH
 from segmenter.cli.options.windows import windows_options
-from segmenter.cli.progress import shares_text
+from segmenter.cli.progress import shares_text, watching_steps
 from segmenter.cli.terminal import color_depth, show_segments
 from segmenter.errors import printable
 from segmenter.segmentation.recipe import AnyRecipe
@@ -26,9 +28,8 @@ if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
     from segmenter.segmentation.model import Model
     from segmenter.segmentation.result import Segment, Segmentation
-    from segmenter.workflows.segment.in_memory import SegmentResult
-    from segmenter.workflows.segment.job import Extra, Job, LargeJob
-    from segmenter.workflows.segment.strategy import Limits
+    from segmenter.workflows.segment.job import Extra, SegmentJob, WindowOptions
+    from segmenter.workflows.segment.result import SegmentResult
 
 MAX_NUMBERS = 5
 """Numbers of segments that a note lists."""
@@ -44,7 +45,7 @@ def command(
     photos: tuple[Path, ...],
     recipe: AnyRecipe,
     save_model: bool,
-    limits: Limits,
+    windows: WindowOptions,
     options: OutputOptions,
 ) -> int:
     """Segment each PHOTO: by its colors, or with --method regions as people would.
@@ -81,7 +82,7 @@ def command(
     """  # noqa: D301  # the backspace keeps click from filling the list
     extras = extras_of(recipe, options, save_model=save_model)
     check_streams(photos, options, extras=bool(extras or options.plot))
-    return segment_photos(photos, recipe, options, extras, limits)
+    return segment_photos(photos, recipe, options, extras, windows)
 
 
 def segment_photos(
@@ -89,7 +90,7 @@ def segment_photos(
     recipe: AnyRecipe,
     options: OutputOptions,
     extras: Sequence[Extra],
-    limits: Limits,
+    windows: WindowOptions,
     *,
     model: Model | None = None,
 ) -> int:
@@ -103,16 +104,16 @@ def segment_photos(
     options : OutputOptions
     extras : sequence of Extra
         What else to write.
-    limits : Limits
-        What decides which photos are read by windows.
+    windows : WindowOptions
+        Which photos are windowed, and how.
     model : Model, optional
         Apply it, and fit nothing.
     """
     output, as_json = options.output, options.json
-    from segmenter.workflows.segment import in_memory as pipeline
-    from segmenter.workflows.segment.job import LargeJob, plan_job
+    from segmenter.workflows.segment.job import plan_job
     from segmenter.workflows.segment.outputs import check_outputs, format_path
     from segmenter.workflows.segment.record import SCHEMA
+    from segmenter.workflows.segment.run import compute_label_image, run_job
     from segmenter.workflows.segment.strategy import choose_processing_mode
 
     unwind_on_interrupt()
@@ -126,15 +127,16 @@ def segment_photos(
             overwrite=options.overwrite,
             extras=extras,
             model=model,
+            windows=windows,
         )
         for photo in photos
     ]
-    if STREAM in photos and limits.bands:
+    if STREAM in photos and windows.bands:
         raise click.UsageError("--bands is of files; give the path of a TIFF")
-    if STREAM in photos and limits.label_format != "tif":
+    if STREAM in photos and windows.label_format != "tif":
         raise click.UsageError("--label-format is of files; give the path of a TIFF")
     jobs = [
-        job if photo == STREAM else choose_processing_mode(job, limits, to_stdout=output == STREAM)
+        job if photo == STREAM else choose_processing_mode(job, to_stdout=output == STREAM)
         for photo, job in zip(photos, planned, strict=True)
     ]
     if output != STREAM:
@@ -147,14 +149,12 @@ def segment_photos(
         stream: BinaryIO | None = sys.stdin.buffer if photo == STREAM else None
         started = time.perf_counter()
         try:
-            if isinstance(job, LargeJob):
-                result = run_by_windows(job, options)
-            elif output == STREAM:
-                result = pipeline.compute_job(job, stream)
-            else:
-                result = pipeline.run_job(job, stream)
-            is_png = output == STREAM and not isinstance(job, LargeJob)
-            label_image = pipeline.encode_label_image(result.segmentation) if is_png else b""
+            label_image: BinaryIO = BytesIO()
+            with watching_steps(quiet=options.quiet) if job.mode == "windowed" else nullcontext() as progress:
+                if output == STREAM:
+                    result, label_image = compute_label_image(job, stream=stream, progress=progress)
+                else:
+                    result = run_job(job, stream=stream, progress=progress)
         except BrokenPipeError:  # whoever reads standard output has gone
             raise
         except Exception as error:  # whatever happens to one photo, the others go on
@@ -165,7 +165,8 @@ def segment_photos(
                 click.echo(json.dumps({"schema": SCHEMA, "source": format_path(photo), **failure}))
             continue
         if output == STREAM:
-            sys.stdout.buffer.write(label_image)
+            with label_image:
+                copyfileobj(label_image, sys.stdout.buffer)
             sys.stdout.buffer.flush()
         if as_json:
             places = {"source": format_path(photo), "outputs": [format_path(path) for path in job.outputs]}
@@ -175,27 +176,6 @@ def segment_photos(
             if depth is not None:
                 show_segments(result.segmentation, depth, picture=options.preview)
     return status
-
-
-def run_by_windows(job: LargeJob, options: OutputOptions) -> SegmentResult:
-    """Segment a picture by windows, and show on a terminal how far that is."""
-    from shutil import copyfileobj
-    from tempfile import TemporaryDirectory
-
-    from segmenter.cli.progress import watching_steps
-    from segmenter.workflows.windowed.colors import run_windowed
-
-    with watching_steps(quiet=options.quiet) as progress:
-        if options.output != STREAM:
-            return run_windowed(job, progress)
-        with TemporaryDirectory() as folder:  # the overviews are made of what is written: no stream could be read again
-            labels = Path(folder, "labels.tif")
-            result = run_windowed(
-                replace(job, labels=labels, record=labels.with_suffix(".json"), figure=None), progress
-            )
-            with labels.open("rb") as file:
-                copyfileobj(file, sys.stdout.buffer)
-        return result
 
 
 def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: bool) -> None:
@@ -227,7 +207,7 @@ def check_streams(photos: Sequence[Path], options: OutputOptions, *, extras: boo
         raise click.UsageError("-o - writes a picture; send it to a file or a program, not to the terminal")
 
 
-def tell(result: SegmentResult, job: Job | LargeJob, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
+def tell(result: SegmentResult, job: SegmentJob, seconds: float, *, to_stdout: bool, verbose: bool) -> None:
     """Tell a person what was found: one line, the notes, and on request the details."""
     from segmenter.io.files.results import get_label_image_paths
 

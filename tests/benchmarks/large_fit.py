@@ -11,16 +11,24 @@ from segmenter.execution.api import Workers
 from segmenter.io.rasters.reader import open_windowed
 from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.recipe import Recipe
-from segmenter.workflows.segment.job import FigureOptions, as_large, plan_job
+from segmenter.workflows.segment.job import FigureOptions, WindowOptions, plan_job, to_windowed
+from segmenter.workflows.segment.progress import NullProgress
 from segmenter.workflows.windowed.colors import gather
-from segmenter.workflows.windowed.passes import NullProgress
 
 
 def main() -> None:
     """Count the colors of PICTURE, fit, and print."""
     path = Path(sys.argv[1])
-    planned = plan_job(path, Path(), Recipe(5), figure_options=FigureOptions(), max_pixels=10**9, overwrite=False)
-    job = as_large(planned, (), Workers(2), "")
+    planned = plan_job(
+        path,
+        Path(),
+        Recipe(5),
+        figure_options=FigureOptions(),
+        max_pixels=10**9,
+        overwrite=False,
+        windows=WindowOptions(workers=Workers(2)),
+    )
+    job = to_windowed(planned, "")
     with open_windowed(path) as picture:
         gathered = gather(picture, job, Recipe(5), NullProgress())
     started = time.process_time()

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 import segmenter
 from segmenter.execution.api import JobResult, Workers
 from segmenter.segmentation.recipe import AnyRecipe, Recipe
-from segmenter.workflows.segment.in_memory import SegmentResult
-from segmenter.workflows.segment.job import Job, as_large, plan_job
-from segmenter.workflows.windowed.colors import run_windowed
-from segmenter.workflows.windowed.passes import NullProgress
+from segmenter.workflows.segment.job import SegmentJob, WindowOptions, plan_job, to_windowed
+from segmenter.workflows.segment.result import SegmentResult
+from segmenter.workflows.segment.run import run_job
 
 
 def map_jobs_here_shuffled(
@@ -29,7 +28,7 @@ def map_jobs_here_shuffled(
     yield from waiting
 
 
-def plan(path: Path, recipe: AnyRecipe | None = None, **options: Any) -> Job:
+def plan(path: Path, recipe: AnyRecipe | None = None, **options: Any) -> SegmentJob:
     """Plan to segment a picture into the folder ``out`` beside it."""
     given = {"figure_options": None, "max_pixels": 10**9, "overwrite": False} | options
     return plan_job(path, path.parent / "out", recipe or Recipe(restarts=1), **given)
@@ -39,7 +38,8 @@ def run_by_windows(
     path: Path, recipe: AnyRecipe | None = None, bands: tuple[int, ...] = (), **options: Any
 ) -> SegmentResult:
     """Segment a picture by windows, whatever its size."""
-    return run_windowed(as_large(plan(path, recipe, **options), bands, Workers(2), "read by windows"), NullProgress())
+    windows = WindowOptions(bands=bands, workers=Workers(2))
+    return run_job(to_windowed(plan(path, recipe, windows=windows, **options), "read by windows"))
 
 
 def read_written_labels(path: Path, level: int = 0) -> NDArray[Any]:

@@ -41,10 +41,10 @@ _OPTIONS = (
 
 
 def windows_options(command: Command) -> Command:
-    """Add what decides which pictures are read by windows, and how; the command receives it as one ``limits``."""
+    """Add what decides which pictures are windowed, and how; the command receives it as one ``windows``."""
 
     @wraps(command)
-    def with_limits(
+    def with_windows(
         *arguments: Any,
         bands: tuple[int, ...],
         max_memory: int | Literal["auto"],
@@ -54,11 +54,12 @@ def windows_options(command: Command) -> Command:
         **values: Any,
     ) -> Any:
         from segmenter.execution.api import Workers, available_memory
-        from segmenter.workflows.segment.strategy import Limits
+        from segmenter.workflows.segment.job import WindowOptions
 
         memory = available_memory() // 2 if max_memory == "auto" else max_memory
-        limits = Limits(memory, Workers(jobs, scheduler=scheduler), bands, label_format, is_given("max_pixels"))
-        return command(*arguments, limits=limits, **values)
+        workers = Workers(jobs, scheduler=scheduler)
+        windows = WindowOptions(memory, workers, bands, label_format, is_given("max_pixels"))
+        return command(*arguments, windows=windows, **values)
 
-    decorated: Any = with_options(*_OPTIONS)(with_limits)
+    decorated: Any = with_options(*_OPTIONS)(with_windows)
     return decorated  # type: ignore[no-any-return]

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from segmenter.errors import OutputExistsError
+from segmenter.execution.api import Workers
 from segmenter.io.files.discovery import Listing, list_photos
 from segmenter.io.files.remote import filter_existing, to_path
 from segmenter.segmentation.recipe import AnyRecipe
 from segmenter.workflows.batch.output_names import Entry, name_outputs
 from segmenter.workflows.batch.summary import SUMMARIES, Row
-from segmenter.workflows.segment.job import Extra, FigureOptions, Job, plan_job
+from segmenter.workflows.segment.job import Extra, FigureOptions, SegmentJob, WindowOptions, plan_job
 from segmenter.workflows.segment.outputs import check_path
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ class Settings:
     shared_model: bool = False
     report: bool = False  # a page of all results is to follow
     bands: tuple[int, ...] = ()  # of TIFFs and Zarr arrays, from 1; empty = all
-    is_strict: bool = False  # whether the limit on pixels is of pictures read by windows, too
+    enforce_max_pixels: bool = False  # whether max_pixels also applies to windowed pictures
 
-    def job(self, entry: Entry, model: Model | None = None) -> Job:
+    def job(self, entry: Entry, model: Model | None = None) -> SegmentJob:
         """Return what is to be done with one photo."""
         return plan_job(
             to_path(entry.source),
@@ -64,6 +65,7 @@ class Settings:
             extras=self.extras,
             model=model,
             name=entry.name,
+            windows=WindowOptions(workers=Workers(0), bands=self.bands, enforce_max_pixels=self.enforce_max_pixels),
         )
 
 
@@ -75,7 +77,7 @@ class Plan:
     listing: Listing
     entries: tuple[Entry, ...]
 
-    def jobs(self, model: Model | None = None, left_out: Collection[int] = ()) -> Iterator[tuple[int, Job]]:
+    def jobs(self, model: Model | None = None, left_out: Collection[int] = ()) -> Iterator[tuple[int, SegmentJob]]:
         """Yield the place of each photo and its job; jobs are not kept."""
         for place, entry in enumerate(self.entries):
             if place not in left_out:
@@ -114,7 +116,7 @@ def plan_batch(inputs: Sequence[str], settings: Settings, *, recursive: bool) ->
     """
     listing = list_photos(inputs, recursive=recursive, output=str(settings.output))
     probe = settings.job(Entry("x", "", "x"))
-    endings = [path.name[1:] for path in probe.possible_outputs]
+    endings = [path.name[1:] for path in probe.outputs_of_either_mode]
     root = os.path.realpath(settings.output)
     taken = [*SUMMARIES, SHARED_MODEL, SHARED_RECORD]
     for path, _ in listing.photos:
@@ -138,7 +140,7 @@ def check_batch(plan: Plan) -> None:
     own = [*SUMMARIES, *((SHARED_MODEL, SHARED_RECORD) if settings.shared_model else ())]
     own += [REPORT_NAME] if settings.report else []
     first, n_existing = None, 0
-    outputs = chain.from_iterable(job.possible_outputs for _, job in plan.jobs())
+    outputs = chain.from_iterable(job.outputs_of_either_mode for _, job in plan.jobs())
     for path in filter_existing(chain((settings.output / name for name in own), outputs)):
         check_path(path)
         first = first or path

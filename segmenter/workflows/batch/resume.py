@@ -9,9 +9,8 @@ from typing import Any, Literal, TypeAlias
 
 from segmenter._version import __version__
 from segmenter.errors import ReadError
-from segmenter.execution.api import Workers
 from segmenter.io.files.local import compute_digest, read_first_bytes
-from segmenter.workflows.segment.job import Job, LargeJob, as_large
+from segmenter.workflows.segment.job import SegmentJob, to_windowed
 from segmenter.workflows.segment.record import SCHEMA, describe_files, describe_model
 
 MAX_RECORD_BYTES = 64_000_000
@@ -19,16 +18,15 @@ MAX_RECORD_BYTES = 64_000_000
 Decision: TypeAlias = Literal["do", "up to date", "redo"]
 
 
-def finished_record(job: Job, bands: tuple[int, ...] = ()) -> dict[str, Any] | None:
+def finished_record(job: SegmentJob) -> dict[str, Any] | None:
     """Return the record of a photo that is done as asked for; None where anything is missing, changed or different.
 
     Whether it went through memory or by windows is no difference: the free memory of the day decides that.
 
     Parameters
     ----------
-    job : Job
-    bands : tuple of int
-        Which were chosen, from 1; empty = all.
+    job : SegmentJob
+        In memory; the windowed job is derived where the record tells of one.
 
     Raises
     ------
@@ -38,9 +36,9 @@ def finished_record(job: Job, bands: tuple[int, ...] = ()) -> dict[str, Any] | N
     record = read_record(job.record)
     if record is None:
         return None
-    done: Job | LargeJob = job
+    done, bands = job, job.windows.bands
     if "windows" in record or bands:
-        done = as_large(job, bands, Workers(), "")
+        done = to_windowed(job, "")
         windows = record.get("windows")
         if not isinstance(windows, dict) or windows.get("bands") != (list(bands) or None):
             return None
@@ -65,12 +63,12 @@ def finished_record(job: Job, bands: tuple[int, ...] = ()) -> dict[str, Any] | N
     return record
 
 
-def decide(job: Job, bands: tuple[int, ...] = ()) -> Decision:
+def decide(job: SegmentJob) -> Decision:
     """Return what ``resume`` would do with a photo: whatever stands in the way of reading it is for the job to tell."""
-    if not any(path.exists() for path in job.possible_outputs):
+    if not any(path.exists() for path in job.outputs_of_either_mode):
         return "do"
     try:
-        return "redo" if finished_record(job, bands) is None else "up to date"
+        return "redo" if finished_record(job) is None else "up to date"
     except ReadError:
         return "do"
 

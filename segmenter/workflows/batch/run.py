@@ -19,7 +19,7 @@ from segmenter.io.files.remote import to_path
 from segmenter.workflows.batch.plan import MEMORY_ADVICE, BatchProgress, Plan
 from segmenter.workflows.batch.resume import finished_record
 from segmenter.workflows.batch.summary import Row, Summary, summarize_failure, summarize_record
-from segmenter.workflows.segment.job import Job
+from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.outputs import format_path
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ def _run_passes(plan: Plan, workers: Workers, watcher: BatchProgress, summary: S
             return
     left_out = summary.places()
     watcher.begin("segmenting", len(plan.entries) - len(left_out))
-    settings = plan.settings
-    function = partial(settle, resume=settings.resume, bands=settings.bands, is_strict=settings.is_strict)
+    function = partial(settle, resume=plan.settings.resume)
     with closing(each_row(function, plan.jobs(model, left_out), workers)) as rows:
         for place, row in rows:
             if not take(place, row):
@@ -104,7 +103,7 @@ def _run_passes(plan: Plan, workers: Workers, watcher: BatchProgress, summary: S
 
 
 def each_row(
-    function: Callable[[Job], Row], jobs: Iterator[tuple[int, Job]], workers: Workers
+    function: Callable[[SegmentJob], Row], jobs: Iterator[tuple[int, SegmentJob]], workers: Workers
 ) -> Generator[tuple[int, Row]]:
     """Yield the place and the row of each job as it is done; a photo whose worker died has failed."""
     with closing(map_jobs(function, jobs, workers)) as answers:
@@ -116,36 +115,26 @@ def each_row(
             yield answer.index, row
 
 
-def settle(job: Job, *, resume: bool = False, bands: tuple[int, ...] = (), is_strict: bool = False) -> Row:
+def settle(job: SegmentJob, *, resume: bool = False) -> Row:
     """Do one photo, unless it is done; whatever happens to it is told, not raised. This is what workers do.
 
     What is read by windows is so in this process, one window after the other.
 
     Parameters
     ----------
-    job : Job
+    job : SegmentJob
     resume : bool
         Do nothing where the record tells that everything is up to date.
-    bands : tuple of int
-        Which are chosen of a TIFF or a Zarr array, from 1; empty = all.
-    is_strict : bool
-        Whether the limit on pixels is of pictures read by windows, too.
     """
     started = time.perf_counter()
     try:
-        if resume and (record := finished_record(job, bands)) is not None:
+        if resume and (record := finished_record(job)) is not None:
             row = replace(summarize_record(record, job), status="up to date")
-        else:
-            from segmenter.workflows.segment.in_memory import (
-                run_job,  # late, so that who only hands out jobs needs no NumPy
-            )
-            from segmenter.workflows.segment.strategy import choose_processing_mode, get_worker_limits
-            from segmenter.workflows.windowed.colors import run_windowed
-            from segmenter.workflows.windowed.passes import NullProgress
+        else:  # these imports come late, so that who only hands out jobs needs no NumPy
+            from segmenter.workflows.segment.run import run_job
+            from segmenter.workflows.segment.strategy import choose_processing_mode
 
-            chosen = choose_processing_mode(job, get_worker_limits(bands, is_strict=is_strict))
-            result = run_job(chosen) if isinstance(chosen, Job) else run_windowed(chosen, NullProgress())
-            row = summarize_record(result.record, job)
+            row = summarize_record(run_job(choose_processing_mode(job)).record, job)
     except Exception as error:  # whatever happens to one photo, the others go on
         told = None if isinstance(error, SegmenterError) else traceback.format_exc()
         row = summarize_failure(

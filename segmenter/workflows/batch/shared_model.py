@@ -13,7 +13,6 @@ import json
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from itertools import chain
 from math import isqrt
 from typing import Any
@@ -38,9 +37,9 @@ from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 from segmenter.workflows.batch.plan import MEMORY_ADVICE, SHARED_MODEL, SHARED_RECORD, BatchProgress, Plan
 from segmenter.workflows.batch.resume import read_record
 from segmenter.workflows.batch.summary import Row, summarize_failure
-from segmenter.workflows.segment.job import Job, LargeJob
+from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.record import describe_fit, describe_model, describe_selection
-from segmenter.workflows.segment.strategy import choose_processing_mode, get_worker_limits
+from segmenter.workflows.segment.strategy import choose_processing_mode
 from segmenter.workflows.windowed.color_tasks import interior_of_patch
 from segmenter.workflows.windowed.colors import AUTO_PIXELS
 
@@ -58,11 +57,11 @@ class Counted:
     failure: Row | None = None
 
 
-def count_photo(job: Job, *, bands: tuple[int, ...] = (), is_strict: bool = False) -> Counted:
-    """Count the colors of a photo; whatever happens to it is told, not raised. The options are those of `settle`."""
+def count_photo(job: SegmentJob) -> Counted:
+    """Count the colors of a photo; whatever happens to it is told, not raised."""
     try:
-        chosen = choose_processing_mode(job, get_worker_limits(bands, is_strict=is_strict))
-        if isinstance(chosen, LargeJob):
+        chosen = choose_processing_mode(job)
+        if chosen.mode == "windowed":
             return count_by_windows(chosen)
         photo = read_photo(job.source, name=str(job.source), max_pixels=job.max_pixels)
         inner: tuple[ColorCounts, ...] = ()
@@ -75,7 +74,7 @@ def count_photo(job: Job, *, bands: tuple[int, ...] = (), is_strict: bool = Fals
         return Counted(_digest(job), failure=summarize_failure(job.source, job.record, problem))
 
 
-def count_by_windows(job: LargeJob) -> Counted:
+def count_by_windows(job: SegmentJob) -> Counted:
     """Count the colors of a picture window by window, which add up to those of the whole.
 
     Raises
@@ -85,7 +84,7 @@ def count_by_windows(job: LargeJob) -> Counted:
     SegmenterError
         It cannot be read.
     """
-    with ensure_path_unmodified(job.source), open_windowed(job.source, job.bands) as picture:
+    with ensure_path_unmodified(job.source), open_windowed(job.source, job.windows.bands) as picture:
         if picture.n_features not in (1, 3):
             reason = f"has {picture.n_features} bands, and a shared model is of colors; choose three with --bands"
             raise UnsupportedPhotoError(picture.label, reason)
@@ -123,7 +122,7 @@ def add_colors(parts: list[Counted]) -> Counted:
     return Counted(None, tuple(colors), tuple(interiors))
 
 
-def _digest(job: Job) -> str | None:
+def _digest(job: SegmentJob) -> str | None:
     try:
         return compute_digest(job.source)
     except ReadError:
@@ -170,8 +169,7 @@ def shared_model(
         waiting: list[ColorCounts] = []
         totals: list[Counted] = []
         sums = Sums(without_colors, add_colors, totals.append)
-        count = partial(count_photo, bands=settings.bands, is_strict=settings.is_strict)
-        with closing(map_jobs(count, plan.jobs(), workers, sums)) as answers:
+        with closing(map_jobs(count_photo, plan.jobs(), workers, sums)) as answers:
             for answer in answers:
                 counted = answer.result
                 if counted is None:

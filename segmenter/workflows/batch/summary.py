@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 from segmenter._version import __version__
 from segmenter.io.files.atomic import write_files
 from segmenter.segmentation.recipe import AnyRecipe
-from segmenter.workflows.segment.job import Job
+from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.outputs import format_path
 
 SCHEMA = 1
@@ -56,7 +56,7 @@ class Row:
 COLUMNS = tuple(field.name for field in fields(Row) if field.name not in ("traceback", "ends_batch"))
 
 
-def summarize_record(record: Mapping[str, Any], job: Job) -> Row:
+def summarize_record(record: Mapping[str, Any], job: SegmentJob) -> Row:
     """Return the row of a photo that was done, from its record."""
     fit = record.get("fit")
     return Row(

@@ -13,7 +13,7 @@ from segmenter.segmentation.hierarchy_file import ENDING, cut, cut_recipe, load_
 from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.in_memory import encode_images
-from segmenter.workflows.segment.job import Extra, Job, plan_job
+from segmenter.workflows.segment.job import Extra, SegmentJob, plan_job
 from segmenter.workflows.segment.record import describe, describe_files, describe_segment
 
 
@@ -25,7 +25,7 @@ def plan_cut(
     scale: Scale | float | None,
     overwrite: bool,
     extras: Collection[Extra] = (),
-) -> Job:
+) -> SegmentJob:
     """Name the outputs of one cut as those of its photo; the errors of options are those of `RegionsRecipe`."""
     return plan_job(
         source,
@@ -39,12 +39,12 @@ def plan_cut(
     )
 
 
-def run_cut(job: Job) -> tuple[Segmentation, dict[str, Any]]:
+def run_cut(job: SegmentJob) -> tuple[Segmentation, dict[str, Any]]:
     """Cut one hierarchy and write what ``segment --no-figure`` would write for its photo, byte for byte.
 
     Parameters
     ----------
-    job : Job
+    job : SegmentJob
         From `plan_cut`.
 
     Returns

@@ -1,15 +1,13 @@
-"""A job done: one photo from file to files."""
+"""One photo from file to files, processed as a whole in memory."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 
 from segmenter.io.files.atomic import write_files
-from segmenter.io.images.photo import Photo, read_photo
+from segmenter.io.images.photo import read_photo
 from segmenter.io.labels.png import MAX_INDEXED_LABEL, encode_gray, encode_labels, encode_segments
 from segmenter.regions.config import SCALES, Scale
 from segmenter.render.palette import palette
@@ -20,7 +18,7 @@ from segmenter.segmentation.colors import segment_photo
 from segmenter.segmentation.model import build_model
 from segmenter.segmentation.model_file import encode_model
 from segmenter.segmentation.result import Segmentation
-from segmenter.workflows.segment.job import Job
+from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.record import (
     describe,
     describe_files,
@@ -28,27 +26,15 @@ from segmenter.workflows.segment.record import (
     describe_photo,
     describe_segment,
 )
-
-if TYPE_CHECKING:
-    pass
+from segmenter.workflows.segment.result import SegmentResult
 
 
-@dataclass(frozen=True, eq=False)
-class SegmentResult:
-    """What a job found; small but for the label image."""
-
-    record: Mapping[str, Any]  # the content of NAME.json
-    segmentation: Segmentation
-    photo: Photo
-    other_cuts: Mapping[Scale, Segmentation] = field(default_factory=dict)  # of regions, where they are asked for
-
-
-def run_job(job: Job, stream: BinaryIO | None = None) -> SegmentResult:
+def run_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentResult:
     """Read, segment, draw and write one photo.
 
     Parameters
     ----------
-    job : Job
+    job : SegmentJob
     stream : binary file, optional
         Where to read the photo from, instead of the path of the job.
 
@@ -57,7 +43,7 @@ def run_job(job: Job, stream: BinaryIO | None = None) -> SegmentResult:
     SegmenterError
         Nothing of this photo was written.
     """
-    result = compute_job(job, stream)
+    result = compute_in_memory(job, stream)
     files = encode_images(result.segmentation, job.labels, job.segments)
     if job.figure is not None:
         files[job.figure] = draw_figure(result, job)
@@ -71,7 +57,7 @@ def run_job(job: Job, stream: BinaryIO | None = None) -> SegmentResult:
     return result
 
 
-def compute_job(job: Job, stream: BinaryIO | None = None) -> SegmentResult:
+def compute_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentResult:
     """Read and segment one photo, and write nothing."""
     photo = read_photo(stream or job.source, name=str(job.source), max_pixels=job.max_pixels)
     segmentation = segment_photo(photo, job.recipe) if job.model is None else apply_model(photo, job.model)
@@ -87,9 +73,11 @@ def compute_job(job: Job, stream: BinaryIO | None = None) -> SegmentResult:
     return SegmentResult(record, segmentation, photo, other_cuts)
 
 
-def encode_images(segmentation: Segmentation, labels: Path, segments: Path) -> dict[Path, bytes]:
-    """Return the label image and the segments in their mean colors, each under its path."""
+def encode_images(segmentation: Segmentation, labels: Path, segments: Path | None) -> dict[Path, bytes]:
+    """Return the label image and the segments in their mean colors (None = without these), by path."""
     label_image = encode_label_image(segmentation)
+    if segments is None:
+        return {labels: label_image}
     colors = get_mean_colors(segmentation.segments)
     return {labels: label_image, segments: encode_segments(segmentation.labels, colors, label_image)}
 
@@ -99,7 +87,7 @@ def encode_label_image(segmentation: Segmentation) -> bytes:
     return encode_labels(segmentation.labels, palette(min(segmentation.n_labels, MAX_INDEXED_LABEL)))
 
 
-def encode_extras(result: SegmentResult, job: Job) -> dict[Path, bytes]:
+def encode_extras(result: SegmentResult, job: SegmentJob) -> dict[Path, bytes]:
     """Return what is written on request only."""
     photo, segmentation = result.photo, result.segmentation
     files: dict[Path, bytes] = {}
@@ -127,7 +115,7 @@ def encode_extras(result: SegmentResult, job: Job) -> dict[Path, bytes]:
     return files
 
 
-def draw_figure(result: SegmentResult, job: Job) -> bytes:
+def draw_figure(result: SegmentResult, job: SegmentJob) -> bytes:
     """Return the photo and its segments side by side, as the content of a file."""
     segmentation = result.segmentation
     with silence_matplotlib():

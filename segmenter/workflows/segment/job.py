@@ -1,9 +1,9 @@
-"""What is to be done with a photo, named before any work: a job carries paths and plain values only."""
+"""The job of one photo: what to do, and the paths of all outputs, settled before any work begins."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from segmenter.segmentation.model import Model
 
 
+Mode: TypeAlias = Literal["in memory", "windowed"]
+"""How a picture is processed: as a whole, or window by window."""
+
+
 Extra: TypeAlias = Literal["posteriors", "confidence", "model", "hierarchy", "scales"]
-"""What is written on request only."""
+"""Outputs that are written only on request."""
 
 
 EXTRA_ENDINGS: dict[Extra, str] = {
@@ -31,7 +35,7 @@ EXTRA_ENDINGS: dict[Extra, str] = {
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What is drawn and how; the segments do not depend on it."""
+    """Which figures to draw, and how; they have no influence on the segments."""
 
     figure_format: FigureFormat = "png"
     dpi: int = 300
@@ -40,31 +44,46 @@ class FigureOptions:
 
 
 @dataclass(frozen=True)
-class Job:
-    """What to do with one photo."""
+class WindowOptions:
+    """When a picture is processed window by window instead of in memory, and how."""
+
+    max_memory: int | None = None  # bytes that a picture may take in memory; None = what this process may still use
+    workers: Workers = field(default_factory=Workers)  # for the windows of one picture
+    bands: tuple[int, ...] = ()  # to read, from 1; empty = all; choosing bands requires windows
+    label_format: LabelFormat = "tif"  # of the label image of a windowed picture
+    enforce_max_pixels: bool = False  # whether the job's max_pixels also applies to windowed pictures
+
+
+@dataclass(frozen=True)
+class SegmentJob:
+    """What to do with one photo: only paths and plain values, so that it can be sent to a worker."""
 
     source: Path
     labels: Path
-    segments: Path
+    segments: Path | None  # None = not written, as for all outputs below
     record: Path
-    figure: Path | None  # None = no figure
+    figure: Path | None
     recipe: AnyRecipe
     figure_options: FigureOptions
     max_pixels: int
     overwrite: bool
-    posteriors: Path | None = None  # None, as for the next four = is not computed
+    posteriors: Path | None = None
     confidence: Path | None = None
     saved_model: Path | None = None
     hierarchy: Path | None = None
     contour_map: Path | None = None  # of the hierarchy
     other_scales: Mapping[Scale, tuple[Path, Path]] = field(default_factory=dict)  # label image and segments of each
     plots: Mapping[Plot, tuple[Path, ...]] = field(default_factory=dict)
-    model: Model | None = None  # to be applied; None = a mixture is fitted
+    model: Model | None = None  # to be applied; None = fit a mixture
+    windows: WindowOptions = field(default_factory=WindowOptions)
+    mode: Mode = "in memory"  # chosen by `strategy.choose_processing_mode`
+    mode_reason: str = ""  # why it is windowed, as a note; "" = it is not
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        """Everything that is written, the record last."""
+        """Every file that is written, the record last."""
         optional = (
+            self.segments,
             self.figure,
             self.posteriors,
             self.confidence,
@@ -74,67 +93,37 @@ class Job:
             *chain.from_iterable(self.other_scales.values()),
             *chain.from_iterable(self.plots.values()),
         )
-        return (self.labels, self.segments, *(path for path in optional if path is not None), self.record)
+        return (self.labels, *(path for path in optional if path is not None), self.record)
 
     @property
-    def possible_outputs(self) -> tuple[Path, ...]:
-        """The same, and what would be written of a picture that is read by windows."""
-        return (windowed_labels_path(self), *self.outputs)
-
-
-@dataclass(frozen=True)
-class LargeJob:
-    """What to do with one picture that is read by windows."""
-
-    source: Path
-    labels: Path
-    record: Path
-    figure: Path | None  # None = no figure
-    saved_model: Path | None  # None = is not written
-    recipe: AnyRecipe
-    figure_options: FigureOptions
-    overwrite: bool
-    bands: tuple[int, ...]  # from 1; empty = all
-    workers: Workers  # of the windows
-    reason: str  # why it is read by windows; a note
-    model: Model | None = None  # to be applied; None = a mixture is fitted
-    plots: Mapping[Plot, tuple[Path, ...]] = field(default_factory=dict)  # of the reduced picture
-
-    @property
-    def is_zarr(self) -> bool:
-        """Whether the label image is a Zarr, not a TIFF."""
+    def has_zarr_labels(self) -> bool:
+        """Whether the label image is a Zarr, and not a single file."""
         return self.labels.suffix == ".zarr"
 
     @property
-    def outputs(self) -> tuple[Path, ...]:
-        """Everything that is written, the record last."""
-        optional = (self.figure, self.saved_model, *chain.from_iterable(self.plots.values()))
-        return (self.labels, *(path for path in optional if path is not None), self.record)
+    def outputs_of_either_mode(self) -> tuple[Path, ...]:
+        """Every file that may be written as long as the mode is not chosen, the record last."""
+        return (windowed_labels_path(self), *self.outputs)
 
 
-def windowed_labels_path(job: Job, label_format: LabelFormat = "tif") -> Path:
-    """Return where the label image of a picture goes that is read by windows."""
-    return job.labels.with_suffix(f".{label_format}")
+def windowed_labels_path(job: SegmentJob) -> Path:
+    """Return the path of the label image if the job is windowed: NAME.labels.tif or NAME.labels.zarr."""
+    return job.labels.with_suffix(f".{job.windows.label_format}")
 
 
-def as_large(
-    job: Job, bands: tuple[int, ...], workers: Workers, reason: str, label_format: LabelFormat = "tif"
-) -> LargeJob:
-    """Return the job of a picture as one that is done by windows: its label image is a TIFF or a Zarr then."""
-    return LargeJob(
-        source=job.source,
-        labels=windowed_labels_path(job, label_format),
-        record=job.record,
-        figure=job.figure,
-        saved_model=job.saved_model,
-        recipe=job.recipe,
-        figure_options=job.figure_options,
-        overwrite=job.overwrite,
-        bands=bands,
-        workers=workers,
-        reason=reason,
-        model=job.model,
-        plots=job.plots,
+def to_windowed(job: SegmentJob, reason: str) -> SegmentJob:
+    """Return a job that processes its picture window by window, without the outputs that need all pixels at once."""
+    return replace(
+        job,
+        labels=windowed_labels_path(job),
+        segments=None,
+        posteriors=None,
+        confidence=None,
+        hierarchy=None,
+        contour_map=None,
+        other_scales={},
+        mode="windowed",
+        mode_reason=reason,
     )
 
 
@@ -149,14 +138,15 @@ def plan_job(
     extras: Collection[Extra] = (),
     model: Model | None = None,
     name: str | None = None,
-) -> Job:
-    """Name the outputs of one photo: NAME.labels.png and so on.
+    windows: WindowOptions | None = None,
+) -> SegmentJob:
+    """Return the job of one photo, with the paths of its outputs: NAME.labels.png and so on.
 
     Parameters
     ----------
     source : Path
     folder : Path
-        Where the outputs go; made when the first is written.
+        Where the outputs go; created when the first is written.
     recipe : AnyRecipe
     figure_options : FigureOptions or None
         None draws nothing.
@@ -164,16 +154,17 @@ def plan_job(
     overwrite : bool
         Whether files that exist may be replaced.
     extras : collection of {"posteriors", "confidence", "model", "hierarchy", "scales"}
-        What else to write; "scales" is the regions of the other named scales.
+        What else to write; "scales" stands for the regions at the other named scales.
     model : Model, optional
-        Apply it, and fit nothing.
+        Apply it instead of fitting a mixture.
     name : str, optional
-        By default that of the file without its extension.
+        Of the outputs; by default that of the file without its extension.
+    windows : WindowOptions, optional
     """
     name = source.stem if name is None else name
     drawing = figure_options or FigureOptions(side_by_side=False)
     chosen = {extra: folder / f"{name}.{ending}" for extra, ending in EXTRA_ENDINGS.items() if extra in extras}
-    return Job(
+    return SegmentJob(
         source=source,
         labels=folder / f"{name}.labels.png",
         segments=folder / f"{name}.segments.png",
@@ -195,4 +186,5 @@ def plan_job(
         },
         plots={plot: plot_paths(folder, name, plot, drawing.figure_format) for plot in drawing.plots},
         model=model,
+        windows=windows or WindowOptions(),
     )

@@ -19,7 +19,7 @@ from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.colors import rgb_of
 from segmenter.segmentation.posterior_maps import confidence_map, photo_for
 from segmenter.segmentation.result import Segmentation
-from segmenter.workflows.segment.job import Job, LargeJob
+from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.outputs import PLOTS, Plot
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def draw_plots(
-    photo: Photo, found: Segmentation, job: Job | LargeJob, metadata: Mapping[str, str], n_pixels: int | None = None
+    photo: Photo, found: Segmentation, job: SegmentJob, metadata: Mapping[str, str], n_pixels: int | None = None
 ) -> dict[Path, bytes]:
     """Return the figures that a job asks for, each under its path.
 
@@ -38,7 +38,7 @@ def draw_plots(
     photo : Photo
     found : Segmentation
         Of it.
-    job : Job
+    job : SegmentJob
     metadata : mapping of str to str
         What each figure says of itself.
     n_pixels : int, optional

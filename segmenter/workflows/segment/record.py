@@ -21,7 +21,7 @@ from segmenter.io.images.photo import Photo
 from segmenter.segmentation.model import Model
 from segmenter.segmentation.recipe import RegionsRecipe
 from segmenter.segmentation.result import Segment, Segmentation
-from segmenter.workflows.segment.job import FigureOptions, Job, LargeJob
+from segmenter.workflows.segment.job import FigureOptions, SegmentJob
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
@@ -33,17 +33,15 @@ SCHEMA = 3
 """Version of the JSON record; raised when the meaning of a field changes."""
 
 
-def describe_files(job: Job | LargeJob) -> dict[str, Any]:
+def describe_files(job: SegmentJob) -> dict[str, Any]:
     """Return what was asked for beside the labels, as plain values."""
-    saved: dict[str, object] = {"model": job.saved_model}
-    if isinstance(job, Job):
-        saved = {
-            "posteriors": job.posteriors,
-            "confidence": job.confidence,
-            "model": job.saved_model,
-            "hierarchy": job.hierarchy,
-            "scales": job.other_scales,
-        }
+    saved: dict[str, object] = {
+        "posteriors": job.posteriors,
+        "confidence": job.confidence,
+        "model": job.saved_model,
+        "hierarchy": job.hierarchy,
+        "scales": job.other_scales,
+    }
     return {
         "figure": None if job.figure is None and not job.plots else describe_drawing(job.figure_options),
         "saved": [name for name, paths in saved.items() if paths],

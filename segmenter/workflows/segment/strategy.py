@@ -1,144 +1,152 @@
-"""Which road a picture takes: through memory as a whole, or by windows."""
+"""Which mode a picture is processed in: as a whole in memory, or window by window."""
 
 from __future__ import annotations
 
 import os
 import resource
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segmenter.errors import NoRangesError, SegmenterError, UnsupportedPhotoError
-from segmenter.execution.api import Workers, available_memory
+from segmenter.execution.api import available_memory
 from segmenter.io.files.local import is_tiff, is_zarr
 from segmenter.io.files.remote import RemotePath
-from segmenter.workflows.segment.job import Job, LargeJob, as_large
-from segmenter.workflows.segment.outputs import PLOTS_OF_PIXELS, LabelFormat
+from segmenter.workflows.segment.job import SegmentJob, to_windowed
+from segmenter.workflows.segment.outputs import PLOTS_OF_PIXELS
 
 if TYPE_CHECKING:
     from segmenter.io.rasters.base import RasterHeader
-    from segmenter.io.rasters.reader import WindowedPicture
 
 BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL, BYTES_PER_PIXEL_OF_REGIONS = 15, 100, 40
-"""What a picture takes in memory at its peak: of 8 bits a channel, of more, and where regions are found. Measured."""
+"""Peak memory per pixel, measured: with 8 bits a channel, with more, and of regions at any depth."""
 
-LIBRARIES = 100_000_000
-"""What a worker takes before it has a picture, in bytes. Measured."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the choice depends on, beside the picture."""
-
-    max_memory: int  # bytes that a picture may take in memory
-    workers: Workers = field(default_factory=Workers)  # of the windows
-    bands: tuple[int, ...] = ()  # that were chosen, from 1
-    label_format: LabelFormat = "tif"
-    is_strict: bool = False  # whether the limit on pixels was given for windows, too
+BYTES_OF_LIBRARIES = 100_000_000
+"""Memory of a worker process before it has read a picture, measured."""
 
 
-def get_worker_limits(bands: tuple[int, ...], *, is_strict: bool) -> Limits:
-    """Return the limits of a process that does a picture alone: its windows too, and in the memory it was given."""
-    allowed, _ = resource.getrlimit(resource.RLIMIT_DATA)
-    memory = available_memory() // 2 if allowed == resource.RLIM_INFINITY else max(0, allowed - LIBRARIES)
-    return Limits(memory, Workers(0), bands, is_strict=is_strict)
+def choose_processing_mode(job: SegmentJob, *, to_stdout: bool = False) -> SegmentJob:
+    """Return the job in the mode that suits its picture: unchanged (in memory), or windowed.
 
-
-def choose_processing_mode(job: Job, limits: Limits, *, to_stdout: bool = False) -> Job | LargeJob:
-    """Return the job as it is, or as one that is done by windows.
-
-    By windows go Zarr arrays, pictures whose bands are chosen, TIFFs that take more memory or have more pixels than
-    allowed, and those that only windows can read as they are meant: of many bands, with a no-data value, GeoTIFFs.
+    Four kinds of pictures must be windowed: Zarr arrays, pictures of which bands are chosen, TIFFs that need more
+    memory or have more pixels than allowed, and TIFFs that only windowed reading interprets correctly (more bands than
+    a photo, or a no-data value). Other GeoTIFFs are windowed unless an output is wanted that only the in-memory mode
+    can write.
 
     Parameters
     ----------
-    job : Job
-    limits : Limits
+    job : SegmentJob
+        Not windowed yet.
     to_stdout : bool
-        Only the label image is wanted.
+        Whether only the label image is written, to standard output.
 
     Raises
     ------
     UnsupportedPhotoError
-        It has to go by windows, and something is asked for that is not to be had there; or the other way round.
+        The picture must be windowed, and an output is wanted that windows cannot give; or it is not windowed, and the
+        label image shall be a Zarr.
     """
-    chosen = _choose(job, limits, to_stdout)
-    is_there = isinstance(job.source, RemotePath) or os.path.exists(job.source)  # noqa: PTH110  # else told when read
-    if limits.label_format != "tif" and isinstance(job.record, RemotePath):
-        reason = "its label image goes to a disk as Zarr; choose one with -o, or leave out --label-format zarr"
-        raise UnsupportedPhotoError(str(job.source), reason)
-    if limits.label_format != "tif" and is_there and not isinstance(chosen, LargeJob):
-        reason = "is not read by windows, and its label image is a PNG then; leave out --label-format zarr"
-        raise UnsupportedPhotoError(str(job.source), reason)
-    return chosen
+    reason, is_required = explain_windowing(job)
+    if reason:
+        unavailable = find_unavailable_option(job, to_stdout=to_stdout)
+        if is_required and unavailable:
+            problem = f"{reason}, which is not possible with {unavailable}; leave that option out"
+            raise UnsupportedPhotoError(str(job.source), problem)
+        if is_required or not (unavailable or to_stdout):
+            job = to_windowed(job, reason)
+    check_label_format(job)
+    return job
 
 
-def _choose(job: Job, limits: Limits, to_stdout: bool) -> Job | LargeJob:
-    """Return the same, whatever the format of the label image."""
-    reason, must = _reason(job, limits)
-    if not reason:
-        return job
-    wanted = {
-        "-o -": to_stdout and limits.label_format != "tif",
+def find_unavailable_option(job: SegmentJob, *, to_stdout: bool) -> str:
+    """Return the first option that asks for an output which the windowed mode cannot write; "" if there is none."""
+    is_wanted = {
+        "-o -": to_stdout and job.windows.label_format != "tif",
         "--save": job.posteriors or job.confidence or job.hierarchy,
         **{f"--plot {plot}": plot in PLOTS_OF_PIXELS for plot in job.plots},
         "--scale all": job.other_scales,
     }
-    lacking = next((option for option, is_wanted in wanted.items() if is_wanted), "")
-    if (lacking or to_stdout) and not must:
-        return job
-    if lacking:
-        raise UnsupportedPhotoError(str(job.source), f"{reason}, which cannot be had with {lacking}; leave that out")
-    return as_large(job, limits.bands, limits.workers, reason, limits.label_format)
+    return next((option for option, wanted in is_wanted.items() if wanted), "")
 
 
-def _reason(job: Job, limits: Limits) -> tuple[str, bool]:
-    """Return why a picture goes by windows, "" = it does not, and whether it must."""
+def check_label_format(job: SegmentJob) -> None:
+    """Raise UnsupportedPhotoError if a Zarr label image is wanted where none can be written."""
+    if job.windows.label_format == "tif":
+        return
+    if isinstance(job.record, RemotePath):
+        problem = "its Zarr label image needs a local folder; choose one with -o, or leave out --label-format zarr"
+        raise UnsupportedPhotoError(str(job.source), problem)
+    may_exist = isinstance(job.source, RemotePath) or os.path.exists(job.source)  # noqa: PTH110  # Path.exists may raise
+    if may_exist and job.mode == "in memory":  # reading reports a missing file
+        problem = "is processed in memory, and its label image is a PNG then; leave out --label-format zarr"
+        raise UnsupportedPhotoError(str(job.source), problem)
+
+
+def explain_windowing(job: SegmentJob) -> tuple[str, bool]:
+    """Return why a picture is to be windowed ("" = it is not), and whether it cannot be processed in memory."""
     if is_zarr(job.source):
         return "a Zarr array is read by windows", True
-    if limits.bands:
+    if job.windows.bands:
         return "read by windows, to choose from its bands", True
-    if isinstance(job.source, RemotePath) and job.source.suffix.lower() not in (".tif", ".tiff"):
-        return "", False
+    max_memory = get_max_memory(job)
     try:
-        if not is_tiff(job.source):
-            return "", False
-        from segmenter.io.rasters.reader import open_windowed  # which photos that are no TIFFs have no need of
-
-        with open_windowed(job.source) as picture:
-            return _reason_of(picture, job, limits)
+        header = read_tiff_header(job)
     except NoRangesError as error:
-        if (error.n_bytes or 0) > limits.max_memory:
+        if (error.n_bytes or 0) > max_memory:
             raise
         return "", False
-    except SegmenterError:  # what is wrong with it is told where it is read
+    except SegmenterError:  # reading the picture reports what is wrong with it
         return "", False
+    return ("", False) if header is None else explain_windowing_of_tiff(header, job, max_memory)
 
 
-def _reason_of(picture: WindowedPicture, job: Job, limits: Limits) -> tuple[str, bool]:
-    header = picture.header
+def read_tiff_header(job: SegmentJob) -> RasterHeader | None:
+    """Return the header of a TIFF; None for a photo of another format."""
+    if isinstance(job.source, RemotePath) and job.source.suffix.lower() not in (".tif", ".tiff"):
+        return None
+    if not is_tiff(job.source):
+        return None
+    from segmenter.io.rasters.reader import open_windowed  # late: photos of other formats do not need it
+
+    with open_windowed(job.source) as picture:
+        return picture.header
+
+
+def explain_windowing_of_tiff(header: RasterHeader, job: SegmentJob, max_memory: int) -> tuple[str, bool]:
+    """Return why a TIFF is to be windowed, as `explain_windowing` does."""
     n_pixels = header.height * header.width
-    each = BYTES_PER_PIXEL if header.dtype == np.uint8 else BYTES_PER_DEEP_PIXEL
-    needed = n_pixels * (BYTES_PER_PIXEL_OF_REGIONS if job.recipe.method == "regions" else each)
-    if n_pixels > job.max_pixels and limits.is_strict:
-        return "", False
-    if needed > limits.max_memory or n_pixels > job.max_pixels:
-        return f"read by windows: in memory it would take some {in_words(needed)}", True
+    if n_pixels > job.max_pixels and job.windows.enforce_max_pixels:
+        return "", False  # reading it reports that it is too large
+    n_bytes = n_pixels * get_bytes_per_pixel(header, job)
+    if n_bytes > max_memory or n_pixels > job.max_pixels:
+        return f"read by windows: in memory it would take some {format_bytes(n_bytes)}", True
     if not header.is_photo:
-        return f"read by windows {_for_its(header)}", True
+        cause = "no-data value" if header.no_data is not None else f"{header.n_bands} bands"
+        return f"read by windows for its {cause}", True
     from segmenter.io.rasters.base import is_georeferenced
 
-    if is_georeferenced(header):
-        return "read by windows, as a GeoTIFF", False
-    return "", False
+    return ("read by windows, as a GeoTIFF", False) if is_georeferenced(header) else ("", False)
 
 
-def _for_its(header: RasterHeader) -> str:
-    """Return for what only windows read a picture as it is meant."""
-    return "for its no-data value" if header.no_data is not None else f"for its {header.n_bands} bands"
+def get_max_memory(job: SegmentJob) -> int:
+    """Return how many bytes a picture may take in memory.
+
+    Where the job does not say, it is what the limit of this process leaves (a batch sets one for each of its workers),
+    or without a limit half of the free memory.
+    """
+    if job.windows.max_memory is not None:
+        return job.windows.max_memory
+    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return available_memory() // 2 if limit == resource.RLIM_INFINITY else max(0, limit - BYTES_OF_LIBRARIES)
 
 
-def in_words(n_bytes: int) -> str:
-    """Return a number of bytes for people."""
+def get_bytes_per_pixel(header: RasterHeader, job: SegmentJob) -> int:
+    """Return how much memory a picture takes at its peak, per pixel."""
+    if job.recipe.method == "regions":
+        return BYTES_PER_PIXEL_OF_REGIONS
+    return BYTES_PER_PIXEL if header.dtype == np.uint8 else BYTES_PER_DEEP_PIXEL
+
+
+def format_bytes(n_bytes: int) -> str:
+    """Return a number of bytes in MB or GB."""
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"

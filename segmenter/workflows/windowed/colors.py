@@ -8,9 +8,7 @@ for the mixture of the sample.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from math import isqrt
@@ -19,25 +17,20 @@ from pathlib import Path
 import numpy as np
 
 from segmenter.arrays import Floats, Labels
-from segmenter.errors import InvalidArgumentError, UnsupportedPhotoError
-from segmenter.execution.processes import persistent_pool
+from segmenter.errors import UnsupportedPhotoError
 from segmenter.features.color_counts import ColorCounts, sum_counts, to_common_scale
 from segmenter.features.pixel_sample import PixelSample, count_sample_colors, merge_samples
-from segmenter.io.files.atomic import temporary_output, translate_write_errors, write_files
-from segmenter.io.files.local import compute_digest, ensure_path_unmodified
-from segmenter.io.images.photo import Photo, to_photo_range
-from segmenter.io.rasters.reader import WindowedPicture, open_windowed
+from segmenter.io.files.atomic import temporary_output, translate_write_errors
+from segmenter.io.images.photo import to_photo_range
+from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.apply import apply_to_colors
 from segmenter.segmentation.colors import fit_colors
-from segmenter.segmentation.model import build_model
-from segmenter.segmentation.model_file import encode_model
 from segmenter.segmentation.n_segments import choose_for_interior
-from segmenter.segmentation.recipe import Recipe, RegionsRecipe
+from segmenter.segmentation.recipe import Recipe
 from segmenter.segmentation.result import Segment, Segmentation
-from segmenter.workflows.segment.in_memory import SegmentResult
-from segmenter.workflows.segment.job import LargeJob
-from segmenter.workflows.segment.record import describe_origin
+from segmenter.workflows.segment.job import SegmentJob
+from segmenter.workflows.segment.progress import Progress
 from segmenter.workflows.windowed.color_tasks import (
     SAMPLE,
     CountJob,
@@ -50,7 +43,6 @@ from segmenter.workflows.windowed.color_tasks import (
 )
 from segmenter.workflows.windowed.passes import (
     REDUCED_SIDE,
-    Progress,
     WindowedResult,
     answers,
     in_order,
@@ -59,63 +51,14 @@ from segmenter.workflows.windowed.passes import (
     window_bits,
     write_tiles,
 )
-from segmenter.workflows.windowed.record import ColorSummary, describe_windowed, displayed, draw, notes, notes_on_fit
-from segmenter.workflows.windowed.regions import find_regions
+from segmenter.workflows.windowed.record import ColorSummary, notes_on_fit
 
 AUTO_PIXELS = 1 << 22
 """Pixels that the number of segments is told from, where that is asked for: the middle of each window."""
 
 
-def run_windowed(job: LargeJob, progress: Progress) -> SegmentResult:
-    """Read, segment, draw and write one picture by windows.
-
-    Returns
-    -------
-    SegmentResult
-        The photo and the label image in it are the reduced ones; the record and the segments tell of the whole.
-
-    Raises
-    ------
-    SegmenterError
-        Nothing of this picture was written.
-    """
-    with ExitStack() as stack:
-        stack.enter_context(ensure_path_unmodified(job.source))
-        digest = stack.enter_context(ThreadPoolExecutor(1)).submit(compute_digest, job.source)
-        picture = stack.enter_context(open_windowed(job.source, job.bands))
-        check_recipe(picture, job)
-        job = replace(job, workers=stack.enter_context(persistent_pool(job.workers)))
-        if isinstance(job.recipe, RegionsRecipe):
-            found = find_regions(picture, job, job.recipe, progress, stack)
-        else:
-            found = find_segments(picture, job, job.recipe, progress, stack)
-        photo = Photo(
-            found.pixels,
-            found.mask,
-            job.source.name,
-            digest.result(),
-            notes(picture, found, job),
-        )
-        record = describe_windowed(photo, found, picture, job)
-        result = SegmentResult(record, found.segmentation, photo)
-        files: dict[Path, bytes | Path] = {job.labels: found.label_image}
-        if job.figure is not None:
-            files[job.figure] = draw(result, picture.shape, job)
-        if job.plots:
-            from segmenter.workflows.segment.plots import draw_plots
-
-            shown = replace(photo, pixels=displayed(photo, found.segmentation.segments)[0])
-            height, width = picture.shape
-            files |= draw_plots(shown, found.segmentation, job, describe_origin(record), height * width)
-        if job.saved_model is not None:
-            files[job.saved_model] = encode_model(build_model(found.segmentation))
-        files[job.record] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
-        write_files(files, overwrite=job.overwrite)
-    return result
-
-
 def find_segments(
-    picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Progress, stack: ExitStack
+    picture: WindowedPicture, job: SegmentJob, recipe: Recipe, progress: Progress, stack: ExitStack
 ) -> WindowedResult:
     """Find the segments of a picture by its colors and write its label image; parameters as of `find_regions`."""
     gathered = gather(picture, job, recipe, progress)
@@ -139,7 +82,9 @@ def find_segments(
     )
 
 
-def labeler_of(gathered: ColorSummary, job: LargeJob, recipe: Recipe, stack: ExitStack) -> tuple[Segmentation, Labeler]:
+def labeler_of(
+    gathered: ColorSummary, job: SegmentJob, recipe: Recipe, stack: ExitStack
+) -> tuple[Segmentation, Labeler]:
     """Return what a fit, or a model, makes of colors, and who knows the label of each."""
     found, color_labels = found_in(gathered, job, recipe)
     dtype = label_type(found.n_labels)
@@ -147,13 +92,13 @@ def labeler_of(gathered: ColorSummary, job: LargeJob, recipe: Recipe, stack: Exi
         of_mixture = found.mixture, found.channels, recipe.color_space
         return found, MixtureLabeler(*of_mixture, gathered.low, gathered.high, dtype)
     table = table_of(gathered.colors, color_labels, dtype)
-    if job.workers.scheduler is not None:  # which may not see the file
+    if job.windows.workers.scheduler is not None:  # which may not see the file
         return found, table
     with translate_write_errors(job.labels):
         return found, table.in_file(stack.enter_context(temporary_output(job.labels)))
 
 
-def found_in(gathered: ColorSummary, job: LargeJob, recipe: Recipe) -> tuple[Segmentation, Labels]:
+def found_in(gathered: ColorSummary, job: SegmentJob, recipe: Recipe) -> tuple[Segmentation, Labels]:
     """Return what a fit, or a model, makes of colors, with no label image yet, and the label of each color, (M,)."""
     name, colors = str(job.source), gathered.colors
     if gathered.is_sample:
@@ -171,32 +116,10 @@ def found_in(gathered: ColorSummary, job: LargeJob, recipe: Recipe) -> tuple[Seg
     return found, color_labels
 
 
-def check_recipe(picture: WindowedPicture, job: LargeJob) -> None:
-    """Raise InvalidArgumentError for what cannot be had of bands that are no colors."""
-    n_features, dtype = picture.n_features, picture.header.dtype
-    is_color = n_features in (1, 3)
-    if job.model is not None:
-        if not is_color:
-            raise InvalidArgumentError(f"{picture.label}: a model of colors", f"knows nothing of {n_features} bands")
-        return
-    advice = f"of {n_features} bands; choose three of them with --bands"
-    if isinstance(job.recipe, RegionsRecipe):
-        if not is_color:
-            raise InvalidArgumentError(f"{picture.label}: regions", f"cannot be found {advice}")
-        return
-    if not is_color and job.recipe.color_space != "rgb":
-        raise InvalidArgumentError(f"{picture.label}: color space", f"{job.recipe.color_space} cannot be made {advice}")
-    if not is_color and job.saved_model is not None:
-        raise InvalidArgumentError(f"{picture.label}: a model", f"cannot be saved {advice}")
-    if job.recipe.n_segments == "auto" and (not is_color or dtype.kind != "u" or dtype.itemsize > 2):
-        advice = f"of {n_features} bands of {dtype}; give -k a number"
-        raise InvalidArgumentError(f"{picture.label}: the number of segments", f"cannot be told {advice}")
-
-
 # ---- the first pass ------------------------------------------------------------------------------------------------
 
 
-def gather(picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Progress) -> ColorSummary:
+def gather(picture: WindowedPicture, job: SegmentJob, recipe: Recipe, progress: Progress) -> ColorSummary:
     """Return what the fit needs of all windows together."""
     _, windows = picture.plan_windows()
     stride = stride_of(picture.shape)
@@ -212,7 +135,10 @@ def gather(picture: WindowedPicture, job: LargeJob, recipe: Recipe, progress: Pr
         is_asked = recipe.n_segments == "auto" and job.model is None
         patch = isqrt(AUTO_PIXELS // len(windows)) if is_asked else 0
         for number, window in enumerate(windows):
-            yield number, CountJob(job.source, job.bands, number, window, stride, recipe.seed, limit, patch)
+            yield (
+                number,
+                CountJob(job.source, job.windows.bands, number, window, stride, recipe.seed, limit, patch),
+            )
 
     def parts() -> Generator[ColorCounts]:
         nonlocal total, low, high, samples, interiors, limit
@@ -267,7 +193,7 @@ def write_labels(
     temporary: Path,
     picture: WindowedPicture,
     labeler: Labeler,
-    job: LargeJob,
+    job: SegmentJob,
     progress: Progress,
     reduced_shape: tuple[int, ...],
     n_labels: int,
@@ -278,7 +204,10 @@ def write_labels(
     reduced = np.zeros(reduced_shape, np.int32)
     n_pixels, sums = np.zeros(n_labels + 1), np.zeros((n_labels, 3))
     jobs = (
-        (number, LabelJob(job.source, job.bands, number, window, stride, tile, n_labels, window_bits(job)))
+        (
+            number,
+            LabelJob(job.source, job.windows.bands, number, window, stride, tile, n_labels, window_bits(job)),
+        )
         for number, window in enumerate(windows)
     )
 

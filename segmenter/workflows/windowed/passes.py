@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,33 +20,14 @@ from segmenter.io.labels.tiff import MAX_INDEXED_LABEL, write_label_tiff
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.render.palette import palette
 from segmenter.segmentation.result import Segmentation
-from segmenter.workflows.segment.job import LargeJob
+from segmenter.workflows.segment.job import SegmentJob
+from segmenter.workflows.segment.progress import Progress
 
 REDUCED_SIDE = 2048
 """The reduced picture, which is drawn, is no larger than this, in pixels."""
 
 J = TypeVar("J")
 R = TypeVar("R")
-
-
-class Progress(Protocol):
-    """Who is told how far the work is."""
-
-    def begin(self, stage: str, n_steps: int) -> None:
-        """Take note that something of so many steps begins."""
-
-    def step(self) -> None:
-        """Take note that a step is done."""
-
-
-class NullProgress:
-    """Is told how far the work is, and forgets it."""
-
-    def begin(self, stage: str, n_steps: int) -> None:
-        """Do nothing."""
-
-    def step(self) -> None:
-        """Do nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +44,10 @@ class WindowedResult:
 
 
 def answers(
-    function: Callable[[J], R | Exception], jobs: Iterator[tuple[int, J]], job: LargeJob, progress: Progress
+    function: Callable[[J], R | Exception], jobs: Iterator[tuple[int, J]], job: SegmentJob, progress: Progress
 ) -> Generator[tuple[int, R]]:
     """Yield what workers answer, and raise what went wrong in one of them."""
-    with closing(map_jobs(function, jobs, job.workers)) as found:
+    with closing(map_jobs(function, jobs, job.windows.workers)) as found:
         for answer in found:
             if isinstance(answer.result, Exception):
                 raise answer.result
@@ -87,9 +68,9 @@ def in_order(found: Iterable[tuple[int, R]]) -> Generator[tuple[int, R]]:
             following += 1
 
 
-def new_label_image(job: LargeJob, stack: ExitStack) -> Path:
+def new_label_image(job: SegmentJob, stack: ExitStack) -> Path:
     """Return a temporary file, or folder, for the label image; it is gone with the stack."""
-    return stack.enter_context(temporary_output(job.labels, is_folder=job.is_zarr))
+    return stack.enter_context(temporary_output(job.labels, is_folder=job.has_zarr_labels))
 
 
 def label_type(n_labels: int) -> type[np.unsignedinteger[Any]]:
@@ -103,18 +84,18 @@ def write_tiles(
     picture: WindowedPicture,
     tile: tuple[int, int],
     n_labels: int,
-    job: LargeJob,
+    job: SegmentJob,
 ) -> None:
     """Write a label image and its overviews; WriteError where the system refuses."""
     dtype = label_type(n_labels)
     with translate_write_errors(job.labels), closing(tiles) as encoded:
-        if job.is_zarr:
+        if job.has_zarr_labels:
             write_label_zarr(temporary, encoded, picture.shape, tile, dtype, palette(n_labels))
         else:
             colors = palette(min(n_labels, MAX_INDEXED_LABEL))
             write_label_tiff(temporary, encoded, picture.shape, tile, dtype, colors, picture.header.tags)
 
 
-def window_bits(job: LargeJob) -> int:
+def window_bits(job: SegmentJob) -> int:
     """Return how zlib is to wrap the tiles of the label image."""
-    return GZIP_WINDOW_BITS if job.is_zarr else zlib.MAX_WBITS
+    return GZIP_WINDOW_BITS if job.has_zarr_labels else zlib.MAX_WBITS

@@ -18,9 +18,9 @@ from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.colors import visible_bands
 from segmenter.segmentation.result import Segment
-from segmenter.workflows.segment.in_memory import SegmentResult
-from segmenter.workflows.segment.job import LargeJob
+from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.record import describe, describe_files, describe_origin, describe_photo
+from segmenter.workflows.segment.result import SegmentResult
 from segmenter.workflows.windowed.color_tasks import SAMPLE
 from segmenter.workflows.windowed.passes import WindowedResult
 
@@ -47,14 +47,14 @@ class ColorSummary:
         return replace(self, colors=nothing)
 
 
-def notes(picture: WindowedPicture, found: WindowedResult, job: LargeJob) -> tuple[str, ...]:
+def notes(picture: WindowedPicture, found: WindowedResult, job: SegmentJob) -> tuple[str, ...]:
     """Return what a person may not expect."""
-    told = [job.reason, *picture.notes]
+    told = [job.mode_reason, *picture.notes]
     n_without = picture.shape[0] * picture.shape[1] - found.n_pixels
     header = picture.header
     if n_without and (header.no_data is not None or header.dtype.kind == "f"):
         told.append(f"{n_without:,} pixels hold no data and get label 0")
-    if job.is_zarr and is_georeferenced(header):
+    if job.has_zarr_labels and is_georeferenced(header):
         told.append("the label image does not tell where on Earth it lies; as a TIFF it does")
     height, width = found.pixels.shape[:2]
     if job.plots and (height, width) != picture.shape:
@@ -62,7 +62,7 @@ def notes(picture: WindowedPicture, found: WindowedResult, job: LargeJob) -> tup
     return (*told, *found.notes)
 
 
-def notes_on_fit(picture: WindowedPicture, gathered: ColorSummary, job: LargeJob) -> tuple[str, ...]:
+def notes_on_fit(picture: WindowedPicture, gathered: ColorSummary, job: SegmentJob) -> tuple[str, ...]:
     """Return what a person may not expect of a fit."""
     told: list[str] = []
     if gathered.is_sample:
@@ -74,18 +74,18 @@ def notes_on_fit(picture: WindowedPicture, gathered: ColorSummary, job: LargeJob
     return tuple(told)
 
 
-def describe_windowed(photo: Photo, found: WindowedResult, picture: WindowedPicture, job: LargeJob) -> dict[str, Any]:
+def describe_windowed(photo: Photo, found: WindowedResult, picture: WindowedPicture, job: SegmentJob) -> dict[str, Any]:
     """Return the record of a run, as `segmenter.workflows.segment.record.describe` has it."""
     height, width = picture.shape
     whole = describe_photo(photo) | {"width": width, "height": height, "dtype": str(picture.dtype)}
     record = describe(whole, found.segmentation, job.recipe, job.model)
     n_labeled = sum(segment.n_pixels for segment in found.segmentation.segments)
     record["unlabeled_pixels"] = height * width - n_labeled
-    windows = {"bands": list(job.bands) or None, "fitted_pixels": found.n_fitted}
+    windows = {"bands": list(job.windows.bands) or None, "fitted_pixels": found.n_fitted}
     return record | {"windows": windows} | describe_files(job)
 
 
-def draw(result: SegmentResult, shape: tuple[int, int], job: LargeJob) -> bytes:
+def draw(result: SegmentResult, shape: tuple[int, int], job: SegmentJob) -> bytes:
     """Return the reduced picture and its segments side by side, as the content of a file."""
     segments = result.segmentation.segments
     shown, colors = displayed(result.photo, segments)

@@ -27,10 +27,10 @@ from segmenter.regions.refinement import ReducedLabels, compute_color_statistics
 from segmenter.segmentation.recipe import RegionsRecipe
 from segmenter.segmentation.regions import cut_regions, find_hierarchy, middle_shape
 from segmenter.segmentation.result import Segmentation
-from segmenter.workflows.segment.job import LargeJob
+from segmenter.workflows.segment.job import SegmentJob
+from segmenter.workflows.segment.progress import Progress
 from segmenter.workflows.windowed.passes import (
     REDUCED_SIDE,
-    Progress,
     WindowedResult,
     answers,
     in_order,
@@ -49,7 +49,7 @@ from segmenter.workflows.windowed.region_tasks import (
 
 
 def find_regions(
-    picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progress: Progress, stack: ExitStack
+    picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, progress: Progress, stack: ExitStack
 ) -> WindowedResult:
     """Find the regions of a picture and write its label image.
 
@@ -57,7 +57,7 @@ def find_regions(
     ----------
     picture : WindowedPicture
         Of 1 or 3 bands.
-    job : LargeJob
+    job : SegmentJob
     recipe : RegionsRecipe
         Of the job.
     progress : Progress
@@ -109,7 +109,7 @@ class WorkingImage:
     n_pixels: int  # of the whole picture that take part
 
 
-def reduce(picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progress: Progress) -> WorkingImage:
+def reduce(picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, progress: Progress) -> WorkingImage:
     """Return the reduced picture."""
     _, windows = picture.plan_windows()
     shape = picture.shape
@@ -118,7 +118,10 @@ def reduce(picture: WindowedPicture, job: LargeJob, recipe: RegionsRecipe, progr
     samples = np.zeros((*reduced, picture.n_features), picture.dtype)
     is_known = np.zeros(reduced, np.bool_)
     n_pixels, low, high = 0, np.inf, -np.inf
-    jobs = ((number, ReduceJob(job.source, job.bands, window, shape, reduced)) for number, window in enumerate(windows))
+    jobs = (
+        (number, ReduceJob(job.source, job.windows.bands, window, shape, reduced))
+        for number, window in enumerate(windows)
+    )
     progress.begin("reducing", len(windows))
     with closing(answers(reduce_window, jobs, job, progress)) as found:
         for _, part in in_order(found):
@@ -153,14 +156,17 @@ def in_unit_range(means: Floats, dtype: np.dtype[Any], low: float, high: float) 
 
 
 def refine(
-    picture: WindowedPicture, job: LargeJob, hierarchy: Hierarchy, middle: WorkingImage, progress: Progress
+    picture: WindowedPicture, job: SegmentJob, hierarchy: Hierarchy, middle: WorkingImage, progress: Progress
 ) -> tuple[list[list[bytes]], Floats]:
     """Return the superpixels of each window as compressed tiles, and their color sums as of `ColoredHierarchy`."""
     tile, windows = picture.plan_windows()
     small, n = hierarchy.superpixels, hierarchy.n_superpixels
     whole = ReducedLabels(small, compute_interior_mask(small), (0, 0), picture.shape, small.shape)
     colors = compute_color_statistics(small, middle.samples, middle.is_known)
-    jobs = ((number, refine_job(job.source, job.bands, window, whole, tile)) for number, window in enumerate(windows))
+    jobs = (
+        (number, refine_job(job.source, job.windows.bands, window, whole, tile))
+        for number, window in enumerate(windows)
+    )
     tiles: list[list[bytes]] = []
     sums = np.zeros((n, 4))
     progress.begin("refining", len(windows))

@@ -161,7 +161,7 @@ def test_a_picture_that_is_read_as_a_whole_has_none(tmp_path: Path) -> None:
     result = run("segment", "a.tif", "--label-format", "zarr", cwd=tmp_path)
     assert result.returncode == 1
     assert result.stderr == (
-        b"segmenter: a.tif: is not read by windows, and its label image is a PNG then; leave out --label-format zarr\n"
+        b"segmenter: a.tif: is processed in memory, and its label image is a PNG then; leave out --label-format zarr\n"
     )
     missing = run("segment", "b.tif", "--label-format", "zarr", cwd=tmp_path)
     assert missing.stderr == run("segment", "b.tif", cwd=tmp_path).stderr

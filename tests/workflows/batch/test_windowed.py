@@ -22,8 +22,9 @@ from segmenter.workflows.batch.output_names import Entry
 from segmenter.workflows.batch.plan import Settings
 from segmenter.workflows.batch.resume import finished_record
 from segmenter.workflows.batch.shared_model import count_by_windows, count_photo
-from segmenter.workflows.segment.job import LargeJob, as_large
-from segmenter.workflows.segment.strategy import choose_processing_mode, get_worker_limits
+from segmenter.workflows.segment.job import to_windowed
+from segmenter.workflows.segment.run import run_job
+from segmenter.workflows.segment.strategy import choose_processing_mode
 from tests.support.batches import LABELS_ONLY, read_statuses
 from tests.support.command import run
 from tests.support.files import read_tree, save_image
@@ -96,12 +97,14 @@ def test_a_worker_does_windows_in_itself_one_by_one() -> None:
 def test_the_road_depends_on_what_a_job_may_take(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, overlapping(), photometric="rgb")
-    job = Settings(tmp_path / "out", Recipe(), None, max_pixels=10).job(Entry(str(path), "", "a"))
-    assert isinstance(choose_processing_mode(job, get_worker_limits((), is_strict=False)), LargeJob)
-    assert choose_processing_mode(job, get_worker_limits((), is_strict=True)) is job
-    chosen = choose_processing_mode(job, get_worker_limits((2,), is_strict=True))
-    assert isinstance(chosen, LargeJob)
-    assert (chosen.bands, chosen.workers) == ((2,), Workers(0))
+    settings = Settings(tmp_path / "out", Recipe(), None, max_pixels=10)
+    entry = Entry(str(path), "", "a")
+    assert choose_processing_mode(settings.job(entry)).mode == "windowed"
+    strict = replace(settings, enforce_max_pixels=True).job(entry)
+    assert choose_processing_mode(strict) is strict
+    chosen = choose_processing_mode(replace(settings, enforce_max_pixels=True, bands=(2,)).job(entry))
+    assert chosen.mode == "windowed"
+    assert (chosen.windows.bands, chosen.windows.workers) == ((2,), Workers(0))
 
 
 # ---- going on ------------------------------------------------------------------------------------------------------
@@ -129,18 +132,11 @@ def test_what_is_done_is_up_to_date_until_it_or_the_options_change(photos: Path,
 
 @pytest.mark.parametrize("is_large", [False, True])
 def test_either_road_counts_as_done(is_large: bool, tmp_path: Path) -> None:
-    from segmenter.workflows.segment.in_memory import run_job
-    from segmenter.workflows.windowed.colors import run_windowed
-    from segmenter.workflows.windowed.passes import NullProgress
-
     path = large_and_whole(tmp_path / "photos", 1)[1]
     job = Settings(tmp_path / "out", Recipe(restarts=1), None, max_pixels=10**9).job(Entry(str(path), "", "a"))
-    if is_large:
-        run_windowed(as_large(job, (), Workers(0), "for lack of memory"), NullProgress())
-    else:
-        run_job(job)
+    run_job(to_windowed(job, "for lack of memory") if is_large else job)
     assert finished_record(job) is not None
-    assert finished_record(job, (3, 2, 1)) is None
+    assert finished_record(replace(job, windows=replace(job.windows, bands=(3, 2, 1)))) is None
     assert finished_record(replace(job, posteriors=tmp_path / "out" / "a.posteriors.npz")) is None
 
 
@@ -191,7 +187,7 @@ def test_counts_of_windows_add_up_to_those_of_the_whole(
     monkeypatch.setattr(io_windows, "MIN_TILE", 16)
     settings = Settings(tmp_path / "out", Recipe(3), None, max_pixels=10**9)
     large, whole = (settings.job(Entry(str(path), "", "a")) for path in large_and_whole(tmp_path, 5, dtype))
-    by_windows, at_once = count_by_windows(as_large(large, (), Workers(0), "")), count_photo(whole)
+    by_windows, at_once = count_by_windows(to_windowed(large, "")), count_photo(whole)
     (colors,), (expected,) = by_windows.colors, at_once.colors
     assert (colors.colors == expected.colors).all()
     assert (colors.counts == expected.counts).all()
@@ -227,7 +223,7 @@ def test_one_model_of_all_is_the_same_whichever_road_they_take(tmp_path: Path) -
         (("--color-space", "lab"), "photos/bands.tif: color space lab cannot be made of 5 bands; choose three"),
         (
             ("--save", "posteriors"),
-            "photos/bands.tif: read by windows for its 5 bands, which cannot be had with --save",
+            "photos/bands.tif: read by windows for its 5 bands, which is not possible with --save",
         ),
         (
             ("--max-pixels", "9"),

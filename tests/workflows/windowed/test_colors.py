@@ -27,13 +27,12 @@ from segmenter.io.rasters import reader as io_windows
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windowed
 from segmenter.segmentation.recipe import Recipe, RegionsRecipe
-from segmenter.workflows.segment.job import FigureOptions, LargeJob, as_large
-from segmenter.workflows.segment.strategy import Limits, choose_processing_mode
+from segmenter.workflows.segment.job import FigureOptions, WindowOptions, to_windowed
+from segmenter.workflows.segment.run import run_job
+from segmenter.workflows.segment.strategy import choose_processing_mode
 from segmenter.workflows.windowed import color_tasks as windows
 from segmenter.workflows.windowed import colors as large
 from segmenter.workflows.windowed import record as large_record
-from segmenter.workflows.windowed.colors import run_windowed
-from segmenter.workflows.windowed.passes import NullProgress
 from tests.support.command import run
 from tests.support.windowed import plan, read_written_labels, run_by_windows
 
@@ -130,9 +129,9 @@ class TestBothRoads:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(60, 50, 3), photometric="rgb", tile=(16, 16))
         record: Any = run_by_windows(path).record
-        from segmenter.workflows.segment.in_memory import compute_job
+        from segmenter.workflows.segment.in_memory import compute_in_memory
 
-        expected: Any = compute_job(plan(path)).record
+        expected: Any = compute_in_memory(plan(path)).record
         for key in ("recipe", "selection", "fit", "mixture", "unlabeled_pixels"):
             assert record[key] == expected[key]
         for key in ("name", "sha256", "width", "height", "channels", "dtype"):
@@ -177,9 +176,9 @@ class TestTheLabelImage:
         keys, text = (1, 1, 0, 1, 1024, 0, 1, 1), "WGS 84|"
         tags: list[Any] = [(33550, 12, 3, scale), (33922, 12, 6, tie), (34735, 3, 8, keys), (34737, 2, 8, text)]
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb", tile=(16, 16), extratags=tags)
-        job = choose_processing_mode(plan(path), Limits(10**9))
-        assert isinstance(job, LargeJob)
-        run_windowed(job, NullProgress())
+        job = choose_processing_mode(plan(path))
+        assert job.mode == "windowed"
+        run_job(job)
         with tifffile.TiffFile(tmp_path / "out" / "a.labels.tif") as tiff:
             found: Any = tiff.pages.first.tags
             assert [found[code].value for code in (33550, 33922, 34735, 34737)] == [scale, tie, keys, text]
@@ -191,8 +190,9 @@ class TestTheLabelImage:
         tifffile.imwrite(path, picture(600, 700, 3, "u2"), photometric="rgb", tile=(256, 256))
         written = []
         for n_workers in (1, 3):
-            job = as_large(plan(path, overwrite=True, figure_options=FigureOptions()), (), Workers(n_workers), "so")
-            run_windowed(job, NullProgress())
+            windows = WindowOptions(workers=Workers(n_workers))
+            job = plan(path, overwrite=True, figure_options=FigureOptions(), windows=windows)
+            run_job(to_windowed(job, "as the test wants it"))
             written.append({output.name: output.read_bytes() for output in (tmp_path / "out").iterdir()})
         assert written[0] == written[1]
         assert set(written[0]) == {"a.labels.tif", "a.figure.png", "a.json"}
@@ -295,36 +295,39 @@ class TestTheRoad:
     def test_leads_by_windows_where_memory_is_short(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
-        job = plan(path)
-        assert choose_processing_mode(job, Limits(40 * 50 * 15)) is job
-        chosen = choose_processing_mode(job, Limits(40 * 50 * 15 - 1))
-        assert isinstance(chosen, LargeJob)
+        job = plan(path, windows=WindowOptions(40 * 50 * 15))
+        assert choose_processing_mode(job) is job
+        chosen = choose_processing_mode(plan(path, windows=WindowOptions(40 * 50 * 15 - 1)))
+        assert chosen.mode == "windowed"
         assert chosen.labels.name == "a.labels.tif"
 
     def test_knows_what_regions_take_in_memory(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
-        job = plan(path, RegionsRecipe())
-        assert choose_processing_mode(job, Limits(40 * 50 * 40)) is job
-        assert isinstance(choose_processing_mode(job, Limits(40 * 50 * 40 - 1)), LargeJob)
+        job = plan(path, RegionsRecipe(), windows=WindowOptions(40 * 50 * 40))
+        assert choose_processing_mode(job) is job
+        job = plan(path, RegionsRecipe(), windows=WindowOptions(40 * 50 * 40 - 1))
+        assert choose_processing_mode(job).mode == "windowed"
 
     def test_leads_by_windows_beyond_the_limit_on_pixels_unless_that_was_given(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
-        job = plan(path, max_pixels=1999)
-        assert isinstance(choose_processing_mode(job, Limits(10**9)), LargeJob)
-        assert choose_processing_mode(job, Limits(10**9, is_strict=True)) is job
+        job = plan(path, max_pixels=1999, windows=WindowOptions(10**9))
+        assert choose_processing_mode(job).mode == "windowed"
+        job = plan(path, max_pixels=1999, windows=WindowOptions(10**9, enforce_max_pixels=True))
+        assert choose_processing_mode(job) is job
 
     def test_leads_through_memory_for_what_is_no_tiff(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         path.write_text("no picture")
-        assert choose_processing_mode(plan(path), Limits(1)) == plan(path)
+        job = plan(path, windows=WindowOptions(1))
+        assert choose_processing_mode(job) is job
 
     def test_refuses_what_cannot_be_had(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
-        with pytest.raises(UnsupportedPhotoError, match="cannot be had with -o -"):
-            choose_processing_mode(plan(path), Limits(1, label_format="zarr"), to_stdout=True)
+        with pytest.raises(UnsupportedPhotoError, match="not possible with -o -"):
+            choose_processing_mode(plan(path, windows=WindowOptions(1, label_format="zarr")), to_stdout=True)
 
 
 class TestTheCommand:
@@ -386,10 +389,10 @@ class TestTheCommand:
             (("--bands", "1,1"), "holds a band twice"),
             (("--max-memory", "0"), "'0' is too little; give at least 1"),
             (("--bands", "4"), "has no band 4; it has bands 1 to 3"),
-            (("--max-memory", "1K", "--save", "confidence"), "cannot be had with --save"),
-            (("--max-memory", "1K", "-o", "-", "--label-format", "zarr"), "cannot be had with -o -"),
-            (("--max-memory", "1K", "--method", "regions", "--save", "hierarchy"), "cannot be had with --save"),
-            (("--max-memory", "1K", "--method", "regions", "--scale", "all"), "cannot be had with --scale all"),
+            (("--max-memory", "1K", "--save", "confidence"), "not possible with --save"),
+            (("--max-memory", "1K", "-o", "-", "--label-format", "zarr"), "not possible with -o -"),
+            (("--max-memory", "1K", "--method", "regions", "--save", "hierarchy"), "not possible with --save"),
+            (("--max-memory", "1K", "--method", "regions", "--scale", "all"), "not possible with --scale all"),
             (("--max-memory", "1K", "--method", "regions", "-k", "700"), "a.tif: has 35 superpixels"),
             (("--max-memory", "1K", "--max-pixels", "9"), "are more than the limit of 9"),
         ],
@@ -461,9 +464,9 @@ class TestZarr:
         )
         array[:] = pixels
         tifffile.imwrite(tmp_path / "b.tif", pixels, photometric="rgb")
-        job = choose_processing_mode(plan(tmp_path / "a"), Limits(10**9, Workers(1)))
-        assert isinstance(job, LargeJob)
-        run_windowed(job, NullProgress())
+        job = choose_processing_mode(plan(tmp_path / "a"))
+        assert job.mode == "windowed"
+        run_job(job)
         assert (read_written_labels(tmp_path / "a") == segmenter.segment(tmp_path / "b.tif", restarts=1).labels).all()
 
     def test_of_ome_has_axes(self, tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""One picture larger than memory, from file to files: processed window by window."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from segmenter.errors import InvalidArgumentError
+from segmenter.execution.processes import persistent_pool
+from segmenter.io.files.atomic import write_files
+from segmenter.io.files.local import compute_digest, ensure_path_unmodified
+from segmenter.io.images.photo import Photo
+from segmenter.io.rasters.reader import WindowedPicture, open_windowed
+from segmenter.segmentation.model import build_model
+from segmenter.segmentation.model_file import encode_model
+from segmenter.segmentation.recipe import RegionsRecipe
+from segmenter.workflows.segment.job import SegmentJob
+from segmenter.workflows.segment.progress import Progress
+from segmenter.workflows.segment.record import describe_origin
+from segmenter.workflows.segment.result import SegmentResult
+from segmenter.workflows.windowed.colors import find_segments
+from segmenter.workflows.windowed.record import describe_windowed, displayed, draw, notes
+from segmenter.workflows.windowed.regions import find_regions
+
+
+def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
+    """Read, segment, draw and write one picture by windows.
+
+    Returns
+    -------
+    SegmentResult
+        The photo and the label image in it are the reduced ones; the record and the segments tell of the whole.
+
+    Raises
+    ------
+    SegmenterError
+        Nothing of this picture was written.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(ensure_path_unmodified(job.source))
+        digest = stack.enter_context(ThreadPoolExecutor(1)).submit(compute_digest, job.source)
+        picture = stack.enter_context(open_windowed(job.source, job.windows.bands))
+        check_recipe(picture, job)
+        workers = stack.enter_context(persistent_pool(job.windows.workers))
+        job = replace(job, windows=replace(job.windows, workers=workers))
+        if isinstance(job.recipe, RegionsRecipe):
+            found = find_regions(picture, job, job.recipe, progress, stack)
+        else:
+            found = find_segments(picture, job, job.recipe, progress, stack)
+        photo = Photo(
+            found.pixels,
+            found.mask,
+            job.source.name,
+            digest.result(),
+            notes(picture, found, job),
+        )
+        record = describe_windowed(photo, found, picture, job)
+        result = SegmentResult(record, found.segmentation, photo)
+        files: dict[Path, bytes | Path] = {job.labels: found.label_image}
+        if job.figure is not None:
+            files[job.figure] = draw(result, picture.shape, job)
+        if job.plots:
+            from segmenter.workflows.segment.plots import draw_plots
+
+            shown = replace(photo, pixels=displayed(photo, found.segmentation.segments)[0])
+            height, width = picture.shape
+            files |= draw_plots(shown, found.segmentation, job, describe_origin(record), height * width)
+        if job.saved_model is not None:
+            files[job.saved_model] = encode_model(build_model(found.segmentation))
+        files[job.record] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+        write_files(files, overwrite=job.overwrite)
+    return result
+
+
+def check_recipe(picture: WindowedPicture, job: SegmentJob) -> None:
+    """Raise InvalidArgumentError for what cannot be had of bands that are no colors."""
+    n_features, dtype = picture.n_features, picture.header.dtype
+    is_color = n_features in (1, 3)
+    if job.model is not None:
+        if not is_color:
+            raise InvalidArgumentError(f"{picture.label}: a model of colors", f"knows nothing of {n_features} bands")
+        return
+    advice = f"of {n_features} bands; choose three of them with --bands"
+    if isinstance(job.recipe, RegionsRecipe):
+        if not is_color:
+            raise InvalidArgumentError(f"{picture.label}: regions", f"cannot be found {advice}")
+        return
+    if not is_color and job.recipe.color_space != "rgb":
+        raise InvalidArgumentError(f"{picture.label}: color space", f"{job.recipe.color_space} cannot be made {advice}")
+    if not is_color and job.saved_model is not None:
+        raise InvalidArgumentError(f"{picture.label}: a model", f"cannot be saved {advice}")
+    if job.recipe.n_segments == "auto" and (not is_color or dtype.kind != "u" or dtype.itemsize > 2):
+        advice = f"of {n_features} bands of {dtype}; give -k a number"
+        raise InvalidArgumentError(f"{picture.label}: the number of segments", f"cannot be told {advice}")
