@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
-from shutil import copyfileobj
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -165,6 +164,8 @@ def segment_photos(
                 click.echo(json.dumps({"schema": SCHEMA, "source": format_path(photo), **failure}))
             continue
         if output == STREAM:
+            from shutil import copyfileobj
+
             with label_image:
                 copyfileobj(label_image, sys.stdout.buffer)
             sys.stdout.buffer.flush()

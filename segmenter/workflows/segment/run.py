@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from segmenter.workflows.segment.job import SegmentJob
@@ -46,6 +45,8 @@ def compute_label_image(
     The label image is a PNG, or of a windowed job a TIFF. Parameters and errors are those of `run_job`.
     """
     if job.mode == "windowed":
+        from tempfile import TemporaryDirectory
+
         with TemporaryDirectory() as folder:  # overviews are made of what is written, so a file is needed
             labels = Path(folder, "labels.tif")
             to_folder = replace(job, labels=labels, record=labels.with_suffix(".json"), figure=None)
