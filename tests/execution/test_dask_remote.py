@@ -40,7 +40,7 @@ def test_outputs_are_those_of_a_local_run_byte_for_byte(
     [
         (
             "fsspec",
-            "an address like s3:// or https:// needs libraries that are not installed; install them with: pip install",
+            "a URL such as s3:// or https:// needs libraries that are not installed; install them with: pip install",
         ),
         ("keys", "cannot be fetched (Unable to locate credentials); check the address, the network and your"),
         ("endpoint", "cannot be fetched (Could not connect to the endpoint URL"),

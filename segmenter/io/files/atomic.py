@@ -1,4 +1,9 @@
-"""Files written whole or not at all, whatever happens meanwhile and whoever else writes beside us."""
+"""Write files atomically: each output is complete or absent, whatever fails meanwhile and whoever else writes there.
+
+A file is written under a temporary name in the folder it belongs to, and renamed once it is complete. Its writer holds
+a lock on it, which the system releases when the writer dies, so that others can tell abandoned files from files that
+are still being written.
+"""
 
 from __future__ import annotations
 
@@ -8,39 +13,50 @@ import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
 from segmenter.errors import NoSpaceError, OutputExistsError, WriteError
-from segmenter.io.files.remote import RemotePath, check_store, put_files
+from segmenter.io.files.remote import RemotePath, check_remote_folder, put_files
 
 try:
     import fcntl
-except ImportError:  # not POSIX: no locks, and nothing is taken for stale
+except ImportError:  # not POSIX: no locks, and no file counts as abandoned
     fcntl = None  # type: ignore[assignment]
 
 TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".segmenter-", ".tmp"
-"""Of temporary names. Whoever writes such a file holds a lock on it, which the system takes back when he dies."""
+"""Prefix and suffix of all temporary names."""
 
-_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
-"""What a file system says that knows no locks."""
+_LOCKS_UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
+"""Errors of file systems that have no locks."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
+# ---- sets of files -------------------------------------------------------------------------------------------------
+
+
 def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
-    """Write a set of files, each whole or not at all; on an error or an interrupt none of them is there half.
+    """Write a set of files; after an error or an interrupt, none of them is incomplete.
 
-    All are written under temporary names in their folders first, so that a full disk changes nothing; where nothing is
-    in their way they are renamed in the order given, and an interrupt waits for that. Missing folders are made.
+    It takes four steps:
 
-    The last file counts as the record of the others: where it is to be replaced, the old one is removed before the
-    first of them is, so that it never stands for files that are not its own. One process at a time renames in a folder.
+    1. Stage: write every content to a temporary file in the folder of its path, which is made if missing. If this
+       fails, for instance because the disk is full, nothing has changed.
+    2. Lock the folders, so that one process at a time renames files in them.
+    3. Check that every path is free, or may be replaced.
+    4. Rename the temporary files to their paths, in the order given. Ctrl-C and SIGTERM wait until all are renamed;
+       if the system refuses one, those renamed before it stay.
+
+    The last file is the record of the others. Before step 4 an old record is removed, so that a record never describes
+    files of another run.
 
     Parameters
     ----------
-    files : mapping of Path to bytes, or to the Path of a `temporary_output` of theirs, which is moved
-        A folder may also take the place of a Zarr, on this machine. All of this machine, or all of one other.
+    files : mapping of Path to bytes, or to the Path of a `temporary_output`, which is moved
+        On this machine, a folder may be moved too, and may replace the folder of a Zarr. All paths are on this
+        machine, or all on one remote store, where `segmenter.io.files.remote.put_files` writes them.
     overwrite : bool
         Replace files that exist.
 
@@ -49,251 +65,99 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
     OutputExistsError
         A file exists and may not be replaced.
     WriteError
-        The system refuses: no permission, no space, a name too long, a folder in the place of a file.
+        The system refuses: no permission, no space, a name too long, or a folder is where a file should go.
     """
     if any(isinstance(path, RemotePath) for path in files):
         put_files(files, overwrite=overwrite)
         return
-    staged: dict[Path, Path] = {}
-    replaced: list[Path] = []  # folders
-    locks: list[int] = []
-    record = list(files)[-1] if len(files) > 1 else None
-    try:
-        for path, content in files.items():
-            with translate_write_errors(path):
-                if isinstance(content, Path):
-                    staged[path] = content
-                    continue
-                path.parent.mkdir(parents=True, exist_ok=True)
-                descriptor, staged[path] = _new_file(path.parent, locks)
-                with open(descriptor, "wb") as file:  # noqa: PTH123  # Path cannot open a descriptor
-                    file.write(content)
-        with contextlib.ExitStack() as folders:
-            for folder in sorted({path.parent for path in files}):
-                folders.enter_context(_one_at_a_time(folder))
-            for path in staged:
-                with translate_write_errors(path):
-                    if path.is_dir() and not (staged[path].is_dir() and is_zarr_folder(path)):
-                        raise WriteError(str(path), "is a folder")
-                    if not overwrite and os.path.lexists(path):
-                        raise OutputExistsError(str(path))
-            with _interrupts_held():
-                if record is not None:
-                    with translate_write_errors(record):
-                        record.unlink(missing_ok=True)
-                for path, temporary in list(staged.items()):
-                    with translate_write_errors(path):
-                        if temporary.is_dir() and os.path.lexists(path):  # which a folder cannot replace
-                            aside = path.rename(path.with_name(_temporary_name()))
-                            try:
-                                temporary.replace(path)
-                            except OSError:
-                                aside.rename(path)
-                                raise
-                            replaced.append(aside)
-                        else:
-                            temporary.replace(path)
-                    del staged[path]
-    finally:
-        for temporary in (*staged.values(), *replaced):
-            _remove(temporary)
-        for lock in locks:
-            os.close(lock)
+    with ExitStack() as cleanup:
+        staged = {path: _stage(path, content, cleanup) for path, content in files.items()}
+        with _lock_folders(path.parent for path in files):
+            for path, temporary in staged.items():
+                _check_target(path, temporary, overwrite=overwrite)
+            with _defer_interrupts():
+                if len(files) > 1:
+                    _remove_record(list(files)[-1])
+                for path, temporary in staged.items():
+                    _move_to_target(path, temporary, cleanup)
 
 
-@contextlib.contextmanager
-def temporary_output(path: Path, *, is_folder: bool = False) -> Iterator[Path]:
-    """Yield a new, empty and locked file, or folder, for `write_files` to move to a path.
-
-    It is where `get_temporary_folder` says, in a folder that is made if missing. What is still there when the block
-    ends is removed. WriteError names ``path``.
-    """
-    locks: list[int] = []
-    folder = get_temporary_folder(path.parent)
+def _stage(path: Path, content: bytes | Path, cleanup: ExitStack) -> Path:
+    """Return the temporary file of a path, with its content; ``cleanup`` removes it unless it was moved."""
+    if isinstance(content, Path):  # it is a temporary file already
+        cleanup.callback(_remove, content)
+        return content
     with translate_write_errors(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        if is_folder:
-            temporary = _new_folder(folder, locks)
-        else:
-            descriptor, temporary = _new_file(folder, locks)
-            os.close(descriptor)
-    try:
-        yield temporary
-    finally:
-        _remove(temporary)
-        for lock in locks:
-            os.close(lock)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = _create_temporary_file(path.parent, cleanup)
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # Path cannot open a descriptor
+            file.write(content)
+    return temporary
 
 
-def get_temporary_folder(folder: Path) -> Path:
-    """Return where the temporary files are of what goes into a folder: there, or for one elsewhere on this machine."""
-    if not isinstance(folder, RemotePath):
-        return folder
-    from tempfile import gettempdir
-
-    return Path(gettempdir())
-
-
-def is_zarr_folder(path: Path) -> bool:
-    """Return whether a path is that of a Zarr by its name and by what is in it: such a folder counts as one output."""
-    return path.suffix == ".zarr" and os.path.isfile(path / "zarr.json")  # noqa: PTH113  # which Path may raise for
+def _check_target(path: Path, temporary: Path, *, overwrite: bool) -> None:
+    """Raise WriteError or OutputExistsError unless a temporary file, or folder, may be moved to a path."""
+    with translate_write_errors(path):
+        if path.is_dir() and not (temporary.is_dir() and is_zarr_folder(path)):
+            raise WriteError(str(path), "is a folder")
+        if not overwrite and os.path.lexists(path):
+            raise OutputExistsError(str(path))
 
 
-def remove_stale_temporaries(folder: Path) -> None:
-    """Remove the temporary files and folders in a folder whose writers have died; locked ones are of the living.
+def _remove_record(record: Path) -> None:
+    """Remove the record of an earlier run, where there is one."""
+    with translate_write_errors(record):
+        record.unlink(missing_ok=True)
 
-    Parameters
-    ----------
-    folder : Path
-        Of this machine, see `get_temporary_folder`. That there is none, or it cannot be read, is no error: then there
-        is nothing to remove.
+
+def _move_to_target(path: Path, temporary: Path, cleanup: ExitStack) -> None:
+    """Rename a temporary file or folder to its path; ``cleanup`` removes a folder that it replaces."""
+    with translate_write_errors(path):
+        if not (temporary.is_dir() and os.path.lexists(path)):
+            temporary.replace(path)
+            return
+        replaced = path.rename(path.with_name(_make_temporary_name()))  # as a folder cannot be renamed over anything
+        try:
+            temporary.replace(path)
+        except OSError:
+            replaced.rename(path)
+            raise
+    cleanup.callback(_remove, replaced)
+
+
+@contextlib.contextmanager
+def _lock_folders(folders: Iterable[Path]) -> Iterator[None]:
+    """Let no other process rename files in some folders until the block ends; go on where locks are not supported.
+
+    The folders are locked in sorted order, so that two processes never wait for each other.
     """
     if fcntl is None:
-        return
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            is_folder = entry.is_dir(follow_symlinks=False)
-            is_ours = entry.name.startswith(TEMPORARY_PREFIX) and entry.name.endswith(TEMPORARY_SUFFIX)
-            if is_ours and (is_folder or entry.is_file(follow_symlinks=False)):
-                with contextlib.suppress(OSError):
-                    mode = os.O_RDONLY if is_folder else os.O_RDWR  # NFS locks what is open for writing
-                    descriptor = os.open(entry.path, mode | os.O_NOFOLLOW)
-                    try:
-                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        _remove(Path(entry.path))
-                    finally:
-                        os.close(descriptor)
-
-
-def check_writable(folder: Path) -> None:
-    """Make a folder, and raise WriteError unless files can be made in it."""
-    if isinstance(folder, RemotePath):
-        check_store(folder)
-        return
-    with translate_write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        locks: list[int] = []
-        try:
-            descriptor, temporary = _new_file(folder, locks)
-            os.close(descriptor)
-            temporary.unlink()
-        finally:
-            for lock in locks:
-                os.close(lock)
-
-
-@contextlib.contextmanager
-def mark_folder(folder: Path) -> Iterator[Path]:
-    """Put a file into a folder for the time of a block, so that others can tell whether they see the same folder."""
-    locks: list[int] = []
-    with translate_write_errors(folder):
-        descriptor, mark = _new_file(folder, locks)
-    os.close(descriptor)
-    try:
-        yield mark
-    finally:
-        _remove(mark)
-        for lock in locks:
-            os.close(lock)
-
-
-def _new_file(folder: Path, locks: list[int]) -> tuple[int, Path]:
-    """Make a temporary file; return its descriptor and name, and add a descriptor that holds its lock."""
-    while True:
-        temporary = folder / _temporary_name()
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            taken = _try_lock(descriptor)
-        except BaseException:
-            os.close(descriptor)
-            temporary.unlink()
-            raise
-        if taken and os.fstat(descriptor).st_nlink:
-            locks.append(os.dup(descriptor))  # closing the first tells of errors; the second keeps the lock
-            return descriptor, temporary
-        os.close(descriptor)  # removed as stale in the moment before it was locked
-
-
-def _new_folder(folder: Path, locks: list[int]) -> Path:
-    """Make a temporary folder; return its name, and add a descriptor that holds its lock."""
-    while True:
-        temporary = folder / _temporary_name()
-        temporary.mkdir()
-        try:
-            descriptor = os.open(temporary, os.O_RDONLY)
-        except FileNotFoundError:
-            continue  # removed as stale in the moment before it was locked
-        try:
-            taken = _try_lock(descriptor)
-        except BaseException:
-            os.close(descriptor)
-            _remove(temporary)
-            raise
-        if taken and temporary.is_dir():
-            locks.append(descriptor)
-            return temporary
-        os.close(descriptor)
-
-
-def _temporary_name() -> str:
-    return f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}{TEMPORARY_SUFFIX}"
-
-
-def _remove(temporary: Path) -> None:
-    """Remove a temporary file or folder, where there is one."""
-    with contextlib.suppress(OSError):
-        if temporary.is_dir() and not temporary.is_symlink():
-            from shutil import rmtree
-
-            rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink()
-
-
-def _try_lock(descriptor: int) -> bool:
-    """Lock a file; return False if somebody else has, and True where the file system knows no locks."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-    return True
-
-
-@contextlib.contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let no other process rename files in a folder until the block ends; without locks, go on without."""
-    if fcntl is None:
         yield
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with ExitStack() as locks:
+        for folder in sorted(set(folders)):
+            descriptor = os.open(folder, os.O_RDONLY)
+            locks.callback(os.close, descriptor)
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
-def _interrupts_held(signals: Iterable[signal.Signals] = (signal.SIGINT, signal.SIGTERM)) -> Iterator[None]:
-    """Let Ctrl-C, and the request to end, wait until the block ends.
+def _defer_interrupts() -> Iterator[None]:
+    """Make Ctrl-C and SIGTERM wait until the block ends, then deliver them.
 
-    A signal mask would not do: any other thread, of BLAS for instance, would then receive the signal for this one.
+    A signal mask would not do: any other thread, such as one of BLAS, would then receive the signal.
     """
     if threading.current_thread() is not threading.main_thread():  # only the main thread is ever interrupted
         yield
         return
     received: list[int] = []
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def remember(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    handlers = {number: signal.signal(number, note) for number in signals}
+    handlers = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -303,9 +167,174 @@ def _interrupts_held(signals: Iterable[signal.Signals] = (signal.SIGINT, signal.
             signal.raise_signal(late)
 
 
+# ---- temporary files -----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def temporary_output(path: Path, *, is_folder: bool = False) -> Iterator[Path]:
+    """Yield a new, empty and locked file, or folder, which `write_files` can move to a path.
+
+    It is in the folder that `get_temporary_folder` returns, which is made if missing. If it has not been moved by the
+    end of the block, it is removed. A WriteError names ``path``.
+    """
+    folder = get_temporary_folder(path.parent)
+    with ExitStack() as cleanup:
+        with translate_write_errors(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            if is_folder:
+                temporary = _create_temporary_folder(folder, cleanup)
+            else:
+                descriptor, temporary = _create_temporary_file(folder, cleanup)
+                os.close(descriptor)
+        yield temporary
+
+
+def get_temporary_folder(folder: Path) -> Path:
+    """Return the folder for the temporary files of outputs: the same one, or one of this machine if it is remote."""
+    if not isinstance(folder, RemotePath):
+        return folder
+    from tempfile import gettempdir
+
+    return Path(gettempdir())
+
+
+def remove_stale_temporaries(folder: Path) -> None:
+    """Remove temporary files and folders whose writers have died; those that are locked still have a writer.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder of this machine, see `get_temporary_folder`. Nothing is removed if it does not exist or cannot be
+        read.
+    """
+    if fcntl is None:
+        return
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(TEMPORARY_PREFIX) and entry.name.endswith(TEMPORARY_SUFFIX):
+                _remove_if_unlocked(entry)
+
+
+def _remove_if_unlocked(entry: os.DirEntry[str]) -> None:
+    """Remove a temporary file or folder unless its writer holds the lock; leave links and anything else alone."""
+    is_folder = entry.is_dir(follow_symlinks=False)
+    if not is_folder and not entry.is_file(follow_symlinks=False):
+        return
+    with contextlib.suppress(OSError):
+        mode = os.O_RDONLY if is_folder else os.O_RDWR  # NFS locks only files that are open for writing
+        descriptor = os.open(entry.path, mode | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(Path(entry.path))
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def mark_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary file in a folder, by which other machines can check that they see the same folder."""
+    with ExitStack() as cleanup:
+        with translate_write_errors(folder):
+            descriptor, mark = _create_temporary_file(folder, cleanup)
+        os.close(descriptor)
+        yield mark
+
+
+def _create_temporary_file(folder: Path, cleanup: ExitStack) -> tuple[int, Path]:
+    """Create and lock a temporary file; return a descriptor to write to, which the caller closes, and its path.
+
+    ``cleanup`` removes the file, unless it was moved by then, and releases its lock.
+    """
+    while True:
+        temporary = folder / _make_temporary_name()
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            is_locked = _try_lock(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            temporary.unlink()
+            raise
+        if is_locked and os.fstat(descriptor).st_nlink:
+            cleanup.callback(os.close, os.dup(descriptor))  # holds the lock after the caller has closed the other
+            cleanup.callback(_remove, temporary)
+            return descriptor, temporary
+        os.close(descriptor)  # another process took it for abandoned before it was locked
+
+
+def _create_temporary_folder(folder: Path, cleanup: ExitStack) -> Path:
+    """Create and lock a temporary folder; ``cleanup`` removes it, unless it was moved, and releases its lock."""
+    while True:
+        temporary = folder / _make_temporary_name()
+        temporary.mkdir()
+        try:
+            descriptor = os.open(temporary, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # another process took it for abandoned before it was locked
+        try:
+            is_locked = _try_lock(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            _remove(temporary)
+            raise
+        if is_locked and temporary.is_dir():
+            cleanup.callback(os.close, descriptor)
+            cleanup.callback(_remove, temporary)
+            return temporary
+        os.close(descriptor)
+
+
+def _make_temporary_name() -> str:
+    return f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}{TEMPORARY_SUFFIX}"
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Lock a file; return False if another process has locked it, and True if the file system has no locks."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _LOCKS_UNSUPPORTED:
+            raise
+    return True
+
+
+def _remove(temporary: Path) -> None:
+    """Remove a temporary file or folder if it exists."""
+    with contextlib.suppress(OSError):
+        if temporary.is_dir() and not temporary.is_symlink():
+            from shutil import rmtree
+
+            rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink()
+
+
+# ---- folders and errors --------------------------------------------------------------------------------------------
+
+
+def is_zarr_folder(path: Path) -> bool:
+    """Return whether a path is a Zarr folder, by its name and its content; such a folder counts as one output."""
+    return path.suffix == ".zarr" and os.path.isfile(path / "zarr.json")  # noqa: PTH113  # Path.is_file may raise
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder if it is missing, and raise WriteError unless files can be created in it."""
+    if isinstance(folder, RemotePath):
+        check_remote_folder(folder)
+        return
+    with translate_write_errors(folder), ExitStack() as cleanup:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = _create_temporary_file(folder, cleanup)
+        os.close(descriptor)
+        temporary.unlink()
+
+
 @contextlib.contextmanager
 def translate_write_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says into an error that names the output, not the temporary file."""
+    """Turn an OSError into a WriteError that names the output, not its temporary file."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What lies in folders: every photo once, in a fixed order, and whatever else was met named with a reason."""
+"""Find the photos of a batch: each one once, in a fixed order, and list everything else with the reason to skip it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from segmenter.errors import MissingFileError, OutputCollisionError
 from segmenter.io.files.local import FILE_KINDS, is_zarr
-from segmenter.io.files.remote import find, is_remote, match, to_path
+from segmenter.io.files.remote import glob_files, is_remote, list_files, to_path
 
 PHOTO_EXTENSIONS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".avif")
     + (".gif", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm")
 )
-"""Of the files in folders that are taken for photos. What is named itself is one, whatever its extension."""
+"""Extensions of the files in folders that are taken for photos; a file that is named itself may have any extension."""
 
 NOT_A_PHOTO = "no photo by its extension"
 HIDDEN = "hidden"
@@ -28,12 +28,12 @@ SUB_FOLDER = "a sub-folder"
 
 @dataclass(frozen=True)
 class Listing:
-    """What the inputs of a batch hold."""
+    """The photos of a batch, and what was found beside them."""
 
-    base: str  # the deepest folder that holds all inputs; the tree below it is kept in the output
-    photos: tuple[tuple[str, str], ...]  # path of each, and its folder relative to `base` ("" = base), in order
-    skipped: tuple[tuple[str, str], ...]  # what was met and is not read: path and reason
-    failed: tuple[tuple[str, str], ...]  # what should have been read and cannot be: path and reason
+    base: str  # the deepest folder that contains all inputs; outputs keep the tree of folders below it
+    photos: tuple[tuple[str, str], ...]  # path, and folder relative to `base` ("" = base) of each photo, in order
+    skipped: tuple[tuple[str, str], ...]  # path and reason of what is not read
+    failed: tuple[tuple[str, str], ...]  # path and reason of what should be read, but cannot be
 
     def n_skipped(self, reason: str) -> int:
         """Return how many were skipped for a reason."""
@@ -43,18 +43,20 @@ class Listing:
 def list_photos(inputs: Sequence[str], *, recursive: bool, output: str) -> Listing:
     """Find the photos of a batch.
 
-    A folder stands for the files in it whose extension is that of a photo, and for the folders of Zarr arrays, which
-    are one photo each; with `recursive` also for those below it. Hidden files and folders are left out. Links are
-    followed, but every folder is entered once, the real ones before links that lead to them, so that a loop of links
-    ends. A pattern (``*``, ``?``, ``[…]``, ``**``) stands for what it matches; where a file of that very name exists,
-    it is meant. Anything else is the path of a photo.
+    An input is the path of a photo, of a folder, or a pattern.
+
+    A folder stands for the files in it that have the extension of a photo, and for the Zarr folders in it, which are
+    one photo each; with `recursive`, its sub-folders are searched, too. Hidden files and folders are skipped. Links are
+    followed, but every folder is entered once, real ones before links to them, so that a loop of links ends.
+
+    A pattern (``*``, ``?``, ``[…]``, ``**``) stands for what it matches, unless a file of exactly that name exists.
 
     Parameters
     ----------
     inputs : sequence of str
     recursive : bool
     output : str
-        Where results go; what lies in it is not read where it is inside of an input.
+        The output folder. Where it is inside of an input, it is not searched.
 
     Returns
     -------
@@ -65,34 +67,35 @@ def list_photos(inputs: Sequence[str], *, recursive: bool, output: str) -> Listi
     OutputCollisionError
         The output folder is one of the inputs.
     """
-    walk = _Walk(recursive, output, _identity(output), os.path.realpath(output))
+    search = _Search(recursive, output, _get_identity(output), os.path.realpath(output))
     for given in inputs:
         if is_remote(given):
-            walk.read_remote(given)
+            search.read_remote(given)
         elif os.path.lexists(given) or not glob.has_magic(given):
-            walk.read(given)
+            search.read_local(given)
         else:
-            walk.read_pattern(given)
-    base = os.path.commonpath(walk.bases) if walk.bases else os.curdir
-    photos = [(path, _below(os.path.dirname(place), base)) for place, path in walk.photos.items()]
+            search.read_pattern(given)
+    base = os.path.commonpath(search.bases) if search.bases else os.curdir
+    photos = [(path, _get_relative_folder(os.path.dirname(absolute), base)) for absolute, path in search.photos.items()]
     photos.sort(key=lambda photo: (os.fsencode(photo[1]).split(b"/"), os.fsencode(photo[0])))
-    return Listing(base, tuple(photos), tuple(walk.skipped), tuple(walk.failed))
+    return Listing(base, tuple(photos), tuple(search.skipped), tuple(search.failed))
 
 
-def _place(path: str) -> str:
-    """Return a path from the root on, links not followed; an address as if its store lay in the root."""
+def _to_absolute(path: str) -> str:
+    """Return an absolute path, without following a link; for a URL, a path as if its store were in the root folder."""
     if is_remote(path):
         return "/" + "/".join(to_path(path).parts)
     return os.path.join(os.path.abspath(os.path.dirname(path)), os.path.basename(path))
 
 
-def _below(folder: str, base: str) -> str:
+def _get_relative_folder(folder: str, base: str) -> str:
+    """Return a folder relative to another, "" if they are the same."""
     relative = os.path.relpath(folder, base)
     return "" if relative == os.curdir else relative
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    """Return what tells a folder from all others, whatever links lead to it; None where there is none."""
+def _get_identity(path: str) -> tuple[int, int] | None:
+    """Return device and inode of a file or folder, the same through any link to it, or None if there is none."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -100,24 +103,49 @@ def _identity(path: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def _get_mode(entry: os.DirEntry[str]) -> int | None:
+    """Return the mode of a file that a folder lists, or None if it was removed meanwhile.
+
+    A broken or circular link counts as a regular file, so that reading it reports the error.
+    """
+    try:
+        return entry.stat().st_mode
+    except OSError as error:
+        return None if error.errno == errno.ENOENT and not entry.is_symlink() else stat.S_IFREG
+
+
+def _has_photo_extension(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in PHOTO_EXTENSIONS
+
+
+def _is_plain_folder(path: str) -> bool:
+    """Return whether a path is a folder that is no Zarr, which would be one photo."""
+    return os.path.isdir(path) and not is_zarr(Path(path))
+
+
+def _find_wildcard(parts: Sequence[str]) -> int:
+    """Return the index of the first part of a pattern that has a wildcard."""
+    return next(i for i, part in enumerate(parts) if glob.has_magic(part))
+
+
 @dataclass
-class _Walk:
-    """What was found so far."""
+class _Search:
+    """A search in progress: its settings, and what it has found so far."""
 
     recursive: bool
     output: str
     output_identity: tuple[int, int] | None
-    output_path: str
-    entered: set[tuple[int, int]] = field(default_factory=set)
-    bases: list[str] = field(default_factory=list)
-    photos: dict[str, str] = field(default_factory=dict)  # absolute path → path as it is told
+    output_path: str  # without links
+    entered: set[tuple[int, int]] = field(default_factory=set)  # identities of folders
+    bases: list[str] = field(default_factory=list)  # the folder of each input
+    photos: dict[str, str] = field(default_factory=dict)  # absolute path → path to show
     skipped: list[tuple[str, str]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
 
-    def read(self, path: str) -> None:
-        """Take an input that is no pattern."""
-        if os.path.isdir(path) and not is_zarr(Path(path)):
-            if _identity(path) == self.output_identity:
+    def read_local(self, path: str) -> None:
+        """Add an input that is a file or folder of this machine."""
+        if _is_plain_folder(path):
+            if _get_identity(path) == self.output_identity:
                 raise OutputCollisionError(path, "is both the input and the output folder; choose another with -o")
             self.bases.append(os.path.abspath(path))
             self.read_folder(path)
@@ -129,134 +157,138 @@ class _Walk:
                 self.failed.append((path, MissingFileError.problem))
 
     def read_pattern(self, pattern: str) -> None:
-        """Take all that a pattern matches."""
+        """Add everything that a pattern matches on this machine."""
         parts = pattern.split(os.sep)
-        first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
-        base = os.sep.join(parts[:first]) or (os.sep if pattern.startswith(os.sep) else os.curdir)
-        matched = sorted(set(_matches(pattern)), key=os.fsencode)
+        base = os.sep.join(parts[: _find_wildcard(parts)]) or (os.sep if pattern.startswith(os.sep) else os.curdir)
+        matched = sorted(set(_glob(pattern)), key=os.fsencode)
         self.bases.append(os.path.abspath(base))
         if not matched:
             self.failed.append((pattern, "matches no file; check the pattern"))
         for path in matched:
             if self.is_in_output(path):
                 continue
-            if os.path.isdir(path) and not is_zarr(Path(path)):
+            if _is_plain_folder(path):
                 self.read_folder(path)
             else:
                 self.add(path)
 
-    def read_remote(self, address: str) -> None:
-        """Take a file, the files of a folder or what a pattern matches on another machine."""
-        if not glob.has_magic(address):
-            found = find(address, recursive=self.recursive)
-            if found is None:
-                self.bases.append(os.path.dirname(_place(address)))
-                self.add(address)
-                return
-            self.bases.append(_place(address))
+    def read_remote(self, url: str) -> None:
+        """Add a remote file, the files of a remote folder, or what a pattern matches in a store."""
+        if glob.has_magic(url):
+            parts = url.split("/")
+            self.bases.append(_to_absolute("/".join(parts[: _find_wildcard(parts)])))
+            files = glob_files(url)
+            if not files:
+                self.failed.append((url, "matches no file; check the pattern"))
         else:
-            parts = address.split("/")
-            first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
-            self.bases.append(_place("/".join(parts[:first])))
-            found = match(address)
-            if not found:
-                self.failed.append((address, "matches no file; check the pattern"))
-        for path in found:
-            name = path.rsplit("/", 1)[-1]
-            if _place(path).startswith(f"{_place(self.output)}/"):
+            listed = list_files(url, recursive=self.recursive)
+            if listed is None:
+                self.bases.append(os.path.dirname(_to_absolute(url)))
+                self.add(url)
+                return
+            self.bases.append(_to_absolute(url))
+            files = listed
+        for path in files:
+            if _to_absolute(path).startswith(f"{_to_absolute(self.output)}/"):
                 continue
-            if name.startswith("."):
+            if path.rsplit("/", 1)[-1].startswith("."):
                 self.skipped.append((path, HIDDEN))
-            elif os.path.splitext(name)[1].lower() in PHOTO_EXTENSIONS:
-                self.add(path)
             else:
-                self.skipped.append((path, NOT_A_PHOTO))
+                self.add_by_extension(path)
 
     def is_in_output(self, path: str) -> bool:
+        """Return whether a path is in the output folder or below it."""
         return f"{os.path.realpath(os.path.dirname(path))}{os.sep}".startswith(f"{self.output_path}{os.sep}")
 
     def add(self, path: str) -> None:
-        self.photos.setdefault(_place(path), path)
+        """Add a photo, unless it was found already."""
+        self.photos.setdefault(_to_absolute(path), path)
+
+    def add_by_extension(self, path: str) -> None:
+        """Add a file if its extension is that of a photo, and skip it otherwise."""
+        if _has_photo_extension(path):
+            self.add(path)
+        else:
+            self.skipped.append((path, NOT_A_PHOTO))
 
     def read_folder(self, top: str) -> None:
-        """Take the photos of a folder; links to folders wait until all that is real was entered."""
+        """Add the photos of a folder; links to folders wait until all real folders were entered."""
         links: list[str] = []
         folders = [top]
         while folders or links:
             folder = folders.pop() if folders else links.pop(0)
-            identity = _identity(folder)
+            identity = _get_identity(folder)
             if identity is not None and identity == self.output_identity:
                 continue
             if identity in self.entered:
                 if os.path.islink(folder):
                     self.skipped.append((folder, "a link to a folder that is read already"))
                 continue
-            below = self.read_entries(folder)
+            sub_folders = self.read_entries(folder)
             if identity is not None:
                 self.entered.add(identity)
-            folders += [entry for entry in below if not os.path.islink(entry)][::-1]
-            links += [entry for entry in below if os.path.islink(entry)]
+            folders += [path for path in sub_folders if not os.path.islink(path)][::-1]
+            links += [path for path in sub_folders if os.path.islink(path)]
 
     def read_entries(self, folder: str) -> list[str]:
-        """Take the photos right in a folder, and return the folders in it that are to be entered."""
-        below = []
+        """Add the photos directly in a folder, and return its sub-folders if these are to be entered."""
         try:
             with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
             self.failed.append((folder, f"cannot be opened ({error.strerror}); check its permissions"))
             return []
+        sub_folders = []
         for entry in entries:
             path = entry.name if folder == os.curdir else os.path.join(folder, entry.name)
-            try:
-                mode = entry.stat().st_mode
-            except OSError as error:  # a link that leads nowhere or in a circle; a file just removed
-                mode = stat.S_IFREG
-                if error.errno == errno.ENOENT and not entry.is_symlink():
-                    continue
+            mode = _get_mode(entry)
+            if mode is None:
+                continue
             if entry.name.startswith("."):
                 self.skipped.append((path, HIDDEN))
-            elif stat.S_ISDIR(mode):
-                if is_zarr(Path(path)):
-                    self.add(path)
-                elif self.recursive:
-                    below.append(path)
-                elif _identity(path) != self.output_identity:
-                    self.skipped.append((path, SUB_FOLDER))
-            elif not stat.S_ISREG(mode):
-                self.skipped.append((path, f"a {FILE_KINDS.get(stat.S_IFMT(mode), 'special file')}"))
-            elif os.path.splitext(entry.name)[1].lower() in PHOTO_EXTENSIONS:
+            elif not stat.S_ISDIR(mode):
+                self.read_file(path, mode)
+            elif is_zarr(Path(path)):
                 self.add(path)
-            else:
-                self.skipped.append((path, NOT_A_PHOTO))
-        return below
+            elif self.recursive:
+                sub_folders.append(path)
+            elif _get_identity(path) != self.output_identity:
+                self.skipped.append((path, SUB_FOLDER))
+        return sub_folders
+
+    def read_file(self, path: str, mode: int) -> None:
+        """Add a file of a folder if it is a photo; skip pipes, devices and other files."""
+        if stat.S_ISREG(mode):
+            self.add_by_extension(path)
+        else:
+            self.skipped.append((path, f"a {FILE_KINDS.get(stat.S_IFMT(mode), 'special file')}"))
 
 
-def _matches(pattern: str) -> Iterator[str]:
+def _glob(pattern: str) -> Iterator[str]:
     """Yield what a pattern matches; ``**`` stands for any number of folders, without following links."""
     before, stars, after = pattern.partition("**")
     if not stars or (before and not before.endswith(os.sep)) or (after and not after.startswith(os.sep)):
         yield from glob.iglob(pattern)
         return
-    wanted = after.lstrip(os.sep).split(os.sep)
+    patterns = after.lstrip(os.sep).split(os.sep)
     for top in glob.iglob(before) if before else [os.curdir]:
         for folder, sub_folders, files in os.walk(top):
             arrays = [name for name in sub_folders if is_zarr(Path(folder, name))]
             sub_folders[:] = [name for name in sub_folders if not name.startswith(".") and name not in arrays]
             for name in files + arrays:
                 path = Path(folder, name)
-                if not name.startswith(".") and _fits(path.relative_to(top).parts, wanted):
+                if not name.startswith(".") and _match_end(path.relative_to(top).parts, patterns):
                     yield str(path)
 
 
-def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Tell whether the last parts of a path fit a pattern; further ``**`` in it stand for any number of parts."""
-    if wanted == [""]:
+def _match_end(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    """Return whether the last parts of a path match patterns, one each; ``**`` matches any number of parts."""
+    if patterns == [""]:
         return True
-    if "**" in wanted:
-        place = len(wanted) - 1 - list(reversed(wanted)).index("**")
-        return _fits(parts, wanted[place + 1 :]) and any(
-            _fits(parts[:n], wanted[:place]) for n in range(len(parts) - len(wanted) + place + 2)
+    if "**" in patterns:
+        last = len(patterns) - 1 - list(reversed(patterns)).index("**")
+        return _match_end(parts, patterns[last + 1 :]) and any(
+            _match_end(parts[:n], patterns[:last]) for n in range(len(parts) - len(patterns) + last + 2)
         )
-    tail = parts[len(parts) - len(wanted) :] if len(parts) >= len(wanted) else ()
-    return len(tail) == len(wanted) and all(map(fnmatch.fnmatchcase, tail, wanted))
+    end = parts[len(parts) - len(patterns) :] if len(parts) >= len(patterns) else ()
+    return len(end) == len(patterns) and all(map(fnmatch.fnmatchcase, end, patterns))

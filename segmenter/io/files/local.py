@@ -1,4 +1,4 @@
-"""Open regular files, and nothing else that a path may lead to; read streams, but not for ever."""
+"""Read files and streams: regular files only, which must not change meanwhile, and streams up to a limit."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from segmenter.errors import (
     StreamTooLongError,
     UnreadableFileError,
 )
-from segmenter.io.files.remote import RemotePath, ensure_remote_unmodified, fetch, find, open_ranges
+from segmenter.io.files.remote import RemotePath, ensure_remote_unmodified, fetch, list_files, open_ranges
 
 SIGNATURE_BYTES = 64
-"""Bytes that tell a picture from anything else."""
+"""Number of bytes at the start of a file that identify its format."""
 
 TIFF_SIGNATURES = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
-"""What TIFF and BigTIFF begin with."""
+"""First bytes of TIFF and BigTIFF files."""
 
 MAX_STREAM_BYTES = 1 << 30
-"""A stream is read into memory, and need not end; a photo of 100 megapixels takes a tenth. Files may be of any size."""
+"""Limit for streams, which are read into memory and need not end; a photo of 100 megapixels takes a tenth of it."""
 
 _STREAM_CHUNK = 1 << 20
 
@@ -42,12 +42,12 @@ FILE_KINDS = {
 
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file for reading; opening anything else could block for ever, or set a device going.
+    """Open a regular file for reading; opening anything else could block for ever, or start a device.
 
     Parameters
     ----------
     path : Path
-        Symbolic links are followed; a file of another machine is read into memory.
+        Symbolic links are followed; a remote file is read into memory.
 
     Yields
     ------
@@ -57,7 +57,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     MissingFileError, NotAFileError, UnreadableFileError, RemoteReadError, StreamTooLongError
-        Their text holds ``path`` as given.
+        Their text names ``path`` as given.
     """
     label = str(path)
     if isinstance(path, RemotePath):
@@ -65,8 +65,10 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         return
     try:
         _require_regular(path.stat().st_mode, label)
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe put there meanwhile must not block either
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: the path holds a NUL
+        descriptor = os.open(
+            path, os.O_RDONLY | os.O_NONBLOCK
+        )  # not even a pipe that has just replaced the file may block
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: the path contains a NUL
         raise MissingFileError(label) from error
     except OSError as error:
         raise UnreadableFileError(label, error.strerror or type(error).__name__) from error
@@ -77,20 +79,23 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def ensure_file_unmodified(file: BinaryIO, label: str) -> Iterator[None]:
-    """Raise ChangedFileError if somebody writes to an open file during the block, or whatever the block raises."""
-    if isinstance(file, io.BytesIO):  # fetched from another machine
+    """Raise ChangedFileError if an open file is written to during the block, in place of any error of the block.
+
+    Otherwise, an error of the block is raised as it is.
+    """
+    if isinstance(file, io.BytesIO):  # the whole content of a remote file
         yield
         return
     descriptor = os.dup(file.fileno())  # decoders may close the file
     try:
-        before = _state(descriptor)
+        before = _read_size_and_time(descriptor)
         try:
             yield
         except Exception as error:
-            if _state(descriptor) != before:
+            if _read_size_and_time(descriptor) != before:
                 raise ChangedFileError(label) from error
             raise
-        if _state(descriptor) != before:
+        if _read_size_and_time(descriptor) != before:
             raise ChangedFileError(label)
     finally:
         os.close(descriptor)
@@ -98,7 +103,10 @@ def ensure_file_unmodified(file: BinaryIO, label: str) -> Iterator[None]:
 
 @contextmanager
 def ensure_path_unmodified(path: Path) -> Iterator[None]:
-    """Do the same for a path that is opened again and again in the block; of a Zarr folder nothing is watched."""
+    """Raise ChangedFileError if the file at a path is written to during a block that opens it several times.
+
+    Zarr folders are not watched.
+    """
     if is_zarr(path):
         yield
         return
@@ -110,8 +118,8 @@ def ensure_path_unmodified(path: Path) -> Iterator[None]:
         yield
 
 
-def _state(descriptor: int) -> tuple[int, int]:
-    """Return the size and the time of the last change of an open file."""
+def _read_size_and_time(descriptor: int) -> tuple[int, int]:
+    """Return the size of an open file, and the time of its last change."""
     status = os.fstat(descriptor)
     return status.st_size, status.st_mtime_ns
 
@@ -122,21 +130,21 @@ def _require_regular(mode: int, label: str) -> None:
 
 
 def is_zarr(path: Path) -> bool:
-    """Return whether a path is the folder of a Zarr array or group; on other machines its name ends with .zarr then."""
+    """Return whether a path is the folder of a Zarr array or group; a remote one must be called NAME.zarr."""
     names = ("zarr.json", ".zarray", ".zgroup")
-    if isinstance(path, RemotePath):  # by its name, so that other photos cost no questions
+    if isinstance(path, RemotePath):  # the name saves requests for all other photos
         return path.suffix == ".zarr" and any((path / name).is_file() for name in names)
-    return any(os.path.isfile(path / name) for name in names)  # noqa: PTH113  # Path.is_file raises in a closed folder
+    return any(os.path.isfile(path / name) for name in names)  # noqa: PTH113  # Path.is_file raises in an unreadable folder
 
 
 def is_tiff(path: Path) -> bool:
-    """Return whether a file begins like a TIFF; errors as of `open_regular`."""
+    """Return whether a file begins like a TIFF; raise the errors of `open_regular`."""
     with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
         return file.read(SIGNATURE_BYTES).startswith(TIFF_SIGNATURES)
 
 
 def compute_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal; of a Zarr folder, that of the names and digests of its files.
+    """Return the SHA-256 of a file, in hexadecimal; for a Zarr folder, that of the list of its files and their digests.
 
     Raises
     ------
@@ -145,43 +153,43 @@ def compute_digest(path: Path) -> str:
     """
     if is_zarr(path):
         if isinstance(path, RemotePath):
-            files: list[Path] = [RemotePath(file) for file in find(str(path), recursive=True) or ()]
+            files: list[Path] = [RemotePath(file) for file in list_files(str(path), recursive=True) or ()]
         else:
             files = sorted(file for file in path.rglob("*") if file.is_file())
         lines = [f"{compute_digest(file)} {file.relative_to(path).as_posix()}\n" for file in files]
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # the protocol in typeshed is narrower
 
 
-def read_stream(stream: BinaryIO, name: str, check_head: Callable[[bytes], object]) -> BinaryIO:
+def read_stream(stream: BinaryIO, name: str, check_signature: Callable[[bytes], object]) -> BinaryIO:
     """Read a stream to its end.
 
     Parameters
     ----------
     stream : binary file
     name : str
-        What errors call it.
-    check_head : callable
+        Name of the stream in errors.
+    check_signature : callable
         Given the first `SIGNATURE_BYTES` bytes, or fewer where the stream is shorter; raises if they are wrong. It is
         called before the rest is read, because a stream may have no end.
 
     Returns
     -------
     binary file
-        The same in memory, at its beginning.
+        The content in memory, positioned at its start.
 
     Raises
     ------
     StreamTooLongError
-        It holds more than `MAX_STREAM_BYTES`.
+        It has more than `MAX_STREAM_BYTES`.
     UnreadableFileError
         The system refuses.
     """
     content = io.BytesIO()
     try:
-        check_head(head := stream.read(SIGNATURE_BYTES))
-        content.write(head)
+        check_signature(signature := stream.read(SIGNATURE_BYTES))
+        content.write(signature)
         while chunk := stream.read(_STREAM_CHUNK):
             if content.tell() + len(chunk) > MAX_STREAM_BYTES:
                 raise StreamTooLongError(name, MAX_STREAM_BYTES)
@@ -193,7 +201,7 @@ def read_stream(stream: BinaryIO, name: str, check_head: Callable[[bytes], objec
 
 
 def read_first_bytes(path: Path, n_bytes: int) -> bytes:
-    """Return up to so many bytes from the beginning of a regular file.
+    """Return the first bytes of a regular file, at most ``n_bytes``.
 
     Raises
     ------

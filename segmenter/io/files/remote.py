@@ -1,7 +1,7 @@
-"""Files on other machines, such as ``s3://bucket/a.jpg`` and ``https://host/a.jpg``, through fsspec.
+"""Remote files, such as ``s3://bucket/a.jpg`` and ``https://host/a.jpg``, through fsspec.
 
-They are read whole into memory, and written whole: where the store takes an object at once, as S3 does, nobody ever
-sees half of one. Whatever a store says against it becomes one error of ours.
+Most are read into memory as a whole, and all are written as a whole: where a store accepts an object in one request, as
+S3 does, nobody ever sees an incomplete one. Errors of the stores become errors of this package.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ from segmenter.errors import (
     WriteError,
 )
 
-ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])")
+URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])")
 READ_ONLY = ("http", "https")
-"""Stores that have no folders and take no files."""
+"""Protocols without folders, to which nothing can be written."""
 
 BLOCK_BYTES = 1 << 20
-"""Of a file that is read in parts: at least so many are asked for at once."""
+"""Minimum size of one request, when a file is read in parts."""
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
-"""That a store may take to answer, each time it is tried."""
+"""Timeouts of each attempt to reach a store."""
 
 
 class RemotePath(type(Path())):  # type: ignore[misc]  # the class of paths of this system
-    """A path whose first part names a store: ``s3:``, ``bucket``, ``a.jpg``; as text an address."""
+    """A path whose first part is a protocol: ``s3:``, ``bucket``, ``a.jpg``; its text is the URL."""
 
     def __str__(self) -> str:
-        return ADDRESS.sub(r"\1://", super().__str__(), count=1)
+        return URL.sub(r"\1://", super().__str__(), count=1)
 
     def exists(self, **_: Any) -> bool:
-        """Return whether there is a file or folder."""
-        with reading(self) as (store, name):
+        """Return whether a file or folder exists."""
+        with open_store_to_read(self) as (store, name):
             store.invalidate_cache()
             return bool(store.exists(name))
 
     def is_file(self, **_: Any) -> bool:
-        """Return whether there is a file."""
-        with reading(self) as (store, name):
+        """Return whether it is an existing file."""
+        with open_store_to_read(self) as (store, name):
             return bool(store.isfile(name))
 
 
 def to_path(text: str | os.PathLike[str]) -> Path:
-    """Return a path; of an address like ``s3://bucket/a.jpg`` one that knows it."""
+    """Return a path; for a URL such as ``s3://bucket/a.jpg``, a `RemotePath`."""
     if isinstance(text, Path):
         return text
     path = os.fspath(text)
@@ -63,13 +63,13 @@ def to_path(text: str | os.PathLike[str]) -> Path:
 
 
 def is_remote(text: str) -> bool:
-    """Tell whether a text is an address and no path of this machine."""
-    match = ADDRESS.match(text)
-    return match is not None and text[match.end(1) :].startswith("://")
+    """Return whether a text is a URL, and not a path of this machine."""
+    found = URL.match(text)
+    return found is not None and text[found.end(1) :].startswith("://")
 
 
 def to_absolute(text: str) -> str:
-    """Return what a path is called on all machines that see it."""
+    """Return the absolute form of a path, which any machine with the same folders understands; a URL is one already."""
     return text if is_remote(text) else os.path.abspath(text)  # noqa: PTH100
 
 
@@ -77,13 +77,13 @@ def to_absolute(text: str) -> str:
 
 
 def fetch(path: RemotePath, max_bytes: int) -> BinaryIO:
-    """Return the content of a file in memory.
+    """Return a file in memory, with its whole content.
 
     Raises
     ------
     MissingFileError, RemoteReadError, StreamTooLongError, MissingExtraError
     """
-    with reading(path) as (store, name), store.open(name, "rb") as file:
+    with open_store_to_read(path) as (store, name), store.open(name, "rb") as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise StreamTooLongError(str(path), max_bytes)
@@ -92,51 +92,51 @@ def fetch(path: RemotePath, max_bytes: int) -> BinaryIO:
 
 @contextmanager
 def open_ranges(path: RemotePath) -> Iterator[BinaryIO]:
-    """Open a file for reading parts of it, of which the last few are kept in memory.
+    """Open a file for reading parts of it; the most recent ones stay in memory.
 
     Raises
     ------
     NoRangesError
-        The server gives files as a whole only.
+        The server can only send whole files.
     MissingFileError, RemoteReadError, MissingExtraError
     """
-    with reading(path) as (store, name):
+    with open_store_to_read(path) as (store, name):
         file = store.open(name, "rb", cache_type="readahead", block_size=BLOCK_BYTES)
     with file:
         n_bytes = getattr(file, "size", None)
         if n_bytes is None or not file.seekable():
             raise NoRangesError(str(path), n_bytes)
-        yield cast("BinaryIO", _Ranges(path, file, n_bytes))
+        yield cast("BinaryIO", _RemoteFile(path, file, n_bytes))
 
 
-class _Ranges(io.RawIOBase):
-    """A file of a store whose errors are ours."""
+class _RemoteFile(io.RawIOBase):
+    """An open file of a store that raises errors of this package."""
 
     def __init__(self, path: RemotePath, file: Any, n_bytes: int) -> None:
         self._path, self._file, self._n_bytes = path, file, n_bytes
 
     def readable(self) -> bool:
-        """Return that it is."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Return that it is."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Go to a place."""
+        """Move to an offset and return it."""
         return int(self._file.seek(offset, whence))
 
     def tell(self) -> int:
-        """Return the place."""
+        """Return the current offset."""
         return int(self._file.tell())
 
     def readinto(self, buffer: Any, /) -> int:
-        """Fill as much of a buffer as there is; raise NoRangesError or RemoteReadError."""
-        with reading(self._path):
+        """Fill a buffer as far as the file goes; raise NoRangesError or RemoteReadError."""
+        with open_store_to_read(self._path):
             try:
                 content = self._file.read(len(buffer))
-            except ValueError as error:  # that of the web, where the answer is the whole file
+            except ValueError as error:  # raised by fsspec's HTTP file if the server sends the whole file
                 raise NoRangesError(str(self._path), self._n_bytes) from error
         buffer[: len(content)] = content
         return len(content)
@@ -144,58 +144,59 @@ class _Ranges(io.RawIOBase):
 
 @contextmanager
 def ensure_remote_unmodified(path: RemotePath) -> Iterator[None]:
-    """Raise ChangedFileError if a file is another one after the block: by its size, its time, or what tells versions.
+    """Raise ChangedFileError if a file has another size, time or ETag after the block than before it.
 
-    Where the block raises something else, that is raised.
+    An error in the block is raised as it is, without this check.
     """
-    before = _version(path)
+    before = _read_version(path)
     yield
-    if _version(path) != before:
+    if _read_version(path) != before:
         raise ChangedFileError(str(path))
 
 
-def _version(path: RemotePath) -> tuple[str, ...]:
-    with reading(path) as (store, name):
+def _read_version(path: RemotePath) -> tuple[str, ...]:
+    """Return the properties of a file that change when it is written again, as far as its store has them."""
+    with open_store_to_read(path) as (store, name):
         store.invalidate_cache()
         found = store.info(name)
     return tuple(str(found.get(key)) for key in ("size", "ETag", "LastModified", "mtime", "created"))
 
 
-def find(address: str, *, recursive: bool) -> list[str] | None:
-    """Return the addresses of all files in a folder, in order; None where the address is that of a file, or of nothing.
+def list_files(url: str, *, recursive: bool) -> list[str] | None:
+    """Return the URLs of all files in a folder, sorted; None where the URL is not that of a folder.
 
     Raises
     ------
     RemoteReadError, MissingExtraError
     """
-    path = RemotePath(address)
-    with reading(path) as (store, name):
-        if protocol_of(path) in READ_ONLY or not store.isdir(name):
+    path = RemotePath(url)
+    with open_store_to_read(path) as (store, name):
+        if get_protocol(path) in READ_ONLY or not store.isdir(name):
             return None
         depth = None if recursive else 1
         return sorted(str(store.unstrip_protocol(found)) for found in store.find(name, maxdepth=depth))
 
 
-def match(pattern: str) -> list[str]:
-    """Return the addresses of all files that a pattern matches, in order."""
+def glob_files(pattern: str) -> list[str]:
+    """Return the URLs of all files that a pattern matches, sorted."""
     path = RemotePath(pattern)
-    with reading(path) as (store, name):
+    with open_store_to_read(path) as (store, name):
         return sorted(str(store.unstrip_protocol(found)) for found in store.glob(name))
 
 
 def filter_existing(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield those of the paths where something is; of folders of other machines each is listed once."""
+    """Yield the paths that exist; each remote folder is listed only once."""
     listed: dict[Path, set[str]] = {}
     for path in paths:
         if not isinstance(path, RemotePath):
             if os.path.lexists(path):
                 yield path
             continue
-        if protocol_of(path) in READ_ONLY:
+        if get_protocol(path) in READ_ONLY:
             continue
         if path.parent not in listed:
             names: set[str] = set()
-            with reading(path) as (store, name), suppress(FileNotFoundError):
+            with open_store_to_read(path) as (store, name), suppress(FileNotFoundError):
                 store.invalidate_cache()
                 names = {str(found).rsplit("/", 1)[-1] for found in store.ls(name.rsplit("/", 1)[0], detail=False)}
             listed[path.parent] = names
@@ -207,25 +208,27 @@ def filter_existing(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def put_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
-    """Write contents, or files of this machine, to a store, the last as the record, as `io.files.atomic` does.
+    """Write contents, or files of this machine, to a store.
 
-    A file that is to be replaced is so at once, where the store can; on an error what was new is removed again.
+    The last file is the record of the others, as in `segmenter.io.files.atomic.write_files`: an old one is removed
+    first. Where the store can do so, a file is replaced in one step. After an error, files that did not exist before
+    are removed again.
 
     Raises
     ------
     OutputExistsError, WriteError, MissingExtraError
     """
-    there = set(filter_existing(files))
-    if there and not overwrite:
-        raise OutputExistsError(str(next(path for path in files if path in there)))
+    existing = set(filter_existing(files))
+    if existing and not overwrite:
+        raise OutputExistsError(str(next(path for path in files if path in existing)))
     written: list[Path] = []
     record = list(files)[-1]
     try:
-        if len(files) > 1 and record in there:
-            with writing(record) as (store, name):
+        if len(files) > 1 and record in existing:
+            with open_store_to_write(record) as (store, name):
                 store.rm_file(name)
         for path, content in files.items():
-            with writing(path) as (store, name):
+            with open_store_to_write(path) as (store, name):
                 if isinstance(content, Path):
                     store.put_file(str(content), name)
                 else:
@@ -233,22 +236,22 @@ def put_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
             written.append(path)
     except BaseException:
         for path in written:
-            if path not in there:
-                with suppress(WriteError), writing(path) as (store, name):
+            if path not in existing:
+                with suppress(WriteError), open_store_to_write(path) as (store, name):
                     store.rm_file(name)
         raise
 
 
 def check_protocol_writable(path: RemotePath) -> None:
-    """Raise WriteError where no store of this kind takes files."""
-    if protocol_of(path) in READ_ONLY:
-        raise WriteError(str(path), "the web is for reading only")
+    """Raise WriteError if nothing can be written by the protocol of a path."""
+    if get_protocol(path) in READ_ONLY:
+        raise WriteError(str(path), "files on the web can only be read")
 
 
-def check_store(folder: Path) -> None:
-    """Raise WriteError unless files can be put into a folder."""
+def check_remote_folder(folder: Path) -> None:
+    """Raise WriteError unless a file can be written to a folder."""
     probe = folder / f".segmenter-{os.urandom(8).hex()}.tmp"
-    with writing(folder) as (store, _):
+    with open_store_to_write(folder) as (store, _):
         name = store._strip_protocol(str(probe))
         store.pipe_file(name, b"segmenter")
         store.rm_file(name)
@@ -257,59 +260,60 @@ def check_store(folder: Path) -> None:
 # ---- stores --------------------------------------------------------------------------------------------------------
 
 
-def protocol_of(path: RemotePath) -> str:
-    """Return what an address begins with."""
+def get_protocol(path: RemotePath) -> str:
+    """Return the protocol of a path, such as "s3"."""
     return str(path).partition("://")[0]
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[tuple[Any, str]]:
-    """Yield the store and what it calls a path; what it says against it becomes an error of ours."""
+def open_store_to_read(path: Path) -> Iterator[tuple[Any, str]]:
+    """Yield the store of a path and the name in it; turn its errors into MissingFileError or RemoteReadError."""
     try:
-        yield store_of(path)
+        yield resolve_store(path)
     except FileNotFoundError as error:
-        if isinstance(error.__cause__, OSError):  # that of the web is also raised where there is no network
-            raise RemoteReadError(str(path), _reason(error.__cause__)) from error
+        if isinstance(error.__cause__, OSError):  # fsspec's HTTP store raises it without a network, too
+            raise RemoteReadError(str(path), _summarize(error.__cause__)) from error
         raise MissingFileError(str(path)) from error
     except (MissingExtraError, MissingFileError, NoRangesError, MemoryError):
         raise
-    except Exception as error:  # every store has exceptions of its own
-        raise RemoteReadError(str(path), _reason(error)) from error
+    except Exception as error:  # every store raises exceptions of its own
+        raise RemoteReadError(str(path), _summarize(error)) from error
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[tuple[Any, str]]:
-    """Yield the store and what it calls a path; what it says against it becomes an error of ours."""
+def open_store_to_write(path: Path) -> Iterator[tuple[Any, str]]:
+    """Yield the store of a path, and the name of the path in it; turn its errors into WriteError."""
     try:
-        yield store_of(path)
+        yield resolve_store(path)
     except FileNotFoundError as error:
         raise WriteError(str(path), "there is no such bucket or folder") from error
     except (MissingExtraError, WriteError, MemoryError):
         raise
     except Exception as error:
-        raise WriteError(str(path), _reason(error)) from error
+        raise WriteError(str(path), _summarize(error)) from error
 
 
-def _reason(error: Exception) -> str:
+def _summarize(error: Exception) -> str:
+    """Return the text of an error on one line, or its type where it has none."""
     return (" ".join(str(error).split()) or type(error).__name__).rstrip(".")
 
 
-def store_of(path: Path) -> tuple[Any, str]:
-    """Return the file system of an address, and the name of the file in it."""
+def resolve_store(path: Path) -> tuple[Any, str]:
+    """Return the fsspec file system of a path, and the name of the path in it."""
     try:
         from fsspec.core import url_to_fs
     except ModuleNotFoundError as error:
-        raise MissingExtraError("an address like s3:// or https://", "remote") from error
-    store, name = url_to_fs(str(path), **options_of(str(path)))
+        raise MissingExtraError("a URL such as s3:// or https://", "remote") from error
+    store, name = url_to_fs(str(path), **build_client_options(str(path)))
     return store, str(name)
 
 
-def options_of(address: str) -> dict[str, Any]:
-    """Return what the client of a store is made with: how long it waits."""
+def build_client_options(url: str) -> dict[str, Any]:
+    """Return the options of the client of a store: its timeouts."""
     options: dict[str, Any] = {}
-    if address.startswith("s3"):
+    if url.startswith("s3"):
         options["config_kwargs"] = {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
-    elif address.startswith("http"):
+    elif url.startswith("http"):
         with suppress(ModuleNotFoundError):
             from aiohttp import ClientTimeout
 

@@ -1,4 +1,4 @@
-"""What earlier runs left in a folder: which photos have results, and files of photos by their names."""
+"""Find the results of earlier runs in a folder, and photos by their file names."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from segmenter.io.files.atomic import is_zarr_folder
 
 RECORD_SUFFIX = ".json"
 LABEL_IMAGE_SUFFIXES = (".labels.png", ".labels.tif", ".labels.zarr")
-"""What the names of results end in: a record or a label image is enough to be found, and a result has both."""
+"""Endings of the files of a result, which has a record and one label image; either is enough for it to be found."""
 
 
 def list_results(folder: Path) -> list[str]:
-    """Return what the names of results begin with, relative to a folder, in order.
+    """Return the names of all results in a folder, without ending and relative to the folder, sorted.
 
     Parameters
     ----------
     folder : Path
-        Folders below it are read too, hidden ones and links are not.
+        Its sub-folders are searched too, except for hidden ones and links.
 
     Returns
     -------
     list of str
-        Every NAME of which there is a label image or NAME.json; the latter may be a file of somebody else.
+        Every NAME with a label image or a NAME.json, which may be a file of another program.
 
     Raises
     ------
     MissingFileError, NotAFolderError, UnreadableFileError
-        The folder cannot be read; what cannot be read below it is left out.
+        The folder cannot be read; sub-folders that cannot be read are left out.
     """
     _require_folder(folder)
     names = set()
@@ -44,12 +44,12 @@ def list_results(folder: Path) -> list[str]:
 
 
 def group_files_by_name(folder: Path) -> dict[str, list[Path]]:
-    """Return all files in and below a folder by their names, those of one name in order.
+    """Return all files in a folder and its sub-folders, grouped by file name; those of one name are sorted.
 
     Raises
     ------
     MissingFileError, NotAFolderError, UnreadableFileError
-        The folder cannot be read; what cannot be read below it is left out.
+        The folder cannot be read; sub-folders that cannot be read are left out.
     """
     _require_folder(folder)
     found: dict[str, list[Path]] = {}
@@ -63,15 +63,15 @@ def group_files_by_name(folder: Path) -> dict[str, list[Path]]:
 
 
 def get_label_image_paths(stem: Path) -> list[Path]:
-    """Return where the label image of a result may lie; of pictures larger than memory it is a TIFF or a Zarr."""
+    """Return the possible paths of the label image of a result: a PNG, or a TIFF or Zarr of a windowed one."""
     return [stem.with_name(f"{stem.name}{ending}") for ending in LABEL_IMAGE_SUFFIXES]
 
 
 def _require_folder(folder: Path) -> None:
-    """Raise unless a path is that of a folder that can be listed."""
+    """Raise unless a path is a folder that can be listed."""
     try:
         os.scandir(folder).close()
-    except (FileNotFoundError, ValueError) as error:  # ValueError: the path holds a NUL
+    except (FileNotFoundError, ValueError) as error:  # ValueError: the path contains a NUL
         raise MissingFileError(str(folder)) from error
     except NotADirectoryError as error:
         raise NotAFolderError(str(folder)) from error

@@ -10,7 +10,7 @@ import numpy as np
 
 from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, UnsupportedPhotoError
-from segmenter.io.files.remote import RemotePath, options_of
+from segmenter.io.files.remote import RemotePath, build_client_options
 from segmenter.io.images.pillow import reason
 from segmenter.io.rasters.base import MAX_BANDS, ColorInterpretation, RasterHeader, Window
 
@@ -34,7 +34,7 @@ def open_zarr(path: Path) -> ZarrStore:
     except ImportError as error:
         raise MissingExtraError(f"{label}: Zarr", "large") from error
     try:
-        options = options_of(str(path)) if isinstance(path, RemotePath) else None
+        options = build_client_options(str(path)) if isinstance(path, RemotePath) else None
         opened = zarr.open(str(path), mode="r", storage_options=options)
         axes: list[str] = []
         if isinstance(opened, zarr.Group):

@@ -168,7 +168,7 @@ def test_what_the_web_has_not_or_takes_not_is_one_line(web: str, tmp_path: Path)
     for words, told in (
         (("segment", f"{web}/b.png"), f"{web}/b.png: no such file"),
         (("segment", f"{web}/page.png"), f"{web}/page.png: is not a picture in a known format"),
-        (("segment", "a.png", "-o", f"{web}/out"), "cannot be written (the web is for reading only)"),
+        (("segment", "a.png", "-o", f"{web}/out"), "cannot be written (files on the web can only be read)"),
         (("segment", "http://127.0.0.1:1/a.png"), "http://127.0.0.1:1/a.png: cannot be fetched ("),
     ):
         result = run(*words, LABELS_ONLY, cwd=tmp_path)

@@ -232,8 +232,8 @@ def test_whatever_byte_is_changed_the_file_is_refused_in_one_line_or_read(
     ("name", "content", "told"),
     [
         ("none.npz", None, "no such file"),
-        ("text.npz", b"hello", "is no NPZ file"),
-        ("empty.npz", b"", "is no NPZ file"),
+        ("text.npz", b"hello", "is not an NPZ file"),
+        ("empty.npz", b"", "is not an NPZ file"),
         ("half.npz", CONTENT[: len(CONTENT) // 2], "is damaged or truncated"),
         (".", None, "is a folder, not a file; give the path of a file"),
     ],
