@@ -1,8 +1,9 @@
-"""What plots of tables are made of: panels, densities, dots, ellipses and the key to their colors."""
+"""Matplotlib axes placed in mm, and what plots of mixtures draw on them: densities, points, ellipses and a legend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
@@ -20,48 +21,58 @@ from segmenter.arrays import Floats, Labels
 from segmenter.errors import printable
 from segmenter.mixture.model import Mixture
 from segmenter.render.page import INK, LINE_PT, MM_PER_INCH, SMALL_PT, TEXT_PT, Box
-from segmenter.render.palette import N_COLORS, palette
+from segmenter.render.palette import LUMINANCE, N_COLORS, palette
 
 MAX_POINTS: Final = 5_000
-"""Points of a scatter; of more rows, so many are drawn at random."""
+"""Points of a scatter plot; of more rows, a random sample of this size is drawn."""
 
-MAX_NAMED: Final = 10
-"""Clusters that the legend lists."""
+MAX_LEGEND_CLUSTERS: Final = 10
 
 MAX_NAME: Final = 24
 """Characters of a name that are shown."""
 
 GRAY: Final = "#8a8a8a"
-PALE: Final = "#ececec"
-BAR: Final = "#dedede"
+GRID_COLOR: Final = "#ececec"
+BAR_COLOR: Final = "#dedede"
 SUPERSCRIPT: Final = str.maketrans("-\N{MINUS SIGN}0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SIGMAS: Final = (1.0, 2.0)
 HALO: Final[list[AbstractPathEffect]] = [withStroke(linewidth=2.2, foreground="white")]
-DARKER: Final = 0.72
-"""Factor of the colors of lines, which are thinner than areas: the same hue, as dark as is legible on white."""
+MAX_LINE_LUMINANCE: Final = 0.5
+DARKENING: Final = 0.72
+"""Factor of the brighter colors of dots and lines, which are thinner than areas: same hue, but legible on white."""
 
 
-def page(width_mm: float, height_mm: float, dpi: int) -> Figure:
+@dataclass(frozen=True, eq=False)
+class ClusterModel:
+    """A mixture whose components make up named clusters 1…C."""
+
+    mixture: Mixture
+    component_clusters: NDArray[np.intp]  # (K,), the cluster of each component, 1…C
+    names: Sequence[str]  # C of them
+
+    @property
+    def n_clusters(self) -> int:
+        """Return C."""
+        return len(self.names)
+
+
+# ---- axes ----------------------------------------------------------------------------------------------------------
+
+
+def create_figure(width_mm: float, height_mm: float, dpi: int) -> Figure:
     """Return an empty figure."""
     return Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), dpi=dpi)
 
 
-def panel(figure: Figure, box: Box) -> Axes:
-    """Return axes in a box, in mm from the top left corner."""
+def add_axes(figure: Figure, box: Box) -> Axes:
+    """Return new axes in a box, whose position is in mm from the top left corner of the figure."""
     width, height = (float(inches) * MM_PER_INCH for inches in figure.get_size_inches())
     bottom = height - box.top - box.height
     return figure.add_axes((box.left / width, bottom / height, box.width / width, box.height / height))
 
 
-def get_figure(axes: Axes) -> Figure:
-    """Return the figure that axes are in."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None  # `panel` has put them there
-    return figure
-
-
-def finish(axes: Axes, *, n_ticks: int = 6, integer: bool = False) -> None:
-    """Set type, ticks and spines; limits and names of the axes are set before."""
+def style_axes(axes: Axes, *, n_ticks: int = 6, integer: bool = False) -> None:
+    """Set fonts, ticks and spines; call it after the limits and labels of the axes are set."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -76,12 +87,12 @@ def finish(axes: Axes, *, n_ticks: int = 6, integer: bool = False) -> None:
         formatter = ScalarFormatter(useOffset=False)
         formatter.set_powerlimits((-3, 5))
         axis.set_major_formatter(formatter)
-        move_exponent_to_label(axis, formatter)
+        _move_exponent_to_label(axis, formatter)
     axes.set_axisbelow(True)
 
 
-def move_exponent_to_label(axis: Axis, formatter: ScalarFormatter) -> None:
-    """Tell the power of ten of the ticks in the name of the axis: a text of its own would run into other panels."""
+def _move_exponent_to_label(axis: Axis, formatter: ScalarFormatter) -> None:
+    """Append the common power of ten of the ticks to the axis label; as separate text it would overlap other panels."""
     formatter.set_locs(list(axis.get_majorticklocs()))
     axis.get_offset_text().set_visible(False)
     _, power, exponent = formatter.get_offset().partition("1e")
@@ -89,171 +100,55 @@ def move_exponent_to_label(axis: Axis, formatter: ScalarFormatter) -> None:
         axis.set_label_text(f"{axis.get_label_text()} (×10{exponent.translate(SUPERSCRIPT)})")
 
 
-def density(
-    axes: Axes,
-    values: Floats,
-    mixture: Mixture,
-    cluster_of: NDArray[np.intp],
-    feature: int,
-    n_clusters: int,
-    *,
-    names: Sequence[str] = (),
-) -> None:
-    """Draw the histogram of a column, the density of each component over it, and their sum; names at the peaks."""
-    seen = values[~np.isnan(values)]
+def compute_limits(values: Floats) -> tuple[float, float]:
+    """Return the range of values with a margin; NaN is ignored, and the range is never empty."""
+    known = values[~np.isnan(values)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    margin = 0.04 * (high - low) or 0.5 * abs(low) or 1.0
+    return low - margin, high + margin
+
+
+# ---- what is drawn on axes -----------------------------------------------------------------------------------------
+
+
+def draw_densities(axes: Axes, values: Floats, model: ClusterModel, feature: int, *, show_names: bool = False) -> None:
+    """Draw the histogram of a column with the density of each component over it, and their sum.
+
+    Parameters
+    ----------
+    axes : Axes
+    values : ndarray of shape (N,), float64
+        NaN = missing.
+    model : ClusterModel
+    feature : int
+        Index of the column in the mixture.
+    show_names : bool
+        Write the name of the cluster at the peak of each component.
+    """
+    known = values[~np.isnan(values)]
     low, high = compute_limits(values)
-    axes.hist(seen, bins=compute_bin_edges(seen).tolist(), density=True, color=BAR, linewidth=0)
-    x = places(mixture, feature, low, high)
-    fills, lines = area_colors(n_clusters), line_colors(n_clusters)
+    axes.hist(known, bins=compute_bin_edges(known).tolist(), density=True, color=BAR_COLOR, linewidth=0)
+    x = build_density_grid(model.mixture, feature, low, high)
+    fills, lines = get_area_colors(model.n_clusters), get_line_colors(model.n_clusters)
     total = np.zeros_like(x)
-    for k, cluster in enumerate(cluster_of):
-        deviation = np.sqrt(mixture.covariances[k, feature, feature])
-        y = np.exp(-0.5 * ((x - mixture.means[k, feature]) / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi))
-        y *= mixture.weights[k]
+    for k, cluster in enumerate(model.component_clusters - 1):
+        y = evaluate_component(model.mixture, k, feature, x)
         total += y
         axes.fill_between(x, y, color=fills[cluster], alpha=0.35, linewidth=0)
         axes.plot(x, y, color=lines[cluster], linewidth=1.0)
-        if names:
-            write_cluster_name(axes, names[cluster], float(x[y.argmax()]), float(y.max()), lift=3)
-    if len(cluster_of) > 1:
+        if show_names:
+            _write_cluster_name(axes, model.names[cluster], (float(x[y.argmax()]), float(y.max())), lift=3)
+    if model.mixture.n_components > 1:
         axes.plot(x, total, color=INK, linewidth=0.8)
     axes.set_xlim(low, high)
     axes.set_ylim(0, None)
 
 
-def places(mixture: Mixture, feature: int, low: float, high: float) -> Floats:
-    """Return where densities are drawn at: an even grid, and a finer one around each component."""
-    deviations = np.sqrt(mixture.covariances[:, feature, feature])
-    around = mixture.means[:, feature, None] + deviations[:, None] * np.linspace(-4, 4, 81)
-    x = np.concatenate([np.linspace(low, high, 400), around.ravel()])
-    return np.unique(x[(x >= low) & (x <= high)])
-
-
-def points(axes: Axes, values: Floats, labels: Labels, n_clusters: int, *, area: float) -> None:
-    """Draw rows as dots in the colors of their clusters, the fainter the denser they lie.
-
-    Parameters
-    ----------
-    axes : Axes
-    values : ndarray of shape (n, 2)
-    labels : ndarray of shape (n,)
-    n_clusters : int
-    area : float, mm²
-        Of the panel.
-    """
-    seen = ~np.isnan(values).any(axis=1)
-    x, y = values[seen].T
-    crowd = len(x) / area  # rows per mm²
-    alpha = float(np.clip(0.45 / np.sqrt(max(crowd, 1e-9)), 0.3, 0.8))
-    size = float(np.clip(5.0 / np.sqrt(max(crowd, 1e-9)), 2.0, 9.0))
-    colors = line_colors(n_clusters)[labels[seen] - 1]
-    axes.scatter(x, y, s=size, c=colors, alpha=alpha, linewidths=0, rasterized=len(x) > 2000)
-    for limits, setter in ((compute_limits(x), axes.set_xlim), (compute_limits(y), axes.set_ylim)):
-        setter(*limits)
-
-
-def ellipses(
-    axes: Axes,
-    mixture: Mixture,
-    cluster_of: NDArray[np.intp],
-    first: int,
-    second: int,
-    n_clusters: int,
-    *,
-    width: float,
-    names: Sequence[str] = (),
-) -> None:
-    """Draw one and two standard deviations of each component, and at its mean its name, or a cross."""
-    colors = line_colors(n_clusters)
-    pair = [first, second]
-    for k, cluster in enumerate(cluster_of):
-        variances, directions = np.linalg.eigh(mixture.covariances[k][np.ix_(pair, pair)])
-        angle = float(np.degrees(np.arctan2(directions[1, 1], directions[0, 1])))
-        lengths = 2 * np.sqrt(variances)
-        center = (float(mixture.means[k, first]), float(mixture.means[k, second]))
-        for sigma in SIGMAS:
-            shape = Ellipse(center, sigma * lengths[1], sigma * lengths[0], angle=angle, fill=False, zorder=4)
-            shape.set(edgecolor=0.75 * colors[cluster], linewidth=width if sigma == 1 else 0.7 * width)
-            shape.set_path_effects([withStroke(linewidth=2.4 * width, foreground="white", alpha=0.85)])
-            axes.add_patch(shape)
-        if names:
-            write_cluster_name(axes, names[cluster], *center)
-        else:
-            axes.plot(*center, "+", color=INK, markersize=4, markeredgewidth=0.8, zorder=5, path_effects=HALO)
-
-
-def write_cluster_name(axes: Axes, name: str, x: float, y: float, *, lift: float = 0.0) -> None:
-    """Write the name of a cluster where it lies, so that clusters are told apart without colors, too."""
-    text = axes.annotate(short(name, 8), (x, y), (0, lift), textcoords="offset points", ha="center", zorder=6)
-    text.set(fontsize=SMALL_PT, weight="bold", color=INK, va="bottom" if lift else "center", parse_math=False)
-    text.set_path_effects(HALO)
-
-
-def key(figure: Figure, box: Box, labels: Labels, names: Sequence[str], *, note: str) -> None:
-    """Write the clusters with their shares of the rows below each other, from the top of a box."""
-    width, height = (float(inches) * MM_PER_INCH for inches in figure.get_size_inches())
-    shares = np.bincount(labels, minlength=len(names) + 1)[1:] / max(len(labels), 1)
-    colors = line_colors(len(names))
-    is_long = len(names) > MAX_NAMED
-    rows = list(range(len(names)))[: MAX_NAMED - 1 if is_long else MAX_NAMED]
-    top = box.top + 3.0
-
-    def write(left: float, text: str, size: float = TEXT_PT, color: str = INK, **options: object) -> None:
-        figure.text(left / width, 1 - top / height, text, fontsize=size, color=color, parse_math=False, **options)  # type: ignore[arg-type]
-
-    write(box.left, "cluster")
-    write(box.left + box.width - 1.0, "share of rows", ha="right")
-    for row in rows:
-        top += 4.2
-        dot = Line2D([(box.left + 1.2) / width], [1 - (top - 0.95) / height], marker="o", markersize=4, linestyle="")
-        dot.set(color=colors[row], markeredgewidth=0)
-        figure.add_artist(dot)
-        write(box.left + 3.6, short(names[row], 12), weight="bold")
-        write(box.left + box.width - 1.0, f"{100 * shares[row]:.1f} %", ha="right")
-    if is_long:
-        top += 4.2
-        write(box.left + 3.6, f"and {len(names) - len(rows)} more")
-    top += 1.0
-    for line in note.splitlines():
-        top += 3.2
-        write(box.left, line, SMALL_PT, GRAY)
-
-
-def told(n_rows: int, n_drawn: int) -> str:
-    """Return how many rows are drawn, where not all are."""
-    return "" if n_drawn == n_rows else f"{n_drawn:,} of {n_rows:,}\nrows are drawn"
-
-
-def sample_rows(n_rows: int) -> NDArray[np.intp]:
-    """Return the rows that are drawn: all, or some at random, in an order in which no cluster hides the others."""
-    generator = np.random.default_rng(0)
-    if n_rows <= MAX_POINTS:
-        return generator.permutation(n_rows)
-    return np.asarray(generator.choice(n_rows, MAX_POINTS, replace=False))
-
-
-def area_colors(n: int) -> Floats:
-    """Return the color of each cluster, (n, 3), from 0 to 1; the palette starts again after its end."""
-    return palette(min(n, N_COLORS))[np.arange(n) % N_COLORS] / 255
-
-
-def line_colors(n: int) -> Floats:
-    """Return the same for dots and lines: bright colors darkened, as they would hardly be seen on white."""
-    colors = area_colors(n)
-    luminance = colors**2.2 @ (0.2126, 0.7152, 0.0722)
-    return np.where((luminance > 0.5)[:, None], DARKER * colors, colors)
-
-
-def compute_limits(values: Floats) -> tuple[float, float]:
-    """Return the range of values with a margin; never empty."""
-    seen = values[~np.isnan(values)]
-    low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
-    margin = 0.04 * (high - low) or 0.5 * abs(low) or 1.0
-    return low - margin, high + margin
-
-
 def compute_bin_edges(values: Floats) -> Floats:
-    """Return the edges of 24 to 80 bins, of the width of Freedman and Diaconis (1981) where that gives as many."""
+    """Return the edges of histogram bins by the rule of Freedman and Diaconis (1981), limited to 24 to 80 bins.
+
+    If all values are equal, 11 bins surround them.
+    """
     low, high = float(values.min()), float(values.max())
     if low == high:
         return np.linspace(*compute_limits(values), 12)
@@ -263,12 +158,170 @@ def compute_bin_edges(values: Floats) -> Floats:
     return np.linspace(low, high, n + 1)
 
 
-def minus(value: float) -> str:
+def build_density_grid(mixture: Mixture, feature: int, low: float, high: float) -> Floats:
+    """Return where densities are evaluated: an even grid from low to high, with more points around each component."""
+    deviations = np.sqrt(mixture.covariances[:, feature, feature])
+    around = mixture.means[:, feature, None] + deviations[:, None] * np.linspace(-4, 4, 81)
+    x = np.concatenate([np.linspace(low, high, 400), around.ravel()])
+    return np.unique(x[(x >= low) & (x <= high)])
+
+
+def evaluate_component(mixture: Mixture, k: int, feature: int, x: Floats) -> Floats:
+    """Return the marginal density of component k in one feature at x, times the weight of the component."""
+    deviation = np.sqrt(mixture.covariances[k, feature, feature])
+    y = np.exp(-0.5 * ((x - mixture.means[k, feature]) / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi))
+    return np.asarray(y * mixture.weights[k])
+
+
+def draw_points(axes: Axes, values: Floats, labels: Labels, n_clusters: int, *, area: float) -> None:
+    """Draw rows as dots in the colors of their clusters; the denser the rows, the smaller and fainter the dots.
+
+    Parameters
+    ----------
+    axes : Axes
+    values : ndarray of shape (n, 2)
+        Rows with NaN are left out.
+    labels : ndarray of shape (n,), int32
+        1…C.
+    n_clusters : int
+        C.
+    area : float, mm²
+        Of the axes.
+    """
+    is_known = ~np.isnan(values).any(axis=1)
+    x, y = values[is_known].T
+    crowding = len(x) / area  # rows per mm²
+    alpha = float(np.clip(0.45 / np.sqrt(max(crowding, 1e-9)), 0.3, 0.8))
+    size = float(np.clip(5.0 / np.sqrt(max(crowding, 1e-9)), 2.0, 9.0))
+    colors = get_line_colors(n_clusters)[labels[is_known] - 1]
+    axes.scatter(x, y, s=size, c=colors, alpha=alpha, linewidths=0, rasterized=len(x) > 2000)
+    for limits, setter in ((compute_limits(x), axes.set_xlim), (compute_limits(y), axes.set_ylim)):
+        setter(*limits)
+
+
+def draw_ellipses(
+    axes: Axes, model: ClusterModel, features: tuple[int, int], *, width: float, show_names: bool = False
+) -> None:
+    """Draw the ellipses of one and two standard deviations of each component, and a name or a cross at its mean.
+
+    Parameters
+    ----------
+    axes : Axes
+    model : ClusterModel
+    features : (int, int)
+        Indices of the columns on the x and the y axis.
+    width : float, pt
+        Of the inner ellipse; the outer one is thinner.
+    show_names : bool
+        Write the name of the cluster instead of a cross.
+    """
+    mixture, colors = model.mixture, get_line_colors(model.n_clusters)
+    pair = list(features)
+    for k, cluster in enumerate(model.component_clusters - 1):
+        covariance = mixture.covariances[k][np.ix_(pair, pair)]
+        center = (float(mixture.means[k, pair[0]]), float(mixture.means[k, pair[1]]))
+        for sigma in SIGMAS:
+            shape = create_ellipse(center, covariance, sigma)
+            shape.set(edgecolor=0.75 * colors[cluster], linewidth=width if sigma == 1 else 0.7 * width)
+            shape.set_path_effects([withStroke(linewidth=2.4 * width, foreground="white", alpha=0.85)])
+            axes.add_patch(shape)
+        if show_names:
+            _write_cluster_name(axes, model.names[cluster], center)
+        else:
+            axes.plot(*center, "+", color=INK, markersize=4, markeredgewidth=0.8, zorder=5, path_effects=HALO)
+
+
+def create_ellipse(center: tuple[float, float], covariance: Floats, sigma: float) -> Ellipse:
+    """Return the ellipse of sigma standard deviations of a covariance (2, 2) around a center, not filled."""
+    variances, directions = np.linalg.eigh(covariance)
+    angle = float(np.degrees(np.arctan2(directions[1, 1], directions[0, 1])))
+    lengths = 2 * np.sqrt(np.maximum(variances, 0.0))
+    return Ellipse(center, sigma * lengths[1], sigma * lengths[0], angle=angle, fill=False, zorder=4)
+
+
+def _write_cluster_name(axes: Axes, name: str, position: tuple[float, float], *, lift: float = 0.0) -> None:
+    """Write the name of a cluster at a position, raised by some pt: without color it tells clusters apart."""
+    text = axes.annotate(shorten(name, 8), position, (0, lift), textcoords="offset points", ha="center", zorder=6)
+    text.set(fontsize=SMALL_PT, weight="bold", color=INK, va="bottom" if lift else "center", parse_math=False)
+    text.set_path_effects(HALO)
+
+
+def draw_cluster_legend(figure: Figure, box: Box, labels: Labels, names: Sequence[str], *, note: str) -> None:
+    """Write the clusters and their shares of the rows as a list, and a note below it, from the top of a box.
+
+    Parameters
+    ----------
+    figure : Figure
+    box : Box
+        Its height is not used.
+    labels : ndarray of shape (N,), int32
+        1…C.
+    names : sequence of str of length C
+        Of more than 10 clusters, the first 9 are listed.
+    note : str
+        May have several lines.
+    """
+    width, height = (float(inches) * MM_PER_INCH for inches in figure.get_size_inches())
+    shares = np.bincount(labels, minlength=len(names) + 1)[1:] / max(len(labels), 1)
+    colors = get_line_colors(len(names))
+    n_listed = len(names) if len(names) <= MAX_LEGEND_CLUSTERS else MAX_LEGEND_CLUSTERS - 1
+    top = box.top + 3.0
+
+    def write(left: float, text: str, size: float = TEXT_PT, color: str = INK, **options: object) -> None:
+        figure.text(left / width, 1 - top / height, text, fontsize=size, color=color, parse_math=False, **options)  # type: ignore[arg-type]
+
+    write(box.left, "cluster")
+    write(box.left + box.width - 1.0, "share of rows", ha="right")
+    for row in range(n_listed):
+        top += 4.2
+        dot = Line2D([(box.left + 1.2) / width], [1 - (top - 0.95) / height], marker="o", markersize=4, linestyle="")
+        dot.set(color=colors[row], markeredgewidth=0)
+        figure.add_artist(dot)
+        write(box.left + 3.6, shorten(names[row], 12), weight="bold")
+        write(box.left + box.width - 1.0, f"{100 * shares[row]:.1f} %", ha="right")
+    if n_listed < len(names):
+        top += 4.2
+        write(box.left + 3.6, f"and {len(names) - n_listed} more")
+    top += 1.0
+    for line in note.splitlines():
+        top += 3.2
+        write(box.left, line, SMALL_PT, GRAY)
+
+
+# ---- colors, rows and text -----------------------------------------------------------------------------------------
+
+
+def get_area_colors(n_clusters: int) -> Floats:
+    """Return the color of each cluster, (n_clusters, 3), from 0 to 1; beyond the palette's length, it repeats."""
+    return palette(min(n_clusters, N_COLORS))[np.arange(n_clusters) % N_COLORS] / 255
+
+
+def get_line_colors(n_clusters: int) -> Floats:
+    """Return the same colors for dots and lines: bright ones are darkened, as they would hardly show on white."""
+    colors = get_area_colors(n_clusters)
+    luminance = colors**2.2 @ LUMINANCE
+    return np.where((luminance > MAX_LINE_LUMINANCE)[:, None], DARKENING * colors, colors)
+
+
+def sample_rows(n_rows: int) -> NDArray[np.intp]:
+    """Return the indices of all rows, or of 5,000 random ones, in random order so that no cluster hides others."""
+    generator = np.random.default_rng(0)
+    if n_rows <= MAX_POINTS:
+        return generator.permutation(n_rows)
+    return np.asarray(generator.choice(n_rows, MAX_POINTS, replace=False))
+
+
+def describe_sample(n_rows: int, n_drawn: int) -> str:
+    """Return a note on how many rows are drawn, or "" if all are."""
+    return "" if n_drawn == n_rows else f"{n_drawn:,} of {n_rows:,}\nrows are drawn"
+
+
+def format_number(value: float) -> str:
     """Return a number with four decimals and a true minus sign."""
     return f"{value:.4f}".replace("-", "\N{MINUS SIGN}")
 
 
-def short(name: str, most: int = MAX_NAME) -> str:
-    """Return a name as it is shown."""
+def shorten(name: str, max_length: int = MAX_NAME) -> str:
+    """Return a name with unprintable characters replaced, cut to a maximum number of characters."""
     text = printable(name)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"

@@ -1,80 +1,97 @@
-"""The colors of a photo as points in their space, with the ellipsoids of the mixture, and a histogram of each feature.
+"""The colors of a photo as points in color space, with the ellipsoids of the mixture and a histogram of each feature.
 
-The view is parallel, so that the outline of an ellipsoid is an ellipse: that of the projected covariance.
+The projection is parallel, so the outline of an ellipsoid is the ellipse of the projected covariance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
 from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
 
 from segmenter.arrays import Bytes, Floats
 from segmenter.mixture.model import Mixture
-from segmenter.render.axes import GRAY, HALO, PALE, compute_bin_edges, compute_limits, finish, page, panel, places
+from segmenter.render.axes import (
+    GRAY,
+    GRID_COLOR,
+    HALO,
+    add_axes,
+    build_density_grid,
+    compute_bin_edges,
+    compute_limits,
+    create_ellipse,
+    create_figure,
+    evaluate_component,
+    style_axes,
+)
 from segmenter.render.encoding import fixed_matplotlib_settings
 from segmenter.render.legend import (
     MAX_LEGEND_SEGMENTS,
-    ROW_MM,
+    SegmentSummary,
     build_legend_entries,
-    compute_legend_grid,
-    create_share_bar,
-    legend,
+    compute_legend_height,
+    create_legend,
 )
-from segmenter.render.page import INK, LINE_PT, MARGIN_MM, SMALL_PT, TEXT_PT, Box, add_artists, create_text
+from segmenter.render.page import BODY, INK, LINE_PT, MARGIN_MM, SMALL, SMALL_PT, Box, Font, add_artists, create_text
 
 PAGE_MM: Final = 183.0
-CLOUD_MM: Final = 96.0
-HISTOGRAM_MM: Final = (66.0, 24.0)
+GRAY_BODY_MM: Final = 62.0  # height above the legend, for gray photos
+COLOR_BODY_MM: Final = 92.0  # height above the legend, for color photos
+CLOUD_MM: Final = 96.0  # width
+HISTOGRAM_MM: Final = 66.0  # width
 MAX_POINTS: Final = 6_000
 SIGMAS: Final = 2.0
 AZIMUTH, ELEVATION = np.radians(32.0), np.radians(24.0)
-BARS: Final = "#d5d5d5"
-NAMED_EDGES: Final = (
+BAR_COLOR: Final = "#d5d5d5"
+EDGE_COLOR: Final = "#b5b5b5"
+LABELED_EDGES: Final = (
     ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (-0.02, -0.06)),
     ((1.0, 0.0, 0.0), (1.0, 1.0, 0.0), (0.04, -0.05)),
     ((0.0, 0.0, 0.0), (0.0, 0.0, 1.0), (-0.06, 0.0)),
 )
-"""Edges of the box that the features are named along, and how far beside them."""
+"""Start and end of the edge of the unit cube that carries the label of each feature, and the offset of the label."""
 
 NOTE: Final = "Outlines: two standard deviations"
 
 
-def draw_color_figure(
-    values: Floats,
-    rgb: Bytes,
-    weights: Floats,
-    mixture: Mixture,
-    colors: Bytes,
-    shares: Sequence[float] | Floats,
-    *,
-    channels: Sequence[str],
-    names: Sequence[str] | None = None,
-    dpi: int = 300,
-) -> Figure:
-    """Draw the distinct colors of a photo, each as it looks, and the components of the mixture in their space.
+@dataclass(frozen=True, eq=False)
+class ColorSamples:
+    """The distinct colors of a photo."""
+
+    values: Floats  # (M, D), features; D = 3, or 1 for grays
+    rgb: Bytes  # (M, 3), sRGB
+    weights: Floats  # (M,), number of pixels
+    channels: Sequence[str]  # D names of the features
+
+
+@dataclass(frozen=True, eq=False)
+class _Projection:
+    """A parallel projection of the box of the features, scaled to the unit cube, onto the plane."""
+
+    matrix: Floats  # (2, 3)
+    eye: Floats  # (3,), unit vector toward the viewer
+    low: Floats  # (3,), corner of the box
+    lengths: Floats  # (3,), sides of the box
+
+
+def draw_color_figure(samples: ColorSamples, mixture: Mixture, segments: SegmentSummary, *, dpi: int = 300) -> Figure:
+    """Draw the distinct colors of a photo, each in its own color, and the components of the mixture among them.
 
     Parameters
     ----------
-    values : ndarray of shape (M, D), float64
-        Features of the distinct colors, D = 3, or 1 for grays.
-    rgb : ndarray of shape (M, 3), uint8
-        How they look.
-    weights : ndarray of shape (M,), pixels
+    samples : ColorSamples
+        Of more than 6,000 colors, a random sample is drawn.
     mixture : Mixture
-    colors : ndarray of shape (K, 3), uint8
-        Of the outlines, and in the legend.
-    shares : sequence of length K
-        Of the picture, 0 to 1.
-    channels : sequence of str, length D
-        Names of the features.
-    names : sequence of str of length K, optional
+        Of the features; component k is segment k.
+    segments : SegmentSummary
+        Its colors are those of the outlines and the legend.
     dpi : int, pixels per inch
 
     Returns
@@ -82,141 +99,147 @@ def draw_color_figure(
     Figure
         183 mm wide.
     """
-    parts = build_legend_entries(np.asarray(shares, dtype=np.float64), colors, names)
-    is_legend = len(colors) <= MAX_LEGEND_SEGMENTS
-    foot = (1 + compute_legend_grid(parts, PAGE_MM)[0] if is_legend else 3) * ROW_MM + MARGIN_MM
-    is_gray = values.shape[1] == 1
-    body = 62.0 if is_gray else 92.0
-    height = body + foot
+    entries = build_legend_entries(segments)
+    is_gray = samples.values.shape[1] == 1
+    body = GRAY_BODY_MM if is_gray else COLOR_BODY_MM
     with fixed_matplotlib_settings():
-        figure = page(PAGE_MM, height, dpi)
+        figure = create_figure(PAGE_MM, body + (compute_legend_height(entries, PAGE_MM) + MARGIN_MM), dpi)
         if is_gray:
-            axes = panel(figure, Box(14, 4, PAGE_MM - 18, body - 16))
-            histogram(axes, values[:, 0], weights, mixture, 0, channels[0], colors)
+            axes = add_axes(figure, Box(14, 4, PAGE_MM - 18, body - 16))
+            _draw_feature_histogram(axes, samples, mixture, 0, segments.colors)
         else:
-            turned = np.array([1, 2, 0]) if channels[0] == "L*" else np.arange(3)  # lightness goes up
-            axes = panel(figure, Box(0, 0, CLOUD_MM, body - 2))
-            means, covariances = mixture.means[:, turned], mixture.covariances[:, turned[:, None], turned]
-            named = [channels[axis] for axis in turned]
-            cloud(axes, values[:, turned], rgb, weights, means, covariances, named, colors)
-            for feature, channel in enumerate(channels):
-                box = Box(PAGE_MM - HISTOGRAM_MM[0] - 3, 3 + feature * (body - 4) / 3, *HISTOGRAM_MM)
-                box = Box(box.left, box.top, box.width, (body - 4) / 3 - 11)
-                histogram(panel(figure, box), values[:, feature], weights, mixture, feature, channel, colors)
-        note = NOTE if len(values) <= MAX_POINTS else f"{NOTE}; {MAX_POINTS:,} of {len(values):,} colors are drawn"
-        if not is_gray:
-            add_artists(figure, [create_text(MARGIN_MM + 1, body - 1.0, note, size=SMALL_PT, color=GRAY)])
-        add_artists(figure, (legend if is_legend else create_share_bar)(parts, body, PAGE_MM))
+            _draw_color_cloud(add_axes(figure, Box(0, 0, CLOUD_MM, body - 2)), samples, mixture, segments.colors)
+            for feature in range(len(samples.channels)):
+                top = 3 + feature * (body - 4) / 3
+                box = Box(PAGE_MM - HISTOGRAM_MM - 3, top, HISTOGRAM_MM, (body - 4) / 3 - 11)
+                _draw_feature_histogram(add_axes(figure, box), samples, mixture, feature, segments.colors)
+            note = create_text((MARGIN_MM + 1, body - 1.0), _describe_samples(samples), SMALL, color=GRAY)
+            add_artists(figure, [note])
+        add_artists(figure, create_legend(entries, body, PAGE_MM))
         return figure
 
 
-def build_projection() -> tuple[Floats, Floats]:
-    """Return the projection (2, 3) and the direction towards the eye (3,)."""
-    sin_a, cos_a, sin_e, cos_e = np.sin(AZIMUTH), np.cos(AZIMUTH), np.sin(ELEVATION), np.cos(ELEVATION)
-    across = np.array([cos_a, sin_a, 0.0])
-    eye = np.array([sin_a * cos_e, -cos_a * cos_e, sin_e])
-    return np.stack([across, np.cross(eye, across)]), eye
+def _describe_samples(samples: ColorSamples) -> str:
+    """Return the note below the points."""
+    n_colors = len(samples.values)
+    return NOTE if n_colors <= MAX_POINTS else f"{NOTE}; {MAX_POINTS:,} of {n_colors:,} colors are drawn"
 
 
-def cloud(
-    axes: Axes,
-    values: Floats,
-    rgb: Bytes,
-    weights: Floats,
-    means: Floats,
-    covariances: Floats,
-    channels: Sequence[str],
-    colors: Bytes,
-) -> None:
-    """Draw points, ellipses and the box that the features lie in."""
+# ---- the point cloud -----------------------------------------------------------------------------------------------
+
+
+def _draw_color_cloud(axes: Axes, samples: ColorSamples, mixture: Mixture, colors: Bytes) -> None:
+    """Draw the colors as points, the components as ellipses, and the box of the features around them."""
+    order = np.array([1, 2, 0]) if samples.channels[0] == "L*" else np.arange(3)  # lightness points up
+    values, channels = samples.values[:, order], [samples.channels[axis] for axis in order]
     low, high = compute_feature_limits(values, channels)
-    lengths = high - low
-    projection, eye = build_projection()
-    corners = np.array(list(product((0.0, 1.0), repeat=3)))
-    flat = corners @ projection.T
-    nearest_corner = int((corners @ eye).argmax())
-    for i, j in product(range(8), repeat=2):
-        if i < j and np.abs(corners[i] - corners[j]).sum() == 1:
-            is_front = nearest_corner in (i, j)
-            axes.plot(*flat[[i, j]].T, color="#b5b5b5", linewidth=LINE_PT, zorder=5 if is_front else 1, alpha=0.9)
-    chosen = sample_colors(weights)
-    unit = (values[chosen] - low) / lengths
-    order = np.argsort(unit @ eye, kind="stable")
-    across, up = projection @ unit[order].T
-    axes.scatter(across, up, s=3.2, c=rgb[chosen][order] / 255.0, linewidths=0, zorder=2, rasterized=True)
-    for k, color in enumerate(colors):
-        center = projection @ ((means[k] - low) / lengths)
-        spread = projection @ (covariances[k] / np.outer(lengths, lengths)) @ projection.T
-        variances, directions = np.linalg.eigh(spread)
-        axis_lengths = 2 * SIGMAS * np.sqrt(np.maximum(variances, 0.0))
-        angle = float(np.degrees(np.arctan2(directions[1, 1], directions[0, 1])))
-        shape = Ellipse((center[0], center[1]), axis_lengths[1], axis_lengths[0], angle=angle, fill=False, zorder=4)
-        shape.set(edgecolor=color / 255.0, linewidth=1.3)
-        shape.set_path_effects([withStroke(linewidth=2.9, foreground="white", alpha=0.9)])
-        shape.set_clip_on(False)
-        axes.add_patch(shape)
-        if len(colors) <= MAX_LEGEND_SEGMENTS:
-            write(axes, str(k + 1), center, bold=True)
-    for channel, (start, end, aside) in zip(channels, NAMED_EDGES, strict=True):
-        first, last = projection @ np.array(start), projection @ np.array(end)
-        place = (first + last) / 2 + np.array(aside)
+    projection = _Projection(*build_projection(), low, high - low)
+    corners = _draw_box_edges(axes, projection)
+    chosen = sample_colors(samples.weights)
+    _draw_color_points(axes, values[chosen], samples.rgb[chosen], projection)
+    means, covariances = mixture.means[:, order], mixture.covariances[:, order[:, None], order]
+    _draw_outlines(axes, means, covariances, colors, projection)
+    for channel, (start, end, offset) in zip(channels, LABELED_EDGES, strict=True):
+        first, last = projection.matrix @ np.array(start), projection.matrix @ np.array(end)
+        position = (first + last) / 2 + np.array(offset)
         angle = float(np.degrees(np.arctan2(*(last - first)[::-1])))
-        write(axes, f"{channel} \N{RIGHTWARDS ARROW}", place, size=TEXT_PT, angle=angle)
+        _write(axes, f"{channel} \N{RIGHTWARDS ARROW}", position, BODY, angle=angle)
     axes.set_aspect("equal")
-    spread_x, spread_y = flat.min(axis=0), flat.max(axis=0)
-    axes.set_xlim(spread_x[0] - 0.16, spread_y[0] + 0.06)
-    axes.set_ylim(spread_x[1] - 0.14, spread_y[1] + 0.04)
+    lowest, highest = corners.min(axis=0), corners.max(axis=0)
+    axes.set_xlim(lowest[0] - 0.16, highest[0] + 0.06)
+    axes.set_ylim(lowest[1] - 0.14, highest[1] + 0.04)
     axes.set_axis_off()
 
 
-def write(
-    axes: Axes, text: str, place: Floats, *, size: float = SMALL_PT, bold: bool = False, angle: float = 0.0
-) -> None:
-    """Write a name about a place, with a halo; angle in degrees."""
-    artist = axes.text(place[0], place[1], text, ha="center", va="center", zorder=6, parse_math=False)
-    artist.set_rotation(angle)
-    artist.set(fontsize=size, weight="bold" if bold else "normal", color=INK, path_effects=HALO)
+def build_projection() -> tuple[Floats, Floats]:
+    """Return the projection matrix (2, 3) and the unit vector toward the viewer (3,)."""
+    sin_a, cos_a, sin_e, cos_e = np.sin(AZIMUTH), np.cos(AZIMUTH), np.sin(ELEVATION), np.cos(ELEVATION)
+    right = np.array([cos_a, sin_a, 0.0])
+    eye = np.array([sin_a * cos_e, -cos_a * cos_e, sin_e])
+    return np.stack([right, np.cross(eye, right)]), eye
 
 
 def compute_feature_limits(values: Floats, channels: Sequence[str]) -> tuple[Floats, Floats]:
-    """Return the ends of the box that features lie in: 0 and 1 of red, green and blue, of others those of the data."""
+    """Return the lower and upper limits of each feature: 0 and 1 for red, green and blue, else those of the data."""
     if channels[0] == "red":
         return np.zeros(3), np.ones(3)
-    ends = np.array([compute_limits(column) for column in values.T])
-    return ends[:, 0], ends[:, 1]
+    limits = np.array([compute_limits(column) for column in values.T])
+    return limits[:, 0], limits[:, 1]
 
 
-def sample_colors(weights: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Return the indices of all colors, or of some drawn by their numbers of pixels."""
+def sample_colors(weights: Floats) -> NDArray[np.intp]:
+    """Return the indices of all colors, or of a random sample in which the probability is the number of pixels."""
     if len(weights) <= MAX_POINTS:
         return np.arange(len(weights))
     generator = np.random.default_rng(0)
     return np.sort(generator.choice(len(weights), MAX_POINTS, replace=False, p=weights / weights.sum()))
 
 
-def histogram(
-    axes: Axes, values: Floats, weights: Floats, mixture: Mixture, feature: int, channel: str, colors: Bytes
-) -> None:
-    """Draw how many pixels have each value of a feature, and the density of each component and of all."""
+def _draw_box_edges(axes: Axes, projection: _Projection) -> Floats:
+    """Draw the edges of the box, the three nearest ones in front of the points; return its projected corners (8, 2)."""
+    corners = np.array(list(product((0.0, 1.0), repeat=3)))
+    projected = corners @ projection.matrix.T
+    nearest = int((corners @ projection.eye).argmax())
+    for i, j in product(range(8), repeat=2):
+        if i < j and np.abs(corners[i] - corners[j]).sum() == 1:
+            zorder = 5 if nearest in (i, j) else 1
+            axes.plot(*projected[[i, j]].T, color=EDGE_COLOR, linewidth=LINE_PT, zorder=zorder, alpha=0.9)
+    return projected
+
+
+def _draw_color_points(axes: Axes, values: Floats, rgb: Bytes, projection: _Projection) -> None:
+    """Draw colors as points, from the farthest to the nearest."""
+    unit = (values - projection.low) / projection.lengths
+    order = np.argsort(unit @ projection.eye, kind="stable")
+    x, y = projection.matrix @ unit[order].T
+    axes.scatter(x, y, s=3.2, c=rgb[order] / 255.0, linewidths=0, zorder=2, rasterized=True)
+
+
+def _draw_outlines(axes: Axes, means: Floats, covariances: Floats, colors: Bytes, projection: _Projection) -> None:
+    """Draw the outline of the ellipsoid of each component, with its number unless there are many."""
+    lengths = projection.lengths
+    for k, color in enumerate(colors):
+        center = projection.matrix @ ((means[k] - projection.low) / lengths)
+        covariance = projection.matrix @ (covariances[k] / np.outer(lengths, lengths)) @ projection.matrix.T
+        shape = create_ellipse((center[0], center[1]), covariance, SIGMAS)
+        shape.set(edgecolor=color / 255.0, linewidth=1.3)
+        shape.set_path_effects([withStroke(linewidth=2.9, foreground="white", alpha=0.9)])
+        shape.set_clip_on(False)
+        axes.add_patch(shape)
+        if len(colors) <= MAX_LEGEND_SEGMENTS:
+            _write(axes, str(k + 1), center, Font(SMALL_PT, bold=True))
+
+
+def _write(axes: Axes, text: str, position: Floats, font: Font, *, angle: float = 0.0) -> None:
+    """Write text with a halo, centered at a position (2,), turned by an angle in degrees."""
+    artist = axes.text(position[0], position[1], text, ha="center", va="center", zorder=6, parse_math=False)
+    artist.set_rotation(angle)
+    artist.set(fontsize=font.size, weight="bold" if font.bold else "normal", color=INK, path_effects=HALO)
+
+
+# ---- histograms ----------------------------------------------------------------------------------------------------
+
+
+def _draw_feature_histogram(axes: Axes, samples: ColorSamples, mixture: Mixture, feature: int, colors: Bytes) -> None:
+    """Draw the histogram of a feature over all pixels, with the density of each component and their sum."""
+    values, weights, channel = samples.values[:, feature], samples.weights, samples.channels[feature]
     is_unit = channel in ("red", "green", "blue", "gray")
     low, high = (0.0, 1.0) if is_unit else compute_limits(values)
     edges = np.linspace(0, 1, 65) if is_unit else compute_bin_edges(values)
-    axes.hist(values, bins=edges.tolist(), weights=weights, density=True, color=BARS, linewidth=0)
+    axes.hist(values, bins=edges.tolist(), weights=weights, density=True, color=BAR_COLOR, linewidth=0)
     heights, _ = np.histogram(values, edges, weights=weights, density=True)
-    x = places(mixture, feature, low, high)
+    x = build_density_grid(mixture, feature, low, high)
     total = np.zeros_like(x)
     for k, color in enumerate(colors):
-        deviation = float(np.sqrt(mixture.covariances[k, feature, feature]))
-        y = np.exp(-0.5 * ((x - mixture.means[k, feature]) / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi))
-        y *= mixture.weights[k]
+        y = evaluate_component(mixture, k, feature, x)
         total += y
         axes.plot(x, y, color=color / 255.0, linewidth=1.1)
     axes.plot(x, total, color=INK, linewidth=0.7)
     axes.set_xlim(low, high)
-    third = float(np.sort(heights)[-3]) if len(heights) > 2 else 0.0  # one bin of black would make all others vanish
+    third = float(np.sort(heights)[-3]) if len(heights) > 2 else 0.0  # one tall bin, such as black, would hide the rest
     axes.set_ylim(0, 1.3 * third or 1.1 * float(heights.max()))
     axes.set_xlabel(channel, labelpad=1)
-    finish(axes, n_ticks=5)
+    style_axes(axes, n_ticks=5)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.xaxis.grid(True, color=PALE, linewidth=LINE_PT)
+    axes.xaxis.grid(True, color=GRID_COLOR, linewidth=LINE_PT)

@@ -1,6 +1,6 @@
-"""Photos beside their variants on one page: letters, titles, a line of numbers each, and one key to the colors.
+"""Photos next to variants of their segments on one page: panel letters, titles, metrics and one legend of colors.
 
-Everything is laid out in mm, as in `segmenter.render.page`; sizes grow with the type.
+Positions are in mm, as in `segmenter.render.page`; they scale with the font size.
 """
 
 from __future__ import annotations
@@ -19,48 +19,48 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.errors import PageFullError, printable
 from segmenter.render.comparison_style import ComparisonStyle, Crop, format_panel_letter
 from segmenter.render.encoding import fixed_matplotlib_settings
+from segmenter.render.legend import MAX_LEGEND_SEGMENTS, SWATCH_MM
 from segmenter.render.outlines import create_outlines
 from segmenter.render.page import (
     GUTTER_MM,
     INK,
     MARGIN_MM,
-    MM_PER_INCH,
     TEXT_PT,
     Box,
+    Font,
     compose,
-    create_frame,
     create_picture,
+    create_swatch,
     create_text,
 )
-from segmenter.render.panels import MAX_HEIGHT_MM
-from segmenter.render.pixels import add_opacity, downsample_photo, resize_nearest
-from segmenter.render.text_width import fitting, text_width
+from segmenter.render.panels import MAX_HEIGHT_MM, compute_resolution, paint_photo
+from segmenter.render.pixels import add_opacity, resize_nearest
+from segmenter.render.text_layout import join_fitting, measure_text, truncate
 
-LEAST_PANEL_MM: Final = 12.0  # of the longer side of a panel, and of the width that it has
-COMFORT_MM: Final = 33.0  # the least width of a panel of ratio 3:2 before a row is broken
-HEADING_MM, NUMBERS_MM, KEY_MM = 5.0, 3.6, 4.4  # at the usual type size
+MIN_PANEL_MM: Final = 12.0  # of the longer side of a panel, and of the width of its cell
+PREFERRED_MM: Final = 33.0  # below this width of panels of ratio 3:2, a row is broken
+HEADING_MM, NUMBERS_MM, LEGEND_ROW_MM = 5.0, 3.6, 4.4  # heights at the default font size
 ROW_GAP_MM: Final = 2.0
 ZOOM_GAP_MM: Final = 1.0
-SWATCH_MM: Final = (5.0, 2.8)
-MAX_KEYS: Final = 10
 LUMA: Final = np.array([0.299, 0.587, 0.114])
-ASIDE: Final = np.array([205, 219, 238])
-FADED: Final = 0.16
-"""What is not cut out: its color, and what is left of the dark; tinted, as white and gray may be a segment's own."""
+FADED_COLOR: Final = np.array([205, 219, 238])
+FADED_CONTRAST: Final = 0.16
+"""How the rest of the photo fades around a cutout: to a bluish tint, as white and gray may be colors of the segment
+itself, with this fraction of its darkness left."""
 
-KEY_TITLE: Final = "Segments, dark to bright; alike ones have one color"
+LEGEND_TITLE: Final = "Segments, dark to bright; alike ones have one color"
 
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """What stands in one panel beside the photo."""
+    """One segmentation of a photo, shown in a panel of its own."""
 
     title: str
-    numbers: tuple[str, ...]  # told beneath, as many as fit, the first ones first
+    numbers: tuple[str, ...]  # below the panel, most important first; those that do not fit are left out
     labels: Labels  # (H, W), 0…K
     colors: Bytes  # (K, 3), sRGB
-    lines: bool = False  # part areas by lines, too
-    cut_out: int | None = None  # show the photo itself, all but this label fading
+    lines: bool = False  # draw outlines over the colors
+    cut_out: int | None = None  # show the photo instead, with all but this label faded
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,15 +70,26 @@ class Comparison:
     name: str
     photo: Bytes  # (H, W, 3), sRGB
     variants: tuple[Variant, ...]
-    numbers: tuple[str, ...] = ()  # told beneath the photo; () = its size
+    numbers: tuple[str, ...] = ()  # below the photo; () = its size
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a panel goes: whole rows and columns, and the row of a photo beside several rows."""
+class _Cell:
+    """A position in the grid of panels; a row of n + 1/2 centers a photo beside two rows of variants."""
 
     row: float
     column: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Panel:
+    """What a panel shows, and where."""
+
+    comparison: Comparison
+    variant: Variant | None  # None = the photo itself
+    letter: str
+    box: Box  # of the picture, with the enlarged part if there is one
+    cell_width: float  # mm, available to heading and numbers
 
 
 def draw_comparison_figure(
@@ -86,234 +97,246 @@ def draw_comparison_figure(
     style: ComparisonStyle | None = None,
     *,
     n_across: int | None = None,
-    key: Bytes | None,
+    legend_colors: Bytes | None,
 ) -> Figure:
-    """Draw photos beside their variants.
+    """Draw photos next to their variants.
 
     Parameters
     ----------
     comparisons : sequence of Comparison
-        Each with as many variants.
+        All with the same number of variants.
     style : ComparisonStyle, optional
     n_across : int, optional
-        Of one photo, the variants of a row, where rows mean something; None = as many as fit.
-    key : ndarray of shape (K, 3), uint8, optional
-        Colors of the segments; None, as well as more than 10, draws no key.
+        Variants per row, for a single photo whose rows have a meaning; None = as many as fit.
+    legend_colors : ndarray of shape (K, 3), uint8, optional
+        Colors of the segments; None, or more than 10 colors, draws no legend.
 
     Returns
     -------
     Figure
-        `segmenter.render.segments_figure.encode_figure` makes a file of it.
+        `segmenter.render.encoding.encode_figure` makes a file of it.
 
     Raises
     ------
     PageFullError
-        Panels would be too small to see.
+        The panels would be too small to see.
     """
     style = style or ComparisonStyle()
-    scale = style.font_size / TEXT_PT
-    aspects = [_aspect(comparison.photo.shape, style.crop) for comparison in comparisons]
-    places, n_columns = _arrange(comparisons, style, aspects[0], n_across)
-    room = style.width_mm - 2 * MARGIN_MM
-    cell = (room - GUTTER_MM * (n_columns - 1)) / n_columns
-    n_rows = 1 + max(int(place.row + 0.5) for line in places for place in line)
-    keys = key if key is not None and 0 < len(key) <= MAX_KEYS else None
-    key_lines = [] if keys is None else _key_lines(len(keys), room, style.font_size)
-    foot = scale * KEY_MM * (1 + len(key_lines)) + ROW_GAP_MM if key_lines else 0.0
-    around = scale * (HEADING_MM + NUMBERS_MM)
-    most = (MAX_HEIGHT_MM - foot - MARGIN_MM) / n_rows - ROW_GAP_MM - around
-    row_aspects = aspects if len(comparisons) > 1 else aspects * n_rows
-    heights = [min(cell / aspect, 1.25 * cell, most) for aspect in row_aspects]
-    sizes = [max(height, height * aspect) for height, aspect in zip(heights, row_aspects, strict=True)]
-    if min(cell, *sizes) < LEAST_PANEL_MM:  # by the longer side: a panorama is low on any page
-        raise PageFullError(sum(len(line) for line in places), max(min(cell, *sizes), 0.0), LEAST_PANEL_MM)
-    tops = np.concatenate([[0.0], np.cumsum([around + height + ROW_GAP_MM for height in heights])])
-    bottom = float(tops[-1])
+    legend_rows: list[range] = []
+    if legend_colors is not None and 0 < len(legend_colors) <= MAX_LEGEND_SEGMENTS:
+        legend_rows = _wrap_legend(len(legend_colors), style)
+    foot = _scale(style) * LEGEND_ROW_MM * (1 + len(legend_rows)) + ROW_GAP_MM if legend_rows else 0.0
+    panels, bottom = _lay_out_panels(comparisons, style, n_across, foot)
     with fixed_matplotlib_settings():
-        artists: list[Artist] = []
-        letters = iter(range(sum(len(line) for line in places)))
-        for comparison, aspect, line in zip(comparisons, aspects, places, strict=True):
-            variants = (None, *comparison.variants)
-            for place, variant in zip(line, variants, strict=True):
-                row = int(place.row)
-                step = float(tops[row + 1] - tops[row]) * (place.row - row)
-                width = min(cell, heights[row] * aspect)
-                left = MARGIN_MM + place.column * (cell + GUTTER_MM) + (cell - width) / 2
-                box = Box(left, float(tops[row]) + step + scale * HEADING_MM, width, width / aspect)
-                artists += _panel(comparison, variant, format_panel_letter(next(letters)), box, cell, style)
-        if keys is not None:
-            artists += _key(keys, key_lines, bottom, style)
-            bottom += foot
-        return compose(artists, style.width_mm, bottom + MARGIN_MM, style.dpi)
+        artists = [artist for panel in panels for artist in _create_panel(panel, style)]
+        if legend_colors is not None and legend_rows:
+            artists += _create_legend(legend_colors, legend_rows, bottom, style)
+        return compose(artists, style.width_mm, bottom + foot + MARGIN_MM, style.dpi)
 
 
 def check_panel_size(n_photos: int, n_variants: int, style: ComparisonStyle) -> None:
-    """Raise PageFullError where no photo of any shape would be large enough, which can be told before any work."""
+    """Raise PageFullError if panels would be too small for photos of any shape; this is known before any work."""
     if n_photos == 1 and style.layout != "row":
         return
     n_columns = 1 + n_variants
-    cell = (style.width_mm - 2 * MARGIN_MM - GUTTER_MM * (n_columns - 1)) / n_columns
-    around = style.font_size / TEXT_PT * (HEADING_MM + NUMBERS_MM)
-    height = (MAX_HEIGHT_MM - MARGIN_MM) / n_photos - ROW_GAP_MM - around
-    if cell < LEAST_PANEL_MM or height <= 0:
-        raise PageFullError(n_photos * n_columns, max(min(cell, height), 0.0), LEAST_PANEL_MM)
+    cell_width = (style.width_mm - 2 * MARGIN_MM - GUTTER_MM * (n_columns - 1)) / n_columns
+    text_height = _scale(style) * (HEADING_MM + NUMBERS_MM)
+    height = (MAX_HEIGHT_MM - MARGIN_MM) / n_photos - ROW_GAP_MM - text_height
+    if cell_width < MIN_PANEL_MM or height <= 0:
+        raise PageFullError(n_photos * n_columns, max(min(cell_width, height), 0.0), MIN_PANEL_MM)
 
 
-# ---- the layout ----------------------------------------------------------------------------------------------------
+def _scale(style: ComparisonStyle) -> float:
+    """Return the factor of lengths that depend on the font size."""
+    return style.font_size / TEXT_PT
 
 
-def _aspect(shape: tuple[int, ...], crop: Crop | None) -> float:
-    """Return width over height of a panel: of the photo, or of it and the enlarged part beside it."""
-    whole = shape[1] / shape[0]
+# ---- layout --------------------------------------------------------------------------------------------------------
+
+
+def _lay_out_panels(
+    comparisons: Sequence[Comparison], style: ComparisonStyle, n_across: int | None, foot: float
+) -> tuple[list[_Panel], float]:
+    """Return all panels, and the bottom of the last row in mm; ``foot`` is the height kept free below it."""
+    scale = _scale(style)
+    aspects = [_compute_aspect(comparison.photo, style.crop) for comparison in comparisons]
+    cells, n_columns = _arrange_cells(comparisons, style, aspects[0], n_across)
+    n_panels = sum(len(row) for row in cells)
+    n_rows = 1 + max(int(cell.row + 0.5) for row in cells for cell in row)
+    cell_width = (style.width_mm - 2 * MARGIN_MM - GUTTER_MM * (n_columns - 1)) / n_columns
+    text_height = scale * (HEADING_MM + NUMBERS_MM)
+    max_height = (MAX_HEIGHT_MM - foot - MARGIN_MM) / n_rows - ROW_GAP_MM - text_height
+    row_aspects = aspects if len(comparisons) > 1 else aspects * n_rows
+    heights = [min(cell_width / aspect, 1.25 * cell_width, max_height) for aspect in row_aspects]
+    sizes = [max(height, height * aspect) for height, aspect in zip(heights, row_aspects, strict=True)]
+    if min(cell_width, *sizes) < MIN_PANEL_MM:  # the longer side counts: a panorama is low on any page
+        raise PageFullError(n_panels, max(min(cell_width, *sizes), 0.0), MIN_PANEL_MM)
+    tops = np.concatenate([[0.0], np.cumsum([text_height + height + ROW_GAP_MM for height in heights])])
+    panels: list[_Panel] = []
+    for comparison, aspect, photo_cells in zip(comparisons, aspects, cells, strict=True):
+        for cell, variant in zip(photo_cells, (None, *comparison.variants), strict=True):
+            row = int(cell.row)
+            offset = float(tops[row + 1] - tops[row]) * (cell.row - row)
+            width = min(cell_width, heights[row] * aspect)
+            left = MARGIN_MM + cell.column * (cell_width + GUTTER_MM) + (cell_width - width) / 2
+            box = Box(left, float(tops[row]) + offset + scale * HEADING_MM, width, width / aspect)
+            panels.append(_Panel(comparison, variant, format_panel_letter(len(panels)), box, cell_width))
+    return panels, float(tops[-1])
+
+
+def _compute_aspect(photo: Bytes, crop: Crop | None) -> float:
+    """Return the width-to-height ratio of a panel: of the photo, or of the photo and the enlarged part next to it."""
+    whole: float = photo.shape[1] / photo.shape[0]
     return whole if crop is None else whole + crop[2] / crop[3]
 
 
-def _arrange(
+def _arrange_cells(
     comparisons: Sequence[Comparison], style: ComparisonStyle, aspect: float, n_across: int | None
-) -> tuple[list[list[_Place]], int]:
-    """Return the place of each panel of each photo, and the number of columns."""
+) -> tuple[list[list[_Cell]], int]:
+    """Return the cells of each photo and its variants, and the number of columns."""
     n_variants = len(comparisons[0].variants)
     n_panels = 1 + n_variants
     if len(comparisons) > 1 or style.layout == "row":
-        return [[_Place(row, column) for column in range(n_panels)] for row in range(len(comparisons))], n_panels
+        return [[_Cell(row, column) for column in range(n_panels)] for row in range(len(comparisons))], n_panels
     if n_across is not None and n_across < n_variants and n_variants % n_across == 0:
         n_rows = n_variants // n_across
-        photo = _Place((n_rows - 1) / 2, 0)
-        return [[photo, *(_Place(i // n_across, 1 + i % n_across) for i in range(n_variants))]], 1 + n_across
+        photo = _Cell((n_rows - 1) / 2, 0)
+        return [[photo, *(_Cell(i // n_across, 1 + i % n_across) for i in range(n_variants))]], 1 + n_across
+    title_font = Font(_title_size(style), bold=True)
     titles = [f"(m) {variant.title}" for variant in comparisons[0].variants]
-    widest = max((text_width(title, style.font_size * 8 / 7, bold=True) for title in titles), default=0.0)
-    comfort = float(np.clip(COMFORT_MM * np.sqrt(aspect / 1.5), max(18.0, min(widest, COMFORT_MM)), 140))
-    most = max(1, int((style.width_mm + GUTTER_MM) // (comfort + GUTTER_MM)))
+    widest = max((measure_text(title, title_font) for title in titles), default=0.0)
+    preferred = float(np.clip(PREFERRED_MM * np.sqrt(aspect / 1.5), max(18.0, min(widest, PREFERRED_MM)), 140))
+    max_columns = max(1, int((style.width_mm + GUTTER_MM) // (preferred + GUTTER_MM)))
     if style.layout == "grid":
-        most = min(most, ceil(np.sqrt(n_panels)))
-    n_columns = ceil(n_panels / ceil(n_panels / most))
-    return [[_Place(*divmod(i, n_columns)) for i in range(n_panels)]], n_columns
+        max_columns = min(max_columns, ceil(np.sqrt(n_panels)))
+    n_columns = ceil(n_panels / ceil(n_panels / max_columns))
+    return [[_Cell(*divmod(i, n_columns)) for i in range(n_panels)]], n_columns
 
 
 # ---- a panel -------------------------------------------------------------------------------------------------------
 
 
-def _panel(
-    comparison: Comparison, variant: Variant | None, name: str, box: Box, cell: float, style: ComparisonStyle
-) -> list[Artist]:
-    """Return heading, picture, enlarged part and numbers of a panel."""
-    scale = style.font_size / TEXT_PT
-    size = style.font_size * 8 / 7
-    height, width = comparison.photo.shape[:2]
-    title, numbers = (
-        (comparison.name, comparison.numbers or (f"{width}×{height} pixels",))
-        if variant is None
-        else (variant.title, variant.numbers)
-    )
-    mark = f"({name})"
-    indent = text_width(mark, size, bold=True) + 1.2 * scale
-    left = min(box.left, box.left + box.width / 2 - min(cell, indent + text_width(title, size)) / 2)
-    left = max(left, box.left - (cell - box.width) / 2)
-    room = cell - (left - (box.left - (cell - box.width) / 2))
+def _create_panel(panel: _Panel, style: ComparisonStyle) -> list[Artist]:
+    """Return the heading, picture, enlarged part and numbers of a panel."""
+    return [*_create_panel_text(panel, style), *_create_panel_pictures(panel, style)]
+
+
+def _create_panel_text(panel: _Panel, style: ComparisonStyle) -> list[Artist]:
+    """Return the letter, title and numbers; in a narrow panel they are centered over it, within its cell."""
+    scale, box, cell_width = _scale(style), panel.box, panel.cell_width
+    font, title_font = Font(style.font_size), Font(_title_size(style))
+    letter_font = Font(title_font.size, bold=True)
+    title, numbers = _describe_panel(panel)
+    letter = f"({panel.letter})"
+    indent = measure_text(letter, letter_font) + 1.2 * scale
+    left = min(box.left, box.left + box.width / 2 - min(cell_width, indent + measure_text(title, title_font)) / 2)
+    left = max(left, box.left - (cell_width - box.width) / 2)
+    available = cell_width - (left - (box.left - (cell_width - box.width) / 2))
     baseline = box.top - 1.6 * scale
-    told = fitting(numbers, room, style.font_size)
-    artists = [
-        create_text(left, baseline, mark, size=size, bold=True),
-        create_text(left + indent, baseline, _cut(printable(title), room - indent, size), size=size),
-        create_text(left, box.top + box.height + 2.9 * scale, told, size=style.font_size),
+    heading = truncate(printable(title), available - indent, title_font)
+    return [
+        create_text((left, baseline), letter, letter_font),
+        create_text((left + indent, baseline), heading, title_font),
+        create_text((left, box.top + box.height + 2.9 * scale), join_fitting(numbers, available, font), font),
     ]
-    if style.crop is None:
-        return [*artists, *_picture(comparison, variant, box, style)]
-    whole = Box(box.left, box.top, (box.width - ZOOM_GAP_MM) * width / height / _aspect((height, width), style.crop), 0)
-    whole = Box(box.left, box.top, whole.width, whole.width * height / width)
+
+
+def _describe_panel(panel: _Panel) -> tuple[str, tuple[str, ...]]:
+    """Return the title and the numbers of a panel."""
+    if panel.variant is not None:
+        return panel.variant.title, panel.variant.numbers
+    height, width = panel.comparison.photo.shape[:2]
+    return panel.comparison.name, panel.comparison.numbers or (f"{width}×{height} pixels",)
+
+
+def _title_size(style: ComparisonStyle) -> float:
+    return style.font_size * 8 / 7
+
+
+def _create_panel_pictures(panel: _Panel, style: ComparisonStyle) -> list[Artist]:
+    """Return the picture, and next to it the enlarged part, which a rectangle marks in the picture."""
+    box, photo, crop = panel.box, panel.comparison.photo, style.crop
+    if crop is None:
+        return _create_picture(panel, box, style)
+    height, width = photo.shape[:2]
+    whole_width = (box.width - ZOOM_GAP_MM) * width / height / _compute_aspect(photo, crop)
+    whole = Box(box.left, box.top, whole_width, whole_width * height / width)
     zoom = Box(whole.left + whole.width + ZOOM_GAP_MM, box.top, box.width - whole.width - ZOOM_GAP_MM, whole.height)
-    artists += _picture(comparison, variant, whole, style)
-    artists += _picture(comparison, variant, zoom, style, style.crop)
-    per_pixel = whole.width / width
-    left_pixel, top_pixel, crop_width, crop_height = (per_pixel * value for value in style.crop)
-    corner = (whole.left + left_pixel, whole.top + top_pixel)
+    artists = [*_create_picture(panel, whole, style), *_create_picture(panel, zoom, style, crop)]
+    mm_per_pixel = whole.width / width
+    crop_left, crop_top, crop_width, crop_height = (mm_per_pixel * value for value in crop)
+    corner = (whole.left + crop_left, whole.top + crop_top)
     for color, line in (("white", 1.6), (INK, 0.7)):
         artists.append(Rectangle(corner, crop_width, crop_height, fill=False, edgecolor=color, linewidth=line))
     return artists
 
 
-def _picture(
-    comparison: Comparison, variant: Variant | None, box: Box, style: ComparisonStyle, crop: Crop | None = None
-) -> list[Artist]:
-    """Return what a panel shows, with outlines where they are asked for."""
-    artists = create_picture(_pixels(comparison, variant, box, style, crop), box)
-    if variant is None or not (style.boundaries or variant.lines):
+def _create_picture(panel: _Panel, box: Box, style: ComparisonStyle, crop: Crop | None = None) -> list[Artist]:
+    """Return the picture of a panel, or a part of it, with outlines if they are asked for."""
+    labels = (panel.variant or panel.comparison.variants[0]).labels
+    left, top, width, height = crop or (0, 0, *labels.shape[::-1])
+    part = np.s_[top : top + height, left : left + width]
+    photo, labels = panel.comparison.photo[part], labels[part]
+    reduced = resize_nearest(labels, *compute_resolution(photo, box, style.dpi))
+    painted = _paint_variant(paint_photo(photo, reduced == 0), reduced, panel.variant, style)
+    artists = create_picture(painted, box)
+    if panel.variant is None or not (style.boundaries or panel.variant.lines):
         return artists
-    left, top, width, height = crop or (0, 0, *variant.labels.shape[::-1])
-    return [*artists, *create_outlines(variant.labels[top : top + height, left : left + width], box)]
+    return [*artists, *create_outlines(labels, box)]
 
 
-def _pixels(
-    comparison: Comparison, variant: Variant | None, box: Box, style: ComparisonStyle, crop: Crop | None = None
-) -> Bytes:
-    """Return what a panel shows, (h, w, 4), at no more than the resolution of the page; nothing where no label is."""
-    photo, labels = comparison.photo, (variant or comparison.variants[0]).labels
-    if crop is not None:
-        left, top, width, height = crop
-        part = np.s_[top : top + height, left : left + width]
-        photo, labels = photo[part], labels[part]
-    rows, columns = (max(1, round(length / MM_PER_INCH * style.dpi)) for length in (box.height, box.width))
-    height, width = min(photo.shape[0], rows), min(photo.shape[1], columns)
-    ground = add_opacity(downsample_photo(photo, height, width))
-    reduced = resize_nearest(labels, height, width)
-    ground[reduced == 0] = 0
+def _paint_variant(photo: Bytes, labels: Labels, variant: Variant | None, style: ComparisonStyle) -> Bytes:
+    """Return the pixels of a panel, (h, w, 4), from the reduced photo (h, w, 4) and labels (h, w); 0 is transparent."""
     if variant is None:
-        return ground
+        return photo
     if variant.cut_out is not None:
-        dark = 1 - (ground[..., :3] @ LUMA)[..., None] / 255
-        faded = add_opacity(np.rint(ASIDE * (1 - FADED * dark)).astype(np.uint8))
-        return np.where(np.isin(reduced, (0, variant.cut_out))[..., None], ground, faded)
+        darkness = 1 - (photo[..., :3] @ LUMA)[..., None] / 255
+        faded = add_opacity(np.rint(FADED_COLOR * (1 - FADED_CONTRAST * darkness)).astype(np.uint8))
+        return np.where(np.isin(labels, (0, variant.cut_out))[..., None], photo, faded)
     if style.boundaries:
-        return ground
+        return photo
     table = np.zeros((len(variant.colors) + 1, 4), dtype=np.uint8)
     table[1:] = add_opacity(variant.colors)
-    shown: Bytes = table[reduced]
+    painted: Bytes = table[labels]
     if style.overlay is not None:
-        gray = (ground[..., :3] @ LUMA)[..., None]  # a photo's own colors would mix with those of the segments
-        mixed = style.overlay * shown[..., :3] + (1 - style.overlay) * gray
-        shown = np.where((reduced > 0)[..., None], add_opacity(np.rint(mixed).astype(np.uint8)), ground)
-    return shown
+        gray = (photo[..., :3] @ LUMA)[..., None]  # the photo's own colors would mix with those of the segments
+        mixed = style.overlay * painted[..., :3] + (1 - style.overlay) * gray
+        painted = np.where((labels > 0)[..., None], add_opacity(np.rint(mixed).astype(np.uint8)), photo)
+    return painted
 
 
-def _cut(text: str, room: float, size: float) -> str:
-    """Return as much of a text as fits, with … where it was cut."""
-    if text_width(text, size) <= room:
-        return text
-    while text and text_width(text + "…", size) > room:
-        text = text[:-1]
-    return text + "…"
+# ---- the legend ----------------------------------------------------------------------------------------------------
 
 
-# ---- the key -------------------------------------------------------------------------------------------------------
+def _wrap_legend(n_entries: int, style: ComparisonStyle) -> list[range]:
+    """Return the indices of the entries in each row of the legend."""
+    available = style.width_mm - 2 * MARGIN_MM
+    width = _compute_entry_width(n_entries, style) + GUTTER_MM
+    n_columns = max(1, int((available + GUTTER_MM) // width))
+    n_columns = ceil(n_entries / ceil(n_entries / n_columns))
+    return [range(first, min(first + n_columns, n_entries)) for first in range(0, n_entries, n_columns)]
 
 
-def _key_lines(n_keys: int, room: float, size: float) -> list[list[int]]:
-    """Return which keys stand in each line."""
-    width = _key_width(n_keys, size) + GUTTER_MM
-    n_columns = max(1, int((room + GUTTER_MM) // width))
-    n_columns = ceil(n_keys / ceil(n_keys / n_columns))
-    return [list(range(first, min(first + n_columns, n_keys))) for first in range(0, n_keys, n_columns)]
+def _compute_entry_width(n_entries: int, style: ComparisonStyle) -> float:
+    """Return the width in mm of a swatch and the largest number."""
+    return _scale(style) * (SWATCH_MM[0] + 1.5) + measure_text(str(n_entries), Font(style.font_size, bold=True))
 
 
-def _key_width(n_keys: int, size: float) -> float:
-    return size / TEXT_PT * (SWATCH_MM[0] + 1.5) + text_width(str(n_keys), size, bold=True)
-
-
-def _key(colors: Bytes, lines: Sequence[Sequence[int]], top: float, style: ComparisonStyle) -> list[Artist]:
-    """Return a swatch and a number for each segment, below a title."""
-    scale = style.font_size / TEXT_PT
-    step = _key_width(len(colors), style.font_size) + GUTTER_MM
-    title = _cut(KEY_TITLE, style.width_mm - 2 * MARGIN_MM, style.font_size)
+def _create_legend(colors: Bytes, rows: Sequence[range], top: float, style: ComparisonStyle) -> list[Artist]:
+    """Return a title, and below it a swatch and a number for each segment."""
+    scale, font = _scale(style), Font(style.font_size)
+    step = _compute_entry_width(len(colors), style) + GUTTER_MM
+    title = truncate(LEGEND_TITLE, style.width_mm - 2 * MARGIN_MM, font)
     baseline = top + scale * 3.1
-    artists = [create_text(style.width_mm / 2, baseline, title, size=style.font_size, align="center")]
-    for line in lines:
-        baseline += scale * KEY_MM
-        left = (style.width_mm - step * len(line) + GUTTER_MM) / 2
-        for index in line:
-            red, green, blue = (int(value) / 255 for value in colors[index])
+    artists = [create_text((style.width_mm / 2, baseline), title, font, align="center")]
+    for row in rows:
+        baseline += scale * LEGEND_ROW_MM
+        left = (style.width_mm - step * len(row) + GUTTER_MM) / 2
+        for index in row:
+            red, green, blue = (int(value) for value in colors[index])
             width, height = (scale * length for length in SWATCH_MM)
-            artists.append(create_frame(Box(left, baseline - 0.83 * height, width, height), (red, green, blue)))
-            number = left + width + 1.5 * scale
-            artists.append(create_text(number, baseline, str(index + 1), size=style.font_size, bold=True))
+            artists += create_swatch((red, green, blue), Box(left, baseline - 0.83 * height, width, height))
+            number_font = Font(style.font_size, bold=True)
+            artists.append(create_text((left + width + 1.5 * scale, baseline), str(index + 1), number_font))
             left += step
     return artists

@@ -1,6 +1,6 @@
-"""Figures encoded as files: PNG, PDF or SVG, the same bytes for the same figure.
+"""Figures encoded as PNG, PDF or SVG files; the same figure always gives the same bytes.
 
-No setting of matplotlib stays changed after a call.
+matplotlib's settings are changed only for the duration of a call.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Any, Final, Literal, TypeAlias
 
 import matplotlib
-from matplotlib.figure import Figure as Figure  # callers outside this layer may not import matplotlib
+from matplotlib.figure import Figure as Figure  # re-exported: layers above this one may not import matplotlib
 
 from segmenter.errors import printable
 from segmenter.render.svg_fonts import embed_fonts
@@ -21,9 +21,9 @@ FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
 PNG_COMPRESS_LEVEL: Final = 4
 _SETTINGS: Final = {
     "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],  # the first one comes with matplotlib
-    "pdf.fonttype": 42,  # text stays text
+    "pdf.fonttype": 42,  # TrueType: text stays text
     "svg.fonttype": "none",
-    "svg.hashsalt": "segmenter",  # the names of elements do not change from run to run
+    "svg.hashsalt": "segmenter",  # makes the ids of elements the same in every run
 }
 _NATIVE_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "pdf": {"Title": "Title", "Author": "Author", "Description": "Subject", "Software": "Creator"},
@@ -32,19 +32,18 @@ _NATIVE_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def encode_figure(figure: Figure, figure_format: FigureFormat, *, metadata: Mapping[str, str]) -> bytes:
-    """Return the figure as the content of a file; the same figure gives the same bytes at any time.
+    """Return the figure as the content of a file.
 
-    Text stays text in PDF and SVG, with the letters that it needs embedded; pictures are pixels, and no date is
-    written.
+    In PDF and SVG, text stays text, with the glyphs it needs embedded; pictures are pixels. No date is written.
 
     Parameters
     ----------
     figure : Figure
-        From `segments_figure`. A PNG has the resolution that the figure was made for.
+        From one of the ``draw_…_figure`` functions. A PNG has the resolution the figure was made for.
     figure_format : {"png", "pdf", "svg"}
     metadata : mapping of str to str
-        Named as in PNG: Title, Author, Description, Software, and any other. PDF and SVG know these four
-        under names of their own; the others are kept there as keywords of the form ``name: value``.
+        Keys as in PNG: Title, Author, Description, Software, and any others. PDF and SVG have their own names for
+        these four; the others are written there as keywords of the form ``name: value``.
 
     Returns
     -------
@@ -60,14 +59,14 @@ def encode_figure(figure: Figure, figure_format: FigureFormat, *, metadata: Mapp
 
 
 def fixed_matplotlib_settings() -> AbstractContextManager[None]:
-    """Return a context with matplotlib's own defaults, whatever a matplotlibrc says, and our few settings."""
+    """Return a context with matplotlib's built-in defaults and the few settings above; any matplotlibrc is ignored."""
     settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_SETTINGS}
     del settings["backend"]
     return matplotlib.rc_context(settings)
 
 
 def _native_metadata(metadata: Mapping[str, str], figure_format: FigureFormat) -> dict[str, str | None]:
-    """Return the metadata under the names that the format knows, and without a date."""
+    """Return the metadata under the names that the format uses, with the date switched off."""
     texts = {name: printable(text) for name, text in metadata.items()}
     if figure_format == "png":
         return {"Software": None, **texts}

@@ -1,4 +1,4 @@
-"""The outlines of segments as curves: a light line within a dark one, which shows on any color and stays sharp."""
+"""The outlines of segments as curves: a light line inside a dark one, visible on any color and sharp at any zoom."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from segmenter.arrays import Floats, Labels
 from segmenter.render.page import INK, Box
 from segmenter.render.pixels import resize_nearest
 
-MAX_SIDE: Final = 800  # pixels of the label image that outlines are taken from
-SMOOTHING: Final = 1.0  # standard deviation, in pixels of that image
-ROOM: Final = 6  # pixels around a segment that smoothing can reach
-SPECKLE_MM2: Final = 1.0  # smaller pieces of a segment have no outline of their own
+MAX_SIDE: Final = 800  # pixels; larger label images are reduced before they are traced
+SMOOTHING: Final = 1.0  # standard deviation, in pixels of the reduced image
+REACH: Final = 6  # pixels around a segment that smoothing can change
+SPECKLE_MM2: Final = 1.0  # smaller pieces of a segment get no outline of their own
 DARK_PT, LIGHT_PT = 1.3, 0.55
 
 
 def create_outlines(labels: Labels, box: Box) -> list[Artist]:
-    """Return the outlines of all segments, smoothed by about a pixel, in a box on the page.
+    """Return the outlines of all segments, smoothed by about a pixel.
 
     Parameters
     ----------
     labels : ndarray of shape (H, W), int32
-        Pieces that would be smaller than a square millimetre belong to what is around them.
+        Pieces that would be smaller than a square millimeter are treated as part of what surrounds them.
     box : Box
-        Where the picture stands.
+        The box of the picture on the page.
     """
     curves = trace_outlines(labels, box)
     return [
@@ -37,7 +37,7 @@ def create_outlines(labels: Labels, box: Box) -> list[Artist]:
 
 
 def trace_outlines(labels: Labels, box: Box) -> list[Floats]:
-    """Return the curves between segments, each (n, 2): left and top in mm on the page."""
+    """Return the curves between segments, each of shape (n, 2): x and y in mm from the top left of the page."""
     from scipy.ndimage import find_objects, gaussian_filter
     from skimage.measure import find_contours
 
@@ -48,30 +48,30 @@ def trace_outlines(labels: Labels, box: Box) -> list[Floats]:
     reduced = remove_speckles(reduced, SPECKLE_MM2 * reduced.size / max(box.width * box.height, 1e-9))
     if min(rows, columns) < 2:
         return []
-    per_pixel = np.array([box.width / columns, box.height / rows])
+    mm_per_pixel = np.array([box.width / columns, box.height / rows])
     corner = np.array([box.left, box.top])
-    found: list[Floats] = []
-    last = reduced.max()  # its outlines are those of all others
-    for label, place in enumerate(find_objects(reduced + 1)):
-        if place is None or label == last:
+    outlines: list[Floats] = []
+    last = reduced.max()  # its outlines are those of its neighbors
+    for label, slices in enumerate(find_objects(reduced + 1)):
+        if slices is None or label == last:
             continue
-        tops = [max(side.start - ROOM, 0) for side in place]
-        around = tuple(slice(top, side.stop + ROOM) for top, side in zip(tops, place, strict=True))
-        inside = gaussian_filter((reduced[around] == label).astype(np.float32), SMOOTHING, mode="nearest")
+        starts = [max(side.start - REACH, 0) for side in slices]
+        window = tuple(slice(start, side.stop + REACH) for start, side in zip(starts, slices, strict=True))
+        inside = gaussian_filter((reduced[window] == label).astype(np.float32), SMOOTHING, mode="nearest")
         curves = find_contours(inside, 0.5)  # type: ignore[no-untyped-call]
-        found += [corner + (curve[:, ::-1] + tops[::-1] + 0.5) * per_pixel for curve in curves]
-    return found
+        outlines += [corner + (curve[:, ::-1] + starts[::-1] + 0.5) * mm_per_pixel for curve in curves]
+    return outlines
 
 
-def remove_speckles(labels: Labels, least: float) -> Labels:
-    """Return labels of which every piece smaller than some pixels has taken the label of the nearest larger one."""
-    if least <= 1 or labels.size <= least:
+def remove_speckles(labels: Labels, min_pixels: float) -> Labels:
+    """Return labels in which each piece of fewer pixels has taken the label of the nearest larger piece."""
+    if min_pixels <= 1 or labels.size <= min_pixels:
         return labels
     from scipy.ndimage import distance_transform_edt
     from skimage.measure import label
 
     pieces = np.asarray(label(labels, connectivity=1, background=-1))  # type: ignore[no-untyped-call]
-    is_small = (np.bincount(pieces.ravel()) < least)[pieces]
+    is_small = (np.bincount(pieces.ravel()) < min_pixels)[pieces]
     if not is_small.any() or is_small.all():
         return labels
     rows, columns = distance_transform_edt(is_small, return_distances=False, return_indices=True)

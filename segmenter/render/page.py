@@ -1,7 +1,7 @@
-"""A page laid out in millimetres from its top left corner, and the few things that are drawn on it.
+"""A page laid out in millimeters from its top left corner, and the basic artists drawn on it.
 
-There is no automatic layout: the same input gives the same bytes. The modules of this layer that end in a figure import
-matplotlib, and nothing else does; pyplot and displays stay out.
+All positions are computed here and in the modules that build on this one; matplotlib's automatic layout is not used, so
+that the same input always gives the same bytes. Pyplot and display backends are never imported.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from segmenter.render.pixels import add_opacity, resize_nearest
 
 MM_PER_INCH: Final = 25.4
 MM_PER_PT: Final = 25.4 / 72
-MARGIN_MM: Final = 0.5  # room for half the width of a frame
+MARGIN_MM: Final = 0.5  # leaves room for half the width of a frame
 GUTTER_MM: Final = 4.0  # between two panels, and between two columns of the legend
-CHECKER_MM: Final = 0.9
+CHECKER_MM: Final = 0.9  # side of a square of the checkerboard
 TITLE_PT: Final = 8.0
 TEXT_PT: Final = 7.0
-SMALL_PT: Final = 6.0  # the least that journals accept
+SMALL_PT: Final = 6.0  # the smallest size that journals accept
 LINE_PT: Final = 0.5
 INK: Final = "#1a1a1a"
 
@@ -43,10 +43,25 @@ class Box:
     height: float
 
 
+@dataclass(frozen=True)
+class Font:
+    """The size and weight of text; the family is always DejaVu Sans."""
+
+    size: float = TEXT_PT  # pt
+    bold: bool = False
+
+
+TITLE: Final = Font(TITLE_PT)
+BOLD_TITLE: Final = Font(TITLE_PT, bold=True)
+BODY: Final = Font(TEXT_PT)
+BOLD_BODY: Final = Font(TEXT_PT, bold=True)
+SMALL: Final = Font(SMALL_PT)
+
+
 class Picture(Artist):
     """Pixels that fill a box exactly and are never smoothed: embedded in PDF and SVG, repeated in PNG.
 
-    ``imshow`` draws the same by way of an axes and of floating-point images, at several times the cost.
+    ``imshow`` draws the same pixels by way of axes and floating-point images, at several times the cost.
     """
 
     def __init__(self, pixels: Bytes, box: Box) -> None:
@@ -55,7 +70,7 @@ class Picture(Artist):
         self.box = box
 
     def get_window_extent(self, renderer: RendererBase | None = None) -> Bbox:
-        """Return the place on the page in display units."""
+        """Return the box in display units."""
         bottom, right = self.box.top + self.box.height, self.box.left + self.box.width
         return Bbox(self.get_transform().transform([(self.box.left, bottom), (right, self.box.top)]))
 
@@ -63,53 +78,60 @@ class Picture(Artist):
         """Draw the pixels; called by matplotlib."""
         extent = self.get_window_extent()
         context = renderer.new_gc()
-        if renderer.option_scale_image():  # PDF and SVG: the viewer enlarges
+        if renderer.option_scale_image():  # PDF and SVG: the viewer enlarges the pixels
             upright = Affine2D().scale(extent.width, -extent.height).translate(0, extent.height)
             renderer.draw_image(context, extent.x0, extent.y0, self.pixels, upright)
         else:
             height, width = max(1, round(extent.height)), max(1, round(extent.width))
-            words = np.ascontiguousarray(self.pixels).view(np.uint32)[..., 0]  # faster than four bytes each
+            words = np.ascontiguousarray(self.pixels).view(np.uint32)[..., 0]  # faster than four separate bytes
             pixels = resize_nearest(words, height, width).view(np.uint8).reshape(height, width, 4)
             renderer.draw_image(context, round(extent.x0), round(extent.y0), pixels[::-1])  # bottom row first
         context.restore()
 
 
 def create_picture(pixels: Bytes, box: Box) -> list[Artist]:
-    """Return framed pixels (H, W, 4), on a light checker where they are transparent."""
-    ground = [] if (pixels[..., 3] == 255).all() else [Picture(_checker(box), box)]
-    return [*ground, Picture(pixels, box), create_frame(box)]
+    """Return framed pixels (H, W, 4), on a light checkerboard where they are transparent."""
+    background = [] if (pixels[..., 3] == 255).all() else [Picture(_build_checkerboard(box), box)]
+    return [*background, Picture(pixels, box), create_frame(box)]
 
 
-def _checker(box: Box) -> Bytes:
-    """Return a light checker for the box, shape (rows, columns, 4), a pixel for each of its fields."""
+def _build_checkerboard(box: Box) -> Bytes:
+    """Return a light checkerboard for the box, shape (rows, columns, 4), one pixel per square."""
     rows, columns = (max(1, round(length / CHECKER_MM)) for length in (box.height, box.width))
     is_odd = np.add.outer(np.arange(rows), np.arange(columns)) % 2 == 1
     return add_opacity(np.where(is_odd[..., None], np.uint8(222), np.full(3, 255, dtype=np.uint8)))
 
 
-def create_frame(box: Box, color: str | tuple[float, float, float] = "none") -> Artist:
-    """Return a box with a thin outline."""
+def create_frame(box: Box, fill: str | tuple[float, float, float] = "none") -> Artist:
+    """Return a box with a thin outline; ``fill`` is a matplotlib color, or "none"."""
     corner = (box.left, box.top)
-    return Rectangle(corner, box.width, box.height, facecolor=color, edgecolor=INK, linewidth=LINE_PT)
+    return Rectangle(corner, box.width, box.height, facecolor=fill, edgecolor=INK, linewidth=LINE_PT)
+
+
+def create_swatch(color: tuple[int, int, int] | None, box: Box) -> list[Artist]:
+    """Return a framed box filled with an 8-bit sRGB color, or with the checkerboard for None."""
+    if color is None:
+        return create_picture(np.zeros((1, 1, 4), dtype=np.uint8), box)
+    red, green, blue = color
+    return [create_frame(box, (red / 255, green / 255, blue / 255))]
 
 
 def create_text(
-    left: float,
-    baseline: float,
+    position: tuple[float, float],
     text: str,
+    font: Font = BODY,
     *,
-    size: float = TEXT_PT,
-    bold: bool = False,
     align: Literal["left", "center", "right"] = "left",
     color: str = INK,
 ) -> Artist:
-    """Return one line of text at a place in mm; ``$`` means itself."""
+    """Return one line of text; the position is x and the baseline, in mm. ``$`` is an ordinary character."""
+    x, baseline = position
     return Text(
-        left,
+        x,
         baseline,
         text,
-        fontsize=size,
-        fontweight="bold" if bold else "normal",
+        fontsize=font.size,
+        fontweight="bold" if font.bold else "normal",
         horizontalalignment=align,
         verticalalignment="baseline",
         color=color,
@@ -118,7 +140,7 @@ def create_text(
 
 
 def compose(artists: Sequence[Artist], width_mm: float, height_mm: float, dpi: int) -> Figure:
-    """Return a figure of this size with the artists, whose coordinates are mm from the top left corner."""
+    """Return a figure of the given size with the artists, whose coordinates are mm from the top left corner."""
     figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), dpi=dpi)
     add_artists(figure, artists)
     return figure

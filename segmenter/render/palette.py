@@ -1,12 +1,13 @@
-"""Colors for drawing labels: one fixed table, so that a label has the same color in every picture.
+"""Colors for labels: one fixed table, so that a label has the same color in every picture.
 
-How the table was made (once, outside this package; the tests check the outcome). Colors 1 to 7 are those of
-Okabe and Ito, "Color Universal Design" (2008), without black, in the order whose first two, three, ... are
-farthest apart. Every further color is the one of a fine RGB grid that is farthest from all before it: greedy
-maximum of the smallest CIEDE2000 difference, taken over normal vision and over protanopia, deuteranopia and
-tritanopia as simulated by Machado, Oliveira and Fernandes (2009, severity 1). From color 17 on a difference
-under simulated vision counts double, since colors differ there in two dimensions only. Near-black and
-near-white colors (lightness L* below 30 or above 90) are left out, and the glaring ones among the first 32.
+How the table was made (once, outside this package; the tests check the result). Colors 1 to 7 are those of
+Okabe and Ito, "Color Universal Design" (2008), without black, ordered so that the first two, three, ... are as
+far apart as possible. Each further color is the one on a fine RGB grid that is farthest from all colors before
+it: the greedy maximum of the smallest CIEDE2000 difference, taken over normal vision and over protanopia,
+deuteranopia and tritanopia as simulated by Machado, Oliveira and Fernandes (2009, severity 1). From color 17 on,
+differences under simulated vision count double, because such vision distinguishes colors in two dimensions only.
+Near-black and near-white colors (lightness L* below 30 or above 90) are excluded, and glaring ones are excluded
+from the first 32.
 
 The smallest CIEDE2000 difference between two of the first n colors:
 
@@ -56,9 +57,16 @@ C8AAC8 69375F A51E00 F5D27D 9B82AF 4682B9 EBDCFA BE8737 3CAAC8 B4DCD2 A0CDB9 873
 PALETTE: Final = bytes.fromhex(_HEX)  # 255 colors, three bytes each: sRGB red, green, blue
 N_COLORS: Final = len(PALETTE) // 3
 LUMINANCE: Final = np.array([0.2126, 0.7152, 0.0722])
+"""Weights of linear red, green and blue in the relative luminance of sRGB."""
+
+EQUAL_CONTRAST: Final = 0.18
+"""Relative luminance of the color on which black and white text have the same contrast (WCAG 2.2)."""
+
 DARKEST: Final = 30.0
+"""L* of the first of many colors in even steps of lightness."""
+
 LARGEST_STEP: Final = 14.0
-"""L* of the first of many colors in even steps, and the most that two of few are apart."""
+"""Largest difference of L* between two neighbors; reached only when there are few colors."""
 
 
 def palette(n_colors: int) -> Bytes:
@@ -67,7 +75,7 @@ def palette(n_colors: int) -> Bytes:
     Parameters
     ----------
     n_colors : int
-        From 0 to 255. Label ``l`` is drawn in row ``l - 1``; label 0 ("no label") has no color.
+        From 0 to 255. Label ``l`` has the color of row ``l - 1``; label 0 ("no label") has none.
 
     Returns
     -------
@@ -87,15 +95,15 @@ def palette(n_colors: int) -> Bytes:
 def lightness_palette(n_colors: int, *, brightest: float = 90.0) -> Bytes:
     """Return the first n colors of the table from dark to bright, in even steps of lightness.
 
-    In gray print they are told apart as far as n colors can be, in the order of the labels; where hues look alike to an
-    eye, lightness still tells them apart. Hues are those of the table, darkened or mixed with white.
+    In gray print they stay as distinct as n colors can be, in the order of the labels; hues that look alike to a
+    color-blind person still differ in lightness. The hues are those of the table, darkened or mixed with white.
 
     Parameters
     ----------
     n_colors : int, at least 0
-        Beyond 255 the colors start again.
+        After 255 colors the sequence repeats.
     brightest : float, L*
-        Of the last color, where there are many; less for lines on white.
+        Of the last color, if there are many; choose a lower value for lines on white.
 
     Returns
     -------
@@ -107,9 +115,14 @@ def lightness_palette(n_colors: int, *, brightest: float = 90.0) -> Bytes:
     linear = linear[np.argsort(linear @ LUMINANCE, kind="stable")]
     span = min(brightest - DARKEST, LARGEST_STEP * max(n - 1, 0))
     middle = (DARKEST + brightest) / 2
-    wanted = ((np.linspace(middle - span / 2, middle + span / 2, n) + 16) / 116)[:, None] ** 3  # CIE 1976
-    given = (linear @ LUMINANCE)[:, None]
-    darkened = linear * np.minimum(wanted / given, 1)
-    lightened = linear + (1 - linear) * np.maximum((wanted - given) / (1 - given), 0)
-    even = np.where(wanted < given, darkened, lightened) ** (1 / 2.2)
+    target = ((np.linspace(middle - span / 2, middle + span / 2, n) + 16) / 116)[:, None] ** 3  # CIE 1976
+    luminance = (linear @ LUMINANCE)[:, None]
+    darkened = linear * np.minimum(target / luminance, 1)
+    lightened = linear + (1 - linear) * np.maximum((target - luminance) / (1 - luminance), 0)
+    even = np.where(target < luminance, darkened, lightened) ** (1 / 2.2)
     return np.asarray(np.rint(255 * even).astype(np.uint8)[np.arange(n_colors) % max(n, 1)])
+
+
+def needs_dark_text(color: Bytes) -> bool:
+    """Return whether black text has a higher contrast (WCAG 2.2) than white on an 8-bit sRGB color, shape (3,)."""
+    return bool((color / 255) ** 2.2 @ LUMINANCE > EQUAL_CONTRAST)

@@ -1,16 +1,18 @@
-"""Arrays for the eye: photos in 8 bits, segments in their colors."""
+"""Pixel arrays prepared for display: photos in 8 bits, colors of segments, resampling and opacity."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bytes, Pixels
 from segmenter.segmentation.result import Segment
+
+MAX_TAPS: Final = 8  # per axis, of the pixels averaged for one output pixel
 
 
 def to_display_rgb(pixels: Pixels) -> Bytes:
@@ -19,12 +21,12 @@ def to_display_rgb(pixels: Pixels) -> Bytes:
     Parameters
     ----------
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32 from 0 to 1
-        C = 1 gray or 3 sRGB.
+        C is 1 for gray or 3 for sRGB.
 
     Returns
     -------
     ndarray of shape (H, W, 3), uint8
-        A read-only view where the input allows it.
+        A read-only view if the input allows it.
     """
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
@@ -39,33 +41,33 @@ def get_mean_colors(segments: Sequence[Segment]) -> Bytes:
 
 
 def downsample_photo(photo: Bytes, height: int, width: int) -> Bytes:
-    """Return the mean color around each place of a height×width grid, shape (height, width, 3).
+    """Return a photo reduced to a height and width in pixels, neither above its own.
 
-    The mean is over an even grid of at most 8×8 pixels around the place, in sRGB.
+    Each pixel is the mean, in sRGB, of an even grid of at most 8×8 pixels of the part of the photo that it covers.
     """
-    for axis, n_places in enumerate((height, width)):
+    for axis, n_outputs in enumerate((height, width)):
         n_pixels = photo.shape[axis]
-        n_taps = min(8, ceil(n_pixels / n_places))
+        n_taps = min(MAX_TAPS, ceil(n_pixels / n_outputs))
         if n_taps == 1:
             continue
-        shape = (*photo.shape[:axis], n_places, *photo.shape[axis + 1 :])
-        total = np.full(shape, n_taps // 2, dtype=np.uint16)
-        for tap in nearest(n_pixels, n_places * n_taps).reshape(n_places, n_taps).T:
+        shape = (*photo.shape[:axis], n_outputs, *photo.shape[axis + 1 :])
+        total = np.full(shape, n_taps // 2, dtype=np.uint16)  # rounds the quotient to nearest
+        for tap in nearest_indices(n_pixels, n_outputs * n_taps).reshape(n_outputs, n_taps).T:
             total += np.take(photo, tap, axis=axis)
         photo = (total // n_taps).astype(np.uint8)
     return photo
 
 
 def resize_nearest(pixels: Any, height: int, width: int) -> Any:
-    """Return the pixel nearest to each place of a height×width grid; dtype and further axes stay."""
-    return pixels[nearest(len(pixels), height)[:, None], nearest(pixels.shape[1], width)]
+    """Return an array (H, W, …) resampled to (height, width, …) by nearest neighbor; the dtype stays."""
+    return pixels[nearest_indices(len(pixels), height)[:, None], nearest_indices(pixels.shape[1], width)]
 
 
-def nearest(n_pixels: int, n_places: int) -> NDArray[np.intp]:
-    """Return the index of the pixel under the middle of each of n_places equal parts of a row."""
-    return (2 * np.arange(n_places) + 1) * n_pixels // (2 * n_places)
+def nearest_indices(n_pixels: int, n_outputs: int) -> NDArray[np.intp]:
+    """Return, for each of n_outputs equal parts of a row, the index of the pixel at its center."""
+    return (2 * np.arange(n_outputs) + 1) * n_pixels // (2 * n_outputs)
 
 
 def add_opacity(colors: Bytes) -> Bytes:
-    """Return colors (..., 3) with full opacity, shape (..., 4)."""
+    """Return colors (..., 3) as fully opaque RGBA, shape (..., 4)."""
     return np.concatenate([colors, np.full_like(colors[..., :1], 255)], axis=-1)

@@ -1,17 +1,18 @@
-"""The figure of several scales: the photo and its regions at each of them, in a grid of two columns."""
+"""The figure of several scales: a photo and its regions at each scale, in a grid of two columns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from string import ascii_lowercase
 
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from segmenter.arrays import Bytes, Labels
 from segmenter.render.encoding import fixed_matplotlib_settings
 from segmenter.render.outlines import create_outlines
-from segmenter.render.page import GUTTER_MM, MARGIN_MM, Box, compose, create_picture
-from segmenter.render.panels import DOUBLE_COLUMN_MM, HEADING_MM, MAX_HEIGHT_MM, heading, paint_panels
+from segmenter.render.page import GUTTER_MM, MARGIN_MM, Box, compose
+from segmenter.render.panels import DOUBLE_COLUMN_MM, HEADING_MM, MAX_HEIGHT_MM, create_panel, paint_panels
 
 
 def draw_scales_figure(
@@ -26,13 +27,18 @@ def draw_scales_figure(
     cuts : sequence of (title, labels, colors), at least one
         Labels (H, W) from 0 to K, and their colors (K, 3), uint8 sRGB.
     width_mm : float, mm
-        Of the page; the height follows from the shape of the photo, and narrows it where it would be too tall.
+        Of the page. The height follows from the shape of the photo; panels become narrower where the page would be
+        too tall.
     dpi : int, pixels per inch
+
+    Returns
+    -------
+    Figure
     """
     n_rows = (len(cuts) + 2) // 2
     aspect = photo.shape[1] / photo.shape[0]
-    room = (MAX_HEIGHT_MM - 2 * MARGIN_MM) / n_rows - HEADING_MM
-    height = min((width_mm - 2 * MARGIN_MM - GUTTER_MM) / 2 / aspect, room)
+    available = (MAX_HEIGHT_MM - 2 * MARGIN_MM) / n_rows - HEADING_MM
+    height = min((width_mm - 2 * MARGIN_MM - GUTTER_MM) / 2 / aspect, available)
     width = height * aspect
     left = (width_mm - 2 * width - GUTTER_MM) / 2
     row = height + HEADING_MM
@@ -42,9 +48,9 @@ def draw_scales_figure(
     pairs = [paint_panels(photo, labels, colors, boxes[0], dpi) for _, labels, colors in cuts]
     panels = [("Photo", pairs[0][0]), *((title, pair[1]) for (title, _, _), pair in zip(cuts, pairs, strict=True))]
     with fixed_matplotlib_settings():
-        artists = []
+        artists: list[Artist] = []
         for letter, (title, picture), box in zip(ascii_lowercase, panels, boxes, strict=False):
-            artists += [*heading(letter, title, box), *create_picture(picture, box)]
+            artists += create_panel(letter, title, picture, box)
         for (_, labels, _), box in zip(cuts, boxes[1:], strict=False):
             artists += create_outlines(labels, box)
         return compose(artists, width_mm, n_rows * row + MARGIN_MM, dpi)

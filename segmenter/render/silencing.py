@@ -1,4 +1,4 @@
-"""matplotlib kept quiet; this module does not import it."""
+"""Silencing of matplotlib's warnings; this module does not import matplotlib."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def silence_matplotlib() -> Iterator[None]:
-    """Let matplotlib be imported and draw without a word, whatever MPLBACKEND or a matplotlibrc say.
+    """Let matplotlib be imported and used without log messages or warnings, whatever MPLBACKEND or a matplotlibrc say.
 
-    It complains of folders that it cannot write to and of settings that it does not know; no figure here depends on
-    either. These settings belong to the whole process, so that only one thread at a time may be in here.
+    matplotlib complains about folders it cannot write to and settings it does not know; no figure here depends on
+    either. The changes apply to the whole process, so only one thread at a time may use this context.
     """
     logger = logging.getLogger("matplotlib")
-    level, backend = logger.level, os.environ.pop("MPLBACKEND", None)  # an unknown one breaks the import
+    level, backend = logger.level, os.environ.pop("MPLBACKEND", None)  # an unknown backend breaks the import
     try:
         logger.setLevel(logging.CRITICAL + 1)
         with warnings.catch_warnings():

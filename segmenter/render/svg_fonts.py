@@ -1,4 +1,4 @@
-"""The fonts of an SVG, put into it: text stays text, and looks the same where DejaVu Sans is not installed."""
+"""Fonts embedded in an SVG: text stays text and looks the same where DejaVu Sans is not installed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _TAG: Final = re.compile(r"<[^>]*>")
 
 
 def embed_fonts(svg: bytes) -> bytes:
-    """Return an SVG of matplotlib's with the letters that it uses, as a font of the type WOFF in its style sheet.
+    """Return an SVG made by matplotlib with the glyphs it uses embedded, as WOFF fonts in its style sheet.
 
-    The license of DejaVu Sans allows that.
+    The license of DejaVu Sans allows this.
     """
-    from fontTools import subset  # comes with matplotlib; takes a fifth of a second
+    from fontTools import subset  # a dependency of matplotlib; takes 0.2 s to import
     from fontTools.ttLib import TTFont
 
     text = svg.decode()
-    letters = "".join(sorted(set(unescape(_TAG.sub("", "".join(_TEXT.findall(text)))))))
-    if not letters.strip():
+    characters = "".join(sorted(set(unescape(_TAG.sub("", "".join(_TEXT.findall(text)))))))
+    if not characters.strip():
         return svg
     faces = []
     for name, weight in WEIGHTS.items():
@@ -33,9 +33,9 @@ def embed_fonts(svg: bytes) -> bytes:
             continue
         font = TTFont(findfont(FontProperties(family="DejaVu Sans", weight=name)), recalcTimestamp=False)
         options = subset.Options(hinting=False, layout_features=["kern"], notdef_outline=True)
-        options.drop_tables += ["FFTM"]  # when the font was edited; unknown to the library, which would say so
+        options.drop_tables += ["FFTM"]  # editing time; fontTools would warn that it does not know this table
         subsetter = subset.Subsetter(options)
-        subsetter.populate(text=letters)
+        subsetter.populate(text=characters)
         subsetter.subset(font)
         font.flavor = "woff"
         content = BytesIO()

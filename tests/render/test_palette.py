@@ -1,4 +1,4 @@
-"""The color table keeps what its docstring claims: distinct colors, also for the color-blind."""
+"""The color table is as its docstring claims: its colors are distinct, also for color-blind people."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ MACHADO = {
 }
 
 
-def as_seen(colors: Bytes, vision: str) -> Floats:
-    """Return the CIE L*a*b* of sRGB colors as a person with this vision sees them."""
+def simulate_vision(colors: Bytes, vision: str) -> Floats:
+    """Return the CIE L*a*b* of sRGB colors as seen by a person with this vision."""
     encoded = colors / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ MACHADO[vision].T, 0, 1)
@@ -39,7 +39,7 @@ def as_seen(colors: Bytes, vision: str) -> Floats:
 
 def smallest_difference(colors: Bytes, vision: str) -> float:
     """Return the smallest CIEDE2000 between two of the colors."""
-    lab = as_seen(colors, vision)
+    lab = simulate_vision(colors, vision)
     first, second = np.triu_indices(len(lab), k=1)
     return float(deltaE_ciede2000(lab[first], lab[second]).min())  # type: ignore[no-untyped-call]
 
@@ -49,7 +49,7 @@ def test_all_colors_are_distinct() -> None:
 
 
 @pytest.mark.parametrize("n_colors", [0, 1, 5, 254])
-def test_fewer_colors_are_the_start_of_more(n_colors: int) -> None:
+def test_fewer_colors_are_the_first_of_more(n_colors: int) -> None:
     np.testing.assert_array_equal(palette(n_colors), palette(255)[:n_colors])
     assert palette(n_colors).shape == (n_colors, 3)
     assert palette(n_colors).dtype == np.uint8
@@ -87,7 +87,7 @@ def test_colors_are_as_far_apart_as_the_docstring_says(n_colors: int, normal: fl
 
 
 def test_no_color_is_nearly_black_or_white() -> None:
-    lightness = as_seen(palette(255), "normal")[:, 0]
+    lightness = simulate_vision(palette(255), "normal")[:, 0]
     assert lightness.min() > 29
     assert lightness.max() < 91
 

@@ -1,4 +1,4 @@
-"""Figures of one photo: complete, legible, the same bytes every time, for pictures of any shape."""
+"""Figures of one photo are complete, legible and deterministic, for pictures of any shape."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import segmenter
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import InvalidArgumentError, NoMixtureError
 from segmenter.render.color_space_figure import SIGMAS, build_projection
+from segmenter.render.legend import SegmentedPhoto, SegmentSummary
 from segmenter.render.outlines import remove_speckles, trace_outlines
 from segmenter.render.page import MM_PER_INCH, Box
 from segmenter.render.palette_figure import format_css_palette, format_gimp_palette
@@ -73,7 +74,7 @@ def test_every_color_space_is_drawn(plot: Plot, space: Any) -> None:
         assert {channel, f"{channel} →"} <= set(texts(figure))
 
 
-def test_transparent_pixels_have_no_part_in_any_figure() -> None:
+def test_figures_ignore_transparent_pixels() -> None:
     image = np.dstack([picture(40, 30), np.full((30, 40), 255, np.uint8)])
     image[:10, :, 3] = 0
     found = segmenter.segment(image, 2)
@@ -107,7 +108,7 @@ def test_ellipses_are_the_outlines_of_the_ellipsoids() -> None:
         assert radius.max() > 0.99
 
 
-def test_points_look_as_the_colors_that_they_stand_for() -> None:
+def test_points_have_the_colors_that_they_represent() -> None:
     image, _ = grainy()
     figure = segmenter.draw_plot(image, segmenter.segment(image, 3), "colors")
     (cloud,) = figure.findobj(PathCollection)
@@ -124,7 +125,7 @@ def test_an_outline_runs_between_two_segments() -> None:
     assert trace_outlines(np.ones((9, 9), np.int32), Box(0, 0, 9, 9)) == []
 
 
-def test_speckles_take_the_label_of_what_is_nearest() -> None:
+def test_speckles_take_the_label_of_the_nearest_larger_piece() -> None:
     labels: Labels = np.ones((20, 20), np.int32)
     labels[:, 10:] = 2
     speckled = labels.copy()
@@ -139,21 +140,21 @@ def test_outlines_are_curves_so_that_vector_formats_stay_sharp() -> None:
     assert len(figure.findobj(LineCollection)) == 2
 
 
-def test_of_many_segments_the_largest_are_cut_out() -> None:
+def test_only_the_largest_of_many_segments_are_cut_out() -> None:
     labels: Labels = np.repeat(np.arange(1, 21, dtype=np.int32)[None], 20, axis=0)
     shares = np.arange(1, 21) / 210
     colors = np.zeros((20, 3), np.uint8)
-    figure = draw_cutouts_figure(picture(20, 20), labels, colors, shares)
-    told = texts(figure)
-    assert [text for text in told if text.startswith("Segment ")] == [f"Segment {k}" for k in range(6, 21)]
-    assert "15 of 20 segments" in told
+    figure = draw_cutouts_figure(SegmentedPhoto(picture(20, 20), labels, SegmentSummary(colors, shares)))
+    shown = texts(figure)
+    assert [text for text in shown if text.startswith("Segment ")] == [f"Segment {k}" for k in range(6, 21)]
+    assert "15 of 20 segments" in shown
 
 
-def test_palettes_for_other_programs_hold_every_color() -> None:
-    css = format_css_palette(COLORS, SHARES, "a */ b")
+def test_palettes_for_other_programs_contain_every_color() -> None:
+    css = format_css_palette(SegmentSummary(COLORS, SHARES), "a */ b")
     assert re.findall(r"--segment-(\d): (#[0-9a-f]{6});", css) == [("1", "#0a141e"), ("2", "#c86400"), ("3", "#ffffff")]
     assert css.count("*/") == 4
-    gpl = format_gimp_palette(COLORS, SHARES, "a photo", ["sky", "x\ny", ""]).splitlines()
+    gpl = format_gimp_palette(SegmentSummary(COLORS, SHARES, ["sky", "x\ny", ""]), "a photo").splitlines()
     assert gpl[0] == "GIMP Palette"
     rows = [line.split(None, 3) for line in gpl[4:]]
     assert [list(map(int, row[:3])) for row in rows] == COLORS.tolist()
@@ -164,7 +165,7 @@ def test_palettes_for_other_programs_hold_every_color() -> None:
 
 
 def run(*arguments: Any, cwd: Path, status: int = 0) -> str:
-    """Run the command, check its status, and return what it says."""
+    """Run the command, check its status, and return its standard error."""
     done = run_text(*map(str, arguments), cwd=cwd)
     assert done.returncode == status, done.stderr
     return done.stderr
@@ -176,7 +177,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_plots_are_written_beside_the_results_and_are_the_same_twice(folder: Path) -> None:
+def test_plots_are_written_next_to_the_results_and_are_reproducible(folder: Path) -> None:
     options = [option for plot in PLOTS for option in ("--plot", plot)]
     for output in ("one", "two"):
         run("segment", "bands.png", "-k", 3, "-o", output, "--dpi", 80, "--no-figure", *options, cwd=folder)
@@ -196,7 +197,7 @@ def test_vector_plots_keep_text(folder: Path, figure_format: str) -> None:
         assert (b"</text>" if figure_format == "svg" else b"/FontFile2") in content
 
 
-def test_what_a_method_does_not_have_is_refused_before_any_work(folder: Path) -> None:
+def test_plots_that_a_method_does_not_support_are_refused_before_any_work(folder: Path) -> None:
     line = run("segment", "bands.png", "--method", "regions", "--plot", "colors", "-o", "x", cwd=folder, status=2)
     assert "--plot colors" in line
     run("segment", "bands.png", "-k", 2, "--save-model", "-o", "models", cwd=folder)
@@ -206,7 +207,7 @@ def test_what_a_method_does_not_have_is_refused_before_any_work(folder: Path) ->
     assert not (folder / "x").exists()
 
 
-def test_a_batch_draws_them_too_and_resumes_where_they_are_missing(folder: Path) -> None:
+def test_a_batch_draws_plots_and_resumes_where_they_are_missing(folder: Path) -> None:
     run("batch", ".", "-o", "out", "-k", 2, cwd=folder)
     assert "1 up to date" in run("batch", ".", "-o", "out", "-k", 2, "--resume", cwd=folder)
     assert "1 up to date" not in run("batch", ".", "-o", "out", "-k", 2, "--resume", "--plot", "palette", cwd=folder)
@@ -214,7 +215,7 @@ def test_a_batch_draws_them_too_and_resumes_where_they_are_missing(folder: Path)
     assert "1 up to date" in run("batch", ".", "-o", "out", "-k", 2, "--resume", "--plot", "palette", cwd=folder)
 
 
-def test_functions_refuse_what_they_cannot_draw() -> None:
+def test_invalid_plots_are_refused() -> None:
     image, _ = grainy()
     found = segmenter.segment(image, 2)
     with pytest.raises(InvalidArgumentError):

@@ -17,7 +17,7 @@ from PIL import Image
 from segmenter.arrays import Bytes
 from segmenter.io.files.atomic import write_files
 from segmenter.render.encoding import encode_figure, fixed_matplotlib_settings
-from segmenter.render.page import Box, Picture, compose, create_text
+from segmenter.render.page import Box, Font, Picture, compose, create_text
 from segmenter.render.pixels import add_opacity
 from segmenter.workflows.segment.outputs import PLOTS
 from tests.support.paths import ROOT
@@ -73,7 +73,7 @@ def sheet(folders: dict[str, Path]) -> bytes:
     artists: list[Artist] = []
     top = GAP_MM
     for kind, title in TITLES.items():
-        artists.append(create_text(GAP_MM, top + 4.5, title, size=13, bold=True))
+        artists.append(create_text((GAP_MM, top + 4.5), title, Font(13, bold=True)))
         top += HEAD_MM
         heights = []
         for column, photo in enumerate(PHOTOS):

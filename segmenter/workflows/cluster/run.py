@@ -203,17 +203,14 @@ def draw(job: TableJob, table: Table, clusters: Clusters, record: Mapping[str, A
     title = record["input"]["name"]
     metadata = {"Software": f"segmenter {__version__}", "Title": title, "Description": description}
     with silence_matplotlib():
+        from segmenter.render.axes import ClusterModel
         from segmenter.render.encoding import encode_figure  # matplotlib takes half a second to import
-        from segmenter.render.table_figures import draw_clusters_figure, draw_likelihood_figure
+        from segmenter.render.table_figures import LabeledRows, draw_clusters_figure, draw_likelihood_figure
 
         likelihood = draw_likelihood_figure(trace.log_likelihoods, converged=trace.converged, dpi=job.dpi)
         shape = draw_clusters_figure(
-            table.values,
-            clusters.labels,
-            clusters.fit.mixture,
-            clusters.component_clusters,
-            columns=table.columns,
-            names=clusters.names,
+            LabeledRows(table.values, clusters.labels, table.columns),
+            ClusterModel(clusters.fit.mixture, clusters.component_clusters, clusters.names),
             dpi=job.dpi,
         )
         return (

@@ -151,7 +151,7 @@ def draw(
         ]
         style = request.style
         figure = draw_comparison_figure(
-            comparisons, style, n_across=grid.n_columns, key=None if style.boundaries else colors
+            comparisons, style, n_across=grid.n_columns, legend_colors=None if style.boundaries else colors
         )
         return encode_figure(figure, request.figure_format, metadata=metadata)
 

@@ -120,6 +120,7 @@ def draw_figure(result: SegmentResult, job: SegmentJob) -> bytes:
     segmentation = result.segmentation
     with silence_matplotlib():
         from segmenter.render.encoding import encode_figure  # matplotlib takes half a second to import
+        from segmenter.render.legend import SegmentedPhoto, SegmentSummary
         from segmenter.render.segments_figure import draw_segments_figure
 
         if result.other_cuts:
@@ -135,13 +136,14 @@ def draw_figure(result: SegmentResult, job: SegmentJob) -> bytes:
                 dpi=job.figure_options.dpi,
             )
         else:
-            figure = draw_segments_figure(
-                to_display_rgb(result.photo.pixels),
-                segmentation.labels,
+            segments = SegmentSummary(
                 get_mean_colors(segmentation.segments),
                 [segment.n_pixels / segmentation.labels.size for segment in segmentation.segments],
+                None if job.model is None else job.model.label_names,
+            )
+            figure = draw_segments_figure(
+                SegmentedPhoto(to_display_rgb(result.photo.pixels), segmentation.labels, segments),
                 titles=("Photo", "Segments" if segmentation.hierarchy is None else "Regions"),
-                names=None if job.model is None else job.model.label_names,
                 contours=segmentation.hierarchy is not None,
                 dpi=job.figure_options.dpi,
             )

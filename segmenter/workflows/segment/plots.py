@@ -49,13 +49,14 @@ def draw_plots(
     names = None if job.model is None else job.model.label_names
     with silence_matplotlib():
         from segmenter.render.encoding import encode_figure  # matplotlib takes half a second to import
+        from segmenter.render.legend import SegmentSummary
         from segmenter.render.palette_figure import format_css_palette, format_gimp_palette
 
         for plot, (path, *others) in job.plots.items():
             figure = _draw(plot, photo, found, shares, names=names, name=job.source.stem, dpi=job.figure_options.dpi)
             files[path] = encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
             for other, encode in zip(others, (format_css_palette, format_gimp_palette), strict=False):
-                text = encode(get_mean_colors(found.segments), shares, job.source.name, names)
+                text = encode(SegmentSummary(get_mean_colors(found.segments), shares, names), job.source.name)
                 files[other] = text.encode("utf-8", "replace")
     return files
 
@@ -130,37 +131,36 @@ def _draw(
 ) -> Figure:
     """Return a figure; matplotlib is quiet already."""
     from segmenter.render import photo_figures
-    from segmenter.render.color_space_figure import draw_color_figure
+    from segmenter.render.color_space_figure import ColorSamples, draw_color_figure
+    from segmenter.render.legend import SegmentedPhoto, SegmentSummary
     from segmenter.render.palette_figure import draw_palette_figure
     from segmenter.render.table_figures import draw_likelihood_figure
 
-    colors = get_mean_colors(found.segments)
+    segments = SegmentSummary(get_mean_colors(found.segments), shares, names)
     if plot == "palette":
-        return draw_palette_figure(colors, shares, names=names, dpi=dpi)
+        return draw_palette_figure(segments, dpi=dpi)
     if plot == "likelihood":
         trace = found.trace
         return draw_likelihood_figure(trace.log_likelihoods, converged=trace.converged, sample="pixel", dpi=dpi)
     picture = to_display_rgb(photo.pixels)
+    segmented = SegmentedPhoto(picture, found.labels, segments)
     if plot == "contours":
-        return photo_figures.draw_contours_figure(picture, found.labels, colors, shares, names=names, dpi=dpi)
+        return photo_figures.draw_contours_figure(segmented, dpi=dpi)
     if plot == "cutouts":
-        return photo_figures.draw_cutouts_figure(picture, found.labels, colors, shares, names=names, name=name, dpi=dpi)
+        return photo_figures.draw_cutouts_figure(segmented, name=name, dpi=dpi)
     if plot == "confidence":
         return photo_figures.draw_confidence_figure(picture, confidence_map(photo, found), found.n_labels, dpi=dpi)
     mixture = found.mixture
     distinct = find_distinct_colors(photo.pixels, photo.mask)
     features = compute_color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
-    return draw_color_figure(
+    samples = ColorSamples(
         features.values,
         np.rint(255 * rgb_of(distinct)).astype(np.uint8),
         distinct.counts.astype(np.float64),
-        mixture,
-        lightness_palette(found.n_labels, brightest=78),  # lines, on white
-        shares,
-        channels=found.channels,
-        names=names,
-        dpi=dpi,
+        found.channels,
     )
+    line_colors = lightness_palette(found.n_labels, brightest=78)  # legible on white
+    return draw_color_figure(samples, mixture, SegmentSummary(line_colors, shares, names), dpi=dpi)
 
 
 def shares_of(found: Segmentation, n_pixels: int | None = None) -> list[float]:

@@ -92,17 +92,14 @@ def draw(result: SegmentResult, shape: tuple[int, int], job: SegmentJob) -> byte
     shares = [segment.n_pixels / (shape[0] * shape[1]) for segment in segments]
     with silence_matplotlib():
         from segmenter.render.encoding import encode_figure
+        from segmenter.render.legend import SegmentedPhoto, SegmentSummary
         from segmenter.render.segments_figure import draw_segments_figure
 
         names = None if job.model is None else job.model.label_names
         is_regions = result.segmentation.hierarchy is not None
         figure = draw_segments_figure(
-            shown,
-            result.segmentation.labels,
-            colors,
-            shares,
+            SegmentedPhoto(shown, result.segmentation.labels, SegmentSummary(colors, shares, names)),
             titles=("Photo", "Regions" if is_regions else "Segments"),
-            names=names,
             contours=is_regions,
             dpi=job.figure_options.dpi,
         )

@@ -19,7 +19,8 @@ from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import fit
 from segmenter.mixture.inference import predict, responsibilities
 from segmenter.mixture.model import Mixture
-from segmenter.render.table_figures import draw_clusters_figure, draw_likelihood_figure
+from segmenter.render.axes import ClusterModel
+from segmenter.render.table_figures import LabeledRows, draw_clusters_figure, draw_likelihood_figure
 from tests.support.command import run_text
 
 OUTPUTS = ("clusters.png", "labels.csv", "likelihood.png", "model.json")
@@ -237,7 +238,8 @@ def test_powers_of_ten_and_names_of_clusters_stand_in_the_figure(n_columns: int,
     found = fit(Samples(values, np.ones(120)), FitConfig(2))
     columns = ["$a", "b", "c"][:n_columns]
     labels = predict(found.mixture, values)
-    figure = draw_clusters_figure(values, labels, found.mixture, np.arange(1, 3), columns=columns, names=("one", "two"))
+    rows, model = LabeledRows(values, labels, columns), ClusterModel(found.mixture, np.arange(1, 3), ("one", "two"))
+    figure = draw_clusters_figure(rows, model)
     figure.draw_without_rendering()
     shown = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
     (axis,) = (axes.xaxis for axes in figure.axes if axes.get_xlabel().startswith("$a"))

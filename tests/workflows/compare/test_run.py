@@ -135,7 +135,7 @@ SHAPES = [(1, 1), (40, 30), (30, 40), (400, 3), (3, 400), (64, 64)]
     "style", [ComparisonStyle(), ComparisonStyle(width_mm=89), ComparisonStyle(font_size=10, layout="grid")]
 )
 def test_nothing_is_cut_off_and_no_texts_overlap(width: int, height: int, style: ComparisonStyle) -> None:
-    figure = draw_comparison_figure([scene(width, height, 3)], style, key=lightness_palette(3))
+    figure = draw_comparison_figure([scene(width, height, 3)], style, legend_colors=lightness_palette(3))
     figure.draw_without_rendering()
     page = figure.bbox
     texts = [artist for artist in figure.findobj(Text) if artist.get_text()]
@@ -152,7 +152,7 @@ def test_nothing_is_cut_off_and_no_texts_overlap(width: int, height: int, style:
 
 
 def test_photos_go_down_and_variants_across() -> None:
-    figure = draw_comparison_figure([scene(40, 30, 2), scene(30, 40, 2)], key=None)
+    figure = draw_comparison_figure([scene(40, 30, 2), scene(30, 40, 2)], legend_colors=None)
     marks = [text for text in figure.findobj(Text) if re.fullmatch(r"\([a-f]\)", text.get_text())]
     assert [mark.get_text() for mark in marks] == [f"({name})" for name in "abcdef"]
     tops = [mark.get_position()[1] for mark in marks]
@@ -160,7 +160,7 @@ def test_photos_go_down_and_variants_across() -> None:
 
 
 def test_two_things_varied_make_rows_and_columns_beside_the_photo() -> None:
-    figure = draw_comparison_figure([scene(40, 30, 6)], key=None, n_across=3)
+    figure = draw_comparison_figure([scene(40, 30, 6)], legend_colors=None, n_across=3)
     marks = [text for text in figure.findobj(Text) if re.fullmatch(r"\([a-g]\)", text.get_text())]
     lefts = [round(mark.get_position()[0], 3) for mark in marks]
     tops = [round(mark.get_position()[1], 3) for mark in marks]
@@ -170,9 +170,9 @@ def test_two_things_varied_make_rows_and_columns_beside_the_photo() -> None:
 
 def test_panels_too_small_to_see_are_refused() -> None:
     with pytest.raises(PageFullError):
-        draw_comparison_figure([scene(40, 30, 30)], ComparisonStyle(layout="row"), key=None)
+        draw_comparison_figure([scene(40, 30, 30)], ComparisonStyle(layout="row"), legend_colors=None)
     with pytest.raises(PageFullError):
-        draw_comparison_figure([scene(40, 30, 2)] * 30, key=None)
+        draw_comparison_figure([scene(40, 30, 2)] * 30, legend_colors=None)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_what_is_refused_before_any_work_would_not_have_been_drawn(n_photos: int
         except PageFullError:
             for shape in ((40, 30), (10, 200), (200, 10)):
                 with pytest.raises(PageFullError):
-                    draw_comparison_figure([scene(*shape, n_variants)] * n_photos, style, key=None)
+                    draw_comparison_figure([scene(*shape, n_variants)] * n_photos, style, legend_colors=None)
         else:
             assert n_variants < 30 or (n_photos == 1 and style.layout is None)
 
@@ -206,7 +206,7 @@ def test_letters_go_on_after_z() -> None:
 
 def test_an_overlay_of_opacity_0_is_the_photo_in_gray_and_of_1_the_areas() -> None:
     def pixels(overlay: float | None) -> Any:
-        figure = draw_comparison_figure([scene(40, 30, 1)], ComparisonStyle(overlay=overlay), key=None)
+        figure = draw_comparison_figure([scene(40, 30, 1)], ComparisonStyle(overlay=overlay), legend_colors=None)
         return [artist.pixels for artist in figure.artists if hasattr(artist, "pixels")]
 
     photo, gray = pixels(0)
@@ -228,7 +228,7 @@ def test_transparent_pixels_show_in_no_panel(style: ComparisonStyle, cut_out: in
     labels = drawn.variants[0].labels.copy()
     labels[:10] = 0
     drawn = replace(drawn, variants=(replace(drawn.variants[0], labels=labels, cut_out=cut_out),))
-    figure = draw_comparison_figure([drawn], style, key=None)
+    figure = draw_comparison_figure([drawn], style, legend_colors=None)
     pictures = [artist.pixels for artist in figure.artists if hasattr(artist, "pixels")]
     panels = [pixels for pixels in pictures if pixels.shape == (30, 40, 4)]
     assert len(panels) == 2

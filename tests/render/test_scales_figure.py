@@ -1,4 +1,4 @@
-"""Regions with their outlines in the usual figure, and the figure of several scales."""
+"""Outlines of regions in the standard figure, and the figure of several scales."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from skimage.measure import find_contours
 
 from segmenter.arrays import Bytes
 from segmenter.render.encoding import encode_figure
+from segmenter.render.legend import SegmentedPhoto, SegmentSummary
 from segmenter.render.outlines import SMOOTHING, trace_outlines
 from segmenter.render.page import Box
 from segmenter.render.scales_figure import draw_scales_figure
@@ -19,7 +20,7 @@ HALVES = np.repeat(np.array([1, 2], np.int32), 30)[None].repeat(40, axis=0)
 COLORS = np.array([[200, 80, 40], [40, 80, 200]], np.uint8)
 
 
-def pixels_of(content: bytes) -> Bytes:
+def decode_pixels(content: bytes) -> Bytes:
     from io import BytesIO
 
     with Image.open(BytesIO(content)) as image:
@@ -39,24 +40,20 @@ def test_outlines_are_those_of_each_label_in_the_whole_picture(shape: tuple[int,
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
-def test_the_usual_figure_has_contours_on_request_alone() -> None:
-    photo = COLORS[HALVES - 1]
+def test_the_standard_figure_has_contours_only_on_request() -> None:
+    segmented = SegmentedPhoto(COLORS[HALVES - 1], HALVES, SegmentSummary(COLORS, [0.5, 0.5]))
     plain, lined = (
-        pixels_of(
-            encode_figure(
-                draw_segments_figure(photo, HALVES, COLORS, [0.5, 0.5], contours=contours, dpi=100), "png", metadata={}
-            )
-        )
+        decode_pixels(encode_figure(draw_segments_figure(segmented, contours=contours, dpi=100), "png", metadata={}))
         for contours in (False, True)
     )
     assert plain.shape == lined.shape
     changed = (plain != lined).any(axis=2)
     assert 0 < changed.mean() < 0.05
-    assert np.flatnonzero(changed.any(axis=0)).min() > plain.shape[1] / 2, "the photo is as it was"
+    assert np.flatnonzero(changed.any(axis=0)).min() > plain.shape[1] / 2, "the photo is unchanged"
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (60, 20), (10, 90)])
-def test_all_scales_are_in_one_figure_of_one_page(shape: tuple[int, int]) -> None:
+def test_all_scales_fit_one_page(shape: tuple[int, int]) -> None:
     generator = np.random.default_rng(0)
     photo = generator.integers(0, 256, (*shape, 3), dtype=np.uint8)
     labels = generator.integers(1, 3, shape, dtype=np.int32)
