@@ -22,7 +22,8 @@ from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import predict, responsibilities, sample, score_samples
 from segmenter.mixture.initialization import GivenStart, starts_for
 from segmenter.mixture.log_prior import clamp
-from segmenter.mixture.model import Mixture, n_parameters
+from segmenter.mixture.model import Mixture
+from segmenter.mixture.selection import compute_aic, compute_bic
 
 OUR_NAMES = {
     "tolerance": "tol",
@@ -309,11 +310,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def bic(self, X: ArrayLike) -> float:
         """Return the Bayesian information criterion, −2 log L + P log N; the lower the better."""
         log_densities = self.score_samples(X)
-        return float(-2 * log_densities.sum() + n_parameters(self.mixture_) * np.log(len(log_densities)))
+        return compute_bic(self._fitted(), float(log_densities.sum()), len(log_densities))
 
     def aic(self, X: ArrayLike) -> float:
         """Return the Akaike information criterion, −2 log L + 2 P; the lower the better."""
-        return float(-2 * self.score_samples(X).sum() + 2 * n_parameters(self.mixture_))
+        return compute_aic(self._fitted(), float(self.score_samples(X).sum()))
 
     def _fitted(self) -> Mixture:
         check_is_fitted(self)

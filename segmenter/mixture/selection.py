@@ -60,7 +60,7 @@ class SelectionTable:
 
 
 def bic(found: Fit, total_weight: float) -> float:
-    """Return the Bayesian information criterion, −2 log L + p log N, in nats; lower is better (Schwarz 1978).
+    """Return the Bayesian information criterion of a fit, in nats; lower is better (Schwarz 1978).
 
     Parameters
     ----------
@@ -68,12 +68,22 @@ def bic(found: Fit, total_weight: float) -> float:
     total_weight : float
         N, the sum of the weights of the samples, positive.
     """
-    return _deviance(found, total_weight) + n_parameters(found.mixture) * float(np.log(total_weight))
+    return compute_bic(found.mixture, _total_log_likelihood(found, total_weight), total_weight)
 
 
 def aic(found: Fit, total_weight: float) -> float:
-    """Return Akaike's information criterion, −2 log L + 2 p, in nats; lower is better (Akaike 1974)."""
-    return _deviance(found, total_weight) + 2.0 * n_parameters(found.mixture)
+    """Return Akaike's information criterion of a fit, in nats; lower is better (Akaike 1974)."""
+    return compute_aic(found.mixture, _total_log_likelihood(found, total_weight))
+
+
+def compute_bic(mixture: Mixture, log_likelihood: float, total_weight: float) -> float:
+    """Return −2 log L + p log N from the log-likelihood of N samples, log L, in nats."""
+    return -2.0 * log_likelihood + n_parameters(mixture) * float(np.log(total_weight))
+
+
+def compute_aic(mixture: Mixture, log_likelihood: float) -> float:
+    """Return −2 log L + 2 p from the log-likelihood of all samples, log L, in nats."""
+    return -2.0 * log_likelihood + 2.0 * n_parameters(mixture)
 
 
 def icl(found: Fit, samples: Samples) -> float:
@@ -99,10 +109,11 @@ def average_log_likelihood(mixture: Mixture, samples: Samples) -> float:
     return float(samples.weights @ score_samples(mixture, samples.values)) / float(samples.weights.sum())
 
 
-def _deviance(found: Fit, total_weight: float) -> float:
+def _total_log_likelihood(found: Fit, total_weight: float) -> float:
+    """Return the log-likelihood of all samples, in nats; InvalidArgumentError unless their weight is positive."""
     if not 0 < total_weight < np.inf:
         raise InvalidArgumentError("total_weight", f"is {total_weight}; give the sum of the weights of the samples")
-    return -2.0 * total_weight * float(found.trace.log_likelihoods[-1])
+    return total_weight * float(found.trace.log_likelihoods[-1])
 
 
 # ---- likelihood of samples that the fit did not see ----------------------------------------------------------------

@@ -16,6 +16,7 @@ from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.images.photo import Photo
 from segmenter.mixture.inference import score_samples
 from segmenter.mixture.model import n_parameters
+from segmenter.mixture.selection import compute_bic
 from segmenter.segmentation.recipe import Recipe
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.compare.variants import METHOD_NAMES, SPACE_NAMES, NamedRecipe
@@ -84,7 +85,7 @@ def measure_variant(
     parameters = int(n_parameters(found.mixture))
     if recipe.method == "gmm":
         log_likelihood = float(trace.log_likelihoods[-1])
-        bic = float(-2 * n_pixels * log_likelihood + parameters * np.log(n_pixels))
+        bic = compute_bic(found.mixture, n_pixels * log_likelihood, n_pixels)
     else:
         log_likelihood, bic = mixture_log_likelihood(photo, recipe, found), None
     return VariantMetrics(
