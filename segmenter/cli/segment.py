@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from segmenter.workflows.segment.job import Extra, SegmentJob, WindowOptions
     from segmenter.workflows.segment.result import SegmentResult
 
-MAX_NUMBERS = 5
-"""Numbers of segments that a note lists."""
+VERBOSE_PROBLEMS = ("collapsed", "suspicious")
+"""Problems of a fit that only --verbose reports."""
 
 
 @click.command(name="segment", cls=FileCommand, short_help="Segment photos by color, or as people would.")
@@ -251,31 +251,23 @@ def tell_segments(segments: Sequence[Segment]) -> None:
 
 def tell_fit(trace: FitTrace) -> None:
     """Tell how a fit went."""
+    from segmenter.mixture.diagnostics import describe_problem, find_problems
+
     steps = "1 iteration" if trace.n_iterations == 1 else f"{trace.n_iterations} iterations"
     say(f"  {trace.stop} after {steps}, {trace.log_likelihoods[-1]:.4f} nats per pixel")
     if len(trace.restarts) > 1:
         spread = trace.restarts.max() - trace.restarts.min()
         say(f"  best of {len(trace.restarts)} starts, which lie {spread:.4f} nats per pixel apart")
-    if trace.collapsed:
-        say(f"  no spread of color of their own in some direction: segments {numbers(trace.collapsed)}")
+    for problem in find_problems(trace):
+        if problem.kind in VERBOSE_PROBLEMS:
+            say(f"  {describe_problem(problem, 'pixels')}")
 
 
 def notes_on(result: SegmentResult) -> list[str]:
     """Return what a person should know before trusting the segments."""
+    from segmenter.mixture.diagnostics import describe_problem, find_problems
+
     segments, trace = result.segmentation.segments, result.segmentation.fit_trace
-    notes = list(result.photo.notes)
-    if trace is not None and not trace.converged:
-        notes.append(f"not converged after {trace.n_iterations} iterations; raise --max-iterations")
-    if trace is not None and trace.n_died:
-        notes.append(f"{trace.n_died} of {trace.n_died + len(segments)} components died and were removed")
     empty = [segment.label for segment in segments if segment.n_pixels == 0]
-    if empty:
-        notes.append(f"no pixel is most probably of segment {numbers(empty)}")
-    return notes
-
-
-def numbers(labels: Sequence[int]) -> str:
-    """Return the first few numbers of segments, and how many more there are."""
-    told = ", ".join(str(label) for label in labels[:MAX_NUMBERS])
-    n_more = len(labels) - MAX_NUMBERS
-    return f"{told} and {n_more} more" if n_more > 0 else told
+    problems = [problem for problem in find_problems(trace, empty) if problem.kind not in VERBOSE_PROBLEMS]
+    return [*result.photo.notes, *(describe_problem(problem, "pixels") for problem in problems)]

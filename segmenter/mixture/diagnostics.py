@@ -1,6 +1,10 @@
-"""What tells whether a fit can be trusted: components without spread, and what one Gaussian alone would explain."""
+"""Whether a fit can be trusted: components without spread, the fit of a single Gaussian, and problems in words."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 
@@ -16,6 +20,107 @@ COLLAPSED = 4.0
 
 TOLERANCE, MAX_STEPS = 1e-5, 100
 """Of EM with one component, in nats per sample: a hundredth of what is suspicious."""
+
+MAX_LISTED = 5
+"""Components that a sentence lists by their numbers; of more it gives the count."""
+
+ProblemKind: TypeAlias = Literal["all noise", "not converged", "died", "collapsed", "suspicious", "empty"]
+
+
+class FitFacts(Protocol):
+    """The facts that a fit is judged by; a `segmenter.mixture.em.FitTrace` has them, and so has the record of a run."""
+
+    @property
+    def n_iterations(self) -> int:
+        """Number of M-steps."""
+
+    @property
+    def stop(self) -> str:
+        """Why EM stopped, see `segmenter.mixture.em.Stop`."""
+
+    @property
+    def verdict(self) -> str:
+        """Whether the fit can be trusted, see `segmenter.mixture.em.Verdict`."""
+
+    @property
+    def n_died(self) -> int:
+        """Number of components that were removed because they had lost all their mass."""
+
+    @property
+    def collapsed(self) -> Sequence[int]:
+        """Components, 1…K, without spread in some direction."""
+
+
+@dataclass(frozen=True)
+class FitProblem:
+    """A reason not to trust a fit."""
+
+    kind: ProblemKind
+    count: int = 0  # M-steps made, or components that died
+    components: tuple[int, ...] = ()  # 1…K, those that collapsed or are empty
+
+
+def find_problems(fit: FitFacts | None, empty: Sequence[int] = ()) -> list[FitProblem]:
+    """Return what is wrong with a fit; an empty list if nothing is.
+
+    Parameters
+    ----------
+    fit : FitFacts or None
+        None = nothing was fitted.
+    empty : sequence of int
+        Components, 1…K, that are the most probable one of no sample.
+    """
+    problems = []
+    if fit is not None:
+        if fit.verdict == "all noise" or fit.stop == "all noise":
+            problems.append(FitProblem("all noise"))
+        elif fit.stop != "converged":
+            problems.append(FitProblem("not converged", fit.n_iterations))
+        if fit.n_died:
+            problems.append(FitProblem("died", fit.n_died))
+        if fit.collapsed:
+            problems.append(FitProblem("collapsed", components=tuple(fit.collapsed)))
+        if fit.verdict == "suspicious":
+            problems.append(FitProblem("suspicious"))
+    if empty:
+        problems.append(FitProblem("empty", components=tuple(empty)))
+    return problems
+
+
+def describe_problem(problem: FitProblem, samples: Literal["pixels", "rows"]) -> str:
+    """Return a problem as a sentence without its final stop, for segments of pixels or for clusters of rows."""
+    is_photo = samples == "pixels"
+    group, component = ("segments", "segment") if is_photo else ("clusters", "component")  # of a cluster maybe several
+    listed = format_numbers(component, problem.components)
+    match problem.kind:
+        case "all noise":
+            return f"the noise took all {samples} and left none to the {group}"
+        case "not converged":
+            return f"not converged after {_count('iteration', problem.count)}; raise --max-iterations"
+        case "died":
+            verb = "was" if problem.count == 1 else "were"
+            return f"{_count('component', problem.count)} {verb} left without {samples} and removed"
+        case "collapsed":
+            spread = "no spread of colors" if is_photo else "no spread"
+            advice = "" if is_photo else " or --covariance tied"
+            return f"{spread} in some direction: {listed}; try fewer {group}{advice}"
+        case "suspicious":
+            explained = "colors" if is_photo else "rows"
+            return f"the {group} explain the {explained} no better than a single one would; try -k 1"
+        case "empty":
+            return f"no {'pixel' if is_photo else 'row'} most probably belongs to {listed}"
+
+
+def _count(noun: str, n: int) -> str:
+    """Return a number with its noun, such as "1 iteration" or "2 iterations"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def format_numbers(noun: str, numbers: Sequence[int]) -> str:
+    """Return the first few of some numbered things and how many more there are, such as "segments 1, 2"."""
+    listed = ", ".join(str(number) for number in numbers[:MAX_LISTED])
+    n_more = len(numbers) - MAX_LISTED
+    return f"{noun if len(numbers) == 1 else noun + 's'} {listed}{f' and {n_more} more' if n_more > 0 else ''}"
 
 
 def collapsed_components(mixture: Mixture, data: PreparedSamples) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import SIGNATURE_BYTES, read_first_bytes
 from segmenter.io.tables.layout import Layout, read_layout, read_table_stream
 from segmenter.io.tables.table import Table, append_columns, check_variances, read_table, read_text_column
+from segmenter.mixture.diagnostics import describe_problem, find_problems
 from segmenter.workflows.cluster.clustering import WHY_BIC, Clusters, cluster, cluster_by_classes
 from segmenter.workflows.cluster.recipe import TableRecipe
 from segmenter.workflows.segment.outputs import FigureFormat, check_path, format_path
@@ -283,20 +284,10 @@ def describe_table(table: Table) -> dict[str, Any]:
 
 def notes_on(table: Table, clusters: Clusters, new_columns: Sequence[str], recipe: TableRecipe) -> list[str]:
     """Return what a person should know before trusting the clusters."""
-    trace = clusters.fit.trace
     notes = []
     if recipe.columns is None and "" in table.layout.columns:
         notes.append("columns without a name are left out")
     if new_columns[0] != "label":
         notes.append(f"the table has a column of that name already; the labels are in {new_columns[0]!r}")
-    if not trace.converged:
-        notes.append(f"not converged after {trace.n_iterations} iterations; raise --max-iterations")
-    if trace.n_died:
-        died = "1 component" if trace.n_died == 1 else f"{trace.n_died} components"
-        notes.append(f"{died} died and {'was' if trace.n_died == 1 else 'were'} removed")
-    if trace.collapsed:
-        which = ", ".join(map(str, trace.collapsed))
-        notes.append(f"no spread in some direction: component {which}; try fewer clusters or --covariance tied")
-    if trace.verdict == "suspicious":
-        notes.append("the clusters explain the rows no better than one would; try -k 1")
+    notes += [describe_problem(problem, "rows") for problem in find_problems(clusters.fit.trace)]
     return notes

@@ -225,7 +225,7 @@ def test_an_empty_segment_is_told_and_keeps_its_color(model: Path, tmp_path: Pat
     Image.new("RGB", (5, 5), (0, 0, 0)).save(tmp_path / "night.png")
     result = run("apply", model, "night.png", cwd=tmp_path)
     assert result.returncode == 0
-    assert "note: no pixel is most probably of segment 2" in result.stderr.decode()
+    assert "note: no pixel most probably belongs to segment 2" in result.stderr.decode()
     record = json.loads((tmp_path / "outputs" / "night.json").read_text())
     assert [(segment["pixels"], segment["color"]) for segment in record["segments"]] == [
         (25, "#000000"),
