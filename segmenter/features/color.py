@@ -11,7 +11,7 @@ from segmenter.arrays import Floats, Pixels
 from segmenter.features.config import ColorSpace
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
-"""Weights of red, green and blue, ITU-R BT.709; taken on sRGB values as they are."""
+"""Weights of red, green and blue (ITU-R BT.709), applied to sRGB values without linearizing them."""
 
 CHANNELS: dict[ColorSpace, tuple[str, ...]] = {
     "rgb": ("red", "green", "blue"),
@@ -19,7 +19,7 @@ CHANNELS: dict[ColorSpace, tuple[str, ...]] = {
     "hsv": ("chroma × cos hue", "chroma × sin hue", "value"),
 }
 GRAY_CHANNEL: dict[ColorSpace, tuple[int, str]] = {"rgb": (0, "gray"), "lab": (0, "L*"), "hsv": (2, "value")}
-"""The one feature that tells grays apart: its column and its name."""
+"""The one feature in which grays differ: its column and its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class ColorFeatures:
 
 @dataclass(frozen=True, eq=False)
 class UnitColors:
-    """The features of colors that are these themselves, from 0 to 1, (M, C), computed some colors at a time."""
+    """Colors used as features directly, scaled to 0…1; shape (M, C). Only the rows that are indexed are computed."""
 
     colors: Pixels  # (M, C)
 
@@ -41,13 +41,13 @@ class UnitColors:
         """M and C."""
         return len(self.colors), int(self.colors.shape[1])
 
-    def __getitem__(self, place: slice | NDArray[np.intp]) -> Floats:
+    def __getitem__(self, rows: slice | NDArray[np.intp]) -> Floats:
         """Return the features of some colors, (m, C)."""
-        return to_unit_range(self.colors[place])
+        return to_unit_range(self.colors[rows])
 
 
 def to_unit_range(colors: Pixels) -> Floats:
-    """Return colors as numbers from 0 to 1: unsigned integers divided by their largest value, floats as they are."""
+    """Return colors as float64 from 0 to 1: unsigned integers divided by their largest value, floats unchanged."""
     if colors.dtype.kind == "u":
         return colors / np.float64(np.iinfo(colors.dtype).max)
     return colors.astype(np.float64)
@@ -56,18 +56,20 @@ def to_unit_range(colors: Pixels) -> Floats:
 def compute_color_features(colors: Pixels, color_space: ColorSpace, *, keep_color: bool = False) -> ColorFeatures:
     """Return the features of colors.
 
-    ``rgb``: sRGB from 0 to 1. ``lab``: CIELAB (D65), L* to 100. ``hsv``: the cone of hue, saturation and value;
-    hue is an angle, so it enters as a direction, and red at 359° is next to red at 1°. Colors that are all gray,
-    whether the file says so or not, have one feature: three equal ones would tell a mixture no more, but weigh on it.
-    Of any other number of bands each is a feature as it is, whatever the color space.
+    ``rgb``: sRGB from 0 to 1. ``lab``: CIELAB (D65), L* up to 100. ``hsv``: the cone of hue, saturation and value; hue
+    is an angle and enters as a direction, so that red at 359° is next to red at 1°.
+
+    If all colors are gray, in one channel or in three equal ones, they have a single feature: three equal features
+    would add no information, but count three times. Colors of any other number of bands have one feature per band,
+    whatever the color space.
 
     Parameters
     ----------
     colors : ndarray of shape (M, C), uint8, uint16 or float32 from 0 to 1
-        C = 1 gray, 3 sRGB, else bands.
+        C = 1: gray; C = 3: sRGB; otherwise bands.
     color_space : {"rgb", "lab", "hsv"}
     keep_color : bool
-        Give grays the three features of colors, too: a mixture fitted to colors expects them.
+        Give grays three features as well, as a mixture fitted to colors expects.
 
     Returns
     -------
@@ -83,25 +85,25 @@ def compute_color_features(colors: Pixels, color_space: ColorSpace, *, keep_colo
     else:
         values = rgb_to_hsv_cone(rgb)
     if not keep_color and are_gray(colors):
-        gray, name = GRAY_CHANNEL[color_space]
-        return ColorFeatures(np.ascontiguousarray(values[:, gray : gray + 1]), (name,))
+        column, name = GRAY_CHANNEL[color_space]
+        return ColorFeatures(np.ascontiguousarray(values[:, column : column + 1]), (name,))
     return ColorFeatures(values, CHANNELS[color_space])
 
 
 def are_gray(colors: Pixels) -> bool:
-    """Return whether all channels of each color (M, C) are equal."""
+    """Return whether the channels of every color (M, C) are equal."""
     return all(bool((colors[:, c] == colors[:, 0]).all()) for c in range(1, colors.shape[1]))
 
 
 def rgb_to_lab(rgb: Floats) -> Floats:
-    """Return CIELAB, shape (M, 3), of sRGB from 0 to 1, shape (M, 3)."""
-    from skimage.color import rgb2lab  # SciPy comes with it
+    """Return sRGB colors from 0 to 1, shape (M, 3), as CIELAB, shape (M, 3)."""
+    from skimage.color import rgb2lab  # imported late: it brings SciPy along
 
     return np.asarray(rgb2lab(rgb[None])[0], dtype=np.float64)
 
 
 def rgb_to_hsv_cone(rgb: Floats) -> Floats:
-    """Return (S V cos H, S V sin H, V), shape (M, 3), of sRGB from 0 to 1, shape (M, 3)."""
+    """Return (S V cos H, S V sin H, V), shape (M, 3), of sRGB colors from 0 to 1, shape (M, 3)."""
     from skimage.color import rgb2hsv
 
     hue, saturation, value = rgb2hsv(rgb[None])[0].T
@@ -110,6 +112,6 @@ def rgb_to_hsv_cone(rgb: Floats) -> Floats:
 
 
 def luminance(colors: Pixels) -> Floats:
-    """Return the luminance of colors (M, C), from 0 to 1, shape (M,); of bands that are no color, their mean."""
+    """Return the luminance of colors (M, C), shape (M,), from 0 to 1; unless C is 3, the mean of the channels."""
     unit = to_unit_range(colors)
     return np.asarray(unit @ LUMINANCE if unit.shape[1] == 3 else unit.mean(axis=1))

@@ -1,4 +1,4 @@
-"""The names of the feature choices: plain values, without NumPy, so that a command line can know them at no cost."""
+"""The names of the color spaces: plain values, without NumPy, so that the command line can import them at no cost."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Distinct colors: all that a color mixture needs of a photo, and often a hundredth of its pixels.
+"""Distinct colors: all that a color mixture needs of a photo, often a hundredth of its pixels.
 
-EM on distinct colors weighted by their counts is the same arithmetic as EM on all pixels, and whatever is computed once
-for each color (features, labels) reaches the pixels by table look-up.
+EM on distinct colors weighted by their counts is the same arithmetic as EM on all pixels. Whatever is computed once
+per color (features, labels) reaches the pixels by table lookup.
 
-Narrow colors are counted in a table. Of all 2²⁴ colors a small photo has some in a few per cent of the runs of sixteen
-neighbors, and only these runs get slots, so that the table stays in cache: twice as fast as sorting.
+A color of at most 24 bits has a key, its channels packed into one integer, and is counted in a table. A table of all
+2²⁴ keys is sparse for a small photo: its colors lie in a few percent of the runs of sixteen consecutive keys. Only
+those runs get entries in the table, so that it stays in the cache: twice as fast as sorting.
 """
 
 from __future__ import annotations
@@ -19,34 +20,34 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bools, Floats, Pixels
 
 CHUNK = 1 << 20
-"""Pixels that are worked on at once."""
+"""Number of pixels, or of table entries, processed at once."""
 
 MAX_KEY_BITS = 24
-"""Colors of up to so many bits are counted by key; wider ones are sorted."""
+"""Colors of up to this many bits are counted by key; wider ones are sorted."""
 
 FEW_PIXELS = 1 << 20
-"""Up to so many, a table without gaps pays; beyond, the gaps of a table of all keys cost less than leaving them out."""
+"""Up to this many pixels, compacting the keys pays off; beyond, counting in the sparse table is cheaper."""
 
 RUN_BITS = 4
-"""Of the key of a color: its place in a run of neighbors, which differ in the last channel alone."""
+"""Low bits of a key that give its position in a run; the keys of a run differ in the last channel alone."""
 
 Counted: TypeAlias = tuple[Pixels, NDArray[Any], NDArray[np.unsignedinteger[Any]], NDArray[np.intp]]
-"""Distinct colors (M, C), their counts (M,), the slot of each pixel (N,) and that of each color (M,)."""
+"""Distinct colors (M, C), their counts (M,), the table entry of each pixel (N,) and that of each color (M,)."""
 
 
 @dataclass(frozen=True, eq=False)
 class DistinctColors:
-    """The distinct colors of the pixels that take part, in ascending order of their channels, and how often each is."""
+    """The distinct colors of the pixels that take part, sorted by their channels, and how often each occurs."""
 
     colors: Pixels  # (M, C), dtype of the photo
     counts: Floats  # (M,), pixels; their sum is the number of pixels that take part
     shape: tuple[int, int]  # (H, W)
     mask: Bools | None  # (H, W), True = takes part; None = all do
-    slots: NDArray[np.unsignedinteger[Any]]  # (N,), the slot of the color of each pixel that takes part
-    color_slots: NDArray[np.intp]  # (M,), the slot of each color, ascending; some slots may stay empty
+    pixel_entries: NDArray[np.unsignedinteger[Any]]  # (N,), the table entry of each pixel that takes part
+    color_entries: NDArray[np.intp]  # (M,), the table entry of each color, ascending; some entries may stay unused
 
     def to_image(self, per_color: NDArray[Any]) -> NDArray[Any]:
-        """Return an image with the value of its color at each pixel that takes part, 0 elsewhere.
+        """Return an image of the values of colors: at each pixel that takes part that of its color, elsewhere 0.
 
         Parameters
         ----------
@@ -56,28 +57,28 @@ class DistinctColors:
         -------
         ndarray of shape (H, W), dtype of `per_color`
         """
-        table = np.empty(int(self.color_slots[-1]) + 1, dtype=per_color.dtype)
-        table[self.color_slots] = per_color
-        spread = np.empty(len(self.slots), dtype=per_color.dtype)
-        for rows in chunks(len(self.slots)):
-            np.take(table, self.slots[rows], out=spread[rows])
+        table = np.empty(int(self.color_entries[-1]) + 1, dtype=per_color.dtype)
+        table[self.color_entries] = per_color
+        per_pixel = np.empty(len(self.pixel_entries), dtype=per_color.dtype)
+        for chunk in split_into_chunks(len(self.pixel_entries)):
+            np.take(table, self.pixel_entries[chunk], out=per_pixel[chunk])
         if self.mask is None:
-            return spread.reshape(self.shape)
+            return per_pixel.reshape(self.shape)
         image = np.zeros(self.shape, dtype=per_color.dtype)
-        image[self.mask] = spread
+        image[self.mask] = per_pixel
         return image
 
 
 def find_distinct_colors(pixels: Pixels, mask: Bools | None = None) -> DistinctColors:
-    """Count the distinct colors of a photo.
+    """Return the distinct colors of a photo and their counts.
 
-    Colors of up to 24 bits (8-bit RGB, any gray of integers) are counted by key, wider ones are sorted.
+    Colors of up to 24 bits (8-bit RGB, integer gray of any depth) are counted by key, wider ones are sorted.
 
     Parameters
     ----------
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part; at least one does.
+        True = takes part; at least one pixel does.
 
     Returns
     -------
@@ -85,103 +86,137 @@ def find_distinct_colors(pixels: Pixels, mask: Bools | None = None) -> DistinctC
     """
     height, width, n_channels = pixels.shape
     flat = pixels.reshape(-1, n_channels) if mask is None else pixels[mask]
-    has_small_keys = flat.dtype.kind == "u" and count_key_bits(flat) <= MAX_KEY_BITS
-    colors, counts, slots, color_slots = count_keys(flat) if has_small_keys else unique_rows(flat)
-    return DistinctColors(colors, counts.astype(np.float64), (height, width), mask, slots, color_slots)
+    count = count_by_key if has_small_keys(flat) else count_by_sorting
+    colors, counts, pixel_entries, color_entries = count(flat)
+    return DistinctColors(colors, counts.astype(np.float64), (height, width), mask, pixel_entries, color_entries)
+
+
+# ---- keys ----------------------------------------------------------------------------------------------------------
 
 
 def count_key_bits(colors: Pixels) -> int:
-    """Return how many bits a color has."""
+    """Return how many bits the key of a color has: those of its channels together."""
     return 8 * colors.dtype.itemsize * int(colors.shape[1])
 
 
+def has_small_keys(colors: Pixels) -> bool:
+    """Return whether colors (n, C) are integers of so few bits that a table of all their keys fits in memory."""
+    return colors.dtype.kind == "u" and count_key_bits(colors) <= MAX_KEY_BITS
+
+
 def pack_colors(colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
-    """Return one number for each unsigned color (n, C) of at most 64 bits, the first channel in its highest bits."""
-    bits = 8 * colors.dtype.itemsize
-    keys: NDArray[np.unsignedinteger[Any]] = colors[:, 0].astype(
-        np.uint32 if count_key_bits(colors) <= 32 else np.uint64
-    )
+    """Return the keys (n,) of unsigned colors (n, C) of at most 64 bits; the first channel is in the highest bits."""
+    channel_bits = 8 * colors.dtype.itemsize
+    dtype = np.uint32 if count_key_bits(colors) <= 32 else np.uint64
+    keys: NDArray[np.unsignedinteger[Any]] = colors[:, 0].astype(dtype)
     for channel in colors.T[1:]:
-        keys <<= bits
+        keys <<= channel_bits
         keys |= channel
     return keys
 
 
 def unpack_colors(keys: NDArray[Any], like: Pixels) -> Pixels:
-    """Return the colors (n, C) of keys (n,), of the type and with as many channels as others."""
-    bits = 8 * like.dtype.itemsize
+    """Return the colors (n, C) of keys (n,), with the dtype and the number of channels of `like`."""
+    channel_bits = 8 * like.dtype.itemsize
     colors = np.empty((len(keys), like.shape[1]), like.dtype)
     for channel in range(like.shape[1])[::-1]:
-        colors[:, channel] = keys & (2**bits - 1)
-        keys = keys >> bits
+        colors[:, channel] = keys & (2**channel_bits - 1)
+        keys = keys >> channel_bits
     return colors
 
 
-def chunks(n_pixels: int) -> Iterator[slice]:
-    """Yield the places of pixels that are worked on at once."""
-    return (slice(first, first + CHUNK) for first in range(0, n_pixels, CHUNK))
+def split_into_chunks(n: int) -> Iterator[slice]:
+    """Yield consecutive slices of at most `CHUNK` that cover n elements; the last may reach beyond the end."""
+    return (slice(start, start + CHUNK) for start in range(0, n, CHUNK))
 
 
-def count_keys(pixels: Pixels) -> Counted:
-    """Return the distinct colors of narrow pixels (N, C), by a table of their keys."""
-    slots = np.empty(len(pixels), dtype=np.uint32)
-    for rows in chunks(len(pixels)):
-        slots[rows] = pack_colors(pixels[rows])
-    n_slots, runs = 1 << count_key_bits(pixels), None
+# ---- counting ------------------------------------------------------------------------------------------------------
+
+
+def count_by_key(pixels: Pixels) -> Counted:
+    """Return the distinct colors of pixels (N, C) of small keys, counted in a table."""
+    entries = np.empty(len(pixels), dtype=np.uint32)
+    for chunk in split_into_chunks(len(pixels)):
+        entries[chunk] = pack_colors(pixels[chunk])
+    n_entries, runs = 1 << count_key_bits(pixels), None
     if len(pixels) <= FEW_PIXELS:
-        slots, runs = compact_keys(slots, n_slots)
-        n_slots = len(runs) << RUN_BITS
-    counts = np.zeros(n_slots, dtype=np.uint32)
-    for rows in chunks(len(pixels)):
-        np.add.at(counts, slots[rows], np.uint32(1))
-    color_slots = np.flatnonzero(counts != 0)  # five times as fast as of the numbers themselves
-    keys = color_slots if runs is None else runs[color_slots >> RUN_BITS] << RUN_BITS | color_slots & (2**RUN_BITS - 1)
-    return unpack_colors(keys, pixels), counts[color_slots], slots, color_slots
+        entries, runs = compact_keys(entries, n_entries)
+        n_entries = len(runs) << RUN_BITS
+    table = np.zeros(n_entries, dtype=np.uint32)
+    for chunk in split_into_chunks(len(pixels)):
+        np.add.at(table, entries[chunk], np.uint32(1))
+    used = np.flatnonzero(table != 0)  # five times as fast as flatnonzero of the counts themselves
+    keys = used if runs is None else runs[used >> RUN_BITS] << RUN_BITS | used & (2**RUN_BITS - 1)
+    return unpack_colors(keys, pixels), table[used], entries, used
 
 
 def compact_keys(keys: NDArray[np.uint32], n_keys: int) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
-    """Return the place of each key, (N,), where only runs with keys in them have one; and these runs, ascending."""
-    run_of = keys >> RUN_BITS
-    is_run = np.zeros(n_keys >> RUN_BITS, dtype=np.bool_)
-    is_run[run_of] = True
-    runs = np.flatnonzero(is_run)
-    first_places = np.empty(len(is_run), dtype=np.uint32)
-    first_places[runs] = np.arange(len(runs)) << RUN_BITS
-    return first_places.take(run_of) | keys & np.uint32(2**RUN_BITS - 1), runs
+    """Return table entries for keys, in a table that holds only the runs in which at least one key occurs.
+
+    Parameters
+    ----------
+    keys : ndarray of shape (N,), uint32
+    n_keys : int
+        Number of possible keys.
+
+    Returns
+    -------
+    ndarray of shape (N,), uint32
+        The table entry of each key.
+    ndarray of shape (n,), intp
+        The runs in the table, ascending: run r holds the keys from r · 2⁴ to r · 2⁴ + 15.
+    """
+    run_of_key = keys >> RUN_BITS
+    is_used = np.zeros(n_keys >> RUN_BITS, dtype=np.bool_)
+    is_used[run_of_key] = True
+    runs = np.flatnonzero(is_used)
+    first_entries = np.empty(len(is_used), dtype=np.uint32)
+    first_entries[runs] = np.arange(len(runs)) << RUN_BITS
+    return first_entries.take(run_of_key) | keys & np.uint32(2**RUN_BITS - 1), runs
 
 
-def key_counts(pixels: Pixels) -> NDArray[np.uint32]:
-    """Return how often each key is among narrow pixels (N, C), of which there are less than 2³², (2**bits,)."""
-    counts = np.zeros(1 << count_key_bits(pixels), dtype=np.uint32)
-    for rows in chunks(len(pixels)):
-        np.add.at(counts, pack_colors(pixels[rows]), np.uint32(1))
-    return counts
-
-
-def colors_in(counts: NDArray[Any], like: Pixels) -> tuple[Pixels, Floats]:
-    """Return the colors (M, C) that a table of how often each key is holds, ascending, and their counts (M,)."""
-    n_colors = int(np.count_nonzero(counts))
-    colors, found = np.empty((n_colors, like.shape[1]), like.dtype), np.empty(n_colors)
-    first = 0
-    for keys in chunks(len(counts)):
-        part = counts[keys]
-        places = np.flatnonzero(part != 0)
-        after = first + len(places)
-        colors[first:after] = unpack_colors(places + keys.start, like)
-        found[first:after] = part[places]
-        first = after
-    return colors, found
-
-
-def unique_rows(pixels: Pixels) -> Counted:
-    """Return the distinct colors of pixels (N, C) of any kind, by sorting; no slot is empty."""
+def count_by_sorting(pixels: Pixels) -> Counted:
+    """Return the distinct colors of pixels (N, C) of any kind, by sorting; every table entry is used."""
     has_keys = pixels.dtype.kind == "u" and count_key_bits(pixels) <= 64
     order = np.argsort(pack_colors(pixels), kind="stable") if has_keys else np.lexsort(pixels.T[::-1])
     ordered = pixels[order]
     starts = np.flatnonzero(np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)]))
     counts = np.diff(starts, append=len(ordered))
-    slots: NDArray[np.unsignedinteger[Any]] = np.empty(
+    entries: NDArray[np.unsignedinteger[Any]] = np.empty(
         len(pixels), dtype=np.uint32 if len(starts) < 2**32 else np.uint64
     )
-    slots[order] = np.repeat(np.arange(len(starts)), counts)
-    return ordered[starts], counts, slots, np.arange(len(starts))
+    entries[order] = np.repeat(np.arange(len(starts)), counts)
+    return ordered[starts], counts, entries, np.arange(len(starts))
+
+
+# ---- counts alone --------------------------------------------------------------------------------------------------
+
+
+def build_count_table(pixels: Pixels) -> NDArray[np.uint32]:
+    """Return how often each key occurs among fewer than 2³² pixels (N, C) of small keys, shape (number of keys,)."""
+    table = np.zeros(1 << count_key_bits(pixels), dtype=np.uint32)
+    for chunk in split_into_chunks(len(pixels)):
+        np.add.at(table, pack_colors(pixels[chunk]), np.uint32(1))
+    return table
+
+
+def read_count_table(table: NDArray[Any], like: Pixels) -> tuple[Pixels, Floats]:
+    """Return the colors (M, C) that a table of counts by key contains, ascending, and their counts (M,).
+
+    Parameters
+    ----------
+    table : ndarray of shape (number of keys,)
+    like : ndarray of shape (n, C)
+        Any colors of the kind that was counted.
+    """
+    n_colors = int(np.count_nonzero(table))
+    colors, counts = np.empty((n_colors, like.shape[1]), like.dtype), np.empty(n_colors)
+    start = 0
+    for chunk in split_into_chunks(len(table)):
+        part = table[chunk]
+        used = np.flatnonzero(part != 0)
+        stop = start + len(used)
+        colors[start:stop] = unpack_colors(used + chunk.start, like)
+        counts[start:stop] = part[used]
+        start = stop
+    return colors, counts

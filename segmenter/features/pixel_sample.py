@@ -1,7 +1,8 @@
-"""A sample of pixels that does not depend on the order in which the parts of a picture are met.
+"""A random sample of pixels that does not depend on the order in which the parts of a picture are read.
 
-Every pixel draws a number from 0 to 1, and those with the smallest are the sample ("bottom-k"): drawn without
-replacement, all pixels alike, and the smallest of the smallest of each part are those of the whole.
+Every pixel draws a random priority from 0 to 1, and the n pixels of lowest priority are the sample ("bottom-k
+sampling"). It is drawn uniformly and without replacement, and can be merged: the lowest priorities of the whole are
+among the lowest of each part.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from segmenter.features.color_counts import ColorCounts, count_colors
 
 @dataclass(frozen=True, eq=False)
 class PixelSample:
-    """Pixels and what they drew."""
+    """The colors of some pixels, and their priorities."""
 
     colors: Pixels  # (n, C)
-    priorities: Floats  # (n,), a random number from 0 to 1 each; the smallest are the sample
+    priorities: Floats  # (n,), 0 to 1
 
     @property
     def largest(self) -> float:
-        """The largest number drawn: of a full sample, the limit that others have to be below."""
+        """The largest priority; once the sample is full, further pixels must be below it. 0 for an empty sample."""
         return float(self.priorities.max(initial=0))
 
 
 def sample_pixels(
     pixels: Pixels, mask: Bools | None, n_pixels: int, seed: Sequence[int], limit: float = 1.0
 ) -> PixelSample:
-    """Return at most so many of the pixels that take part, of those that draw less than a limit.
+    """Return the pixels of lowest priority in one part of a picture.
 
     Parameters
     ----------
@@ -39,27 +40,30 @@ def sample_pixels(
     mask : ndarray of shape (h, w), bool, optional
         True = takes part.
     n_pixels : int
+        Maximum size of the sample.
     seed : sequence of int
-        Of this part of the picture.
+        Different for each part of the picture.
     limit : float, 0 to 1
-        What is known to be too much for the sample of the whole; it changes nothing but the work.
+        Leave out priorities from here on, because they are known to be too large for the sample of the whole picture;
+        this saves work and does not change the merged sample.
     """
     flat = pixels.reshape(-1, pixels.shape[2]) if mask is None else pixels[mask]
-    drawn = np.random.default_rng(list(seed)).random(len(flat))
-    chosen = np.flatnonzero(drawn < limit)
+    priorities = np.random.default_rng(list(seed)).random(len(flat))
+    chosen = np.flatnonzero(priorities < limit)
     if len(chosen) > n_pixels:
-        chosen = chosen[np.argpartition(drawn[chosen], n_pixels - 1)[:n_pixels]]
-    return PixelSample(flat[chosen], drawn[chosen])
+        chosen = chosen[np.argpartition(priorities[chosen], n_pixels - 1)[:n_pixels]]
+    return PixelSample(flat[chosen], priorities[chosen])
 
 
 def merge_samples(parts: Iterable[PixelSample], n_pixels: int) -> PixelSample:
-    """Return the sample of all parts together, in the order of what was drawn."""
+    """Return the sample of all parts together, at most n pixels in ascending order of priority."""
     parts = list(parts)
-    colors, drawn = np.concatenate([part.colors for part in parts]), np.concatenate([part.priorities for part in parts])
-    order = np.argsort(drawn, kind="stable")[:n_pixels]
-    return PixelSample(colors[order], drawn[order])
+    colors = np.concatenate([part.colors for part in parts])
+    priorities = np.concatenate([part.priorities for part in parts])
+    order = np.argsort(priorities, kind="stable")[:n_pixels]
+    return PixelSample(colors[order], priorities[order])
 
 
 def count_sample_colors(sample: PixelSample) -> ColorCounts:
-    """Return the distinct colors of a sample, and how often each is in it."""
+    """Return the distinct colors of a sample, and how often each occurs in it."""
     return count_colors(sample.colors[np.newaxis])

@@ -1,4 +1,4 @@
-"""Texture as a feature vector: how the lightness around a pixel rises and bends."""
+"""Texture as a feature vector: slopes and curvatures of the lightness around a pixel."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from segmenter.arrays import Floats
 
 DERIVATIVES = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 1))
-"""Orders of the derivatives along rows and columns."""
+"""Orders of the derivatives along axis 0 (down, y) and axis 1 (across, x)."""
 
 
 def compute_texture_features(lightness: Floats, scales: Sequence[float] = (1.0, 2.0)) -> Floats:
-    """Return Gaussian derivatives of a picture, scale-normalised (Lindeberg 1998).
+    """Return Gaussian derivatives of a picture, scale-normalized (Lindeberg 1998).
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def compute_texture_features(lightness: Floats, scales: Sequence[float] = (1.0, 
     Returns
     -------
     ndarray of shape (H, W, 5 × scales), float64
-        For each scale ∂x, ∂y, ∂xx, ∂yy, ∂xy; the picture goes on as its mirror image.
+        For each scale ∂x, ∂y, ∂xx, ∂yy, ∂xy; beyond its border the picture is continued by reflection.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -38,22 +38,22 @@ def compute_texture_features(lightness: Floats, scales: Sequence[float] = (1.0, 
 
 
 def compute_joint_features(lab: Floats, scale: float = 2.0) -> Floats:
-    """Return color and texture of the surroundings of each pixel, in one vector.
+    """Return the local mean color and the local texture energy at each pixel, in one vector.
 
     Parameters
     ----------
     lab : ndarray of shape (H, W, 3), float64
         CIELAB.
     scale : float, pixels
-        Standard deviation of the Gaussian that tells how far the surroundings reach, and of the derivatives.
+        Standard deviation of the Gaussian window, and of the derivatives.
 
     Returns
     -------
     ndarray of shape (H, W, 8), float64
-        Means of L*, a*, b*, then root mean squares of `compute_texture_features` at that scale.
+        Weighted means of L*, a*, b* in the window, then root mean squares of the five `compute_texture_features`.
     """
     from scipy.ndimage import gaussian_filter
 
-    around = (scale, scale, 0)
-    energies = gaussian_filter(compute_texture_features(lab[:, :, 0], (scale,)) ** 2, around)
-    return np.concatenate([gaussian_filter(lab, around), np.sqrt(np.maximum(energies, 0))], axis=-1)
+    window = (scale, scale, 0)
+    energies = gaussian_filter(compute_texture_features(lab[:, :, 0], (scale,)) ** 2, window)
+    return np.concatenate([gaussian_filter(lab, window), np.sqrt(np.maximum(energies, 0))], axis=-1)

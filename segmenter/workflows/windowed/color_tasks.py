@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.errors import SegmenterError, UnsupportedPhotoError
 from segmenter.features.color import GRAY_CHANNEL, compute_color_features, to_unit_range
-from segmenter.features.color_counts import ColorCounts, count_colors, has_small_keys
+from segmenter.features.color_counts import ColorCounts, count_colors
 from segmenter.features.config import ColorSpace
-from segmenter.features.distinct_colors import count_key_bits, pack_colors
+from segmenter.features.distinct_colors import count_key_bits, has_small_keys, pack_colors
 from segmenter.features.pixel_sample import PixelSample, sample_pixels
 from segmenter.io.images.photo import to_photo_range
 from segmenter.io.labels.tiff import encode_tiles
