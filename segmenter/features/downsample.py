@@ -1,7 +1,8 @@
-"""Pictures made smaller: every pixel is the mean of the area that it covers.
+"""Smaller versions of a picture: each reduced pixel is the mean of the area that it covers.
 
-Areas are counted in parts of pixels that divide both pictures, so that the sums over integers are integers, too: exact,
-in whatever order the pieces of a picture are added up.
+A reduced pixel may cover fractions of pixels. Areas are measured in a unit that divides pixels of both sizes, so that
+all areas are integers, and with them the sums of integer values: these are exact, and do not depend on the order in
+which the rectangles of a picture are added up.
 """
 
 from __future__ import annotations
@@ -17,23 +18,23 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bools, Floats, Pixels
 
 CHUNK_PIXELS = 1 << 20
-"""Pixels that are converted at once."""
+"""Number of pixels converted to float64 at once."""
 
 
 def compute_reduced_shape(height: int, width: int, n_pixels: float) -> tuple[int, int]:
-    """Return the height and width of a picture of about so many pixels, and of at least one each way."""
+    """Return the shape of a picture reduced to about n pixels with its proportions kept, each side at least 1."""
     factor = math.sqrt(n_pixels / (height * width))
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 def downsample(pixels: Pixels, mask: Bools | None, shape: tuple[int, int]) -> tuple[Pixels, Bools | None]:
-    """Return a picture reduced to this shape.
+    """Return a picture reduced to a given shape, and its mask.
 
     Parameters
     ----------
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part; a mean is over what takes part.
+        True = takes part; means are over the pixels that do.
     shape : (h, w)
         At most (H, W).
 
@@ -41,145 +42,158 @@ def downsample(pixels: Pixels, mask: Bools | None, shape: tuple[int, int]) -> tu
     -------
     ndarray of shape (h, w, C), float32, 0 to 1
     ndarray of shape (h, w), bool, or None
-        True where a pixel takes part whose middle lies in the reduced one.
+        True where the reduced pixel contains the center of a pixel that takes part; None without a mask.
     """
     height, width, n_channels = pixels.shape
-    total = AreaTotals((height, width), shape, n_channels)
+    total = AreaTotals(shape, n_channels)
     for part in compute_area_sums(pixels, mask, (0, 0), (height, width), shape):
         total.add(part)
-    means, left = total.means()
+    means, reduced_mask = total.compute_means()
     if pixels.dtype.kind == "u":
         means /= np.iinfo(pixels.dtype).max
-    return means.astype(np.float32), None if mask is None else left
+    return means.astype(np.float32), None if mask is None else reduced_mask
 
 
 @dataclass(frozen=True, eq=False)
 class AreaSums:
-    """What a rectangle of a picture adds to the reduced pixels that it touches."""
+    """What a rectangle of a picture adds to the reduced pixels that it overlaps."""
 
-    top: int  # of these, in the reduced picture
-    left: int
-    sums: Floats  # (h, w, C), of values times areas, in units of the values
-    weights: Floats  # (h, w), the areas that take part
-    is_taken: Bools  # (h, w), whether a pixel whose middle lies in it takes part
+    top: int  # first row of these reduced pixels
+    left: int  # their first column
+    sums: Floats  # (h, w, C), sums of values × areas, in the unit of the values
+    weights: Floats  # (h, w), sums of the areas that take part
+    is_occupied: Bools  # (h, w), whether the center of a pixel that takes part lies in the reduced pixel
 
 
 def compute_area_sums(
-    pixels: Pixels, mask: Bools | None, corner: tuple[int, int], shape: tuple[int, int], reduced: tuple[int, int]
+    pixels: Pixels,
+    mask: Bools | None,
+    corner: tuple[int, int],
+    full_shape: tuple[int, int],
+    reduced_shape: tuple[int, int],
 ) -> Iterator[AreaSums]:
-    """Yield what a rectangle adds to a reduced picture, some rows at a time.
+    """Yield what a rectangle of a picture adds to the reduced picture, a few rows at a time.
 
     Parameters
     ----------
     pixels : ndarray of shape (H, W, C)
-        Of any type; what takes no part may be NaN.
+        The rectangle, of any dtype; pixels that take no part may be NaN.
     mask : ndarray of shape (H, W), bool, optional
         True = takes part.
     corner : (top, left), pixels
-        Where the rectangle is in the picture.
-    shape, reduced : (height, width)
-        Of the whole picture, and of the reduced one.
+        Position of the rectangle in the picture.
+    full_shape, reduced_shape : (height, width)
+        Of the whole picture and of the reduced one.
     """
     width = pixels.shape[1]
-    left, across = compute_area_overlaps(corner[1], width, shape[1], reduced[1])
+    left, x_overlaps = compute_area_overlaps(corner[1], width, full_shape[1], reduced_shape[1])
     step = max(1, CHUNK_PIXELS // width)
     for first in range(0, len(pixels), step):
         rows = slice(first, first + step)
         values = pixels[rows].astype(np.float64)
-        height, _, n_planes = values.shape
-        top, down = compute_area_overlaps(corner[0] + first, height, shape[0], reduced[0])
-        weights = np.outer(down.sum(axis=1), across.sum(axis=1))
-        if mask is not None:
+        height, _, n_channels = values.shape
+        top, y_overlaps = compute_area_overlaps(corner[0] + first, height, full_shape[0], reduced_shape[0])
+        if mask is None:
+            weights = np.outer(y_overlaps.sum(axis=1), x_overlaps.sum(axis=1))
+            # True throughout: where no center lies in a reduced pixel here, one does in a neighboring rectangle
+            is_occupied = np.ones(weights.shape, np.bool_)
+        else:
             values[~mask[rows]] = 0
-            weights = down @ (across @ mask[rows].T.astype(np.float64)).T
-        narrow = across @ values.transpose(1, 0, 2).reshape(width, -1)  # (w, rows × planes)
-        flat = narrow.reshape(-1, height, n_planes).transpose(1, 0, 2).reshape(height, -1)
-        is_taken = np.ones(weights.shape, np.bool_)  # if not here, by the rectangle beside
-        if mask is not None:
-            place, taken = find_occupied_pixels(mask[rows], (corner[0] + first, corner[1]), shape, reduced)
-            is_taken[:] = False
-            is_taken[place[0] - top, place[1] - left] = taken
-        yield AreaSums(top, left, (down @ flat).reshape(*weights.shape, n_planes), weights, is_taken)
+            weights = y_overlaps @ (x_overlaps @ mask[rows].T.astype(np.float64)).T
+            index, has_center = find_occupied_pixels(
+                mask[rows], (corner[0] + first, corner[1]), full_shape, reduced_shape
+            )
+            is_occupied = np.zeros(weights.shape, np.bool_)
+            is_occupied[index[0] - top, index[1] - left] = has_center
+        narrow = x_overlaps @ values.transpose(1, 0, 2).reshape(width, -1)  # (w, rows × channels)
+        by_row = narrow.reshape(-1, height, n_channels).transpose(1, 0, 2).reshape(height, -1)
+        yield AreaSums(top, left, (y_overlaps @ by_row).reshape(*weights.shape, n_channels), weights, is_occupied)
 
 
 def find_occupied_pixels(
-    mask: Bools, corner: tuple[int, int], shape: tuple[int, int], reduced: tuple[int, int]
+    mask: Bools, corner: tuple[int, int], full_shape: tuple[int, int], reduced_shape: tuple[int, int]
 ) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], Bools]:
-    """Return which reduced pixels hold the middles of a rectangle, as an index, and whether one of those takes part.
+    """Return which reduced pixels contain centers of a rectangle's pixels, and whether one of those takes part.
 
-    Parameters are as of `compute_area_sums`; the index is of the whole reduced picture.
+    The first is an index into the whole reduced picture; the parameters are those of `compute_area_sums`.
     """
     (y, row_starts), (x, column_starts) = (
-        np.unique(map_to_reduced(first, n, *numbers), return_index=True)
-        for first, n, *numbers in zip(corner, mask.shape, shape, reduced, strict=True)
+        np.unique(map_to_reduced(first, n, *lengths), return_index=True)
+        for first, n, *lengths in zip(corner, mask.shape, full_shape, reduced_shape, strict=True)
     )
-    of_rows = np.logical_or.reduceat(mask, row_starts, axis=0)
-    return (y[:, np.newaxis], x), np.logical_or.reduceat(of_rows, column_starts, axis=1)
+    by_row = np.logical_or.reduceat(mask, row_starts, axis=0)
+    return (y[:, np.newaxis], x), np.logical_or.reduceat(by_row, column_starts, axis=1)
 
 
-def map_to_reduced(first: int, n: int, n_pixels: int, n_places: int) -> NDArray[np.intp]:
-    """Return the reduced pixel that the middle of each of some pixels of a row lies in, (n,).
+def map_to_reduced(first: int, n: int, n_full: int, n_reduced: int) -> NDArray[np.intp]:
+    """Return, along one axis, the reduced pixel that contains the center of each of n consecutive pixels, (n,).
 
     Parameters
     ----------
-    first, n : int
-        Which pixels.
-    n_pixels, n_places : int
-        Pixels and reduced pixels of the whole row.
+    first : int
+        The first of these pixels.
+    n : int
+    n_full, n_reduced : int
+        Length of the axis in pixels and in reduced pixels.
     """
-    return (2 * np.arange(first, first + n) + 1) * n_places // (2 * n_pixels)
+    return (2 * np.arange(first, first + n) + 1) * n_reduced // (2 * n_full)
 
 
-def compute_area_overlaps(first: int, n_pixels: int, n_all: int, n_places: int) -> tuple[int, Any]:
-    """Return how much of some pixels of a row lies in each of the equal parts that the whole row is cut into.
+def compute_area_overlaps(first: int, n: int, n_full: int, n_reduced: int) -> tuple[int, Any]:
+    """Return, along one axis, how much of each of n consecutive pixels each reduced pixel covers.
 
     Parameters
     ----------
-    first, n_pixels : int
-        Which pixels.
-    n_all, n_places : int
-        Pixels and parts of the whole row.
+    first : int
+        The first of these pixels.
+    n : int
+    n_full, n_reduced : int
+        Length of the axis in pixels and in reduced pixels.
 
     Returns
     -------
     int
-        The first part that they touch.
-    sparse array of shape (parts that they touch, n_pixels), float64
-        Overlaps in units of which a pixel is ``n_places`` long and a part ``n_all``.
+        The first reduced pixel that overlaps them.
+    sparse array of shape (number of reduced pixels that overlap them, n), float64
+        Lengths of the overlaps, in a unit in which a pixel is `n_reduced` long and a reduced pixel `n_full`.
     """
     from scipy.sparse import csc_array
 
-    starts = np.arange(first, first + n_pixels) * n_places  # of pixels
-    lows = starts // n_all
-    highs = (starts + n_places - 1) // n_all + 1
-    counts = highs - lows
-    columns = np.repeat(np.arange(n_pixels), counts)
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    parts = np.repeat(lows, counts) + np.arange(len(columns)) - np.repeat(ends[:-1], counts)
-    overlaps = np.minimum(starts[columns] + n_places, (parts + 1) * n_all) - np.maximum(starts[columns], parts * n_all)
-    place = int(lows[0])
-    shape = (int(highs[-1]) - place, n_pixels)
-    return place, csc_array((overlaps.astype(np.float64), parts - place, ends), shape=shape).tocsr()
+    starts = np.arange(first, first + n) * n_reduced  # of the pixels, in the common unit
+    lowest = starts // n_full  # the first reduced pixel that each overlaps
+    counts = (starts + n_reduced - 1) // n_full + 1 - lowest
+    columns = np.repeat(np.arange(n), counts)
+    column_ends = np.concatenate([[0], np.cumsum(counts)])
+    covering = np.repeat(lowest, counts) + np.arange(len(columns)) - np.repeat(column_ends[:-1], counts)
+    overlap_starts = np.maximum(starts[columns], covering * n_full)
+    overlap_stops = np.minimum(starts[columns] + n_reduced, (covering + 1) * n_full)
+    first_reduced = int(lowest[0])
+    shape = (int(lowest[-1] + counts[-1]) - first_reduced, n)
+    values = (overlap_stops - overlap_starts).astype(np.float64)
+    return first_reduced, csc_array((values, covering - first_reduced, column_ends), shape=shape).tocsr()
 
 
 class AreaTotals:
-    """The sums of all rectangles of a picture, which may come in any order."""
+    """The sums over all rectangles of a picture, which may be added in any order."""
 
-    def __init__(self, shape: tuple[int, int], reduced: tuple[int, int], n_channels: int) -> None:
-        self._sums = np.zeros((*reduced, n_channels))
-        self._weights = np.zeros(reduced)
-        self._is_taken = np.zeros(reduced, np.bool_)
+    def __init__(self, reduced_shape: tuple[int, int], n_channels: int) -> None:
+        self._sums = np.zeros((*reduced_shape, n_channels))
+        self._weights = np.zeros(reduced_shape)
+        self._is_occupied = np.zeros(reduced_shape, np.bool_)
 
     def add(self, part: AreaSums) -> None:
-        """Add what a rectangle adds."""
+        """Add the sums over one rectangle."""
         rows, columns = part.weights.shape
-        place = slice(part.top, part.top + rows), slice(part.left, part.left + columns)
-        self._sums[place] += part.sums
-        self._weights[place] += part.weights
-        self._is_taken[place] |= part.is_taken
+        index = slice(part.top, part.top + rows), slice(part.left, part.left + columns)
+        self._sums[index] += part.sums
+        self._weights[index] += part.weights
+        self._is_occupied[index] |= part.is_occupied
 
-    def means(self) -> tuple[Floats, Bools]:
-        """Return the means (h, w, C) in units of the values, and where they are to be had, (h, w); ends the sum."""
+    def compute_means(self) -> tuple[Floats, Bools]:
+        """Return the means (h, w, C), in the unit of the values, and the reduced mask (h, w).
+
+        The sums are divided in place: call this once, after the last rectangle.
+        """
         np.maximum(self._weights, 1, out=self._weights)
         self._sums /= self._weights[:, :, np.newaxis]
-        return self._sums, self._is_taken
+        return self._sums, self._is_occupied

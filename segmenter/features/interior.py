@@ -1,10 +1,11 @@
-"""The interior of a picture: its pixels away from edges, which are of one segment and not a mixture of two.
+"""The interior of a picture: its pixels away from edges, which show one segment and not a mixture of two.
 
-There the mean of a pixel and its neighbors is one of the same segment, with less grain.
+In the interior, the mean of a pixel and its neighbors is a color of the same segment with less noise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,48 +14,52 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bools, Pixels
 
 STRIP_PIXELS = 1 << 16
-"""Pixels that are worked on at once."""
+"""Number of pixels processed at once."""
 
 
 def find_interior(pixels: Pixels, mask: Bools | None = None, quantile: float = 0.7) -> Bools:
-    """Return which pixels lie where the picture changes least.
+    """Return the pixels at which the picture changes least.
 
-    A pixel's change is the largest absolute central difference, over both axes and all channels, of the picture after
-    a 3×3 box filter. What is kept are the pixels whose change is at most its quantile over the pixels that take part;
-    at the border of the picture the pixels nearest to it go on. A side of one pixel has no interior: all are kept.
+    The change at a pixel is the largest absolute central difference, over both axes and all channels, of the picture
+    after a 3×3 box filter; beyond the border of the picture its outermost pixels are repeated. Those pixels are kept
+    whose change is at most the given quantile of the changes of all pixels that take part. A picture one pixel high
+    or wide has no interior: all its pixels are kept.
 
     Parameters
     ----------
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part. The others take no part in the filter, and no difference with them is seen.
+        True = takes part. The other pixels are left out of the filter, and differences with them are ignored.
     quantile : float, from 0 to 1
 
     Returns
     -------
     ndarray of shape (H, W), bool
-        Within the mask; at least one pixel where the mask holds one.
+        Inside the mask; at least one pixel unless the mask is empty.
     """
-    everything = np.ones(pixels.shape[:2], dtype=np.bool_) if mask is None else mask
+    candidates = np.ones(pixels.shape[:2], dtype=np.bool_) if mask is None else mask
     if 1 in pixels.shape[:2]:
-        return everything
+        return candidates
     height, width, _ = pixels.shape
-    rows = max(1, STRIP_PIXELS // width)
-    changes = np.concatenate([_changes(pixels, mask, top, min(top + rows, height)) for top in range(0, height, rows)])
+    n_rows = max(1, STRIP_PIXELS // width)
+    strips = [_compute_changes(pixels, mask, top, min(top + n_rows, height)) for top in range(0, height, n_rows)]
+    changes = np.concatenate(strips)
     taking_part = changes.ravel() if mask is None else changes[mask]
     n_kept = max(1, int(np.ceil(quantile * len(taking_part))))
     limit = np.partition(taking_part, n_kept - 1)[n_kept - 1]
-    return np.asarray((changes <= limit) & everything)
+    return np.asarray((changes <= limit) & candidates)
 
 
 def compute_local_means(levels: Pixels, mask: Bools | None = None, size: int = 5) -> Pixels:
-    """Return the mean level of the square around each pixel; at the border of the picture its outermost pixels go on.
+    """Return the mean gray level of the square around each pixel.
+
+    Beyond the border of the picture its outermost pixels are repeated.
 
     Parameters
     ----------
     levels : ndarray of shape (H, W, 1), uint8, uint16 or float32 from 0 to 1
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part; the others have no say in the means.
+        True = takes part; the other pixels are left out of the means.
     size : int, pixels, odd
         Side of the square.
 
@@ -72,10 +77,11 @@ def compute_local_means(levels: Pixels, mask: Bools | None = None, size: int = 5
         rows = np.clip(np.arange(top - margin, bottom + margin), 0, height - 1)
         strip = np.pad(to_uint16(levels[rows, :, 0]).astype(np.float64), ((0, 0), (margin, margin)), mode="edge")
         if mask is None:
-            mean = _square_sums(strip, size) / size**2
+            mean = _sum_windows(strip, size) / size**2
         else:
-            seen = np.pad(mask[rows], ((0, 0), (margin, margin)), mode="edge").astype(np.float64)
-            mean = _square_sums(strip * seen, size) / np.maximum(_square_sums(seen, size), 1)
+            weights = np.pad(mask[rows], ((0, 0), (margin, margin)), mode="edge").astype(np.float64)
+            total = _sum_windows(strip * weights, size)
+            mean = total / np.maximum(_sum_windows(weights, size), 1)
         means[top:bottom, :, 0] = np.rint(mean)
     return means
 
@@ -96,48 +102,56 @@ def to_uint8(pixels: Pixels) -> Pixels:
     return np.rint(pixels * np.float32(255)).astype(np.uint8)
 
 
-def _square_sums(plane: NDArray[Any], size: int) -> NDArray[Any]:
-    """Return the sums over squares, without those that reach beyond the border."""
+def _sum_windows(plane: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return the sum of the values in each size×size window that lies inside a plane."""
     height, width = plane.shape[0] - size + 1, plane.shape[1] - size + 1
     sums = np.asarray(sum(plane[i : i + height] for i in range(size)))
     return np.asarray(sum(sums[:, i : i + width] for i in range(size)))
 
 
-def _changes(pixels: Pixels, mask: Bools | None, top: int, bottom: int) -> NDArray[Any]:
-    """Return the change at each pixel of some rows, times a constant; integers where the pixels are."""
-    rows = np.clip(np.arange(top - 2, bottom + 2), 0, len(pixels) - 1)  # one for the differences and one for the filter
+def _sum_3x3_windows(plane: NDArray[Any]) -> NDArray[Any]:
+    """Return the sum of the values in each 3×3 window that lies inside a plane."""
+    rows = plane[:-2] + plane[1:-1]
+    rows += plane[2:]
+    boxes = rows[:, :-2] + rows[:, 1:-1]
+    boxes += rows[:, 2:]
+    return np.asarray(boxes)
+
+
+def _compute_changes(pixels: Pixels, mask: Bools | None, top: int, bottom: int) -> NDArray[Any]:
+    """Return the change at each pixel of some rows, times a constant; integer for integer pixels without a mask."""
+    rows = np.clip(np.arange(top - 2, bottom + 2), 0, len(pixels) - 1)  # margin: one row for differences, one for boxes
     planes = np.pad(pixels[rows].transpose(2, 0, 1), ((0, 0), (0, 0), (2, 2)), mode="edge")
-    seen = None if mask is None else np.pad(mask[rows], ((0, 0), (2, 2)), mode="edge")
-    weights = None if seen is None else _box_sums(seen.astype(np.float32))
-    known = None if seen is None else seen[1:-1, 1:-1]
-    wide = np.float32 if planes.dtype.kind == "f" or mask is not None else _wider(planes.dtype)
+    padded_mask = None if mask is None else np.pad(mask[rows], ((0, 0), (2, 2)), mode="edge")
     result: NDArray[Any] | None = None
-    for plane in planes:
-        values = plane.astype(wide)
-        if seen is None or weights is None:
-            smooth = _box_sums(values)
-        else:
-            smooth = _box_sums(values * seen) / np.maximum(weights, 1)
-        for axis in (0, 1):
-            after = (slice(2, None), slice(1, -1)) if axis == 0 else (slice(1, -1), slice(2, None))
-            before = (slice(None, -2), slice(1, -1)) if axis == 0 else (slice(1, -1), slice(None, -2))
+    for smooth in _smooth_planes(planes, padded_mask):
+        for after, before in (
+            ((slice(2, None), slice(1, -1)), (slice(None, -2), slice(1, -1))),
+            ((slice(1, -1), slice(2, None)), (slice(1, -1), slice(None, -2))),
+        ):
             change = np.abs(smooth[after] - smooth[before])
-            if known is not None:
-                change *= known[after] & known[before]
+            if padded_mask is not None:
+                inner_mask = padded_mask[1:-1, 1:-1]
+                change *= inner_mask[after] & inner_mask[before]
             result = change if result is None else np.maximum(result, change, out=result)
     assert result is not None  # there is at least one channel
     return result
 
 
-def _wider(dtype: np.dtype[Any]) -> type[np.signedinteger[Any]]:
-    """Return a type that holds sums of nine numbers and their differences."""
+def _smooth_planes(planes: NDArray[Any], mask: Bools | None) -> Iterator[NDArray[Any]]:
+    """Yield each plane (H, W) after a 3×3 box filter, (H − 2, W − 2): sums of nine, or means over the mask."""
+    if mask is None:
+        dtype = _get_sum_dtype(planes.dtype)
+        for plane in planes:
+            yield _sum_3x3_windows(plane.astype(dtype))
+    else:
+        n_pixels = np.maximum(_sum_3x3_windows(mask.astype(np.float32)), 1)
+        for plane in planes:
+            yield _sum_3x3_windows(plane.astype(np.float32) * mask) / n_pixels
+
+
+def _get_sum_dtype(dtype: np.dtype[Any]) -> type[np.signedinteger[Any] | np.floating[Any]]:
+    """Return a dtype that holds sums of nine values and the differences of such sums."""
+    if dtype.kind == "f":
+        return np.float32
     return np.int16 if dtype.itemsize == 1 else np.int32
-
-
-def _box_sums(plane: NDArray[Any]) -> NDArray[Any]:
-    """Return the sums over 3×3 pixels, without those at the border."""
-    sums = plane[:-2] + plane[1:-1]
-    sums += plane[2:]
-    across = sums[:, :-2] + sums[:, 1:-1]
-    across += sums[:, 2:]
-    return np.asarray(across)

@@ -114,7 +114,7 @@ def reduce(picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, pro
     _, windows = picture.plan_windows()
     shape = picture.shape
     reduced = middle_shape(shape, recipe)
-    totals = None if reduced == shape else AreaTotals(shape, reduced, picture.n_features)
+    totals = None if reduced == shape else AreaTotals(reduced, picture.n_features)
     samples = np.zeros((*reduced, picture.n_features), picture.dtype)
     is_known = np.zeros(reduced, np.bool_)
     n_pixels, low, high = 0, np.inf, -np.inf
@@ -135,7 +135,7 @@ def reduce(picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, pro
     samples, _ = to_photo_range(samples, low, high)
     pixels, mask = samples, is_known
     if totals is not None:
-        means, mask = totals.means()
+        means, mask = totals.compute_means()
         pixels = in_unit_range(means, picture.dtype, low, high)
     return WorkingImage(pixels, None if mask.all() else mask, samples, is_known, low, high, n_pixels)
 
