@@ -25,7 +25,7 @@ from segmenter.cli.options.types import PATH
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 
 if TYPE_CHECKING:
-    from segmenter.workflows.select import Choices
+    from segmenter.workflows.select import SelectionResult
 
 
 @click.command(name="select", cls=FileCommand, short_help="Tell how many segments or clusters there are.")
@@ -77,34 +77,26 @@ def command(
     if sys.stdout is None and not quiet:
         raise click.UsageError("standard output is closed; leave it open for the table, or give -q")
     from segmenter.workflows.segment.outputs import format_path
-    from segmenter.workflows.select import select_source
+    from segmenter.workflows.select import SelectionJob, run_selection
 
     unwind_on_interrupt()
     path = Path("stdin") if source == STREAM else source
     figure = output / f"{path.stem}.selection.png"
     started = time.perf_counter()
-    choices = select_source(
-        path,
-        figure,
-        recipe,
-        columns=columns_of(columns),
-        max_components=max_segments,
-        max_pixels=max_pixels,
-        overwrite=overwrite,
-        stream=sys.stdin.buffer if source == STREAM else None,
-    )
+    job = SelectionJob(path, figure, recipe, columns_of(columns), max_segments, max_pixels, overwrite)
+    result = run_selection(job, sys.stdin.buffer if source == STREAM else None)
     if json:
-        click.echo(dumps({**choices.record, "source": format_path(source), "outputs": [format_path(figure)]}))
+        click.echo(dumps({**result.describe(), "source": format_path(source), "outputs": [format_path(figure)]}))
     elif not quiet:
-        click.echo("\n".join(table_lines(choices)))
+        click.echo("\n".join(table_lines(result)))
     if quiet:
         return
-    say(f"{path.name}: {sentence(choices)} -> {figure}")
-    say(f"  why: {choices.why}")
-    for note in choices.notes:
+    say(f"{path.name}: {sentence(result)} -> {figure}")
+    say(f"  why: {result.why}")
+    for note in result.notes:
         say(f"  note: {note}")
     if verbose:
-        say("  " + ", ".join(f"{rule}: {k}" for rule, k in choices.record["chosen"].items()))
+        say("  " + ", ".join(f"{rule}: {k}" for rule, k in result.chosen.items()))
         say(f"  {time.perf_counter() - started:.2f} s")
 
 
@@ -121,30 +113,29 @@ NATS = ("bic", "aic", "icl")
 """Columns of nats; the others are of nats per pixel."""
 
 
-def table_lines(choices: Choices) -> list[str]:
+def table_lines(result: SelectionResult) -> list[str]:
     """Return the table in at most 80 columns, the choice of each column marked."""
-    columns, counted, sample = list(COLUMNS), "n_clusters", "row"
-    if choices.kind == "photo":
-        columns.append(("interior", "criterion", choices.rule))
-        counted, sample = "n_segments", "pixel"
-    chosen, rows = choices.record["chosen"], choices.record["table"]
+    columns, sample = list(COLUMNS), "row"
+    if result.kind == "photo":
+        columns.append(("interior", "criterion", result.rule))
+        sample = "pixel"
     widths = [13 if name in NATS else 11 for _, name, _ in columns]
     lines = [" K" + "".join(f"{head:>{width - 1}} " for (head, _, _), width in zip(columns, widths, strict=True))]
-    for row in rows:
+    for row in result.table:
         cells = []
         for (_, name, rule), width in zip(columns, widths, strict=True):
-            value = row[name]
+            value = getattr(row, name)
             text = "-" if value is None else f"{value:.1f}" if name in NATS else f"{value:.4f}"
             text = text if len(text) < width - 1 else f"{value:.3g}"
-            mark = "*" if rule is not None and chosen.get(rule) == row[counted] else " "
+            mark = "*" if rule is not None and result.chosen.get(rule) == row.k else " "
             cells.append(f"{text:>{width - 1}}{mark}")
-        lines.append(f"{row[counted]:2d}" + "".join(cells))
+        lines.append(f"{row.k:2d}" + "".join(cells))
     lines = [line.rstrip() for line in lines]
     return [*lines, f"Nats; of BIC, AIC and ICL the least is best, of the others (per {sample}) the most."]
 
 
-def sentence(choices: Choices) -> str:
+def sentence(result: SelectionResult) -> str:
     """Return the choice in words."""
-    k = choices.n_components
-    thing, rule = ("segment", choices.rule) if choices.kind == "photo" else ("cluster", "BIC")
+    k = result.n_components
+    thing, rule = ("segment", result.rule) if result.kind == "photo" else ("cluster", "BIC")
     return f"{k} {thing}{'s' if k > 1 else ''} by {rule}"

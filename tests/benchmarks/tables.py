@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from segmenter.arrays import Floats, Samples
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, choose, selection_table
-from segmenter.workflows.select import TABLE_FOLDS, sound_only
+from segmenter.workflows.select import TABLE_FOLDS, keep_sound
 
 from .report import verdict
 from .selection import N_PROCESSES, shares
@@ -56,7 +56,7 @@ def count_errors(seed: int) -> tuple[bool, list[int]]:
     table = synthetic_table(seed)
     samples = Samples(table.values, np.ones(len(table.values)))
     with threadpool_limits(1):
-        criteria = sound_only(selection_table(samples, FitConfig(), MAX_CLUSTERS, n_folds=TABLE_FOLDS))
+        criteria = keep_sound(selection_table(samples, FitConfig(), MAX_CLUSTERS, n_folds=TABLE_FOLDS))
     return table.is_heavy, [choose(criteria, rule) - table.n_clusters for rule in RULES]
 
 

@@ -13,13 +13,13 @@ from matplotlib.text import Text
 from PIL import Image
 
 from segmenter.arrays import Bytes, Samples
-from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import (
     RULES,
 )
 from segmenter.render.curves_figure import Curve, Panel, choose_ticks, draw_curves_figure, format_ticks, spread_labels
 from segmenter.render.encoding import encode_figure
-from segmenter.workflows.select import compare
+from segmenter.segmentation.recipe import Recipe
+from segmenter.workflows.select import SelectionJob, run_selection
 from tests.support.command import run_text
 
 CENTERS = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0], [8.0, 8.0], [16.0, 0.0]])
@@ -79,12 +79,17 @@ def test_curves_are_drawn_on_a_page_and_the_same_each_time() -> None:
     assert encode_figure(figure, "png", metadata={}) == encode_figure(draw_curves_figure(panels), "png", metadata={})
 
 
-def test_samples_of_a_table_are_compared_without_the_rule_for_pictures() -> None:
-    choices = compare(clusters(3, 0), FitConfig(), 5, head={"input": {"name": "table.csv"}})
-    assert choices.record["chosen"]["bic"] == 3
-    assert set(choices.record["chosen"]) == set(RULES)
-    assert [row["n_clusters"] for row in choices.record["table"]] == [1, 2, 3, 4, 5]
-    assert choices.figure.startswith(b"\x89PNG")
+def test_a_table_has_every_criterion_but_those_of_pictures(tmp_path: Path) -> None:
+    source = tmp_path / "table.csv"
+    np.savetxt(source, clusters(3, 0).values, "%.17g", ",", header="x,y", comments="")
+    job = SelectionJob(source, tmp_path / "curves.png", Recipe(), None, 5, 10**9, overwrite=False)
+    result = run_selection(job)
+    assert result.chosen["bic"] == result.n_components == 3
+    assert set(result.chosen) == set(RULES)
+    assert [row.k for row in result.table] == [1, 2, 3, 4, 5]
+    assert {row.criterion for row in result.table} == {None}
+    assert "criterion" not in result.describe()["table"][0]
+    assert job.figure.read_bytes().startswith(b"\x89PNG")
 
 
 # ---- the command ---------------------------------------------------------------------------------------------------
@@ -223,7 +228,7 @@ def test_components_without_spread_have_no_say(tmp_path: Path) -> None:
     record = json.loads(run("select", "t.csv", "--max-segments", "3", "--json", cwd=tmp_path).stdout)
     assert record["chosen"]["bic"] == 1
     assert [row["bic"] is None for row in record["table"]] == [False, True, True]
-    assert "2, 3 not compared" in record["notes"][0]
+    assert "not compared, since components collapsed: K = 2, 3" in record["notes"][0]
 
 
 def test_numbers_too_long_for_their_column_are_rounded(tmp_path: Path) -> None:

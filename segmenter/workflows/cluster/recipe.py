@@ -14,7 +14,7 @@ SemiSupervised: TypeAlias = Literal["learned-start", "clamped"]
 SEMI_SUPERVISED: tuple[SemiSupervised, ...] = get_args(SemiSupervised)
 MAX_AUTO_CLUSTERS = 10
 MAX_CLUSTERS = 1000
-"""Every cluster is a column of the result."""
+"""Limited because every cluster adds a column to the result."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class TableRecipe:
     Attributes
     ----------
     n_clusters : int from 1 to 1,000, or None
-        K; None = as many as there are classes, or without labels as BIC chooses from 1 to 10.
+        K; None = the number of classes, or without labels the number from 1 to 10 that BIC chooses.
     columns : tuple of str, or None
-        What rows are compared by; None = all columns with a name.
+        The columns to cluster by; None = all columns with a name.
     method, covariance_type, init, restarts, tolerance, max_iterations, seed
         See `segmenter.mixture.config.FitConfig`.
     semi_supervised : {"learned-start", "clamped"}
-        What labeled rows are for, see `segmenter.mixture.semi_supervised`.
+        How labeled rows are used, see `segmenter.mixture.semi_supervised`.
     labeled_weight : float, positive
-        As how many rows each labeled one counts where they are clamped.
+        Weight of each labeled row, in unlabeled rows (clamped only).
     label_column : str or None
-        Where the labeled table holds its labels; None = the only column that the other table lacks.
+        The column of labels in the labeled table; None = the only column that the other table lacks.
     """
 
     n_clusters: int | None = None

@@ -1,4 +1,4 @@
-"""From a table to its clusters: one table from file to files."""
+"""One table from file to files: read, cluster, draw, write."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class TableJob:
-    """What to do with one table."""
+    """A table, and how to cluster it."""
 
     source: Path
-    labeled: Path | None
+    labeled: Path | None  # table of labeled rows; None = no labels
     folder: Path
     recipe: TableRecipe
     figure_format: FigureFormat | None  # None = no figures
@@ -50,20 +50,20 @@ class TableJob:
 
     @property
     def figures(self) -> tuple[Path, ...]:
-        """Likelihood and clusters."""
+        """The figures of the log-likelihood and of the clusters."""
         if self.figure_format is None:
             return ()
         return tuple(self.output(f"{kind}.{self.figure_format}") for kind in ("likelihood", "clusters"))
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        """Everything that is written, the model last."""
+        """All files that are written, the model last."""
         return (self.output("labels.csv"), *self.figures, self.output("model.json"))
 
 
 @dataclass(frozen=True, eq=False)
 class TableResult:
-    """What a job found."""
+    """The clusters of a table, and their record."""
 
     record: Mapping[str, Any]  # the content of NAME.model.json
     clusters: Clusters
@@ -72,7 +72,7 @@ class TableResult:
 
 
 def check_outputs(job: TableJob) -> None:
-    """Raise an error where an output would replace an input, or what may not be replaced."""
+    """Raise WriteError if an output would replace an input, or an existing file without `overwrite`."""
     inputs = {os.path.realpath(path) for path in (job.source, job.labeled) if path is not None}
     for path in job.outputs:
         if os.path.realpath(path) in inputs:
@@ -89,9 +89,9 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
     ----------
     job : TableJob
     stream : binary file, optional
-        Where to read the table from, instead of the path of the job.
+        Read the table from this instead of the path of the job.
     labeled_stream : binary file, optional
-        The same for the table of labels.
+        The same for the labeled table.
 
     Raises
     ------
@@ -99,22 +99,22 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
         Nothing was written.
     """
     check_outputs(job)
-    layout = layout_of(job.source, stream)
+    layout = read_layout_from(job.source, stream)
     if job.labeled is None:
         table = read_table(layout, job.recipe.columns)
         labeled = None
     else:
-        labeled_layout = layout_of(job.labeled, labeled_stream)
+        labeled_layout = read_layout_from(job.labeled, labeled_stream)
         label_column = find_label_column(layout, labeled_layout, job.recipe)
         table = read_table(layout, job.recipe.columns, exclude=(label_column,))
         labeled = read_table(labeled_layout, table.columns), *read_classes(labeled_layout, label_column)
     check_variances(table)
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
         clusters = cluster(table, job.recipe) if labeled is None else cluster_by_classes(table, *labeled, job.recipe)
-        new_columns = free_names(layout, clusters.names, with_classes=labeled is not None)
+        new_columns = choose_column_names(layout, clusters.names, with_classes=labeled is not None)
 
         def cells(rows: slice) -> list[list[str]]:
-            return cells_of(clusters, table.values[rows], clusters.labels[rows])
+            return format_fields(clusters, table.values[rows], clusters.labels[rows])
 
         files = {job.output("labels.csv"): append_columns(layout, new_columns, len(table.values), cells)}
     record = describe(job, table, clusters, None if labeled is None else (labeled[0], labeled[1]), new_columns)
@@ -124,14 +124,14 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
     return TableResult(record, clusters, table, tuple(notes_on(table, clusters, new_columns, job.recipe)))
 
 
-def layout_of(path: Path, stream: BinaryIO | None) -> Layout:
-    """Return how a table is written, that of a file or of a stream that is called like one."""
+def read_layout_from(path: Path, stream: BinaryIO | None) -> Layout:
+    """Return the layout of a table in a file, or in a stream that is named like one."""
     if stream is not None:
         return read_layout(path, read_table_stream(stream, str(path)))
     try:
         return read_layout(path)
     except NotATableError:
-        from segmenter.io.images.photo import has_image_signature  # only here is Pillow needed
+        from segmenter.io.images.photo import has_image_signature  # Pillow is needed only here
 
         if has_image_signature(read_first_bytes(path, SIGNATURE_BYTES)):
             raise NotATableError(str(path), "is a picture, not a table; try segmenter segment") from None
@@ -142,7 +142,7 @@ def layout_of(path: Path, stream: BinaryIO | None) -> Layout:
 
 
 def find_label_column(layout: Layout, labeled: Layout, recipe: TableRecipe) -> str:
-    """Return the column of labels: the one that was named, or the only one that the table to cluster lacks."""
+    """Return the column of labels: the one named by the user, or the only one that the table to cluster lacks."""
     if recipe.label_column is not None:
         labeled.column_index(recipe.label_column)
         return recipe.label_column
@@ -154,18 +154,18 @@ def find_label_column(layout: Layout, labeled: Layout, recipe: TableRecipe) -> s
 
 
 def read_classes(layout: Layout, column: str) -> tuple[tuple[str, ...], Labels]:
-    """Return the names of the classes, numbers in their order and before others, and the labels 1…C of the rows."""
+    """Return the class names, numbers first and in numeric order, and the labels 1…C of the rows."""
     texts, lines = read_text_column(layout, column)
     if "" in texts:
         where = f"line {lines[texts.index('')]}, column {column!r}"
-        raise NotATableError(layout.name, f"{where}: is no label; fill it in, or take the row out")
-    names = sorted(set(texts), key=class_key)
+        raise NotATableError(layout.name, f"{where}: has no label; fill it in, or remove the row")
+    names = sorted(set(texts), key=sort_key_of_class)
     index = {name: i for i, name in enumerate(names, start=1)}
     return tuple(names), np.array([index[text] for text in texts], dtype=np.int32)
 
 
-def class_key(name: str) -> tuple[bool, float, str]:
-    """Return what class names are sorted by."""
+def sort_key_of_class(name: str) -> tuple[bool, float, str]:
+    """Return the sort key of a class name."""
     try:
         return False, float(name), name
     except ValueError:
@@ -175,10 +175,10 @@ def class_key(name: str) -> tuple[bool, float, str]:
 # ---- what is written -----------------------------------------------------------------------------------------------
 
 
-def free_names(layout: Layout, names: Sequence[str], *, with_classes: bool) -> tuple[str, ...]:
-    """Return the names of the columns that are added, ``label`` and ``p1`` …, with ``segmenter_`` where they are taken.
+def choose_column_names(layout: Layout, names: Sequence[str], *, with_classes: bool) -> tuple[str, ...]:
+    """Return the names of the added columns: ``label`` and ``p1``, ``p2`` …, or with classes ``p_CLASS``.
 
-    With classes they are ``label`` and ``p_CLASS``.
+    If one of them is taken, all get the prefix ``segmenter_``.
     """
     wanted = ["label", *(f"p_{name}" if with_classes else f"p{name}" for name in names)]
     while set(wanted) & set(layout.columns):
@@ -186,8 +186,8 @@ def free_names(layout: Layout, names: Sequence[str], *, with_classes: bool) -> t
     return tuple(wanted)
 
 
-def cells_of(clusters: Clusters, values: Floats, labels: Labels) -> list[list[str]]:
-    """Return the fields that are added to some rows: the label, and probabilities to six digits."""
+def format_fields(clusters: Clusters, values: Floats, labels: Labels) -> list[list[str]]:
+    """Return the fields to append to some rows: the label, and the probabilities to six digits."""
     form = ",".join(["%.6g"] * len(clusters.names))
     names = ("", *clusters.names)
     rows = clusters.posteriors(values).tolist()
@@ -195,10 +195,10 @@ def cells_of(clusters: Clusters, values: Floats, labels: Labels) -> list[list[st
 
 
 def draw(job: TableJob, table: Table, clusters: Clusters, record: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """Return the two figures as the contents of files."""
+    """Return both figures as the content of files."""
     from segmenter.render.silencing import silence_matplotlib
 
-    assert job.figure_format is not None  # asked for figures only
+    assert job.figure_format is not None  # called only if figures were requested
     trace = clusters.fit.trace
     description = json.dumps({"recipe": record["recipe"], "input": record["input"]}, ensure_ascii=True)
     title = record["input"]["name"]
@@ -227,7 +227,7 @@ def describe(
     labeled: tuple[Table, Sequence[str]] | None,
     new_columns: Sequence[str],
 ) -> dict[str, Any]:
-    """Return the model and how it was found as plain values; without time and folder, so that bytes stay the same."""
+    """Return the model and how it was found as plain values, without times and folders: same input, same bytes."""
     mixture, trace = clusters.fit.mixture, clusters.fit.trace
     counts = np.bincount(clusters.labels, minlength=len(clusters.names) + 1)[1:]
     return {
@@ -271,7 +271,7 @@ def describe(
 
 
 def describe_table(table: Table) -> dict[str, Any]:
-    """Return what is told of an input."""
+    """Return the facts about an input table as plain values."""
     n_missing = int(np.isnan(table.values).any(axis=1).sum())
     return {
         "name": format_path(Path(table.layout.path.name)),

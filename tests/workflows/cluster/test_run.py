@@ -373,7 +373,7 @@ def test_bad_tables_cost_one_line_and_write_nothing(
 @pytest.mark.parametrize(
     ("content", "options", "words"),
     [
-        ("x,y\n1,a\n2,\n", [], "known.csv: line 3, column 'y': is no label"),
+        ("x,y\n1,a\n2,\n", [], "known.csv: line 3, column 'y': has no label"),
         ("x\n1\n2\n", [], "no column that t.csv lacks; name the labels with --label-column"),
         ("x,y,z\n1,a,b\n2,a,b\n", [], "2 columns ('y', 'z')"),
         ("x,y\n1,a\n2,b\n", ["--label-column", "z"], "no column 'z'"),
