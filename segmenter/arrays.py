@@ -37,12 +37,12 @@ class Samples:
 
     def __post_init__(self) -> None:
         """Check what enters, once."""
-        values = numbers("values", self.values)
+        values = to_floats("values", self.values)
         if values.ndim != 2 or 0 in values.shape:
             raise InvalidArgumentError("values", f"have the shape {values.shape}; give (N, D), a row for each sample")
         if np.isinf(values).any():
             raise InvalidArgumentError("values", "hold infinity; leave these samples out, or give NaN for missing")
-        weights = numbers("weights", self.weights)
+        weights = to_floats("weights", self.weights)
         if weights.shape not in ((1,), values.shape[:1]):
             raise InvalidArgumentError("weights", f"have the shape {weights.shape}; give one for each of {len(values)}")
         if not ((weights > 0) & (weights < np.inf)).all():
@@ -51,7 +51,7 @@ class Samples:
         object.__setattr__(self, "weights", np.repeat(weights, len(values) // len(weights)))
 
 
-def numbers(argument: str, value: ArrayLike) -> Floats:
+def to_floats(argument: str, value: ArrayLike) -> Floats:
     """Return an array of float64; InvalidArgumentError by the name of the argument where it holds anything else."""
     if isinstance(value, np.ndarray) and value.dtype == np.float64:  # as almost always
         return value
@@ -64,9 +64,9 @@ def numbers(argument: str, value: ArrayLike) -> Floats:
     raise InvalidArgumentError(argument, "hold what is no number; give an array of numbers")
 
 
-def whole_numbers(argument: str, value: ArrayLike) -> NDArray[np.intp]:
+def to_whole_numbers(argument: str, value: ArrayLike) -> NDArray[np.intp]:
     """Return an array of whole numbers, (N,); InvalidArgumentError where it holds anything else."""
-    given = numbers(argument, value)
+    given = to_floats(argument, value)
     if given.ndim != 1 or not (given == np.rint(given)).all():
         raise InvalidArgumentError(argument, "are no row of whole numbers; give one a sample, 0 = unlabeled")
     return given.astype(np.intp)

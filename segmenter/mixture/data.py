@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Samples
 from segmenter.errors import InvalidArgumentError
-from segmenter.mixture.lazy_samples import Centred, Columns, LazySamples, mean_of, places, ranges_of
+from segmenter.mixture.lazy_samples import Centred, Columns, LazySamples, iterate_slices, mean_of, ranges_of
 from segmenter.mixture.model import block_size, monomials, n_monomials, square_index
 
 KEPT_MONOMIALS = 1_000_000
@@ -196,7 +196,7 @@ def part_of(
 
 def scatter_of(centred: Columns, weights: Floats) -> Floats:
     """Return the weighted sum of x xᵀ over samples (D, N), shape (D, D), without a copy of the samples."""
-    blocks = ((centred[:, place], weights[place]) for place in places(len(weights), block_size(len(centred))))
+    blocks = ((centred[:, place], weights[place]) for place in iterate_slices(len(weights), block_size(len(centred))))
     return np.asarray(sum(block * mass @ block.T for block, mass in blocks))
 
 
@@ -252,7 +252,7 @@ def points_of(data: PreparedSamples) -> tuple[Floats, Floats]:
     return points, weights
 
 
-def dithered(data: PreparedSamples, variances: Floats) -> PreparedSamples:
+def dither(data: PreparedSamples, variances: Floats) -> PreparedSamples:
     """Return samples as if a Gaussian error of these variances, (D,), had been added to each, on top of the blur.
 
     No error is drawn: its mean effect on φ is a constant added to the squares x_j².

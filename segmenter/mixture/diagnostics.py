@@ -12,7 +12,7 @@ from segmenter.arrays import Floats
 from segmenter.mixture.config import CovarianceType
 from segmenter.mixture.data import PreparedSamples
 from segmenter.mixture.e_step import e_step
-from segmenter.mixture.m_step import covariances, m_step
+from segmenter.mixture.m_step import fit_covariances, m_step
 from segmenter.mixture.model import Mixture
 
 COLLAPSED = 4.0
@@ -146,7 +146,7 @@ def single_gaussian_log_likelihood(data: PreparedSamples, covariance_type: Covar
     gaussian = Mixture(
         one,
         data.origin[None],
-        covariances(data.covariance[None], one, covariance_type, is_shared=False),
+        fit_covariances(data.covariance[None], one, covariance_type, is_shared=False),
         covariance_type,
     )
     if data.is_complete:

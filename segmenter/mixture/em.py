@@ -165,7 +165,7 @@ def fit(
     elif n_samples < config.n_components:
         raise InvalidArgumentError("n_components", f"is {config.n_components}, but there are {n_samples} samples")
     data = prepare_samples(samples, config.covariance_floor)
-    problem = Problem(data, config, log_prior, prior)
+    problem = EMProblem(data, config, log_prior, prior)
     if start is not None:
         return compared(run_em(problem, as_k_means(start) if config.method == "k-means" else start), data)
     screen = None if log_prior is not None else screening_subset(data, config)
@@ -195,7 +195,7 @@ def compared(found: Fit, data: PreparedSamples) -> Fit:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class EMProblem:
     """All that stays the same during a climb."""
 
     data: PreparedSamples
@@ -205,7 +205,7 @@ class Problem:
     n_components: int = 0  # K of the start, for the log prior
 
 
-def run_em_from_each_start(problem: Problem, starts: Sequence[Mixture]) -> tuple[list[Mixture], Floats]:
+def run_em_from_each_start(problem: EMProblem, starts: Sequence[Mixture]) -> tuple[list[Mixture], Floats]:
     """Return the mixture that each start leads to, and their objectives (R,); many at once where that is the same."""
     mixtures, objectives = list(starts), np.full(len(starts), np.nan)
     config = problem.config
@@ -223,14 +223,14 @@ def run_em_from_each_start(problem: Problem, starts: Sequence[Mixture]) -> tuple
     return mixtures, objectives
 
 
-def least_mass_of(problem: Problem) -> float:
+def least_mass_of(problem: EMProblem) -> float:
     """Return the mass below which a component has died."""
     if problem.prior is not None:  # which tells what a component without samples is like
         return float(np.finfo(np.float64).tiny * problem.data.total_weight)
     return max(DEAD * problem.data.least_weight, 1e-12 * problem.data.total_weight)
 
 
-def finalists(problem: Problem, mixtures: Sequence[Mixture], objectives: Floats) -> list[Mixture]:
+def finalists(problem: EMProblem, mixtures: Sequence[Mixture], objectives: Floats) -> list[Mixture]:
     """Return the screened mixtures that go on: of the best that stand in different places, those best on all samples.
 
     The objectives (R,) are those on what stands for all samples.
@@ -246,7 +246,7 @@ def finalists(problem: Problem, mixtures: Sequence[Mixture], objectives: Floats)
     return [mixture for objective, mixture in scored[:N_FINALISTS] if best - objective <= OUT_OF_REACH * tolerance]
 
 
-def with_noise(mixture: Mixture, problem: Problem) -> Mixture:
+def with_noise(mixture: Mixture, problem: EMProblem) -> Mixture:
     """Return the mixture with a uniform component over the bounding box of the data."""
     sides = np.sqrt(problem.data.variances)  # of a feature that does not vary, or that was never observed
     for d in range(len(sides)):
@@ -257,7 +257,7 @@ def with_noise(mixture: Mixture, problem: Problem) -> Mixture:
     return replace(mixture, weights=(1 - noise_weight) * mixture.weights, noise_weight=noise_weight, noise_sides=sides)
 
 
-def run_em(problem: Problem, start: Mixture) -> Fit:
+def run_em(problem: EMProblem, start: Mixture) -> Fit:
     """Alternate E-steps and M-steps from a start until the objective rises by less than the tolerance."""
     problem = replace(problem, n_components=start.n_components)
     data, config = problem.data, problem.config
@@ -309,7 +309,7 @@ def run_em(problem: Problem, start: Mixture) -> Fit:
     return Fit(mixture, trace)
 
 
-def maximize(problem: Problem, statistics: SufficientStatistics, start: Mixture) -> Mixture:
+def maximize(problem: EMProblem, statistics: SufficientStatistics, start: Mixture) -> Mixture:
     """Return the mixture that an M-step makes of statistics."""
     is_k_means = problem.config.method == "k-means"
     return m_step(
@@ -321,7 +321,7 @@ def maximize(problem: Problem, statistics: SufficientStatistics, start: Mixture)
     )
 
 
-def try_squarem_step(problem: Problem, path: Sequence[SufficientStatistics], start: Mixture) -> Mixture | None:
+def try_squarem_step(problem: EMProblem, path: Sequence[SufficientStatistics], start: Mixture) -> Mixture | None:
     """Return the mixture that a leap along the path leads to, or None where it leads to none."""
     ahead = squarem_step(path, problem.data.variances)
     if ahead is None:
@@ -345,7 +345,7 @@ class Step:
 
 
 def evaluate(
-    problem: Problem,
+    problem: EMProblem,
     mixture: Mixture,
     survivors: NDArray[np.intp] | None = None,
     responsibilities: Floats | None = None,
@@ -354,7 +354,7 @@ def evaluate(
 
     Parameters
     ----------
-    problem : Problem
+    problem : EMProblem
     mixture : Mixture
     survivors : ndarray of shape (K,), optional
         Which of the components of the start these are, for the log prior.

@@ -25,7 +25,7 @@ from segmenter.mixture.model import (
 from segmenter.mixture.validation import checked_values
 
 
-def log_joint_blocks(mixture: Mixture, values: Floats) -> Iterator[tuple[Any, Floats]]:
+def iterate_log_joint(mixture: Mixture, values: Floats) -> Iterator[tuple[Any, Floats]]:
     """Yield the rows of a block of samples, and their log joint densities, shape (K, n), in nats.
 
     With noise there are K + 1 rows. NaN marks missing values; they are integrated out. The array yielded is used again
@@ -86,7 +86,7 @@ def predict(mixture: Mixture, values: Floats) -> Labels:
         1…K; 0 = noise.
     """
     labels = np.empty(len(values), dtype=np.int32)
-    for rows, joint in log_joint_blocks(mixture, values):
+    for rows, joint in iterate_log_joint(mixture, values):
         best = joint[0]
         block_labels = np.ones(joint.shape[1], dtype=np.int32)
         for k in range(1, len(joint)):
@@ -113,8 +113,8 @@ def responsibilities(mixture: Mixture, values: Floats) -> Floats:
         Rows sum to 1, or to 1 less the probability of noise.
     """
     result = np.empty((len(values), mixture.n_components))
-    for rows, joint in log_joint_blocks(mixture, values):
-        normalize(joint)
+    for rows, joint in iterate_log_joint(mixture, values):
+        normalize_in_place(joint)
         result[rows] = joint[: mixture.n_components].T
     return result
 
@@ -125,8 +125,8 @@ def confidence(mixture: Mixture, values: Floats) -> Floats:
     As ``responsibilities(mixture, values).max(axis=1)``, without an array of N×K.
     """
     result = np.empty(len(values))
-    for rows, joint in log_joint_blocks(mixture, values):
-        normalize(joint)
+    for rows, joint in iterate_log_joint(mixture, values):
+        normalize_in_place(joint)
         result[rows] = joint[: mixture.n_components].max(axis=0)
     return result
 
@@ -134,12 +134,12 @@ def confidence(mixture: Mixture, values: Floats) -> Floats:
 def score_samples(mixture: Mixture, values: Floats) -> Floats:
     """Return the log density of each sample, shape (N,), in nats; of what was observed where values are missing."""
     result = np.empty(len(values))
-    for rows, joint in log_joint_blocks(mixture, values):
-        result[rows] = normalize(joint)
+    for rows, joint in iterate_log_joint(mixture, values):
+        result[rows] = normalize_in_place(joint)
     return result
 
 
-def normalize(joint: Floats) -> Floats:
+def normalize_in_place(joint: Floats) -> Floats:
     """Turn log joint densities (K, n), in place, into responsibilities; return the log densities (n,), in nats."""
     peak = joint.max(axis=0)
     joint -= peak
@@ -149,7 +149,7 @@ def normalize(joint: Floats) -> Floats:
     return np.asarray(np.log(total) + peak)
 
 
-def component_averages(mixture: Mixture, samples: Samples | LazySamples, quantities: Floats) -> Floats:
+def average_over_components(mixture: Mixture, samples: Samples | LazySamples, quantities: Floats) -> Floats:
     """Return the mean of other quantities of the samples over each component, by responsibility × weight.
 
     Parameters
@@ -165,8 +165,8 @@ def component_averages(mixture: Mixture, samples: Samples | LazySamples, quantit
     """
     mass = np.zeros((mixture.n_components, 1))
     sums = np.zeros((mixture.n_components, quantities.shape[1]))
-    for rows, joint in log_joint_blocks(mixture, samples.values):
-        normalize(joint)
+    for rows, joint in iterate_log_joint(mixture, samples.values):
+        normalize_in_place(joint)
         joint *= samples.weights[rows]
         mass += joint[: mixture.n_components].sum(axis=1, keepdims=True)
         sums += joint[: mixture.n_components] @ quantities[rows]
@@ -223,6 +223,6 @@ def sample(mixture: Mixture, n_samples: int, generator: np.random.Generator) -> 
     return values, (labels + 1).astype(np.int32)
 
 
-def order_by(mixture: Mixture, feature: int = 0) -> NDArray[np.intp]:
+def sort_components(mixture: Mixture, feature: int = 0) -> NDArray[np.intp]:
     """Return the components, from 0, in ascending order of the mean of one feature."""
     return np.argsort(mixture.means[:, feature], kind="stable")

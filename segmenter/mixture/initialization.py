@@ -12,7 +12,7 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import MissingnessGroup, PreparedSamples, points_of, prepare_samples
 from segmenter.mixture.e_step import SufficientStatistics
-from segmenter.mixture.m_step import covariances, m_step
+from segmenter.mixture.m_step import fit_covariances, m_step
 from segmenter.mixture.model import Mixture
 
 OUTLYING = 0.1
@@ -40,7 +40,7 @@ def random_start(data: PreparedSamples, config: FitConfig, generator: np.random.
     return Mixture(
         np.full(n_components, 1 / n_components),
         data.origin + points[:, chosen].T,
-        covariances(scatter, np.ones(n_components), config.family, is_shared=config.is_shared),
+        fit_covariances(scatter, np.ones(n_components), config.family, is_shared=config.is_shared),
         config.family,
     )
 
@@ -93,7 +93,7 @@ def as_k_means(mixture: Mixture) -> Mixture:
     )
 
 
-def splits(mixture: Mixture) -> list[Mixture]:
+def split_each_component(mixture: Mixture) -> list[Mixture]:
     """Return K mixtures of K + 1 components: in each, one component is halved across its longest axis.
 
     Weight, mean and covariance of the two together are those of the one: the means go 0.8 standard deviations to either

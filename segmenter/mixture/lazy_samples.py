@@ -74,18 +74,18 @@ class Centred:
 
 def mean_of(samples: LazySamples, size: int) -> Floats:
     """Return the weighted mean of samples, (D,), so many at a time."""
-    sums = (samples.weights[place] @ samples.rows[place] for place in places(len(samples.weights), size))
+    sums = (samples.weights[place] @ samples.rows[place] for place in iterate_slices(len(samples.weights), size))
     return np.asarray(sum(sums) / samples.weights.sum())
 
 
 def ranges_of(columns: Columns, n_samples: int, size: int) -> tuple[Floats, Floats]:
     """Return the lowest and the highest value of each of D features, (D,), so many samples at a time."""
-    blocks = (columns[:, place] for place in places(n_samples, size))
+    blocks = (columns[:, place] for place in iterate_slices(n_samples, size))
     ends = [(block.min(axis=1), block.max(axis=1)) for block in blocks]
     lows, highs = zip(*ends, strict=True)
     return np.min(lows, axis=0), np.max(highs, axis=0)
 
 
-def places(n: int, size: int) -> Iterator[slice]:
+def iterate_slices(n: int, size: int) -> Iterator[slice]:
     """Yield the places of blocks of so many among n samples."""
     return (slice(first, first + size) for first in range(0, n, size))

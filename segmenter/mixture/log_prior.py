@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from segmenter.arrays import Floats, numbers, whole_numbers
+from segmenter.arrays import Floats, to_floats, to_whole_numbers
 from segmenter.errors import InvalidArgumentError
 
 
@@ -83,8 +83,8 @@ def clamp(labels: ArrayLike, component_classes: ArrayLike) -> FixedLogPrior:
     InvalidArgumentError
         A label has no component, or they are no whole numbers.
     """
-    labels = whole_numbers("labels", labels)
-    component_classes = whole_numbers("component_classes", component_classes)
+    labels = to_whole_numbers("labels", labels)
+    component_classes = to_whole_numbers("component_classes", component_classes)
     stray = np.setdiff1d(labels[labels != 0], component_classes)
     if len(stray):
         raise InvalidArgumentError("labels", f"hold {stray[0]}, which no component stands for")
@@ -100,7 +100,7 @@ def soft(probabilities: ArrayLike) -> FixedLogPrior:
     InvalidArgumentError
         They are of another shape, negative, NaN or infinite, or all 0 for a sample.
     """
-    given = numbers("probabilities", probabilities)
+    given = to_floats("probabilities", probabilities)
     if given.ndim != 2 or not ((given >= 0) & (given < np.inf)).all() or not given.any(axis=1).all():
         raise InvalidArgumentError("probabilities", "must be (N, K), 0 or more, and not all 0 for any sample")
     with np.errstate(divide="ignore"):

@@ -116,14 +116,14 @@ def m_step(
     return Mixture(
         weights,
         means + statistics.origin,
-        covariances(scatter, counts, covariance_type, is_shared=equal_weights or covariance_type == "tied"),
+        fit_covariances(scatter, counts, covariance_type, is_shared=equal_weights or covariance_type == "tied"),
         covariance_type,
         noise_weight=statistics.noise_mass / total,
         noise_sides=noise_sides,
     )
 
 
-def covariances(scatter: Floats, counts: Floats, covariance_type: CovarianceType, *, is_shared: bool) -> Floats:
+def fit_covariances(scatter: Floats, counts: Floats, covariance_type: CovarianceType, *, is_shared: bool) -> Floats:
     """Return the covariances of a family that fit best to the scatter of each component.
 
     Parameters

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.arrays import Floats, numbers
+from segmenter.arrays import Floats, to_floats
 from segmenter.mixture.config import CovarianceType
 
 BLOCK_MONOMIALS = 122_880
@@ -38,7 +38,7 @@ class Mixture:
         """Take whatever holds numbers, such as lists; raise InvalidArgumentError where it does not."""
         for name in ("weights", "means", "covariances", "noise_sides"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, numbers(name, getattr(self, name)))
+                object.__setattr__(self, name, to_floats(name, getattr(self, name)))
 
     @functools.cached_property
     def inverse_factors(self) -> Floats:

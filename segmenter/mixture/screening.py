@@ -19,7 +19,7 @@ from segmenter.mixture.data import (
     PreparedSamples,
     part_of,
 )
-from segmenter.mixture.lazy_samples import places, ranges_of
+from segmenter.mixture.lazy_samples import iterate_slices, ranges_of
 from segmenter.mixture.model import block_size, n_monomials, pairs, square_index
 
 
@@ -28,7 +28,7 @@ def screening_subset(data: PreparedSamples, config: FitConfig) -> PreparedSample
     if not data.is_complete or data.n_samples < MANY_SAMPLES:
         return None
     if len(data.origin) <= MAX_GRID_FEATURES and not config.noise:  # outliers make a grid coarse
-        few = binned(data, SCREENING_BINS)
+        few = bin_samples(data, SCREENING_BINS)
     else:
         n_drawn = max(DRAWN_SAMPLES, DRAWN_SAMPLES_EACH * config.n_components)
         few = drawn(data, n_drawn, np.random.default_rng(config.seed)) if n_drawn < data.n_samples else data
@@ -36,7 +36,7 @@ def screening_subset(data: PreparedSamples, config: FitConfig) -> PreparedSample
     return few if is_worth_it else None
 
 
-def binned(data: PreparedSamples, n_bins: int) -> PreparedSamples:
+def bin_samples(data: PreparedSamples, n_bins: int) -> PreparedSamples:
     """Return the means of φ over the cells of a grid, weighted by what is in them.
 
     The cells keep the second moments within them, so an M-step on cells is exact; in an E-step the samples of a cell
@@ -55,7 +55,7 @@ def binned(data: PreparedSamples, n_bins: int) -> PreparedSamples:
     steps = np.maximum(highest - lowest, np.finfo(np.float64).tiny) / n_bins
     n_cells = n_bins ** len(lowest)
     cells = np.empty(len(part.weights), dtype=np.min_scalar_type(n_cells - 1))
-    for place in places(len(cells), BINNED_AT_ONCE):
+    for place in iterate_slices(len(cells), BINNED_AT_ONCE):
         index = np.zeros(len(cells[place]), dtype=np.intp)
         for row, low, step in zip(centred[:, place], lowest, steps, strict=True):
             index *= n_bins
@@ -66,7 +66,7 @@ def binned(data: PreparedSamples, n_bins: int) -> PreparedSamples:
     rank = np.cumsum(is_occupied) - 1  # tables of occupied cells alone stay in cache
     sums = np.zeros((n_monomials(len(centred)), int(rank[-1]) + 1))
     rows, columns = pairs(len(centred))
-    for place in places(len(cells), BINNED_AT_ONCE):
+    for place in iterate_slices(len(cells), BINNED_AT_ONCE):
         block, weights, ranks = centred[:, place], part.weights[place], rank[cells[place]]
         sums[0] += np.bincount(ranks, weights, sums.shape[1])
         quadratic = (block[i] * block[j] for i, j in zip(rows, columns, strict=True))

@@ -17,8 +17,8 @@ from segmenter.arrays import Bools, Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.inference import log_joint_blocks, normalize, score_samples
-from segmenter.mixture.initialization import splits
+from segmenter.mixture.inference import iterate_log_joint, normalize_in_place, score_samples
+from segmenter.mixture.initialization import split_each_component
 from segmenter.mixture.model import Mixture, n_parameters
 
 Rule: TypeAlias = Literal["bic", "aic", "icl", "held-out"]
@@ -97,8 +97,8 @@ def icl(found: Fit, samples: Samples) -> float:
 def assignment_entropy(mixture: Mixture, samples: Samples) -> float:
     """Return the entropy of the responsibilities, summed over the weighted samples, in nats; at least 0."""
     total = 0.0
-    for rows, joint in log_joint_blocks(mixture, samples.values):
-        normalize(joint)
+    for rows, joint in iterate_log_joint(mixture, samples.values):
+        normalize_in_place(joint)
         joint *= np.log(np.where(joint > 0, joint, 1.0))  # 0 log 0 = 0
         total -= float(joint.sum(axis=0) @ samples.weights[rows])
     return max(total, 0.0)
@@ -220,7 +220,7 @@ def selection_table(
         raise InvalidArgumentError("method", f"is {config.method!r}, which maximizes no likelihood; give em")
     total_weight = float(samples.weights.sum())
     rows = []
-    for k, found in enumerate(incremental_fits(samples, config, _n_distinct(samples, max_components)), start=1):
+    for k, found in enumerate(fit_incrementally(samples, config, _n_distinct(samples, max_components)), start=1):
         config_k, start = replace(config, n_components=k), found.mixture if shared_folds else None
         held_out = (
             np.nan if n_folds is None else held_out_log_likelihood(samples, config_k, n_folds=n_folds, start=start)
@@ -240,7 +240,7 @@ def selection_table(
     return SelectionTable(*[*criteria, sound > 0])
 
 
-def incremental_fits(samples: Samples, config: FitConfig, max_components: int) -> Iterator[Fit]:
+def fit_incrementally(samples: Samples, config: FitConfig, max_components: int) -> Iterator[Fit]:
     """Yield the fits of K = 1…Kmax components; K explain no less than K − 1 did for want of a good start."""
     beside: Sequence[Mixture] = ()
     least = -np.inf
@@ -251,7 +251,7 @@ def incremental_fits(samples: Samples, config: FitConfig, max_components: int) -
             start = max(beside, key=lambda start: average_log_likelihood(start, samples))
             found = max(found, fit(samples, config_k, start), key=lambda found: found.objective)
         if config.method == "em":
-            beside, least = splits(found.mixture), found.objective
+            beside, least = split_each_component(found.mixture), found.objective
         yield found
 
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segmenter.arrays import Floats, Samples, numbers, whole_numbers
+from segmenter.arrays import Floats, Samples, to_floats, to_whole_numbers
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import prepare_samples
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.log_prior import clamp
-from segmenter.mixture.m_step import covariances
+from segmenter.mixture.m_step import fit_covariances
 from segmenter.mixture.model import Mixture
 
 
@@ -104,7 +104,7 @@ def learned_start(
     mixture = Mixture(
         weights,
         np.concatenate([mixture.means for mixture in mixtures]),
-        covariances(scatter, np.ones(len(weights)), config.covariance_type, is_shared=False),
+        fit_covariances(scatter, np.ones(len(weights)), config.covariance_type, is_shared=False),
         config.covariance_type,
     )
     return mixture, np.repeat(np.arange(1, n_classes + 1), n_components)
@@ -162,7 +162,7 @@ def surviving(found: Fit, classes: NDArray[np.intp]) -> ClassFit:
 
 def checked(values: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
     """Return samples (N, D) and their labels (N,); InvalidArgumentError where they do not fit, or there are none."""
-    samples, classes = Samples(numbers("values", values)).values, whole_numbers("labels", labels)
+    samples, classes = Samples(to_floats("values", values)).values, to_whole_numbers("labels", labels)
     if len(classes) != len(samples):
         raise InvalidArgumentError("labels", f"are {len(classes)} for {len(samples)} samples; give one a sample")
     if classes.min() < 0:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from segmenter.arrays import Floats, numbers
+from segmenter.arrays import Floats, to_floats
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import COVARIANCE_TYPES
 from segmenter.mixture.model import Mixture
@@ -19,7 +19,7 @@ ASYMMETRY = 1e-9
 """How far from symmetric a covariance may be, by rounding, relative to its variances."""
 
 
-def check_parts(mixture: Mixture, n_features: int) -> None:
+def check_mixture_parts(mixture: Mixture, n_features: int) -> None:
     """Raise InvalidArgumentError, by the name of the part, unless the parts of a mixture are legal and fit together."""
     n = len(mixture.weights)
     if n < 1:
@@ -54,7 +54,7 @@ def check_parts(mixture: Mixture, n_features: int) -> None:
 def check_start(start: Mixture, n_features: int) -> None:
     """Raise InvalidArgumentError unless a mixture is a legal start for samples of so many features."""
     try:
-        check_parts(start, n_features)
+        check_mixture_parts(start, n_features)
     except InvalidArgumentError as error:
         raise InvalidArgumentError(f"start.{error.argument}", error.problem) from None
 
@@ -67,7 +67,7 @@ def checked_values(mixture: Mixture, values: ArrayLike) -> Floats:
     InvalidArgumentError
         They are no such array, of other features than the mixture, or hold infinity.
     """
-    given = numbers("values", values)
+    given = to_floats("values", values)
     if given.ndim != 2 or given.shape[1] != mixture.n_features:
         problem = f"have the shape {given.shape}; the mixture is of (N, {mixture.n_features})"
         raise InvalidArgumentError("values", problem)

@@ -22,9 +22,9 @@ from segmenter.features.gradients import (
 )
 from segmenter.features.texture import compute_joint_features, compute_texture_features
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import dithered, prepare_samples
-from segmenter.mixture.em import Problem, run_em
-from segmenter.mixture.inference import log_joint_blocks, normalize
+from segmenter.mixture.data import dither, prepare_samples
+from segmenter.mixture.em import EMProblem, run_em
+from segmenter.mixture.inference import iterate_log_joint, normalize_in_place
 from segmenter.mixture.initialization import initialize
 from segmenter.regions.adjacency import adjacency
 from segmenter.regions.hierarchy import Hierarchy
@@ -94,12 +94,12 @@ def visual_word_posteriors(
     n_words = min(N_WORDS, len(np.unique(samples, axis=0)))
     config = FitConfig(n_words, max_iterations=MAX_ITERATIONS, tolerance=1e-3)
     data = prepare_samples(Samples(samples, np.ones(len(samples))), config.covariance_floor)
-    data = dithered(data, np.full(rows.shape[1], error))
+    data = dither(data, np.full(rows.shape[1], error))
     with threadpool_limits(1, user_api="blas"):
-        mixture = run_em(Problem(data, config), initialize(data, config, generator)).mixture
+        mixture = run_em(EMProblem(data, config), initialize(data, config, generator)).mixture
         posteriors = np.empty((mixture.n_components, len(rows)), dtype=np.float32)
-        for place, joint in log_joint_blocks(mixture, rows):
-            normalize(joint)
+        for place, joint in iterate_log_joint(mixture, rows):
+            normalize_in_place(joint)
             posteriors[:, place] = joint
     return posteriors.reshape(-1, *values.shape[:2])
 

@@ -20,8 +20,8 @@ from segmenter.io.files.remote import to_path
 from segmenter.io.images.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.inference import component_averages, predict
-from segmenter.mixture.lazy_samples import LazySamples, places
+from segmenter.mixture.inference import average_over_components, predict
+from segmenter.mixture.lazy_samples import LazySamples, iterate_slices
 from segmenter.mixture.model import Mixture, block_size
 from segmenter.regions.config import MergeCost, Scale
 from segmenter.segmentation.recipe import AnyRecipe, Method, Recipe, RegionsRecipe, choose_recipe
@@ -225,7 +225,7 @@ def fit_colors(
         distinct,
         color_labels,
         found.mixture.n_components,
-        empty_colors=lambda: component_averages(found.mixture, samples, rgb_of(distinct)),
+        empty_colors=lambda: average_over_components(found.mixture, samples, rgb_of(distinct)),
     )
     return found, channels, color_labels, segments
 
@@ -247,7 +247,9 @@ def predict_colors(mixture: Mixture, samples: Samples | LazySamples) -> Labels:
     if isinstance(samples, Samples):
         return predict(mixture, samples.values)
     size = 16 * block_size(mixture.n_features)
-    return np.concatenate([predict(mixture, samples.rows[place]) for place in places(len(samples.weights), size)])
+    return np.concatenate(
+        [predict(mixture, samples.rows[place]) for place in iterate_slices(len(samples.weights), size)]
+    )
 
 
 def label_image(distinct: DistinctColors, color_labels: Labels) -> Labels:
@@ -264,7 +266,7 @@ def sort_by_luminance(
     if color_space == "rgb":  # luminance is linear in these features
         brightness = means @ LUMINANCE if means.shape[1] == len(LUMINANCE) else means.mean(axis=1)
     else:
-        brightness = component_averages(found.mixture, samples, luminance(distinct.colors)[:, None])[:, 0]
+        brightness = average_over_components(found.mixture, samples, luminance(distinct.colors)[:, None])[:, 0]
     return found.reordered(np.argsort(brightness, kind="stable"))
 
 
@@ -299,7 +301,7 @@ def describe_segments(
     """
     n_bins = n_segments + 1
     n_pixels, sums = np.zeros(n_segments), np.zeros((n_segments, 3))
-    for place in places(len(color_labels), COLORS_AT_ONCE):
+    for place in iterate_slices(len(color_labels), COLORS_AT_ONCE):
         labels, counts = color_labels[place], distinct.counts[place]
         n_pixels += np.bincount(labels, counts, n_bins)[1:]
         for c, channel in enumerate(visible_bands(distinct.colors[place]).T):

@@ -11,7 +11,7 @@ import numpy as np
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import CHANNELS, GRAY_CHANNEL
 from segmenter.mixture.model import Mixture, log_joint_coefficients
-from segmenter.mixture.validation import check_parts
+from segmenter.mixture.validation import check_mixture_parts
 from segmenter.segmentation.recipe import MAX_SEGMENTS, Recipe, recipe_from
 from segmenter.segmentation.result import Segmentation
 
@@ -83,7 +83,7 @@ class Model:
 
 def check_mixture(mixture: Mixture, n_features: int) -> None:
     """Raise InvalidArgumentError unless a mixture is legal, of at most 65,535 segments, and can be computed with."""
-    check_parts(mixture, n_features)
+    check_mixture_parts(mixture, n_features)
     if mixture.n_components > MAX_SEGMENTS:
         raise InvalidArgumentError("weights", f"are {mixture.n_components}; a model has 1 to {MAX_SEGMENTS} segments")
     with np.errstate(all="ignore"):

@@ -28,11 +28,11 @@ from segmenter.features.color_counts import ColorCounts
 from segmenter.features.distinct_colors import DistinctColors, find_distinct_colors
 from segmenter.features.interior import compute_local_means, find_interior, to_uint8
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import PreparedSamples, dithered, prepare_samples
-from segmenter.mixture.em import Problem, evaluate, run_em
-from segmenter.mixture.initialization import initialize, splits
+from segmenter.mixture.data import PreparedSamples, dither, prepare_samples
+from segmenter.mixture.em import EMProblem, evaluate, run_em
+from segmenter.mixture.initialization import initialize, split_each_component
 from segmenter.mixture.model import Mixture
-from segmenter.mixture.screening import binned
+from segmenter.mixture.screening import bin_samples
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS
 
@@ -118,8 +118,8 @@ def interior_cells(colors: ColorCounts | DistinctColors) -> PreparedSamples:
     features = compute_color_features(colors.colors, "rgb").values
     is_gray = features.shape[1] == 1
     data = prepare_samples(Samples(features, colors.counts), FitConfig.covariance_floor)
-    cells = binned(data, GRAY_BINS if is_gray else BINS)
-    return dithered(cells, np.full(features.shape[1], (GRAY_DITHER if is_gray else DITHER) ** 2))
+    cells = bin_samples(data, GRAY_BINS if is_gray else BINS)
+    return dither(cells, np.full(features.shape[1], (GRAY_DITHER if is_gray else DITHER) ** 2))
 
 
 def rising_log_likelihoods(data: PreparedSamples, max_components: int, seed: int) -> Iterator[float]:
@@ -128,7 +128,7 @@ def rising_log_likelihoods(data: PreparedSamples, max_components: int, seed: int
     best = None
     for k in range(1, max_components + 1):
         config = FitConfig(k, tolerance=TOLERANCE, max_iterations=MAX_ITERATIONS, acceleration=True)
-        problem = Problem(data, config)
+        problem = EMProblem(data, config)
         starts = [initialize(data, config, generator) for _ in range(N_STARTS if k > 1 else 1)]
         if best is not None:
             starts += best_splits(problem, best.mixture)
@@ -138,6 +138,6 @@ def rising_log_likelihoods(data: PreparedSamples, max_components: int, seed: int
         yield best.objective
 
 
-def best_splits(problem: Problem, mixture: Mixture) -> list[Mixture]:
+def best_splits(problem: EMProblem, mixture: Mixture) -> list[Mixture]:
     """Return the mixtures with one component split in two that explain the samples best as they are."""
-    return sorted(splits(mixture), key=lambda start: -evaluate(problem, start).objective)[:N_SPLITS]
+    return sorted(split_each_component(mixture), key=lambda start: -evaluate(problem, start).objective)[:N_SPLITS]

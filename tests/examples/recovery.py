@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from segmenter import FitConfig, Mixture, Samples, fit, predict, sample, score_samples
 from segmenter.arrays import Floats
-from segmenter.mixture.inference import order_by
+from segmenter.mixture.inference import sort_components
 from segmenter.mixture.model import reorder
 
 from . import FOLDER, save
@@ -42,7 +42,7 @@ def recovered(truth: Mixture, seed: int) -> tuple[Mixture, float]:
     """Return the mixture found from samples of one seed, in the order of the truth, and the share of labels found."""
     values, labels = sample(truth, N_SAMPLES, np.random.default_rng(seed))
     found = fit(Samples(values), FitConfig(truth.n_components, restarts=2, seed=seed)).mixture
-    found = reorder(found, order_by(found))
+    found = reorder(found, sort_components(found))
     return found, float((predict(found, values) == labels).mean())
 
 

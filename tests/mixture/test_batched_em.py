@@ -15,14 +15,14 @@ from segmenter.mixture.batched_em import are_legal, e_step_batch, only, run_em_b
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType, FitConfig
 from segmenter.mixture.data import prepare_samples
 from segmenter.mixture.e_step import e_step
-from segmenter.mixture.em import Problem, finalists, fit, least_mass_of, run_em, run_em_from_each_start
+from segmenter.mixture.em import EMProblem, finalists, fit, least_mass_of, run_em, run_em_from_each_start
 from segmenter.mixture.initialization import initialize
 from segmenter.mixture.m_step import m_step
 from tests.support.scenes import blobs, some_mixture
 
 
-def describe_problem(samples: Samples, config: FitConfig) -> Problem:
-    return Problem(prepare_samples(samples, config.covariance_floor), config)
+def describe_problem(samples: Samples, config: FitConfig) -> EMProblem:
+    return EMProblem(prepare_samples(samples, config.covariance_floor), config)
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)

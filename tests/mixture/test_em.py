@@ -23,11 +23,11 @@ from segmenter.mixture.config import COVARIANCE_TYPES, INITS, CovarianceType, Fi
 from segmenter.mixture.data import PreparedSamples, part_of, prepare_samples
 from segmenter.mixture.e_step import SufficientStatistics, e_step, stable_exp
 from segmenter.mixture.em import Fit, FitTrace, fit
-from segmenter.mixture.inference import component_averages, predict
+from segmenter.mixture.inference import average_over_components, predict
 from segmenter.mixture.initialization import initialize, k_means_plus_plus, random_start
 from segmenter.mixture.m_step import m_step
 from segmenter.mixture.model import Mixture, block_size, log_joint_coefficients, monomials, reorder
-from segmenter.mixture.screening import binned, screening_subset
+from segmenter.mixture.screening import bin_samples, screening_subset
 from tests.support.scenes import (
     any_samples,
     average_log_likelihood,
@@ -149,12 +149,12 @@ def test_component_averages_of_the_features_are_the_means_of_the_next_m_step() -
     samples, _ = blobs(3, 2, distance=2.0)
     mixture = some_mixture(3, 2)
     stepped = m_step(e_step(prepare_samples(samples, BLUR), mixture), "full")
-    np.testing.assert_allclose(component_averages(mixture, samples, samples.values), stepped.means, rtol=1e-9)
+    np.testing.assert_allclose(average_over_components(mixture, samples, samples.values), stepped.means, rtol=1e-9)
 
 
 def test_component_averages_are_nan_where_nothing_is_explained() -> None:
     mixture = Mixture(np.array([0.5, 0.5]), np.array([[0.0], [1e6]]), np.ones((2, 1, 1)))
-    averages = component_averages(mixture, Samples(np.zeros((2, 1)), np.ones(2)), np.array([[1.0], [3.0]]))
+    averages = average_over_components(mixture, Samples(np.zeros((2, 1)), np.ones(2)), np.array([[1.0], [3.0]]))
     np.testing.assert_array_equal(averages, [[2.0], [np.nan]])
 
 
@@ -259,7 +259,7 @@ def test_responsibilities_are_finite_at_any_level_of_the_log_density(level: floa
 @given(any_samples(max_features=3), st.integers(1, 6))
 def test_cells_keep_weight_mean_and_second_moments(samples: Samples, n_bins: int) -> None:
     data = prepare_samples(samples, BLUR)
-    cells = binned(data, n_bins)
+    cells = bin_samples(data, n_bins)
     assert cells.n_samples <= min(data.n_samples, n_bins ** len(data.origin))
     assert cells.parts[0].weights.sum() == pytest.approx(data.total_weight)
     all_alike = Mixture(np.ones(1), data.origin[None], np.diag(data.variances)[None])
@@ -268,9 +268,9 @@ def test_cells_keep_weight_mean_and_second_moments(samples: Samples, n_bins: int
 
 def test_cells_do_not_depend_on_how_many_samples_are_put_into_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     data = prepare_samples(blobs(3, 2)[0], BLUR)
-    at_once = binned(data, 4).parts[0]
+    at_once = bin_samples(data, 4).parts[0]
     monkeypatch.setattr(mixture_data, "BINNED_AT_ONCE", 7)
-    in_turns = binned(data, 4).parts[0]
+    in_turns = bin_samples(data, 4).parts[0]
     np.testing.assert_allclose(in_turns.kept[0], at_once.kept[0], rtol=1e-12)
     np.testing.assert_array_equal(in_turns.weights, at_once.weights)
 
@@ -278,7 +278,7 @@ def test_cells_do_not_depend_on_how_many_samples_are_put_into_them_at_once(monke
 def test_an_m_step_on_cells_is_exact_where_no_cell_mixes_components() -> None:
     samples, labels = blobs(3, 2, distance=40.0)
     data = prepare_samples(samples, BLUR)
-    cells = binned(data, 16)
+    cells = bin_samples(data, 16)
     assert cells.n_samples < data.n_samples
     wide = np.broadcast_to(np.eye(2), (3, 2, 2))
     mixture = Mixture(np.full(3, 1 / 3), np.array([samples.values[labels == k].mean(axis=0) for k in (1, 2, 3)]), wide)
@@ -291,7 +291,7 @@ def test_an_m_step_on_cells_is_exact_where_no_cell_mixes_components() -> None:
 def test_the_likelihood_on_cells_is_a_lower_bound(samples: Samples, n_bins: int, n_components: int, seed: int) -> None:
     data = prepare_samples(samples, BLUR)
     mixture = mixture_over(data, n_components, seed)
-    on_cells = e_step(binned(data, n_bins), mixture).log_likelihood
+    on_cells = e_step(bin_samples(data, n_bins), mixture).log_likelihood
     on_samples = e_step(data, mixture).log_likelihood
     assert on_cells <= on_samples + 1e-9 * abs(on_samples)
 

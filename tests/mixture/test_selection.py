@@ -12,7 +12,7 @@ from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import COVARIANCE_TYPES, FitConfig
 from segmenter.mixture.em import fit
-from segmenter.mixture.initialization import splits
+from segmenter.mixture.initialization import split_each_component
 from segmenter.mixture.model import Mixture, n_parameters
 from segmenter.mixture.selection import (
     RULES,
@@ -22,9 +22,9 @@ from segmenter.mixture.selection import (
     assignment_entropy,
     bic,
     choose,
+    fit_incrementally,
     held_out_log_likelihood,
     icl,
-    incremental_fits,
     selection_table,
 )
 
@@ -134,7 +134,7 @@ def test_fits_of_many_samples_rise_though_starts_are_compared_on_few(seed: int) 
     """Up to the tolerance of EM; repeated rows make spikes, which cells of a grid do not show."""
     generator = np.random.default_rng(seed)
     values = np.round(generator.standard_t(2, (6000, 2)), 1).clip(-3, 3)
-    found = list(incremental_fits(Samples(values), FitConfig(restarts=1), 7))
+    found = list(fit_incrementally(Samples(values), FitConfig(restarts=1), 7))
     assert any(one.trace.screened for one in found)
     assert (np.diff([one.objective for one in found]) > -1e-3).all()
 
@@ -174,7 +174,7 @@ def test_what_cannot_be_chosen_by_is_said() -> None:
 
 def test_a_split_keeps_weight_mean_and_covariance() -> None:
     mixture = fit(clusters(3, 0), FitConfig(2)).mixture
-    for k, halves in enumerate(splits(mixture)):
+    for k, halves in enumerate(split_each_component(mixture)):
         pair = [k, 2]
         weights, means = halves.weights[pair], halves.means[pair]
         mean = weights @ means / weights.sum()

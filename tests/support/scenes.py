@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 
 from segmenter.arrays import Bools, Bytes, Floats, Labels, Samples
 from segmenter.mixture.config import CovarianceType
-from segmenter.mixture.m_step import covariances
+from segmenter.mixture.m_step import fit_covariances
 from segmenter.mixture.model import Mixture
 
 DARK, BRIGHT = (10, 20, 30), (200, 210, 220)
@@ -100,7 +100,7 @@ def some_mixture(
 def family_covariances(scatter: Floats, weights: Floats, covariance_type: CovarianceType) -> Floats:
     """Return covariances of a family, from full ones (K, D, D) of components of these weights."""
     summed = weights[:, None, None] * scatter
-    return covariances(summed, weights, covariance_type, is_shared=covariance_type == "tied")
+    return fit_covariances(summed, weights, covariance_type, is_shared=covariance_type == "tied")
 
 
 # ---- what SciPy says -----------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewRowsError
 from segmenter.io.tables.table import Table
 from segmenter.mixture.em import Fit, fit
-from segmenter.mixture.inference import order_by, predict, responsibilities
-from segmenter.mixture.selection import bic, incremental_fits, is_sound
+from segmenter.mixture.inference import predict, responsibilities, sort_components
+from segmenter.mixture.selection import bic, fit_incrementally, is_sound
 from segmenter.mixture.semi_supervised import fit_clamped, fit_learned
 from segmenter.workflows.cluster.recipe import MAX_AUTO_CLUSTERS, TableRecipe
 
@@ -56,7 +56,7 @@ def cluster(table: Table, recipe: TableRecipe) -> Clusters:
     if n_distinct < n_clusters:
         raise TooFewRowsError(table.layout.name, n_distinct, n_clusters)
     found = fit(samples, recipe.fit_config(n_clusters))
-    found = found.reordered(order_by(found.mixture))
+    found = found.reordered(sort_components(found.mixture))
     return Clusters(
         names=tuple(str(k) for k in range(1, found.mixture.n_components + 1)),
         component_clusters=np.arange(1, found.mixture.n_components + 1),
@@ -78,7 +78,7 @@ def choose_n_clusters(samples: Samples, recipe: TableRecipe) -> tuple[tuple[int,
     table: list[tuple[int, float]] = []
     best = 1
     max_clusters = count_distinct(samples.values, MAX_AUTO_CLUSTERS)
-    for k, found in enumerate(incremental_fits(samples, recipe.fit_config(1), max_clusters), start=1):
+    for k, found in enumerate(fit_incrementally(samples, recipe.fit_config(1), max_clusters), start=1):
         if is_sound(found):
             table.append((k, bic(found, float(len(samples.values)))))
             best = min(table, key=lambda pair: pair[1])[0]
@@ -127,7 +127,7 @@ def cluster_by_classes(
         found = fit_clamped(values, all_labels, config, labeled_weight=weight, components_per_class=per_class)
     else:
         found = fit_learned(values, all_labels, config, components_per_class=per_class)
-    found = found.reordered(order_by(found.fit.mixture))
+    found = found.reordered(sort_components(found.fit.mixture))
     clusters = Clusters(names, found.component_classes, found.fit, np.empty(0, np.int32), ())
     return replace(clusters, labels=predict_classes(clusters, table.values))
 
