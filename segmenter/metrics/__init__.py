@@ -1,1 +1,1 @@
-"""Agreement of label images with the segmentations that people drew."""
+"""Agreement of label images with segmentations drawn by people."""

@@ -1,4 +1,4 @@
-"""Precision, recall and F of boundaries, matched one to one."""
+"""Precision, recall and F of boundaries whose pixels are matched one to one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from segmenter.arrays import Bools
 from segmenter.metrics.matching import maximum_matching
 
 TOLERANCE = 0.0075
-"""How far apart two boundary pixels may be matched, as a part of the picture's diagonal."""
+"""Maximum distance between two matched boundary pixels, as a fraction of the picture's diagonal."""
 
 
 def find_boundaries(regions: NDArray[np.integer[Any]]) -> Bools:
-    """Return the thinned line between regions, shape (H, W).
+    """Return the boundaries between regions as lines thinned to one pixel, shape (H, W).
 
-    Its pixels differ from the one to the right, below, or diagonally below right.
+    Before thinning, a pixel is on a boundary if its label differs from that of the pixel to the right, below, or
+    diagonally below to the right.
     """
     from skimage.morphology import thin
 
@@ -30,15 +31,16 @@ def find_boundaries(regions: NDArray[np.integer[Any]]) -> Bools:
 
 
 def match_boundaries(first: Bools, second: Bools, tolerance: float = TOLERANCE) -> tuple[Bools, Bools]:
-    """Return which boundary pixels find a partner in the other map: as many as can be matched one to one.
+    """Return the boundary pixels of two maps that are matched one to one with pixels of the other map.
 
-    The matching has the most pairs, and takes near ones first; Berkeley's own has the least distance among those.
+    The number of pairs is the largest possible, and near pairs are preferred; among the matchings of that size the
+    Berkeley benchmark takes the one of least total distance instead.
 
     Parameters
     ----------
     first, second : ndarray of shape (H, W), bool
     tolerance : float
-        Largest distance of a pair, as a part of the diagonal.
+        Maximum distance of a pair, as a fraction of the diagonal.
 
     Returns
     -------
@@ -49,84 +51,85 @@ def match_boundaries(first: Bools, second: Bools, tolerance: float = TOLERANCE) 
     """
     from scipy.spatial import cKDTree
 
-    matched = np.zeros_like(first), np.zeros_like(second)
-    places = np.argwhere(first), np.argwhere(second)
-    if not len(places[0]) or not len(places[1]):
-        return matched
-    near = cKDTree(places[0]).sparse_distance_matrix(
-        cKDTree(places[1]), tolerance * float(np.hypot(*first.shape)), output_type="coo_matrix"
-    )
-    partner = maximum_matching(near.row, near.col, near.data, *near.shape)
-    for image, place, taken in zip(matched, places, (np.flatnonzero(partner >= 0), partner[partner >= 0]), strict=True):
-        image[tuple(place[taken].T)] = True
-    return matched
+    first_matched, second_matched = np.zeros_like(first), np.zeros_like(second)
+    first_points, second_points = np.argwhere(first), np.argwhere(second)
+    if not len(first_points) or not len(second_points):
+        return first_matched, second_matched
+    max_distance = tolerance * float(np.hypot(*first.shape))
+    near = cKDTree(first_points).sparse_distance_matrix(cKDTree(second_points), max_distance, output_type="coo_matrix")
+    partners = maximum_matching(near.row, near.col, near.data, *near.shape)
+    first_matched[tuple(first_points[partners >= 0].T)] = True
+    second_matched[tuple(second_points[partners[partners >= 0]].T)] = True
+    return first_matched, second_matched
 
 
 @dataclass(frozen=True)
 class BoundaryCounts:
-    """Boundary pixels of one segmentation against all people; counts of photos add up."""
+    """Boundary pixels of one segmentation matched against all annotations of its photo; counts of photos add up."""
 
-    recalled: int  # drawn pixels that are matched, summed over people
-    drawn: int
-    precise: int  # found pixels that are matched with anybody's
-    found: int
+    n_annotated_matched: int  # annotated pixels that are matched, summed over the annotations
+    n_annotated: int  # all annotated pixels, summed over the annotations
+    n_found_matched: int  # found pixels that are matched in at least one annotation
+    n_found: int
 
     def __add__(self, other: BoundaryCounts) -> BoundaryCounts:
-        """Return the counts of both."""
+        """Return the sums of both counts."""
         return BoundaryCounts(
-            self.recalled + other.recalled,
-            self.drawn + other.drawn,
-            self.precise + other.precise,
-            self.found + other.found,
+            self.n_annotated_matched + other.n_annotated_matched,
+            self.n_annotated + other.n_annotated,
+            self.n_found_matched + other.n_found_matched,
+            self.n_found + other.n_found,
         )
 
     @property
     def recall(self) -> float:
-        """The share of drawn pixels that are matched, 0 where nothing is drawn."""
-        return self.recalled / max(self.drawn, 1)
+        """The fraction of annotated pixels that are matched, 0 if none is annotated."""
+        return self.n_annotated_matched / max(self.n_annotated, 1)
 
     @property
     def precision(self) -> float:
-        """The share of found pixels that are matched, 0 where nothing is found."""
-        return self.precise / max(self.found, 1)
+        """The fraction of found pixels that are matched, 0 if none is found."""
+        return self.n_found_matched / max(self.n_found, 1)
 
     @property
     def f(self) -> float:
-        """The harmonic mean of precision and recall, 0 where nothing is matched."""
+        """The harmonic mean of precision and recall, 0 if no pixel is matched."""
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total else 0.0
 
 
-def count_boundary_matches(found: Bools, people: Sequence[Bools]) -> BoundaryCounts:
-    """Return the counts of one boundary map, (H, W), against those of people."""
-    matches = [match_boundaries(found, drawn) for drawn in people]
-    precise = np.logical_or.reduce([ours for ours, _ in matches])
+def count_boundary_matches(found: Bools, annotations: Sequence[Bools]) -> BoundaryCounts:
+    """Return the counts of one boundary map, (H, W), against those drawn by people."""
+    matches = [match_boundaries(found, annotated) for annotated in annotations]
+    is_found_matched = np.logical_or.reduce([found_matched for found_matched, _ in matches])
     return BoundaryCounts(
-        sum(int(theirs.sum()) for _, theirs in matches),
-        sum(int(drawn.sum()) for drawn in people),
-        int(precise.sum()),
+        sum(int(annotated_matched.sum()) for _, annotated_matched in matches),
+        sum(int(annotated.sum()) for annotated in annotations),
+        int(is_found_matched.sum()),
         int(found.sum()),
     )
 
 
 @dataclass(frozen=True)
 class BoundaryScores:
-    """Boundaries of a set of photos at T scales against those of people."""
+    """Agreement of the boundaries of a set of photos, at T scales, with those drawn by people."""
 
     ods: BoundaryCounts  # at the one scale for all photos that has the best F
-    scale: int  # 0…T−1, of the ODS
-    ois: BoundaryCounts  # at the scale of the best F of each photo
-    average_precision: float  # precision over recall from 0 to 1, 0 beyond the recalls that were reached
+    scale: int  # 0…T−1, the scale of `ods`
+    ois: BoundaryCounts  # each photo at the scale of its best F
+    average_precision: (
+        float  # area under precision over recall, from 0 to 1; precision counts as 0 at unreached recalls
+    )
 
 
 def summarize_boundaries(photos: Sequence[Sequence[BoundaryCounts]]) -> BoundaryScores:
-    """Return the figures of a set of photos, each with the counts of the same T scales."""
-    nothing = BoundaryCounts(0, 0, 0, 0)
-    scales = [sum(counts, nothing) for counts in zip(*photos, strict=True)]
-    scale = max(range(len(scales)), key=lambda t: scales[t].f)
-    ois = sum((max(counts, key=lambda each: each.f) for counts in photos), nothing)
+    """Return the scores of a set of photos, given for each photo its counts at the same T scales."""
+    zero = BoundaryCounts(0, 0, 0, 0)
+    scales = [sum(counts, zero) for counts in zip(*photos, strict=True)]
+    best_scale = max(range(len(scales)), key=lambda t: scales[t].f)
+    ois = sum((max(counts, key=lambda each: each.f) for counts in photos), zero)
     recall, first = np.unique([counts.recall for counts in scales], return_index=True)
     precision = np.array([counts.precision for counts in scales])[first]
-    wanted = np.linspace(0, 1, 101)
-    area = np.interp(wanted, recall, precision, left=0, right=0).sum() / 100 if len(recall) > 1 else 0.0
-    return BoundaryScores(scales[scale], scale, ois, float(area))
+    grid = np.linspace(0, 1, 101)
+    area = np.interp(grid, recall, precision, left=0, right=0).sum() / 100 if len(recall) > 1 else 0.0
+    return BoundaryScores(scales[best_scale], best_scale, ois, float(area))

@@ -8,13 +8,14 @@ from segmenter.arrays import Floats, Labels
 
 
 def cut_contours(contours: Floats, height: float) -> Labels:
-    """Return the regions that boundaries above a height part, (H, W), from 1.
+    """Return the regions that are separated by boundaries above a height, (H, W), from 1.
 
     Parameters
     ----------
     contours : ndarray of shape (2 H + 1, 2 W + 1), 0 to 1
+        The height of each piece of boundary.
     height : float
-        Pieces of boundary up to it are gone.
+        Boundaries of at most this height are ignored.
     """
     from scipy.ndimage import label
 
@@ -23,5 +24,5 @@ def cut_contours(contours: Floats, height: float) -> Labels:
 
 
 def space_heights_evenly(n_scales: int) -> Floats:
-    """Return n heights between 0 and 1, evenly spaced without the ends, as Berkeley's benchmark takes them."""
+    """Return n evenly spaced heights strictly between 0 and 1, as used by the BSDS500 benchmark."""
     return np.arange(1, n_scales + 1) / (n_scales + 1)

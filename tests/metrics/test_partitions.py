@@ -1,4 +1,4 @@
-"""The measures of regions, on partitions whose scores are known by hand."""
+"""The measures of agreement, on partitions whose scores are known by hand."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ WHOLE = np.ones((4, 4), dtype=np.intp)
 partitions = arrays(np.intp, (3, 4), elements=st.integers(1, 4))
 
 
-def test_halves_cover_the_whole_by_half() -> None:
+def test_halves_cover_half_of_the_whole() -> None:
     assert covering(HALVES, WHOLE) == 0.5
     assert covering(WHOLE, HALVES) == 0.5
     assert covering(QUARTERS, WHOLE) == 0.25
 
 
-def test_what_no_one_labeled_is_not_covered_but_counts_in_the_union() -> None:
+def test_unlabeled_pixels_of_the_truth_are_not_covered_but_count_in_the_union() -> None:
     truth = np.array([[0, 1, 1, 0]])
     assert covering(np.array([[1, 1, 1, 1]]), truth) == 0.5
     assert covering(np.array([[2, 1, 1, 2]]), truth) == 1
@@ -66,7 +66,7 @@ def test_the_variation_of_information_is_a_metric(
     assert ac <= ab + bc + 1e-9
 
 
-def test_the_best_scale_of_each_photo_beats_one_scale_for_all() -> None:
+def test_the_best_scale_of_each_photo_scores_higher_than_one_scale_for_all() -> None:
     scales = [QUARTERS, WHOLE]
     scores = summarize_partitions([score_photo(scales, [QUARTERS]), score_photo(scales, [WHOLE])])
     assert scores.covering_ois == scores.covering_best == 1
@@ -82,21 +82,21 @@ def test_the_best_covering_takes_regions_from_several_scales() -> None:
     assert scores.covering_ois == 0.75
 
 
-def test_a_line_is_matched_within_the_tolerance_and_not_beyond() -> None:
+def test_a_line_is_matched_up_to_the_tolerance_but_not_beyond() -> None:
     first, second = np.zeros((2, 60, 80), dtype=np.bool_)  # diagonal 100
     first[:, 10], second[:, 12] = True, True
     assert match_boundaries(first, second, 0.02)[0].sum() == 60
     assert match_boundaries(first, second, 0.019)[0].sum() == 0
 
 
-def test_one_pixel_is_matched_with_one() -> None:
+def test_one_pixel_is_matched_with_only_one_other() -> None:
     first, second = np.zeros((2, 60, 80), dtype=np.bool_)
     first[30, 40], second[29:32, 39:42] = True, True
     ours, theirs = match_boundaries(first, second, 0.05)
     assert (ours.sum(), theirs.sum()) == (1, 1)
 
 
-def test_a_boundary_that_people_drew_has_f_1_and_none_has_0() -> None:
+def test_the_annotated_boundary_has_f_1_and_an_empty_map_has_f_0() -> None:
     drawn = find_boundaries(HALVES)
     assert count_boundary_matches(drawn, [drawn, drawn]).f == 1
     assert count_boundary_matches(find_boundaries(WHOLE), [drawn]).f == 0
@@ -105,58 +105,60 @@ def test_a_boundary_that_people_drew_has_f_1_and_none_has_0() -> None:
 
 @given(partitions, partitions)
 def test_indices_are_those_of_scikit_learn_and_scikit_image(first: NDArray[np.intp], second: NDArray[np.intp]) -> None:
-    from skimage.metrics import variation_of_information as by_skimage
+    from skimage.metrics import variation_of_information as skimage_variation
     from sklearn.metrics import adjusted_rand_score, rand_score
 
     both = contingency_table(first, second)
     assert adjusted_rand_index(both) == pytest.approx(adjusted_rand_score(first.ravel(), second.ravel()))
     assert rand_index(both) == pytest.approx(rand_score(first.ravel(), second.ravel()))
-    halves = by_skimage(first, second)  # type: ignore[no-untyped-call]
-    assert variation_of_information(both) == pytest.approx(float(halves.sum()), abs=1e-12)
+    conditional_entropies = skimage_variation(first, second)  # type: ignore[no-untyped-call]
+    assert variation_of_information(both) == pytest.approx(float(conditional_entropies.sum()), abs=1e-12)
 
 
-def test_of_one_pixel_every_index_is_that_of_agreement() -> None:
+def test_for_a_single_pixel_every_index_shows_full_agreement() -> None:
     both = contingency_table(np.array([[1]]), np.array([[1]]))
     assert (rand_index(both), adjusted_rand_index(both), variation_of_information(both)) == (1, 1, 0)
 
 
-def test_regions_within_true_ones_leak_nothing_and_a_whole_over_quarters_all() -> None:
+def test_regions_inside_true_ones_do_not_leak_and_one_region_over_four_leaks_entirely() -> None:
     assert under_segmentation_error(contingency_table(WHOLE, QUARTERS)) == 0
     assert under_segmentation_error(contingency_table(HALVES, HALVES)) == 0
     assert under_segmentation_error(contingency_table(QUARTERS, WHOLE)) == 1
 
 
-def test_of_a_region_across_a_border_the_smaller_part_leaks_on_both_sides() -> None:
+def test_the_smaller_part_of_a_region_across_a_border_leaks_into_both_true_regions() -> None:
     truth = np.array([[1, 1, 1, 1, 2, 2, 2, 2]])
     regions = np.array([[1, 1, 1, 1, 1, 2, 2, 2]])
     assert under_segmentation_error(contingency_table(truth, regions)) == pytest.approx(2 / 8)
 
 
 @given(arrays(np.bool_, (6, 9)), arrays(np.bool_, (6, 9)), st.sampled_from([1.0, 1.5, 2.3]))
-def test_no_matching_has_more_pairs(first: NDArray[np.bool_], second: NDArray[np.bool_], reach: float) -> None:
+def test_the_matching_has_as_many_pairs_as_scipys(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], max_distance: float
+) -> None:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import maximum_bipartite_matching
 
     a, b = np.argwhere(first), np.argwhere(second)
     distances = np.hypot(*(a[:, None] - b[None]).transpose(2, 0, 1)) if len(a) and len(b) else np.ones((len(a), len(b)))
-    rows, columns = np.nonzero(distances <= reach)
-    partner = maximum_matching(rows, columns, distances[rows, columns], len(a), len(b))
-    paired = partner[partner >= 0]
+    rows, columns = np.nonzero(distances <= max_distance)
+    partners = maximum_matching(rows, columns, distances[rows, columns], len(a), len(b))
+    paired = partners[partners >= 0]
     assert len(set(paired.tolist())) == len(paired)
-    assert (distances[np.flatnonzero(partner >= 0), paired] <= reach).all()
-    most = 0
+    assert (distances[np.flatnonzero(partners >= 0), paired] <= max_distance).all()
+    expected = 0
     if len(rows):
         graph = csr_array((np.ones(len(rows), np.int8), (rows, columns)), shape=distances.shape)
-        most = int((maximum_bipartite_matching(graph) >= 0).sum())
-    assert len(paired) == most
+        expected = int((maximum_bipartite_matching(graph) >= 0).sum())
+    assert len(paired) == expected
 
 
-def test_a_pair_is_given_up_where_that_makes_two() -> None:
-    partner = maximum_matching(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1.0, 2.0, 3.0]), 2, 2)
-    assert partner.tolist() == [1, 0]
+def test_a_near_pair_is_given_up_if_that_allows_two_pairs() -> None:
+    partners = maximum_matching(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1.0, 2.0, 3.0]), 2, 2)
+    assert partners.tolist() == [1, 0]
 
 
-def test_the_area_below_a_curve_of_one_precision_is_the_recall_that_it_spans() -> None:
+def test_the_average_precision_at_constant_precision_1_is_the_range_of_recalls() -> None:
     drawn = np.zeros((20, 101), dtype=np.bool_)
     drawn[10, :100] = True
     found = [np.zeros_like(drawn) for _ in range(3)]
