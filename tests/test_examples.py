@@ -1,4 +1,4 @@
-"""Worked examples: EM finds again what the samples were drawn from, and the same two steps serve other mixtures."""
+"""Worked examples: EM recovers the mixture that samples were drawn from, and its steps serve other mixtures too."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.support.paths import ROOT
 
 @pytest.mark.parametrize("truth", recovery.TRUTHS.values(), ids=recovery.TRUTHS.keys())
 def test_em_recovers_the_truth_over_a_hundred_seeds(truth: Mixture) -> None:
-    """The error of a mean or weight is that of an average: nearly always within four standard errors."""
+    """Means and weights are averages, so their errors nearly always lie within four standard errors."""
     deviations = np.sqrt(truth.covariances.diagonal(axis1=1, axis2=2))
     mean_errors, weight_errors, agreements = [], [], []
     for seed in range(recovery.N_SEEDS):
-        mixture, agreement = recovery.recovered(truth, seed)
+        mixture, agreement = recovery.recover(truth, seed)
         standard_errors = deviations / np.sqrt(recovery.N_SAMPLES * truth.weights)[:, None]
         mean_errors.append(np.abs(mixture.means - truth.means) / standard_errors)
         weight_errors.append(np.abs(mixture.weights - truth.weights) / np.sqrt(truth.weights / recovery.N_SAMPLES))
@@ -34,8 +34,8 @@ def test_em_recovers_the_truth_over_a_hundred_seeds(truth: Mixture) -> None:
     assert np.mean(agreements) > 0.97
 
 
-def test_from_the_start_that_labels_give_em_comes_where_scikit_learn_does() -> None:
-    found = customers.compare()
+def test_em_initialized_from_labels_agrees_with_scikit_learn() -> None:
+    found = customers.fit_both()
     assert found.ours.trace.n_iterations == found.theirs.n_iter_
     np.testing.assert_allclose(found.ours.mixture.means, found.theirs.means_, rtol=1e-6)
     labels = predict(found.ours.mixture, found.values)
@@ -43,8 +43,8 @@ def test_from_the_start_that_labels_give_em_comes_where_scikit_learn_does() -> N
     assert (labels == found.truth).mean() > 0.98
 
 
-def test_the_fit_of_a_photo_is_that_of_scikit_learn_on_all_its_pixels() -> None:
-    found = photo.compare()
+def test_the_fit_of_distinct_colors_agrees_with_scikit_learn_on_all_pixels() -> None:
+    found = photo.fit_both()
     assert found.n_colors < found.labels[0].size
     assert found.ours.trace.n_iterations == found.theirs.n_iter_ > 5
     assert found.ours.trace.log_likelihoods[-1] == pytest.approx(found.their_log_likelihood, abs=1e-8)
@@ -52,7 +52,7 @@ def test_the_fit_of_a_photo_is_that_of_scikit_learn_on_all_its_pixels() -> None:
 
 
 def test_two_coins_of_unknown_bias() -> None:
-    """Do and Batzoglou 2008: from (0.6, 0.5) EM comes to (0.80, 0.52) in ten steps."""
+    """Do and Batzoglou 2008: from (0.6, 0.5), EM reaches (0.80, 0.52) in ten steps."""
     biases, log_likelihoods = coins.run_em(10)
     assert (np.diff(log_likelihoods) > 0).all()
     assert biases[1] == pytest.approx([0.71, 0.58], abs=0.005)
@@ -63,7 +63,7 @@ EXAMPLES = ROOT / "tests" / "examples"
 COMMANDS = re.findall(r"^python (-m tests\.examples\.\w+)$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
 
 
-def test_every_example_has_its_command() -> None:
+def test_the_readme_lists_every_example() -> None:
     names = {path.stem for path in EXAMPLES.glob("*.py")} - {"__init__"}
     assert {command.removeprefix("-m tests.examples.") for command in COMMANDS} == names
 

@@ -1,4 +1,4 @@
-"""Photos next to variants of their segments on one page: panel letters, titles, metrics and one legend of colors.
+"""Photos next to variants of their segments on one page: panel letters, titles, captions and one legend of colors.
 
 Positions are in mm, as in `segmenter.render.page`; they scale with the font size.
 """
@@ -39,7 +39,7 @@ from segmenter.render.text_layout import join_fitting, measure_text, truncate
 
 MIN_PANEL_MM: Final = 12.0  # of the longer side of a panel, and of the width of its cell
 PREFERRED_MM: Final = 33.0  # below this width of panels of ratio 3:2, a row is broken
-HEADING_MM, NUMBERS_MM, LEGEND_ROW_MM = 5.0, 3.6, 4.4  # heights at the default font size
+HEADING_MM, CAPTION_MM, LEGEND_ROW_MM = 5.0, 3.6, 4.4  # heights at the default font size
 ROW_GAP_MM: Final = 2.0
 ZOOM_GAP_MM: Final = 1.0
 LUMA: Final = np.array([0.299, 0.587, 0.114])
@@ -56,7 +56,7 @@ class Variant:
     """One segmentation of a photo, shown in a panel of its own."""
 
     title: str
-    numbers: tuple[str, ...]  # below the panel, most important first; those that do not fit are left out
+    caption: tuple[str, ...]  # below the panel: parts, most important first; those that do not fit are left out
     labels: Labels  # (H, W), 0…K
     colors: Bytes  # (K, 3), sRGB
     lines: bool = False  # draw outlines over the colors
@@ -70,12 +70,12 @@ class Comparison:
     name: str
     photo: Bytes  # (H, W, 3), sRGB
     variants: tuple[Variant, ...]
-    numbers: tuple[str, ...] = ()  # below the photo; () = its size
+    caption: tuple[str, ...] = ()  # below the photo; () = its size
 
 
 @dataclass(frozen=True)
 class _Cell:
-    """A position in the grid of panels; a row of n + 1/2 centers a photo beside two rows of variants."""
+    """A position in the grid of panels; a row of n + 1/2 centers a photo next to two rows of variants."""
 
     row: float
     column: int
@@ -89,7 +89,7 @@ class _Panel:
     variant: Variant | None  # None = the photo itself
     letter: str
     box: Box  # of the picture, with the enlarged part if there is one
-    cell_width: float  # mm, available to heading and numbers
+    cell_width: float  # mm, available to heading and caption
 
 
 def draw_comparison_figure(
@@ -140,7 +140,7 @@ def check_panel_size(n_photos: int, n_variants: int, style: ComparisonStyle) -> 
         return
     n_columns = 1 + n_variants
     cell_width = (style.width_mm - 2 * MARGIN_MM - GUTTER_MM * (n_columns - 1)) / n_columns
-    text_height = _scale(style) * (HEADING_MM + NUMBERS_MM)
+    text_height = _scale(style) * (HEADING_MM + CAPTION_MM)
     height = (MAX_HEIGHT_MM - MARGIN_MM) / n_photos - ROW_GAP_MM - text_height
     if cell_width < MIN_PANEL_MM or height <= 0:
         raise PageFullError(n_photos * n_columns, max(min(cell_width, height), 0.0), MIN_PANEL_MM)
@@ -164,7 +164,7 @@ def _lay_out_panels(
     n_panels = sum(len(row) for row in cells)
     n_rows = 1 + max(int(cell.row + 0.5) for row in cells for cell in row)
     cell_width = (style.width_mm - 2 * MARGIN_MM - GUTTER_MM * (n_columns - 1)) / n_columns
-    text_height = scale * (HEADING_MM + NUMBERS_MM)
+    text_height = scale * (HEADING_MM + CAPTION_MM)
     max_height = (MAX_HEIGHT_MM - foot - MARGIN_MM) / n_rows - ROW_GAP_MM - text_height
     row_aspects = aspects if len(comparisons) > 1 else aspects * n_rows
     heights = [min(cell_width / aspect, 1.25 * cell_width, max_height) for aspect in row_aspects]
@@ -217,16 +217,16 @@ def _arrange_cells(
 
 
 def _create_panel(panel: _Panel, style: ComparisonStyle) -> list[Artist]:
-    """Return the heading, picture, enlarged part and numbers of a panel."""
+    """Return the heading, picture, enlarged part and caption of a panel."""
     return [*_create_panel_text(panel, style), *_create_panel_pictures(panel, style)]
 
 
 def _create_panel_text(panel: _Panel, style: ComparisonStyle) -> list[Artist]:
-    """Return the letter, title and numbers; in a narrow panel they are centered over it, within its cell."""
+    """Return the letter, title and caption; text wider than the panel extends into its cell on both sides."""
     scale, box, cell_width = _scale(style), panel.box, panel.cell_width
     font, title_font = Font(style.font_size), Font(_title_size(style))
     letter_font = Font(title_font.size, bold=True)
-    title, numbers = _describe_panel(panel)
+    title, caption = _describe_panel(panel)
     letter = f"({panel.letter})"
     indent = measure_text(letter, letter_font) + 1.2 * scale
     left = min(box.left, box.left + box.width / 2 - min(cell_width, indent + measure_text(title, title_font)) / 2)
@@ -237,16 +237,16 @@ def _create_panel_text(panel: _Panel, style: ComparisonStyle) -> list[Artist]:
     return [
         create_text((left, baseline), letter, letter_font),
         create_text((left + indent, baseline), heading, title_font),
-        create_text((left, box.top + box.height + 2.9 * scale), join_fitting(numbers, available, font), font),
+        create_text((left, box.top + box.height + 2.9 * scale), join_fitting(caption, available, font), font),
     ]
 
 
 def _describe_panel(panel: _Panel) -> tuple[str, tuple[str, ...]]:
-    """Return the title and the numbers of a panel."""
+    """Return the title and the caption of a panel."""
     if panel.variant is not None:
-        return panel.variant.title, panel.variant.numbers
+        return panel.variant.title, panel.variant.caption
     height, width = panel.comparison.photo.shape[:2]
-    return panel.comparison.name, panel.comparison.numbers or (f"{width}×{height} pixels",)
+    return panel.comparison.name, panel.comparison.caption or (f"{width}×{height} pixels",)
 
 
 def _title_size(style: ComparisonStyle) -> float:

@@ -19,7 +19,7 @@ class ComparisonStyle:
 
     width_mm: float = 183.0  # of the page, 40 to 1200
     dpi: int = 300  # 50 to 1200
-    font_size: float = 7.0  # pt, 4 to 24, of numbers and legend; titles are larger by a seventh
+    font_size: float = 7.0  # pt, 4 to 24, of captions and legend; titles are larger by a seventh
     layout: Layout | None = None  # None = whichever fits the page best
     boundaries: bool = False  # draw outlines over the photo instead of filled segments
     overlay: float | None = None  # opacity of the segments over the photo, 0 to 1; None = segments without the photo

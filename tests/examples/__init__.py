@@ -1,4 +1,4 @@
-"""Worked examples, each of which can be run: ``python -m tests.examples.coins``."""
+"""Worked examples; run one with, for instance, ``python -m tests.examples.coins``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 FOLDER = Path("outputs/examples")
 
 
-def save(figure: Figure, name: str, folder: Path) -> None:
-    """Write a figure as PNG, and tell where."""
+def save_figure(figure: Figure, name: str, folder: Path) -> None:
+    """Write a figure as PNG, and print its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.png"
     figure.savefig(path, metadata={"Software": "segmenter"})

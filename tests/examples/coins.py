@@ -1,8 +1,8 @@
 """Two coins of unknown bias: the classic first example of EM, with the E-step of the library.
 
 Do and Batzoglou 2008, "What is the expectation maximization algorithm?": five rounds of ten tosses with one of two
-coins, which one is not known. A mixture of two binomials is one more mixture whose log densities are linear in φ: here
-φ = [1, heads, tails], and both steps are the same two matrix products as for Gaussians, A φ and R φᵀ.
+coins; which one is unknown. The log densities of a binomial, like those of a Gaussian, are linear in some features φ,
+here φ = [1, heads, tails], so the two steps of EM are the same matrix products, A φ and R φᵀ.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from segmenter.arrays import Floats
 from segmenter.mixture.e_step import stable_exp
 
-from . import FOLDER, save
+from . import FOLDER, save_figure
 
 HEADS = np.array([5.0, 9.0, 8.0, 4.0, 7.0])
 N_TOSSES = 10
@@ -34,7 +34,7 @@ def run_em(n_steps: int = 10) -> tuple[Floats, Floats]:
         if len(biases) > n_steps:
             return np.array(biases), np.array(log_likelihoods)
         sums = (densities / total) @ phi.T
-        biases.append(sums[:, 1] / (sums[:, 1] + sums[:, 2]))  # M-step: the share of heads
+        biases.append(sums[:, 1] / (sums[:, 1] + sums[:, 2]))  # M-step: fraction of heads
 
 
 def main(folder: Path = FOLDER) -> None:
@@ -50,7 +50,7 @@ def main(folder: Path = FOLDER) -> None:
     left.legend()
     right.plot(log_likelihoods, marker="o", color="black")
     right.set(xlabel="step of EM", ylabel="log-likelihood (nats)")
-    save(figure, "coins", folder)
+    save_figure(figure, "coins", folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Two kinds of customers, of whom one in eleven is labeled: EM from the start that the labels give.
+"""Two kinds of customers, one in eleven of them labeled: EM initialized from the labels.
 
-scikit-learn's mixture knows no labels, but takes the same start as `weights_init`, `means_init` and `precisions_init`.
+scikit-learn's mixture does not use labels, but can start from the same `weights_init`, `means_init` and
+`precisions_init`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from sklearn.mixture import GaussianMixture
 from segmenter import Fit, FitConfig, Mixture, fit_learned, learned_start, predict, sample
 from segmenter.arrays import Floats, Labels
 
-from . import FOLDER, save
-from .recovery import ellipse
+from . import FOLDER, save_figure
+from .recovery import compute_ellipse
 
 KINDS = Mixture(np.array([0.4, 0.6]), np.array([[-1.0, -1.0], [1.0, 1.0]]), np.tile(0.35 * np.eye(2), (2, 1, 1)))
 N_CUSTOMERS, N_LABELED = 1100, 100
@@ -24,19 +25,19 @@ N_CUSTOMERS, N_LABELED = 1100, 100
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """The same start, and two programs that went on from it."""
+    """The fits of two programs from the same initialization."""
 
-    values: Floats  # (N, 2), of the unlabeled
-    truth: Labels  # (N,), their kinds
-    labeled: Floats  # (n, 2)
-    labels: Labels  # (n,)
+    values: Floats  # (N, 2), unlabeled customers
+    truth: Labels  # (N,), their true kinds, 1 or 2
+    labeled: Floats  # (n, 2), labeled customers
+    labels: Labels  # (n,), their labels
     start: Mixture
     ours: Fit
     theirs: GaussianMixture
 
 
-def compare(seed: int = 0) -> Comparison:
-    """Draw customers, and fit them twice."""
+def fit_both(seed: int = 0) -> Comparison:
+    """Sample customers, and fit them with both programs."""
     values, truth = sample(KINDS, N_CUSTOMERS, np.random.default_rng(seed))
     labels = np.where(np.arange(N_CUSTOMERS) < N_LABELED, truth, 0).astype(np.int32)
     config = FitConfig(2, tolerance=1e-2, covariance_floor=1e-12)
@@ -55,29 +56,27 @@ def compare(seed: int = 0) -> Comparison:
 
 
 def main(folder: Path = FOLDER) -> None:
-    """Print both fits, and draw the start and the end."""
-    found = compare()
-    mixture, trace = found.ours.mixture, found.ours.trace
-    ours, theirs = predict(mixture, found.values), found.theirs.predict(found.values) + 1
+    """Print both fits, and draw the initialization and the result."""
+    fits = fit_both()
+    mixture, trace = fits.ours.mixture, fits.ours.trace
+    ours, theirs = predict(mixture, fits.values), fits.theirs.predict(fits.values) + 1
     print(f"log-likelihoods: {', '.join(f'{value:.6f}' for value in trace.log_likelihoods)} nats per customer")
     print(f"weights {mixture.weights.round(3).tolist()}, means {mixture.means.round(3).tolist()}")
-    print(f"scikit-learn {found.theirs.weights_.round(3).tolist()}, {found.theirs.means_.round(3).tolist()}")
-    print(
-        f"{np.mean(ours == theirs):.1%} of the labels are scikit-learn's, {np.mean(ours == found.truth):.1%} are true"
-    )
+    print(f"scikit-learn {fits.theirs.weights_.round(3).tolist()}, {fits.theirs.means_.round(3).tolist()}")
+    print(f"{np.mean(ours == theirs):.1%} of the labels are scikit-learn's, {np.mean(ours == fits.truth):.1%} are true")
     figure = Figure(figsize=(7.2, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-    left.plot(*found.values.T, ".", color="0.85", markersize=2)
-    for axes, values, labels, shown in (
-        (left, found.labeled, found.labels, found.start),
-        (right, found.values, ours, mixture),
+    left.plot(*fits.values.T, ".", color="0.85", markersize=2)
+    for axes, values, labels, drawn in (
+        (left, fits.labeled, fits.labels, fits.start),
+        (right, fits.values, ours, mixture),
     ):
         for k, color in enumerate(("tab:blue", "tab:orange")):
             axes.plot(*values[labels == k + 1].T, ".", color=color, markersize=3)
-            axes.plot(*ellipse(shown, k), color="black", linewidth=0.8)
+            axes.plot(*compute_ellipse(drawn, k), color="black", linewidth=0.8)
     left.set_title(f"{N_LABELED} labeled customers, and the start they give", fontsize=9)
     right.set_title(f"the others, after {trace.n_iterations} iterations", fontsize=9)
-    save(figure, "customers", folder)
+    save_figure(figure, "customers", folder)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The fit of a photo is that of scikit-learn: ours on distinct colors with counts, theirs on every pixel."""
+"""The same fit as scikit-learn's of a photo, from its distinct colors and their counts instead of every pixel."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from segmenter.arrays import Labels, Pixels
 from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.images.photo import read_photo
 
-from . import FOLDER, save
+from . import FOLDER, save_figure
 
 COFFEE = Path(__file__).parents[2] / "images" / "coffee.png"
-STEP, K, TOLERANCE = 6, 3, 1e-5
-"""Every sixth row and column, so that scikit-learn takes a second; clusters; nats per pixel."""
+STEP = 6  # every sixth row and column, so that scikit-learn takes only a second
+K = 3
+TOLERANCE = 1e-5  # nats per pixel
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """One photo, fitted twice from the same start."""
+    """The fits of two programs to one photo, from the same initialization."""
 
     pixels: Pixels  # (H, W, 3), uint8
     n_colors: int
@@ -33,14 +34,14 @@ class Comparison:
     their_log_likelihood: float  # nats per pixel
 
 
-def compare(photo: Path = COFFEE) -> Comparison:
-    """Fit the colors and the pixels of a photo."""
+def fit_both(photo: Path = COFFEE) -> Comparison:
+    """Fit the distinct colors of a photo here, and all its pixels in scikit-learn."""
     pixels = np.ascontiguousarray(read_photo(photo).pixels[::STEP, ::STEP])
     distinct = find_distinct_colors(pixels)
     samples = Samples(distinct.colors / 255.0, distinct.counts)
     start = fit(samples, FitConfig(K, restarts=1, max_iterations=2)).mixture
     ours = fit(samples, FitConfig(K, tolerance=TOLERANCE, covariance_floor=1e-12), start)
-    everything = pixels.reshape(-1, 3) / 255.0
+    all_pixels = pixels.reshape(-1, 3) / 255.0
     theirs = GaussianMixture(
         K,
         tol=TOLERANCE,
@@ -49,8 +50,8 @@ def compare(photo: Path = COFFEE) -> Comparison:
         weights_init=start.weights,
         means_init=start.means,
         precisions_init=np.linalg.inv(start.covariances),
-    ).fit(everything)
-    labels = predict(ours.mixture, everything), (theirs.predict(everything) + 1).astype(np.int32)
+    ).fit(all_pixels)
+    labels = predict(ours.mixture, all_pixels), (theirs.predict(all_pixels) + 1).astype(np.int32)
     shape = pixels.shape[:2]
     return Comparison(
         pixels,
@@ -58,25 +59,25 @@ def compare(photo: Path = COFFEE) -> Comparison:
         ours,
         theirs,
         (labels[0].reshape(shape), labels[1].reshape(shape)),
-        float(theirs.score(everything)),
+        float(theirs.score(all_pixels)),
     )
 
 
 def main(folder: Path = FOLDER) -> None:
     """Print both fits, and draw the photo and both label images."""
-    found = compare()
-    trace = found.ours.trace
-    n_pixels = found.labels[0].size
-    print(f"ours:         {found.n_colors:,} colors, {trace.n_iterations} steps, {trace.log_likelihoods[-1]:.9f} nats")
-    print(f"scikit-learn: {n_pixels:,} pixels, {found.theirs.n_iter_} steps, {found.their_log_likelihood:.9f} nats")
-    print(f"{np.mean(found.labels[0] == found.labels[1]):.2%} of the labels are the same")
+    fits = fit_both()
+    trace = fits.ours.trace
+    n_pixels = fits.labels[0].size
+    print(f"ours:         {fits.n_colors:,} colors, {trace.n_iterations} steps, {trace.log_likelihoods[-1]:.9f} nats")
+    print(f"scikit-learn: {n_pixels:,} pixels, {fits.theirs.n_iter_} steps, {fits.their_log_likelihood:.9f} nats")
+    print(f"{np.mean(fits.labels[0] == fits.labels[1]):.2%} of the labels are the same")
     figure = Figure(figsize=(7.2, 2.0), layout="constrained")
-    shown = (found.pixels, *found.labels)
-    for axes, image, name in zip(figure.subplots(1, 3), shown, ("photo", "segmenter", "scikit-learn"), strict=True):
+    images = (fits.pixels, *fits.labels)
+    for axes, image, name in zip(figure.subplots(1, 3), images, ("photo", "segmenter", "scikit-learn"), strict=True):
         axes.imshow(image, interpolation="nearest")
         axes.set_title(name, fontsize=9)
         axes.set_axis_off()
-    save(figure, "photo", folder)
+    save_figure(figure, "photo", folder)
 
 
 if __name__ == "__main__":

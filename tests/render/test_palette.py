@@ -97,5 +97,5 @@ def test_importing_the_palette_needs_numpy_only() -> None:
         "import sys, segmenter.render.palette;"
         "print([name for name in ('skimage', 'scipy', 'matplotlib', 'PIL') if name in sys.modules])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

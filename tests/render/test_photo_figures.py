@@ -77,10 +77,10 @@ def test_every_color_space_is_drawn(plot: Plot, space: Any) -> None:
 def test_figures_ignore_transparent_pixels() -> None:
     image = np.dstack([picture(40, 30), np.full((30, 40), 255, np.uint8)])
     image[:10, :, 3] = 0
-    found = segmenter.segment(image, 2)
+    segmentation = segmenter.segment(image, 2)
     for plot in PLOTS:
-        segmenter.draw_plot(image, found, plot).draw_without_rendering()
-    assert any("no label" in text for text in texts(segmenter.draw_plot(image, found, "palette")))
+        segmenter.draw_plot(image, segmentation, plot).draw_without_rendering()
+    assert any("no label" in text for text in texts(segmenter.draw_plot(image, segmentation, "palette")))
 
 
 # ---- what is drawn -------------------------------------------------------------------------------------------------
@@ -88,8 +88,8 @@ def test_figures_ignore_transparent_pixels() -> None:
 
 def test_ellipses_are_the_outlines_of_the_ellipsoids() -> None:
     image = overlapping()
-    found = segmenter.segment(image, 3)
-    figure = segmenter.draw_plot(image, found, "colors")
+    segmentation = segmenter.segment(image, 3)
+    figure = segmenter.draw_plot(image, segmentation, "colors")
     shapes = figure.findobj(Ellipse)
     assert len(shapes) == 3
     projection, eye = build_projection()
@@ -99,7 +99,7 @@ def test_ellipses_are_the_outlines_of_the_ellipsoids() -> None:
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     for k, shape in enumerate(shapes):
         assert isinstance(shape, Ellipse)
-        surface = SIGMAS * directions @ np.linalg.cholesky(found.mixture.covariances[k]).T
+        surface = SIGMAS * directions @ np.linalg.cholesky(segmentation.mixture.covariances[k]).T
         flat = surface @ projection.T
         turn = np.radians(shape.angle)
         along, across = flat @ [np.cos(turn), np.sin(turn)], flat @ [-np.sin(turn), np.cos(turn)]
@@ -217,12 +217,12 @@ def test_a_batch_draws_plots_and_resumes_where_they_are_missing(folder: Path) ->
 
 def test_invalid_plots_are_refused() -> None:
     image, _ = grainy()
-    found = segmenter.segment(image, 2)
+    segmentation = segmenter.segment(image, 2)
     with pytest.raises(InvalidArgumentError):
-        segmenter.draw_plot(image, found, "pie")  # type: ignore[arg-type]
+        segmenter.draw_plot(image, segmentation, "pie")  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError):
-        segmenter.draw_plot(image, found, "palette", names=["one"])
+        segmenter.draw_plot(image, segmentation, "palette", names=["one"])
     with pytest.raises(InvalidArgumentError):
-        segmenter.draw_plot(image[:5], found, "contours")
+        segmenter.draw_plot(image[:5], segmentation, "contours")
     with pytest.raises(NoMixtureError):
         segmenter.draw_plot(image, segmenter.segment(image, 2, method="regions"), "colors")

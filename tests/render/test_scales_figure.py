@@ -30,13 +30,13 @@ def decode_pixels(content: bytes) -> Bytes:
 @pytest.mark.parametrize("shape", [(90, 120), (1, 30), (3, 3)])
 def test_outlines_are_those_of_each_label_in_the_whole_picture(shape: tuple[int, int]) -> None:
     labels = np.asarray(uniform_filter(np.random.default_rng(1).random(shape), 9) * 60, dtype=np.int32)
-    found = trace_outlines(labels, Box(0, 0, shape[1] / 10, shape[0] / 10))
+    outlines = trace_outlines(labels, Box(0, 0, shape[1] / 10, shape[0] / 10))
     expected = []
     for label in np.unique(labels)[:-1] if min(shape) > 1 else ():
         inside = gaussian_filter((labels == label).astype(np.float32), SMOOTHING, mode="nearest")
         expected += [(curve[:, ::-1] + 0.5) / 10 for curve in find_contours(inside, 0.5)]  # type: ignore[no-untyped-call]
-    assert len(found) == len(expected)
-    for ours, theirs in zip(found, expected, strict=True):
+    assert len(outlines) == len(expected)
+    for ours, theirs in zip(outlines, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 

@@ -1,6 +1,6 @@
-"""Every kind of figure for three very different photos, on one sheet: ``python -m tests.support.contact_sheet``.
+"""A sheet of all figures for three very different photos: ``python -m tests.support.contact_sheet``.
 
-Writes ``outputs/figures/contact-sheet.png``. The figures themselves are drawn by the command, as a user would.
+Writes ``outputs/figures/contact-sheet.png``. The figures are drawn by running the command as a user would.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ CROPS = {"coffee.png": "330,60,120,80", "camera.png": "200,60,120,120", "retina.
 
 
 def run(*arguments: str | Path) -> None:
-    """Run the command."""
+    """Run the command line."""
     subprocess.run([sys.executable, "-m", "segmenter", *map(str, arguments)], check=True, cwd=ROOT)
 
 
-def draw(photo: str, folder: Path) -> None:
+def draw_figures(photo: str, folder: Path) -> None:
     """Draw every kind of figure of a photo into a folder."""
     path, options = ROOT / "images" / photo, ["-q", "--dpi", "200", "--overwrite"]
     plots = [option for plot in PLOTS for option in ("--plot", plot)]
@@ -60,15 +60,15 @@ def draw(photo: str, folder: Path) -> None:
         run("compare", path, *variants, "-o", folder / f"{Path(photo).stem}.{name}.png", *options)
 
 
-def picture_of(folder: Path, photo: str, kind: str) -> Bytes:
+def read_figure(folder: Path, photo: str, kind: str) -> Bytes:
     """Return a figure as pixels (H, W, 4)."""
-    place = folder / "regions" if kind.startswith("regions.") else folder
-    with Image.open(place / f"{Path(photo).stem}.{kind.removeprefix('regions.')}.png") as image:
+    parent = folder / "regions" if kind.startswith("regions.") else folder
+    with Image.open(parent / f"{Path(photo).stem}.{kind.removeprefix('regions.')}.png") as image:
         return add_opacity(np.asarray(image.convert("RGB")))
 
 
-def sheet(folders: dict[str, Path]) -> bytes:
-    """Return all figures, a column for each photo and a row for each kind, as PNG."""
+def compose_sheet(folders: dict[str, Path]) -> bytes:
+    """Return all figures as one PNG, with a column for each photo and a row for each kind."""
     width = len(PHOTOS) * (COLUMN_MM + GAP_MM) + GAP_MM
     artists: list[Artist] = []
     top = GAP_MM
@@ -77,8 +77,8 @@ def sheet(folders: dict[str, Path]) -> bytes:
         top += HEAD_MM
         heights = []
         for column, photo in enumerate(PHOTOS):
-            pixels = picture_of(folders[photo], photo, kind)
-            full = COLUMN_MM * min(1.0, pixels.shape[1] / 200 * 25.4 / 183)  # all figures at one scale
+            pixels = read_figure(folders[photo], photo, kind)
+            full = COLUMN_MM * min(1.0, pixels.shape[1] / 200 * 25.4 / 183)  # the same scale for all figures
             height = full * pixels.shape[0] / pixels.shape[1]
             rows, columns = (round(length / 25.4 * DPI) for length in (height, full))
             with Image.fromarray(pixels) as image:
@@ -92,12 +92,12 @@ def sheet(folders: dict[str, Path]) -> bytes:
 
 
 def main() -> None:
-    """Draw all figures, and put them on the sheet."""
+    """Draw all figures and compose the sheet."""
     with tempfile.TemporaryDirectory() as name:
         folders = {photo: Path(name) / photo for photo in PHOTOS}
         for photo, folder in folders.items():
-            draw(photo, folder)
-        write_files({SHEET: sheet(folders)}, overwrite=True)
+            draw_figures(photo, folder)
+        write_files({SHEET: compose_sheet(folders)}, overwrite=True)
     print(f"{SHEET.relative_to(ROOT)}: {SHEET.stat().st_size / 1e6:.1f} MB")
 
 

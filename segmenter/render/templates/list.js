@@ -1,24 +1,24 @@
-// The photos: their order, filters, and the table as text.
+// The list of photos: order, filters, and the table as CSV.
 
 const $ = (id) => document.getElementById(id);
 const photos = JSON.parse($("data").textContent);
 const cards = [...document.querySelectorAll(".gallery > li")];
 const rows = [...document.querySelectorAll("tbody > tr")];
 const last = (values) => values[values.length - 1];
-const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
-const number = (value, digits) => value.toFixed(digits).replace("-", "−");
-const count = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
-const element = (tag, properties = {}, ...children) => {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+const formatPercent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+const formatNumber = (value, digits) => value.toFixed(digits).replace("-", "−");
+const pluralize = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
+const createElement = (tag, properties = {}, ...children) => {
+  const created = Object.assign(document.createElement(tag), properties);
+  created.append(...children);
+  return created;
 };
 
 // ---- order and filter ---------------------------------------------------------------------------------------------
 
 const STATUSES = ["failed", "damaged", "not done", "to check", "done"];
 const collator = new Intl.Collator("en", {numeric: true});
-const KEYS = {
+const SORT_KEYS = {
   name: (photo) => photo.name,
   status: (photo) => STATUSES.indexOf(photo.status),
   segments: (photo) => photo.n_segments,
@@ -28,17 +28,17 @@ const KEYS = {
   pixels: (photo) => photo.input && photo.input.width * photo.input.height,
   seconds: (photo) => photo.seconds,
 };
-const byName = photos.map((_, place) => place).sort((a, b) => collator.compare(photos[a].name, photos[b].name) || a - b);
+const byName = photos.map((_, index) => index).sort((a, b) => collator.compare(photos[a].name, photos[b].name) || a - b);
 const choice = {key: "name", descending: false, status: "", text: ""};
-let shown = byName;
+let shown = byName;  // indices of the photos that match the filter, in order
 
-function inOrder() {
-  const values = photos.map(KEYS[choice.key]);
+function sortPhotos() {
+  const values = photos.map(SORT_KEYS[choice.key]);
   const sign = choice.descending ? -1 : 1;
   if (choice.key === "name") return choice.descending ? [...byName].reverse() : byName;
   return [...byName].sort((a, b) => {
     const [u, v] = [values[a], values[b]];
-    if (u == null || v == null) return (u == null) - (v == null);  // what is unknown comes last, either way
+    if (u == null || v == null) return (u == null) - (v == null);  // unknown values come last in either direction
     return sign * (u - v);
   });
 }
@@ -47,13 +47,13 @@ function matches(photo) {
   return (!choice.status || photo.status === choice.status) && photo.name.toLowerCase().includes(choice.text);
 }
 
-function arrange() {
-  const order = inOrder();
-  shown = order.filter((place) => matches(photos[place]));
+function updateList() {
+  const order = sortPhotos();
+  shown = order.filter((index) => matches(photos[index]));
   const visible = new Set(shown);
   for (const [items, parent] of [[cards, $("gallery")], [rows, document.querySelector("tbody")]]) {
-    for (const place of order) items[place].hidden = !visible.has(place);
-    parent.append(...order.map((place) => items[place]));
+    for (const index of order) items[index].hidden = !visible.has(index);
+    parent.append(...order.map((index) => items[index]));
   }
   $("shown").textContent = shown.length === photos.length ? "" : `${shown.length} of ${photos.length}`;
   $("empty").hidden = shown.length > 0;
@@ -69,12 +69,12 @@ function arrange() {
   }
 }
 
-function change(values) {
+function changeChoice(values) {
   Object.assign(choice, values);
-  arrange();
+  updateList();
 }
 
-function view(name) {
+function showView(name) {
   $("gallery").hidden = name !== "gallery";
   $("table").hidden = name !== "table";
   for (const button of document.querySelectorAll("[data-view]")) {
@@ -82,24 +82,24 @@ function view(name) {
   }
 }
 
-$("search").addEventListener("input", (event) => change({text: event.target.value.trim().toLowerCase()}));
-$("sort").addEventListener("change", (event) => change({key: event.target.value}));
-$("direction").addEventListener("click", () => change({descending: !choice.descending}));
-$("clear").addEventListener("click", () => { $("search").value = ""; change({text: "", status: ""}); });
+$("search").addEventListener("input", (event) => changeChoice({text: event.target.value.trim().toLowerCase()}));
+$("sort").addEventListener("change", (event) => changeChoice({key: event.target.value}));
+$("direction").addEventListener("click", () => changeChoice({descending: !choice.descending}));
+$("clear").addEventListener("click", () => { $("search").value = ""; changeChoice({text: "", status: ""}); });
 for (const chip of document.querySelectorAll(".chip")) {
-  chip.addEventListener("click", () => change({status: chip.dataset.status}));
+  chip.addEventListener("click", () => changeChoice({status: chip.dataset.status}));
 }
 for (const button of document.querySelectorAll("[data-view]")) {
-  button.addEventListener("click", () => view(button.dataset.view));
+  button.addEventListener("click", () => showView(button.dataset.view));
 }
 for (const head of document.querySelectorAll("th[data-sort]")) {
   head.firstElementChild.disabled = false;
   head.firstElementChild.addEventListener("click", () => {
-    change({key: head.dataset.sort, descending: choice.key === head.dataset.sort && !choice.descending});
+    changeChoice({key: head.dataset.sort, descending: choice.key === head.dataset.sort && !choice.descending});
   });
 }
 
-// ---- the table as text --------------------------------------------------------------------------------------------
+// ---- the table as CSV ---------------------------------------------------------------------------------------------
 
 const COLUMNS = {
   photo: (photo) => photo.name,
@@ -117,28 +117,30 @@ const COLUMNS = {
   reason: (photo) => photo.reason,
 };
 
-function csv() {
-  const quoted = (value) => /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
-  const lines = shown.map((place) => Object.values(COLUMNS).map((of) => quoted(String(of(photos[place]) ?? ""))));
+function formatCsv() {
+  const quote = (value) => /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+  const lines = shown.map((index) => Object.values(COLUMNS).map((column) => quote(String(column(photos[index]) ?? ""))));
   return [Object.keys(COLUMNS), ...lines].map((fields) => fields.join(",") + "\n").join("");
 }
 
-async function copy(text, told) {
+async function copyText(text, onCopied) {
   try {
     await navigator.clipboard.writeText(text);
-  } catch {  // not allowed everywhere for files
-    const area = element("textarea", {value: text});
+  } catch {  // some browsers forbid the clipboard on pages opened from a file
+    const area = createElement("textarea", {value: text});
     (detail.open ? detail : document.body).append(area);
     area.select();
     document.execCommand("copy");
     area.remove();
   }
-  told();
+  onCopied();
 }
 
-$("copy").addEventListener("click", () => copy(csv(), () => { $("copied").textContent = `${shown.length} rows copied`; }));
+$("copy").addEventListener("click", () => {
+  copyText(formatCsv(), () => { $("copied").textContent = `${pluralize(shown.length, "row")} copied`; });
+});
 $("save").addEventListener("click", () => {
-  const address = URL.createObjectURL(new Blob([csv()], {type: "text/csv"}));
-  element("a", {href: address, download: "segments.csv"}).click();
+  const address = URL.createObjectURL(new Blob([formatCsv()], {type: "text/csv"}));
+  createElement("a", {href: address, download: "segments.csv"}).click();
   URL.revokeObjectURL(address);
 });
