@@ -17,10 +17,10 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from segmenter.errors import WorkerStartError
 from segmenter.execution.api import JobResult, Workers
@@ -61,48 +61,65 @@ def map_in_processes(
     function: Callable[[J], R], jobs: Iterable[tuple[int, J]], workers: Workers
 ) -> Generator[JobResult[J, R]]:
     """Apply a function to jobs in processes of this machine, see `segmenter.execution.map.map_jobs`."""
-    waiting = iter(jobs)
-    idle = [] if workers.idle is None else workers.idle
-    setup = WorkerSetup(function, workers.max_memory)
-    busy: list[WorkerProcess] = []
-
-    def hand_out(index: int, job: J) -> None:
-        busy.append(acquire_worker(idle, setup, workers.timeout))
-        busy[-1].send_job(index, job)
-
+    local_map: LocalMap[J, R] = LocalMap(iter(jobs), WorkerSetup(function, workers.max_memory), workers)
     try:
-        for index, job in waiting:
-            hand_out(index, job)
-            if len(busy) == workers.n_workers:
-                break
-        while busy:
-            for process in wait_for_messages(busy):
-                try:
-                    message = process.receive()
-                except EOFError:
-                    busy.remove(process)
-                    lost = process.explain_death()
-                    following = next(waiting, None)
-                    if following is not None:
-                        hand_out(*following)
-                    yield JobResult(process.index, process.job, None, lost)
-                    continue
-                if not process.is_started:
-                    process.note_start(message)
-                    continue
-                index, job = process.index, process.job
-                following = next(waiting, None)
-                if following is not None:
-                    process.send_job(*following)
-                else:
-                    busy.remove(process)
-                    if workers.idle is not None:
-                        idle.append(process)
-                    else:
-                        process.wait_for_exit()  # it ends by itself when the connection is closed
-                yield JobResult(index, job, message)
+        while len(local_map.busy) < workers.n_workers and local_map.hand_out():
+            pass
+        while local_map.busy:
+            for process in wait_for_messages(local_map.busy):
+                result = local_map.handle_message(process)
+                if result is not None:
+                    yield result
     finally:
-        stop_workers(busy)
+        stop_workers(local_map.busy)
+
+
+@dataclass(eq=False)
+class LocalMap(Generic[J, R]):
+    """A map in progress: the jobs to come, and the workers that have one."""
+
+    jobs: Iterator[tuple[int, J]]
+    setup: WorkerSetup
+    workers: Workers
+    busy: list[WorkerProcess] = field(default_factory=list)
+
+    def hand_out(self) -> bool:
+        """Give the next job to an idle or a new worker; return whether there was one."""
+        following = next(self.jobs, None)
+        if following is None:
+            return False
+        process = acquire_worker(self.workers.idle or [], self.setup, self.workers.timeout)
+        self.busy.append(process)
+        process.send_job(*following)
+        return True
+
+    def handle_message(self, process: WorkerProcess) -> JobResult[J, R] | None:
+        """Receive a message of a worker, or notice its death; return the result if that ends its job."""
+        try:
+            message = process.receive()
+        except EOFError:
+            self.busy.remove(process)
+            lost: JobResult[J, R] = JobResult(process.index, process.job, None, process.explain_death())
+            self.hand_out()
+            return lost
+        if not process.is_started:
+            process.note_start(message)
+            return None
+        result: JobResult[J, R] = JobResult(process.index, process.job, message)
+        following = next(self.jobs, None)
+        if following is not None:
+            process.send_job(*following)
+        else:
+            self.busy.remove(process)
+            self.release(process)
+        return result
+
+    def release(self, process: WorkerProcess) -> None:
+        """Keep a worker for the next map if the pool is persistent, and end it otherwise."""
+        if self.workers.idle is not None:
+            self.workers.idle.append(process)
+        else:
+            process.wait_for_exit()  # it ends by itself when the connection is closed
 
 
 @contextmanager

@@ -87,22 +87,33 @@ def evaluate_or_error(job: _Job) -> PhotoEvaluation | SegmenterError:
 def evaluate_pair(job: _Job) -> PhotoEvaluation:
     """Read and measure one pair."""
     config = job.config
-    scales, heights = read_scales(job.pair.labels, config)
+    scales = read_scales(job.pair.labels, config)
     people: list[Labels] = []
     for path in job.pair.truths:
         truth = read_label_file(path, ignore=config.ignore, max_pixels=config.max_pixels)
         if truth.contours is not None:
             raise DifferentScalesError(str(path), config.n_scales, "a truth", 1)
-        if truth.size != scales[0].shape:
-            raise DifferentSizesError(str(job.pair.labels), scales[0].shape, str(path), truth.size)
+        if truth.size != scales.size:
+            raise DifferentSizesError(str(job.pair.labels), scales.size, str(path), truth.size)
         people += truth.images
-    return evaluate_photo(
-        job.pair.name, scales, people, heights=heights, boundaries=config.boundaries, each_person=job.each_person
-    )
+    return evaluate_photo(job.pair.name, scales, people, boundaries=config.boundaries, each_person=job.each_person)
 
 
-def read_scales(path: Path, config: EvaluationConfig) -> tuple[list[Labels], tuple[float, ...] | None]:
-    """Return the segmentations of a file, and for a hierarchy the even heights at which it is cut, else None."""
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """The segmentations of one photo at T scales; a single label image is one scale."""
+
+    labels: tuple[Labels, ...]  # T arrays of shape (H, W)
+    heights: tuple[float, ...] | None = None  # (T,), where a hierarchy was cut; None = label images
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return get_size(self.labels[0])
+
+
+def read_scales(path: Path, config: EvaluationConfig) -> Scales:
+    """Return the segmentations of a file; a hierarchy is cut at even heights."""
     heights = space_heights_evenly(config.n_scales)
     if path.name.endswith(HIERARCHY):
         from segmenter.segmentation.hierarchy_file import load_hierarchy
@@ -110,19 +121,19 @@ def read_scales(path: Path, config: EvaluationConfig) -> tuple[list[Labels], tup
         hierarchy = load_hierarchy(path).hierarchy
         tables = [hierarchy.assign_superpixels(hierarchy.count_regions(height)) for height in heights.tolist()]
         labels = [np.concatenate([[0], table]).astype(np.int32)[hierarchy.superpixels] for table in tables]
-        return labels, tuple(heights.tolist())
+        return Scales(tuple(labels), tuple(heights.tolist()))
     found = read_label_file(path, max_pixels=config.max_pixels)
     if found.contours is None:
-        return list(found.images), None
-    return [cut_contours(found.contours, height) for height in heights.tolist()], tuple(heights.tolist())
+        return Scales(tuple(found.images))
+    labels = [cut_contours(found.contours, height) for height in heights.tolist()]
+    return Scales(tuple(labels), tuple(heights.tolist()))
 
 
 def evaluate_photo(
     name: str,
-    scales: Sequence[Labels],
+    scales: Scales,
     people: Sequence[Labels],
     *,
-    heights: tuple[float, ...] | None = None,
     boundaries: bool = True,
     each_person: bool = False,
 ) -> PhotoEvaluation:
@@ -131,26 +142,23 @@ def evaluate_photo(
     Parameters
     ----------
     name : str
-    scales : sequence of T ndarrays of shape (H, W)
+    scales : Scales
     people : sequence of P ndarrays of shape (H, W)
-    heights : tuple of T floats, optional
-        The heights at which a hierarchy was cut.
     boundaries : bool
         Whether to match boundaries as well, which takes most of the time.
     each_person : bool
         Whether to measure the agreement with each of several people as well.
     """
-    height, width = scales[0].shape
-    found = [find_boundaries(labels) for labels in scales] if boundaries else []
+    found = [find_boundaries(labels) for labels in scales.labels] if boundaries else []
     drawn = [find_boundaries(labels) for labels in people] if boundaries else []
 
     def measure_against(who: Sequence[int], by_person: tuple[PhotoEvaluation, ...] = ()) -> PhotoEvaluation:
         return PhotoEvaluation(
             name,
-            (height, width),
-            tuple(int(np.count_nonzero(np.bincount(labels.ravel())[1:])) for labels in scales),
-            heights,
-            score_photo(scales, [people[p] for p in who]),
+            scales.size,
+            tuple(int(np.count_nonzero(np.bincount(labels.ravel())[1:])) for labels in scales.labels),
+            scales.heights,
+            score_photo(scales.labels, [people[p] for p in who]),
             tuple(count_boundary_matches(each, [drawn[p] for p in who]) for each in found) if boundaries else None,
             by_person,
         )
@@ -209,7 +217,7 @@ def evaluate(
     for person in people:
         if person.shape != ours.shape:
             raise DifferentSizesError("labels", get_size(ours), "truth", get_size(person))
-    return compute_measures(evaluate_photo("", [ours], people, boundaries=boundaries), 0)
+    return compute_measures(evaluate_photo("", Scales((ours,)), people, boundaries=boundaries), 0)
 
 
 def load_label_images(given: str | Path | NDArray[Any] | Sequence[NDArray[Any]], argument: str) -> list[Labels]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from segmenter.io.labels.png import encode_labels
 from segmenter.metrics.contours import cut_contours, space_heights_evenly
 from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
 from segmenter.workflows.evaluate.pairing import pair_up
-from segmenter.workflows.evaluate.run import evaluate_photo
+from segmenter.workflows.evaluate.run import Scales, evaluate_photo
 from segmenter.workflows.evaluate.scores import compute_measures
 from tests.support.command import run_text
 
@@ -70,30 +71,24 @@ def several(path: Path, images: list[NDArray[Any]]) -> Path:
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
+WRITERS: dict[str, Callable[[Path], Any]] = {
+    "png 8": lambda path: Image.fromarray(QUARTERS.astype(np.uint8)).save(path),
+    "png 16": lambda path: Image.fromarray((1000 * QUARTERS).astype(np.uint16)).save(path),
+    "png indexed": lambda path: path.write_bytes(encode_labels(QUARTERS, np.arange(12, dtype=np.uint8).reshape(4, 3))),
+    "tif 8": lambda path: Image.fromarray(QUARTERS.astype(np.uint8)).save(path, compression="tiff_lzw"),
+    "tif 32": lambda path: Image.fromarray(QUARTERS * 100_000).save(path),
+    "npy": lambda path: np.save(path, QUARTERS.astype(np.int64) - 1),
+    "npy float": lambda path: np.save(path, QUARTERS.astype(np.float32)),
+    "mat": lambda path: berkeley(path, [QUARTERS]),
+    "mat segs": lambda path: several(path, [QUARTERS]),
+    "mat matrix": lambda path: savemat(path, {"labels": QUARTERS, "name": "a text"}),
+}
+
+
 def written(folder: Path, kind: str) -> Path:
     """Write QUARTERS in some format."""
     path = folder / f"labels.{kind.partition(' ')[0]}"
-    match kind:
-        case "png 8":
-            Image.fromarray(QUARTERS.astype(np.uint8)).save(path)
-        case "png 16":
-            Image.fromarray((1000 * QUARTERS).astype(np.uint16)).save(path)
-        case "png indexed":
-            path.write_bytes(encode_labels(QUARTERS, np.arange(12, dtype=np.uint8).reshape(4, 3)))
-        case "tif 8":
-            Image.fromarray(QUARTERS.astype(np.uint8)).save(path, compression="tiff_lzw")
-        case "tif 32":
-            Image.fromarray(QUARTERS * 100_000).save(path)
-        case "npy":
-            np.save(path, QUARTERS.astype(np.int64) - 1)
-        case "npy float":
-            np.save(path, QUARTERS.astype(np.float32))
-        case "mat":
-            berkeley(path, [QUARTERS])
-        case "mat segs":
-            several(path, [QUARTERS])
-        case "mat matrix":
-            savemat(path, {"labels": QUARTERS, "name": "a text"})
+    WRITERS[kind](path)
     return path
 
 
@@ -292,7 +287,7 @@ def test_the_table_fits_80_columns_and_ends_with_all(tmp_path: Path) -> None:
 
 def test_one_pixel_is_measured() -> None:
     one = np.ones((1, 1), np.int32)
-    figures = compute_measures(evaluate_photo("x", [one], [one]), 0)
+    figures = compute_measures(evaluate_photo("x", Scales((one,)), [one]), 0)
     assert (figures["covering"], figures["rand_index"], figures["adjusted_rand_index"]) == (1, 1, 1)
 
 
