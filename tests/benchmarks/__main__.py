@@ -35,7 +35,7 @@ BENCHMARKS = (
 
 
 def main() -> int:
-    """Run each benchmark in a process of its own: none is measured beside what another has left behind."""
+    """Run each benchmark in its own process, so that none is affected by what another left behind."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all")
     names = parser.parse_args().names or BENCHMARKS

@@ -35,17 +35,17 @@ def make_photos(folder: Path, n_photos: int = N_PHOTOS) -> None:
     folder.mkdir()
     sources = sorted(path for name in ("val", "train") for path in (BSDS.parent / name).glob("*.jpg"))
     landscape = [path for path in sources if Image.open(path).size == SMALL][:n_photos]
-    for place, path in enumerate(landscape):
-        (folder / f"{place:03d}.jpg").write_bytes(path.read_bytes())
+    for index, path in enumerate(landscape):
+        (folder / f"{index:03d}.jpg").write_bytes(path.read_bytes())
     own = photo_paths()
     generator = np.random.default_rng(0)
-    for place in range(len(landscape), n_photos):
-        with Image.open(own[place % len(own)]) as image:
+    for index in range(len(landscape), n_photos):
+        with Image.open(own[index % len(own)]) as image:
             width, height = image.size
             scale = generator.uniform(0.5, 1)
             left, top = generator.uniform(0, 1 - scale, 2)
             box = (left * width, top * height, (left + scale) * width, (top + scale) * height)
-            image.convert("RGB").resize(SMALL, Image.Resampling.LANCZOS, box=box).save(folder / f"{place:03d}.jpg")
+            image.convert("RGB").resize(SMALL, Image.Resampling.LANCZOS, box=box).save(folder / f"{index:03d}.jpg")
     print(f"{n_photos} photos of 481×321, {len(landscape)} of them of BSDS500", flush=True)
 
 
@@ -124,8 +124,8 @@ def shared(folder: Path) -> bool:
     fit_colors(colors, Recipe(), 4, "all")
     seconds = time.perf_counter() - started
     shares = [100 * seconds / run.seconds for run in (drawn, whole)]
-    told = f"{shares[0]:.1f} % with figures, {shares[1]:.1f} % labels only ({len(colors.colors):,} colors)"
-    passed = verdict("--shared-model, share of the fit", told, "< 5 %", shares[0] < 5)
+    measured = f"{shares[0]:.1f} % with figures, {shares[1]:.1f} % labels only ({len(colors.colors):,} colors)"
+    passed = verdict("--shared-model, share of the fit", measured, "< 5 %", shares[0] < 5)
     stacked = segmenter.segment(np.concatenate(pictures))
     difference = abs(stacked.trace.log_likelihoods[-1] - record["fit"]["log_likelihoods"][-1])
     return verdict("--shared-model, difference", f"{difference:.1e} nats", "≤ 1e-9", difference <= 1e-9) and passed

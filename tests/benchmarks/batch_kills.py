@@ -62,8 +62,8 @@ def main() -> bool:
         print(f"{N_KILLS} kills; {n_done} photos done between them, {n_stale} temporary files seen; then {counts}")
         faults = broken + half + twice + (counts["up to date"] != n_done) + (not same)
         outcome = "as" if same else "NOT as"
-        told = f"{broken} broken files, {half} half sets, {twice} done twice, outputs {outcome} of a whole run"
-        return verdict("killed fifty times", told, "none", faults == 0)
+        measured = f"{broken} broken files, {half} half sets, {twice} done twice, outputs {outcome} of a whole run"
+        return verdict("killed fifty times", measured, "none", faults == 0)
 
 
 def alive(group: int) -> bool:

@@ -22,8 +22,8 @@ COMMAND = Path(sys.executable).with_name("segmenter")
 def make_photos(folder: Path, n_photos: int) -> None:
     """Write photos of 24×24 pixels in folders of a thousand."""
     generator = np.random.default_rng(0)
-    for place in range(n_photos):
-        path = folder / f"{place // 1000}" / f"{place:05d}.png"
+    for index in range(n_photos):
+        path = folder / f"{index // 1000}" / f"{index:05d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(generator.integers(0, 256, (24, 24, 3), np.uint8)).save(path)
 

@@ -62,7 +62,7 @@ def module(name: str, *arguments: str) -> None:
 
 
 def installed_command() -> str:
-    """Return the path of the command beside the running Python."""
+    """Return the path of the command that is installed with the running Python."""
     path = Path(sys.executable).with_name("segmenter")
     if not path.exists():
         sys.exit("the command is not installed in this environment; run: pip install -e .")

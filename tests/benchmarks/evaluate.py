@@ -1,4 +1,4 @@
-"""Figures beside those of Berkeley's benchmark, and measures beside scikit-learn's and scikit-image's in time."""
+"""Figures against those of Berkeley's benchmark, and time against the measures of scikit-learn and scikit-image."""
 
 from __future__ import annotations
 
@@ -73,15 +73,15 @@ def agreement(folder: str, test: str) -> bool:
         "recall at OIS": ois["boundary_recall"] - recall_ois,
     }
     worst = max(off, key=lambda name: abs(off[name]))
-    told = f"F {ods['boundary_f']:.6f} (official {f_ods}), most off {worst} by {off[worst]:+.5f}"
-    return verdict(f"{folder}: boundaries", told, "within 0.01", abs(off[worst]) <= 0.01) and passed
+    measured = f"F {ods['boundary_f']:.6f} (official {f_ods}), most off {worst} by {off[worst]:+.5f}"
+    return verdict(f"{folder}: boundaries", measured, "within 0.01", abs(off[worst]) <= 0.01) and passed
 
 
 def made_up(shape: tuple[int, ...], n_regions: int, generator: np.random.Generator) -> Labels:
     """Return the cells of random seeds."""
     seeds = generator.random((n_regions, 2)) * shape
-    places = np.argwhere(np.ones(shape, dtype=np.bool_))
-    return np.asarray(cKDTree(seeds).query(places)[1].reshape(shape) + 1, dtype=np.int32)
+    positions = np.argwhere(np.ones(shape, dtype=np.bool_))
+    return np.asarray(cKDTree(seeds).query(positions)[1].reshape(shape) + 1, dtype=np.int32)
 
 
 def speed() -> bool:
@@ -89,7 +89,7 @@ def speed() -> bool:
     generator = np.random.default_rng(0)
     ratios, ours_seconds = [], 0.0
     paths = sorted(TRUTH.glob("*.mat"))[:N_PHOTOS]
-    for place, path in enumerate(paths):
+    for index, path in enumerate(paths):
         people = list(read_label_file(path).images)
         people = [people[p % len(people)] for p in range(N_PEOPLE)]
         images = [made_up(people[0].shape, 2 + 2 * t, generator) for t in range(N_IMAGES)]
@@ -97,7 +97,7 @@ def speed() -> bool:
         score = score_photo(images, people)
         seconds = time.process_time() - started
         ours_seconds += seconds
-        if place % PEER_STEP:
+        if index % PEER_STEP:
             continue
         started = time.process_time()
         theirs = np.array(
@@ -116,8 +116,8 @@ def speed() -> bool:
             theirs.mean(axis=1).T, [score.adjusted_rand, score.rand_index, score.variation], rtol=1e-9, atol=1e-9
         )
     print(f"{len(paths)} photos × {N_PEOPLE} people × {N_IMAGES} label images: {ours_seconds:.1f} s of processor time")
-    told = f"{median(ratios):.0f}× faster ({spread(ratios, '.0f')}), equal figures"
-    return verdict("ARI, PRI, VOI, covering and UE against ARI, PRI, VOI", told, "≥ 10×", median(ratios) >= 10)
+    measured = f"{median(ratios):.0f}× faster ({spread(ratios, '.0f')}), equal figures"
+    return verdict("ARI, PRI, VOI, covering and UE against ARI, PRI, VOI", measured, "≥ 10×", median(ratios) >= 10)
 
 
 def main() -> bool:

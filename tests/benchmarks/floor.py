@@ -44,7 +44,7 @@ def write_indexed(path: Path, labels: Any, palette: bytes) -> None:
 
 
 def draw(path: Path, photo: Any, labels: Any, layout: Any) -> None:
-    """Draw photo and segments side by side with a legend; all places are in pixels from the lower left corner."""
+    """Draw photo and segments side by side with a legend; all positions are in pixels from the lower left corner."""
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle

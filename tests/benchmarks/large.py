@@ -81,14 +81,14 @@ def measure(folder: Path, megapixels: int) -> tuple[Cost, Cost, float]:
     fitted = subprocess.run(
         [sys.executable, str(HERE / "large_fit.py"), str(picture)], check=True, capture_output=True, env=environment
     )
-    told = json.loads(fitted.stdout)
-    print(f"{megapixels} megapixels: {told['colors']:,} colors, fit {told['seconds']:.1f} s of processors")
+    measured = json.loads(fitted.stdout)
+    print(f"{megapixels} megapixels: {measured['colors']:,} colors, fit {measured['seconds']:.1f} s of processors")
     for name, cost in (("by windows", ours), ("floor", floor)):
         print(
             f"  {name}: {cost.seconds:.1f} s, {cost.processor_seconds:.1f} s of processors, {cost.megabytes:.0f} MB",
             flush=True,
         )
-    return ours, floor, float(told["seconds"])
+    return ours, floor, float(measured["seconds"])
 
 
 def main(sizes: Sequence[int] = tuple(SIDES), folder: Path | None = None) -> bool:
@@ -111,21 +111,21 @@ def main(sizes: Sequence[int] = tuple(SIDES), folder: Path | None = None) -> boo
         )
         share = fit / floor.processor_seconds
         is_judged = size == max(SIDES)
-        told = f"{100 * share:.1f} % of the processor time of the floor"
+        measured = f"{100 * share:.1f} % of the processor time of the floor"
         required = f"< {100 * MOST_FIT:.0f} %" if is_judged else "nothing"
-        passed.append(verdict(f"{size} megapixels, fit", told, required, share < MOST_FIT or not is_judged))
+        passed.append(verdict(f"{size} megapixels, fit", measured, required, share < MOST_FIT or not is_judged))
     for small, large in pairwise(sizes):
         growth = results[large][0].processor_seconds / results[small][0].processor_seconds
         pixels = (SIDES[large] / SIDES[small]) ** 2
-        told = f"{growth:.1f}× the processor time for {pixels:.1f}× the pixels"
-        passed.append(verdict(f"from {small} to {large} megapixels", told, "at most linear", growth <= pixels))
+        measured = f"{growth:.1f}× the processor time for {pixels:.1f}× the pixels"
+        passed.append(verdict(f"from {small} to {large} megapixels", measured, "at most linear", growth <= pixels))
         growth = results[large][0].megabytes / results[small][0].megabytes
-        told, required = f"{growth:.2f}× the memory", f"≤ {MOST_GROWTH}×"
-        passed.append(verdict(f"from {small} to {large} megapixels", told, required, growth <= MOST_GROWTH))
+        measured, required = f"{growth:.2f}× the memory", f"≤ {MOST_GROWTH}×"
+        passed.append(verdict(f"from {small} to {large} megapixels", measured, required, growth <= MOST_GROWTH))
     return all(passed)
 
 
 if __name__ == "__main__":
     chosen = tuple(int(word) for word in sys.argv[1:] if word.isdigit())
-    places = [Path(word) for word in sys.argv[1:] if not word.isdigit()]
-    sys.exit(0 if main(chosen or tuple(SIDES), places[0] if places else None) else 1)
+    positions = [Path(word) for word in sys.argv[1:] if not word.isdigit()]
+    sys.exit(0 if main(chosen or tuple(SIDES), positions[0] if positions else None) else 1)

@@ -24,12 +24,12 @@ MOST_LOST = 1e-3
 """Nats per pixel."""
 
 
-def deep(place: int, n_bands: int) -> NDArray[np.uint16]:
+def deep(index: int, n_bands: int) -> NDArray[np.uint16]:
     """Return a photo as a sensor of 16 bits might see it, (n, bands): enlarged, with noise, its channels mixed."""
-    with Image.open(photo_paths()[place]) as image:
+    with Image.open(photo_paths()[index]) as image:
         enlarged = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     colors = np.asarray(enlarged).reshape(-1, 3) / 255
-    generator = np.random.default_rng(place)
+    generator = np.random.default_rng(index)
     if n_bands > 3:
         colors = np.hstack([colors, colors @ generator.dirichlet(np.ones(3), n_bands - 3).T])
     noisy = colors + 0.004 * generator.standard_normal(colors.shape)
@@ -41,8 +41,8 @@ def main() -> bool:
     lost: dict[int, list[float]] = {n: [] for n in SAMPLES}
     agreement: dict[int, list[float]] = {n: [] for n in SAMPLES}
     for n_bands in (3, 7):
-        for place in range(3):
-            values: NDArray[Any] = deep(place, n_bands) / 65535
+        for index in range(3):
+            values: NDArray[Any] = deep(index, n_bands) / 65535
             config = FitConfig(5, acceleration=True)
             with threadpool_limits(1, user_api="blas"):
                 whole = fit(Samples(values), config).mixture
@@ -52,8 +52,8 @@ def main() -> bool:
                     found = fit(Samples(values[chosen]), config, start=whole).mixture
                     lost[n].append(float(best - score_samples(found, values).mean()))
                     agreement[n].append(float((predict(found, values) == labels).mean()))
-            told = ", ".join(f"{n:,}: {lost[n][-1]:+.1e} nats, {100 * agreement[n][-1]:.2f} %" for n in SAMPLES)
-            print(f"{n_bands} bands, photo {place}, {len(values):,} pixels; sample of {told}", flush=True)
+            measured = ", ".join(f"{n:,}: {lost[n][-1]:+.1e} nats, {100 * agreement[n][-1]:.2f} %" for n in SAMPLES)
+            print(f"{n_bands} bands, photo {index}, {len(values):,} pixels; sample of {measured}", flush=True)
     largest = SAMPLES[-1]
     worst, agreed = max(lost[largest]), min(agreement[largest])
     shown = f"{worst:.1e} nats per pixel at most, labels of {100 * agreed:.2f} % of the pixels equal at least"

@@ -58,7 +58,7 @@ def run_command(arguments: list[str]) -> Any:
 
 
 def figure_layout(figure: Figure, metadata: Any) -> dict[str, Any]:
-    """Return the texts, the rectangles and the places of the pictures, in pixels from the lower left corner."""
+    """Return the texts, the rectangles and the boxes of the pictures, in pixels from the lower left corner."""
     layout: dict[str, Any] = {
         "inches": figure.get_size_inches().tolist(),
         "dpi": figure.dpi,
@@ -82,12 +82,12 @@ def figure_layout(figure: Figure, metadata: Any) -> dict[str, Any]:
             )
             continue
         extent = artist.get_window_extent()
-        place = [float(value) for value in extent.bounds]
+        box = [float(value) for value in extent.bounds]
         if isinstance(artist, Rectangle):
             edge, face = artist.get_edgecolor(), artist.get_facecolor()
-            layout["rectangles"].append([*place, face, edge, artist.get_linewidth()])
+            layout["rectangles"].append([*box, face, edge, artist.get_linewidth()])
         else:
-            layout["pictures"].append([round(value) for value in place])
+            layout["pictures"].append([round(value) for value in box])
     return layout
 
 

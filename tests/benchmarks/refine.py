@@ -97,8 +97,8 @@ def main() -> int:
         print("          " + "".join(f"{tolerance:.2%} of the diagonal  " for tolerance in TOLERANCES))
         for kind, figures in zip(KINDS, totals, strict=True):
             print(f"{kind:9} " + "".join(f"{figure:<23.3f}" for figure in figures))
-        told = f"{totals[1][0]:.3f} against {totals[0][0]:.3f}"
-        passed.append(verdict("refined against enlarged, strict", told, "more", totals[1][0] > totals[0][0]))
+        measured = f"{totals[1][0]:.3f} against {totals[0][0]:.3f}"
+        passed.append(verdict("refined against enlarged, strict", measured, "more", totals[1][0] > totals[0][0]))
     else:
         print("BSDS500 with its ground truth is absent: no agreement measured")
     with tempfile.TemporaryDirectory() as name:
@@ -107,8 +107,8 @@ def main() -> int:
         make_large(folder / "large.jpg")
         small, _ = processor_time(folder / "small.jpg", folder)
         large, memory = processor_time(folder / "large.jpg", folder)
-    told = f"{large / small:.1f}× ({large:.1f} against {small:.1f} s of processor time)"
-    passed.append(verdict("12 megapixels against 481×321", told, "≤ 8×", large <= 8 * small))
+    measured = f"{large / small:.1f}× ({large:.1f} against {small:.1f} s of processor time)"
+    passed.append(verdict("12 megapixels against 481×321", measured, "≤ 8×", large <= 8 * small))
     passed.append(verdict("peak memory at 12 megapixels", f"{memory:.0f} MB", "≤ 1,500 MB", memory <= 1500))
     return 0 if all(passed) else 1
 

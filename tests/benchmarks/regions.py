@@ -1,4 +1,4 @@
-"""How well regions agree with what people drew on BSDS500, beside Felzenszwalb and plain GMM; all cores.
+"""Agreement of regions with what people drew on BSDS500, against Felzenszwalb and plain GMM; uses all cores.
 
 Run as ``python -m tests.benchmarks.regions [--split train] [--step N] [--seeds 0 1] [--boundaries] [METHOD ...]``.
 """

@@ -1,4 +1,4 @@
-"""The page of 500 photos: what it costs beside its pictures, and how soon a browser lets a person use it."""
+"""The report page of 500 photos: its cost apart from the pictures, and how soon a browser is interactive."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def main() -> bool:
         environment = compiled(folder / "bytecode")
         process([str(COMMAND), "batch", str(folder / "photos"), "-o", str(output), "--no-figure"], environment)
         passed = [cost(folder, output, environment)]
-        for title, max_page in (("one file", pipeline.MAX_PAGE), ("pictures beside it", 1)):
+        for title, max_page in (("one file", pipeline.MAX_PAGE), ("separate pictures", 1)):
             page = folder / f"{title}.html"
             pipeline.make_report(output, page, photos=folder / "photos", n_workers=2, max_page=max_page)
             print(f"{title}: {page.stat().st_size / 1e6:.1f} MB", flush=True)
@@ -81,9 +81,11 @@ def cost(folder: Path, output: Path, environment: dict[str, str]) -> bool:
             processor_seconds(lambda: pipeline.make_report(output, page, photos=folder / "photos", overwrite=True))
             for _ in range(N_ROUNDS)
         ]
-    told = f"{start + median(rest):.2f} s ({start:.2f} s for one photo and {spread(rest)}); pictures {pictures:.1f} s"
+    measured = (
+        f"{start + median(rest):.2f} s ({start:.2f} s for one photo and {spread(rest)}); pictures {pictures:.1f} s"
+    )
     return verdict(
-        f"{N_PHOTOS} photos beside their pictures, of processor time", told, "< 2 s", start + median(rest) < 2
+        f"{N_PHOTOS} photos without their pictures, processor time", measured, "< 2 s", start + median(rest) < 2
     )
 
 
@@ -103,8 +105,8 @@ def interactive(title: str, page: Path) -> bool:
         opened = [opening(browser, page) for _ in range(N_ROUNDS)]
         browser.close()
     ready, filtered = ([times[part] / 1000 for times in opened] for part in (0, 1))
-    told = f"{median(ready):.2f} s ({spread(ready)}); a filter takes {1000 * median(filtered):.0f} ms"
-    return verdict(f"interactive, {title}", told, "< 1 s", median(ready) < 1)
+    measured = f"{median(ready):.2f} s ({spread(ready)}); a filter takes {1000 * median(filtered):.0f} ms"
+    return verdict(f"interactive, {title}", measured, "< 1 s", median(ready) < 1)
 
 
 def opening(browser: Browser, page: Path) -> tuple[float, float]:

@@ -67,8 +67,8 @@ def main() -> bool:
     print(f"{N_TABLES} synthetic tables of 1 to 8 clusters; K up to {MAX_CLUSTERS}; exact / within one")
     for what, kinds in (("Gaussian", (False,)), ("heavy-tailed", (True,)), ("all", (False, True))):
         errors = np.array([row for is_heavy, row in found if is_heavy in kinds])
-        told = (f"{rule} %.2f / %.2f" % shares(column) for rule, column in zip(RULES, errors.T, strict=True))
-        print(f"  {what}: {', '.join(told)}")
+        measured = (f"{rule} %.2f / %.2f" % shares(column) for rule, column in zip(RULES, errors.T, strict=True))
+        print(f"  {what}: {', '.join(measured)}")
     _, within_one = shares(errors[:, RULES.index("bic")])
     return verdict("K of BIC within one", f"{within_one:.3f}", f"≥ {LEAST_WITHIN_ONE}", within_one >= LEAST_WITHIN_ONE)
 
