@@ -246,7 +246,7 @@ def test_numbers_too_long_for_their_column_are_rounded(tmp_path: Path) -> None:
         ("t.csv", b"x\n1\n2\n", ["--columns", "z"], "t.csv: has no column 'z'"),
         ("t.csv", b"s\na\nb\n", [], "no column holds numbers"),
         ("t.csv", b"x\n", [], "no rows"),
-        ("t.csv", b"x\n1e-310\n0\n", [], "column 'x' spreads over no more than 1e-310"),
+        ("t.csv", b"x\n1e-310\n0\n", [], "column 'x' has a range of only 1e-310"),
         ("t.csv", b"", [], "is empty (0 bytes)"),
         ("t.csv", b"\xff\xfex\0", [], "is UTF-16"),
         ("t.dat", bytes(range(256)), [], "not a picture in a known format; formats read: JPEG"),

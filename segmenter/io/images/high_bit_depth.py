@@ -1,4 +1,4 @@
-"""PNG, PPM and PGM of more than 8 bits a channel, which Pillow alone would cut to 8 without a word."""
+"""Read PNG, PPM and PGM with more than 8 bits a channel, of which Pillow alone would silently keep 8."""
 
 from __future__ import annotations
 
@@ -11,59 +11,60 @@ import numpy as np
 from PIL import Image
 
 from segmenter.arrays import Pixels
-from segmenter.io.images.icc import unconverted_notes
+from segmenter.io.images.icc import describe_unconverted_profile
 from segmenter.io.images.pillow import (
-    Picture,
-    alpha_from_key,
-    first_tile,
+    DecodedImage,
+    compute_alpha_from_key,
+    decode_image,
+    get_first_tile,
+    get_rawmode,
     load,
     open_image,
-    orientation_of,
-    picture_from_image,
-    rawmode,
+    read_orientation,
 )
 
 
-def read_deep(image: Image.Image, file: BinaryIO) -> Picture:
-    """Read an opened PNG of 16-bit channels, PPM or PGM from ``file`` with all the bits that it holds."""
+def read_high_bit_depth(image: Image.Image, file: BinaryIO) -> DecodedImage:
+    """Read an opened PNG with 16-bit channels, PPM or PGM with all its bits; ``file`` is what it was opened from."""
     if image.format == "PNG":
-        return read_deep_png(image, file)
-    return read_deep_pnm(image, file) if is_deep_pnm(image) else picture_from_image(image)
+        return read_16_bit_png(image, file)
+    return read_pnm(image, file) if needs_own_pnm_decoder(image) else decode_image(image)
 
 
-def read_deep_png(image: Image.Image, file: BinaryIO) -> Picture:
-    """Read a PNG of 16-bit RGB, RGBA or gray + alpha exactly.
+def read_16_bit_png(image: Image.Image, file: BinaryIO) -> DecodedImage:
+    """Read a PNG of 16-bit RGB, RGBA or gray + alpha with all its bits.
 
-    Pillow's decoder keeps one byte of each channel, but lets us say which: decoding twice gives both. For
-    gray + alpha it cannot give the low bytes; there the bytes of a pixel lie as in 8-bit RGBA, and are read
-    with the header of that.
+    Pillow's decoder keeps one byte of each channel, and its raw mode says which: decoding twice gives both bytes. For
+    gray + alpha there is no raw mode for the low bytes. There, a pixel has the same four bytes as one of 8-bit RGBA, so
+    that the file is read under the header of such a PNG.
 
     Parameters
     ----------
     image : Image
-        The opened, not yet decoded PNG.
+        The opened, undecoded PNG.
     file : binary file
-        What it was opened from.
+        The file that it was opened from.
 
     Returns
     -------
-    Picture
+    DecodedImage
         ``color`` (H, W, 1 or 3) uint16.
     """
-    if rawmode(image).startswith("LA"):
-        load(image)  # for the metadata behind the pixels
-        values = np.asarray(_with_rgba_header(file)).view(">u2").astype(np.uint16)
+    if get_rawmode(image).startswith("LA"):
+        load(image)  # reads the metadata that follow the pixels
+        values = np.asarray(_reopen_as_8_bit_rgba(file)).view(">u2").astype(np.uint16)
     else:
-        bands = rawmode(image).removesuffix("16B")
+        bands = get_rawmode(image).removesuffix("16B")
         values = decode_twice(image, open_image(file), f"{bands}16B", f"{bands}16L")
     color, alpha = (values[..., :-1], values[..., -1]) if image.mode == "RGBA" else (values, None)
     if alpha is None and "transparency" in image.info:
-        alpha = alpha_from_key(color, image.info["transparency"])
-    return Picture(color, alpha, orientation_of(image), unconverted_notes(image.info.get("icc_profile")))
+        alpha = compute_alpha_from_key(color, image.info["transparency"])
+    notes = describe_unconverted_profile(image.info.get("icc_profile"))
+    return DecodedImage(color, alpha, read_orientation(image), notes)
 
 
 def decode_twice(high: Image.Image, low: Image.Image, high_rawmode: str, low_rawmode: str) -> Pixels:
-    """Decode a picture, opened twice, for the high and the low byte of each channel; (H, W, C) uint16."""
+    """Return (H, W, C), uint16, of a picture opened twice: once for the high byte of each channel, once for the low."""
     for image, mode in ((high, high_rawmode), (low, low_rawmode)):
         set_rawmode(image, mode)
         load(image)
@@ -73,14 +74,14 @@ def decode_twice(high: Image.Image, low: Image.Image, high_rawmode: str, low_raw
 
 
 def set_rawmode(image: Image.Image, mode: str) -> None:
-    """Make ``image``, which is not decoded yet, unpack its stored values as ``mode``."""
-    tile = first_tile(image)
+    """Set the raw mode by which an undecoded image will be unpacked."""
+    tile = get_first_tile(image)
     arguments = (mode, *tile.args[1:]) if isinstance(tile.args, tuple) else mode
     vars(image)["tile"] = [tile._replace(args=arguments)]
 
 
-def _with_rgba_header(file: BinaryIO) -> Image.Image:
-    """Open a PNG of 16-bit gray + alpha under the header of one of 8-bit RGBA."""
+def _reopen_as_8_bit_rgba(file: BinaryIO) -> Image.Image:
+    """Open a PNG of 16-bit gray + alpha as one of 8-bit RGBA, which has as many bytes a pixel."""
     file.seek(0)
     data = bytearray(file.read())
     data[24:26] = 8, 6  # bit depth and color type, in the chunk IHDR
@@ -88,33 +89,33 @@ def _with_rgba_header(file: BinaryIO) -> Image.Image:
     return open_image(io.BytesIO(data))
 
 
-def is_deep_pnm(image: Image.Image) -> bool:
-    """Tell whether Pillow would cut a PPM to 8 bits, or decode a PPM or PGM value by value in Python."""
-    tile = first_tile(image)
+def needs_own_pnm_decoder(image: Image.Image) -> bool:
+    """Return whether Pillow would reduce a PPM to 8 bits, or decode a PPM or PGM value by value in Python."""
+    tile = get_first_tile(image)
     return bool(tile.codec_name == "ppm" or (tile.codec_name == "ppm_plain" and tile.args[-1] in range(256, 65536)))
 
 
-def read_deep_pnm(image: Image.Image, file: BinaryIO) -> Picture:
-    """Read a PPM or PGM, its values stretched so that the maximum its header states becomes 255 or 65535.
+def read_pnm(image: Image.Image, file: BinaryIO) -> DecodedImage:
+    """Read a PPM or PGM, and scale its values so that the maximum of its header becomes 255 or 65535.
 
     Parameters
     ----------
     image : Image
-        The opened, not yet decoded picture, which `is_deep_pnm`.
+        The opened, undecoded picture, for which `needs_own_pnm_decoder` is True.
     file : binary file
-        What it was opened from.
+        The file that it was opened from.
 
     Returns
     -------
-    Picture
-        ``color`` (H, W, 1 or 3), uint8 if the stated maximum is below 256, else uint16.
+    DecodedImage
+        ``color`` (H, W, 1 or 3), uint8 if the maximum of the header is below 256, else uint16.
 
     Raises
     ------
     EOFError
-        If values are missing.
+        Values are missing.
     """
-    tile = first_tile(image)
+    tile = get_first_tile(image)
     maximum = int(tile.args[1])
     shape = (image.height, image.width, 3 if image.mode == "RGB" else 1)
     n_values = shape[0] * shape[1] * shape[2]
@@ -124,13 +125,13 @@ def read_deep_pnm(image: Image.Image, file: BinaryIO) -> Picture:
         dtype = np.dtype(">u2" if maximum > 255 else "u1")
         data = file.read(n_values * dtype.itemsize)
         stored = np.frombuffer(data[: len(data) - len(data) % dtype.itemsize], dtype)
-    else:  # decimal numbers, and comments from # to the end of a line
-        words = re.sub(rb"#[^\r\n]*", b"", file.read()).split()[:n_values]
-        stored = np.array([int(word) for word in words])
+    else:  # decimal numbers, with comments from # to the end of a line
+        numbers = re.sub(rb"#[^\r\n]*", b"", file.read()).split()[:n_values]
+        stored = np.array([int(number) for number in numbers])
     if stored.size < n_values:
         raise EOFError(f"only {stored.size} of {n_values} values are there")
-    top = 65535 if maximum > 255 else 255
+    full_scale = 65535 if maximum > 255 else 255
     values: Pixels = stored.clip(0, maximum)
-    if maximum != top:
-        values = (values.astype(np.uint32) * top + maximum // 2) // maximum  # top² fits into 32 bits
-    return Picture(values.astype(np.uint16 if top > 255 else np.uint8).reshape(shape))
+    if maximum != full_scale:
+        values = (values.astype(np.uint32) * full_scale + maximum // 2) // maximum  # full_scale² fits into 32 bits
+    return DecodedImage(values.astype(np.uint16 if full_scale > 255 else np.uint8).reshape(shape))

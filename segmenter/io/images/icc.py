@@ -1,4 +1,4 @@
-"""Embedded ICC color profiles: 8-bit pixels to sRGB."""
+"""Convert 8-bit pixels to sRGB by the ICC color profile that a file embeds."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from PIL import Image
 _COLOR_SPACES = {"L": "GRAY", "LA": "GRAY", "RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK"}
 
 
-def to_srgb(image: Image.Image, profile: object) -> tuple[Image.Image, tuple[str, ...]]:
+def convert_to_srgb(image: Image.Image, profile: object) -> tuple[Image.Image, tuple[str, ...]]:
     """Convert an image to sRGB (relative colorimetric with black point compensation).
 
     Parameters
     ----------
     image : Image
-        Of mode L, LA, RGB, RGBA or CMYK; other modes are not converted.
+        Images of modes other than L, LA, RGB, RGBA and CMYK are not converted.
     profile : bytes or None
-        The embedded ICC profile; None or empty means that the pixels are sRGB already.
+        The embedded ICC profile; None or empty means that the pixels are already sRGB.
 
     Returns
     -------
     image : Image
-        Gray stays gray, CMYK becomes RGB; ``image`` itself when there is nothing to do.
+        Gray stays gray, CMYK becomes RGB; ``image`` itself if there is nothing to convert.
     notes : tuple of str
-        Why a profile was not used, if so. A profile that calls itself sRGB is passed over without a note.
+        Why the profile was not used, if it was not. For an sRGB profile there is nothing to note.
     """
     if not isinstance(profile, bytes) or not profile:
         return image, ()
     if image.mode not in _COLOR_SPACES:
-        return image, unconverted_notes(profile)
+        return image, describe_unconverted_profile(profile)
     from PIL import ImageCms  # late: most photos have no profile
 
     try:
@@ -41,7 +41,7 @@ def to_srgb(image: Image.Image, profile: object) -> tuple[Image.Image, tuple[str
         if space != _COLOR_SPACES[image.mode]:
             return image, (f"color profile ignored: it is for {space} pixels, not {_COLOR_SPACES[image.mode]}",)
         if space == "GRAY":
-            return _with_gray_curve(image, source), ()
+            return _apply_gray_profile(image, source), ()
         converted = ImageCms.profileToProfile(
             image,
             source,
@@ -50,13 +50,13 @@ def to_srgb(image: Image.Image, profile: object) -> tuple[Image.Image, tuple[str
             outputMode="RGBA" if image.mode == "RGBA" else "RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    except Exception:  # a damaged profile raises anything, and is no reason to refuse sound pixels
+    except Exception:  # a damaged profile raises any exception, and the pixels may be sound
         return image, ("color profile ignored: it is damaged",)
     return converted or image, ()
 
 
-def unconverted_notes(profile: object) -> tuple[str, ...]:
-    """Return a note that deep pixels were left in the color space of ``profile``, unless that is sRGB."""
+def describe_unconverted_profile(profile: object) -> tuple[str, ...]:
+    """Return a note that pixels of more than 8 bits stay in the color space of ``profile``, unless that is sRGB."""
     if not isinstance(profile, bytes) or not profile:
         return ()
     from PIL import ImageCms
@@ -64,19 +64,19 @@ def unconverted_notes(profile: object) -> tuple[str, ...]:
     try:
         if _is_srgb(ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))):
             return ()
-    except Exception:  # as above
+    except Exception:  # as in `convert_to_srgb`
         return ("color profile ignored: it is damaged",)
     return ("color profile ignored: only 8-bit pixels are converted to sRGB",)
 
 
 def _is_srgb(description: str) -> bool:
-    """Tell from a profile's description whether its pixels are sRGB; linear variants share only the name."""
-    words = description.casefold()
-    return "srgb" in words and "linear" not in words and "scrgb" not in words
+    """Return whether the description of a profile means sRGB; linear variants only share its name."""
+    text = description.casefold()
+    return "srgb" in text and "linear" not in text and "scrgb" not in text
 
 
-def _with_gray_curve(image: Image.Image, source: object) -> Image.Image:
-    """Apply a gray profile: the curve of its 256 levels is measured once, then looked up."""
+def _apply_gray_profile(image: Image.Image, source: object) -> Image.Image:
+    """Apply a gray profile to a gray image: convert the 256 levels once, then look them up."""
     from PIL import ImageCms
 
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[np.newaxis])
@@ -86,7 +86,7 @@ def _with_gray_curve(image: Image.Image, source: object) -> Image.Image:
         "L",
         "RGB",
         ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOOPTIMIZE,  # else the shadows are off by 10 levels
+        ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOOPTIMIZE,  # optimized, shadows are off by 10 levels
     )
     mapped = ImageCms.applyTransform(ramp, transform)
     if mapped is None:

@@ -1,4 +1,4 @@
-"""Photos: one value, whatever file, image or array they come from."""
+"""Read photos from files, streams, Pillow images and arrays: the result is always a `Photo`."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ from segmenter.errors import (
 from segmenter.io.files.local import SIGNATURE_BYTES, ensure_file_unmodified, open_regular, read_stream
 from segmenter.io.files.remote import to_path
 from segmenter.io.images.pillow import (
-    Picture,
+    DecodedImage,
+    add_frame_note,
     check_size,
-    decoding,
+    decode_image,
     is_cut_to_8_bits,
     open_image,
-    picture_from_image,
-    with_frame_note,
+    translate_decoder_errors,
 )
 
 READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, PPM and PGM"
 MAX_PIXELS = 500_000_000
 
-# What the readable formats begin with: a file that does and cannot be decoded is damaged, any other no photo.
+# First bytes of the readable formats. A file with such a signature that cannot be decoded is damaged; any other file is
+# not a photo.
 _SIGNATURES = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|II[*+]\0|MM\0[*+]|RIFF.{4}WEBP|GIF8[79]a"
     rb"|.{4}ftyp(avi[fs]|m[is]f1.{4,40}avi[fs])|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0|P[1-6]\s+[\d#]|Pf\s+\d",
@@ -46,28 +47,28 @@ _SIGNATURES = re.compile(
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A picture as the later layers see it: upright, sRGB or gray, without alpha."""
+    """A picture as all other layers use it: upright, sRGB or gray, without alpha."""
 
     pixels: Pixels  # (H, W, C), C = 1 gray or 3 sRGB; uint8, uint16, or float32 in [0, 1]; C-contiguous
-    mask: Bools | None  # (H, W), True = takes part; None = all pixels do
-    name: str  # what messages call it: the file name, or the path as it was given
+    mask: Bools | None  # (H, W), True = valid; None = all pixels are valid
+    name: str  # for messages: the file name, or the path as it was given
     digest: str | None = None  # SHA-256 of the file, hexadecimal; None for images and arrays
-    notes: tuple[str, ...] = ()  # what was done that a person may not expect, a short sentence each
+    notes: tuple[str, ...] = ()  # what a user may not expect of the conversion, a short sentence each
 
 
 def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read a picture file.
 
-    EXIF orientation is applied, an embedded color profile converted to sRGB (8-bit pictures), fully
-    transparent pixels become ``mask`` False; 16 bits stay 16 bits. Of several frames or pages the first counts.
+    The EXIF orientation is applied, 8-bit colors are converted to sRGB by their embedded profile, and fully transparent
+    pixels become False in ``mask``. 16 bits stay 16 bits. Of several frames or pages, the first is read.
 
     Parameters
     ----------
     source : Path or binary stream
-        A regular file, or a buffered stream, of which a picture is read to its end into memory, anything else not;
-        no stream of more than 1 GiB is read.
+        A regular file, or a buffered stream of at most 1 GiB. A stream is read into memory, unless its first bytes are
+        not those of a picture.
     name : str, optional
-        Name of the photo; by default the path's last part, "stream" for a stream.
+        Name of the photo; by default the last part of the path, or "stream".
     max_pixels : int, pixels, ≥ 1
         Limit on width × height, checked before anything is decoded.
 
@@ -78,13 +79,13 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
     Raises
     ------
     MissingFileError, NotAFileError, UnreadableFileError, EmptyFileError, ChangedFileError
-        The path is none of a regular file that can be read, holds something and stays as it is meanwhile.
+        The path is not that of a readable regular file, or the file is empty or changes meanwhile.
     StreamTooLongError, NotAPhotoError, UnsupportedPhotoError, DamagedPhotoError, TooManyPixelsError
-        The content is no picture, or none that can be decoded.
+        The content is not a picture, or cannot be decoded.
     NoPixelsError, NotFiniteError
         All pixels are transparent, or some values are NaN or infinite.
     InvalidArgumentError
-        If ``max_pixels`` is less than 1.
+        ``max_pixels`` is less than 1.
     """
     if max_pixels < 1:
         raise InvalidArgumentError("max_pixels", f"must be at least 1, not {max_pixels}")
@@ -98,12 +99,12 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
 
 
 def photo_from_image(image: Image.Image, *, name: str = "image", max_pixels: int = MAX_PIXELS) -> Photo:
-    """Return the current frame of a Pillow image of any mode as a photo, by the rules of `read_photo`.
+    """Convert the current frame of a Pillow image of any mode to a photo, by the rules of `read_photo`.
 
     Parameters
     ----------
     image : Image
-        Opened or made in memory. It is loaded if it is not yet, and otherwise left as it is.
+        Opened or made in memory. It is decoded, if it has not been, and otherwise left unchanged.
     name : str
         Name of the photo.
     max_pixels : int, pixels, ≥ 1
@@ -112,12 +113,12 @@ def photo_from_image(image: Image.Image, *, name: str = "image", max_pixels: int
     Returns
     -------
     Photo
-        Pillow has no 16-bit color: such a file gives uint16 only through `read_photo`; here a note says so.
+        8 bits only for color, as Pillow has no 16-bit color; a note says so. `read_photo` keeps all bits.
 
     Raises
     ------
     InvalidArgumentError
-        If the image has no pixels.
+        The image has no pixels.
     TooManyPixelsError, DamagedPhotoError, UnsupportedPhotoError, NoPixelsError, NotFiniteError
         As in `read_photo`.
     """
@@ -125,36 +126,36 @@ def photo_from_image(image: Image.Image, *, name: str = "image", max_pixels: int
     if 0 in image.size:
         raise InvalidArgumentError("image", f"has no pixels: its size is {image.width}×{image.height}")
     notes = ("16-bit color cut to 8 bits by Pillow",) if is_cut_to_8_bits(image) else ()
-    with decoding(name):
-        picture = with_frame_note(picture_from_image(image), image)
-    return _photo(picture, name, name, notes=notes)
+    with translate_decoder_errors(name):
+        picture = add_frame_note(decode_image(image), image)
+    return _build_photo(picture, name, name, notes=notes)
 
 
 def photo_from_array(array: Pixels, *, name: str = "array") -> Photo:
-    """Return an array as a photo.
+    """Convert an array to a photo.
 
     Parameters
     ----------
     array : ndarray
         (H, W) or (H, W, 1) gray, (H, W, 2) gray and alpha, (H, W, 3) sRGB, (H, W, 4) sRGB and alpha, where
-        alpha 0 is fully transparent. Of type bool (True is white), uint8, uint16, another integer type with
-        values in 0…65535 (taken as uint16), or float (kept if all within [0, 1], else scaled linearly to it).
+        alpha 0 is fully transparent. The type is bool (True is white), uint8, uint16, another integer type with
+        values in 0…65535 (treated as uint16), or float (kept if all are in [0, 1], and else scaled linearly to it).
     name : str
         Name of the photo.
 
     Returns
     -------
     Photo
-        ``pixels`` shares memory with ``array`` where nothing had to be converted; ``array`` is never changed.
+        ``pixels`` shares memory with ``array`` if nothing had to be converted; ``array`` is never changed.
 
     Raises
     ------
     InvalidArgumentError
-        For any other shape, type or range.
+        The shape, type or range is another one.
     NotFiniteError
-        If pixels that are not fully transparent hold NaN or infinity.
+        Pixels that are not fully transparent contain NaN or infinity.
     NoPixelsError
-        If all pixels are fully transparent.
+        All pixels are fully transparent.
     """
     if not isinstance(array, np.ndarray):
         raise InvalidArgumentError("image", f"must be a NumPy array, not {type(array).__name__}")
@@ -168,14 +169,14 @@ def photo_from_array(array: Pixels, *, name: str = "array") -> Photo:
     color, alpha = (bands[..., :-1], bands[..., -1]) if bands.shape[2] in (2, 4) else (bands, None)
     if array.dtype.kind in "iu" and (color.min() < 0 or color.max() > 65535):
         raise InvalidArgumentError("image", f"of type {array.dtype} must have values in 0…65535; scale it first")
-    return _photo(Picture(color, alpha), name, name)
+    return _build_photo(DecodedImage(color, alpha), name, name)
 
 
-# ---- from bytes to what is stored --------------------------------------------------------------------------
+# ---- from bytes to decoded images -------------------------------------------------------------------------
 
 
 def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
-    """Read a photo from a seekable file that is called ``label`` in messages."""
+    """Read a photo from a seekable file, whose name in messages is ``label``."""
     try:
         head = file.read(SIGNATURE_BYTES)
         _require_signature(head, label)
@@ -184,58 +185,60 @@ def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
     except OSError as error:
         raise UnreadableFileError(label, error.strerror or type(error).__name__) from error
     if head.startswith((b"II", b"MM")):
-        from segmenter.io.images.tiff import read_tiff  # late, as below: most photos need neither
+        from segmenter.io.images.tiff import read_tiff  # late, like `read_high_bit_depth`: few photos need them
 
-        return _photo(read_tiff(file, label, max_pixels), name, label, digest)
-    with decoding(label):
+        return _build_photo(read_tiff(file, label, max_pixels), name, label, digest)
+    with translate_decoder_errors(label):
         image = open_image(file)
         check_size(*image.size, max_pixels, label)
         if image.format == "PPM" or (image.format == "PNG" and is_cut_to_8_bits(image)):
-            from segmenter.io.images.high_bit_depth import read_deep
+            from segmenter.io.images.high_bit_depth import read_high_bit_depth
 
-            picture = read_deep(image, file)
+            picture = read_high_bit_depth(image, file)
         else:
-            picture = picture_from_image(image)
-        picture = with_frame_note(picture, image)
-        image.close()  # frees its copy of the pixels before the next one is made
-    return _photo(picture, name, label, digest)
+            picture = decode_image(image)
+        picture = add_frame_note(picture, image)
+        image.close()  # frees its pixels before `_build_photo` makes a copy
+    return _build_photo(picture, name, label, digest)
 
 
 def has_image_signature(head: bytes) -> bool:
-    """Return whether something begins like a picture of a readable format."""
+    """Return whether some first bytes are those of a readable format."""
     return _SIGNATURES.match(head) is not None
 
 
 def _require_signature(head: bytes, label: str) -> None:
-    """Raise unless the first bytes of a file or stream are those of a picture."""
+    """Raise EmptyFileError or NotAPhotoError unless the first bytes of a file or stream are those of a picture."""
     if not head:
         raise EmptyFileError(label)
     if not has_image_signature(head):
         raise NotAPhotoError(label, READABLE_FORMATS)
 
 
-# ---- from what is stored to what is promised ---------------------------------------------------------------
+# ---- from decoded images to photos -------------------------------------------------------------------------
 
 
-def _photo(picture: Picture, name: str, label: str, digest: str | None = None, *, notes: tuple[str, ...] = ()) -> Photo:
-    """Turn a picture upright, its alpha into a mask and its values into those of a `Photo`."""
+def _build_photo(
+    picture: DecodedImage, name: str, label: str, digest: str | None = None, *, notes: tuple[str, ...] = ()
+) -> Photo:
+    """Apply the orientation of a decoded image, turn its alpha into a mask, and convert its values."""
     mask = None
     if picture.alpha is not None and not picture.alpha.all():
         mask = picture.alpha != 0
         if not mask.any():
             raise NoPixelsError(label)
-    pixels, value_notes = _in_range(picture.color, mask, label)
+    pixels, value_notes = _convert_values(picture.color, mask, label)
     return Photo(
-        np.ascontiguousarray(_upright(pixels, picture.orientation)),
-        None if mask is None else np.ascontiguousarray(_upright(mask, picture.orientation)),
+        np.ascontiguousarray(_apply_orientation(pixels, picture.orientation)),
+        None if mask is None else np.ascontiguousarray(_apply_orientation(mask, picture.orientation)),
         name,
         digest,
         notes + picture.notes + value_notes,
     )
 
 
-def _in_range(color: Pixels, mask: Bools | None, label: str) -> tuple[Pixels, tuple[str, ...]]:
-    """Return the values as native uint8, uint16 or float32 in [0, 1], and a note where they were scaled."""
+def _convert_values(color: Pixels, mask: Bools | None, label: str) -> tuple[Pixels, tuple[str, ...]]:
+    """Return values as native uint8, uint16 or float32 in [0, 1], and a note if they were scaled."""
     kind, size = color.dtype.kind, color.dtype.itemsize
     if kind == "b":
         return color.astype(np.uint8) * np.uint8(255), ()
@@ -244,19 +247,20 @@ def _in_range(color: Pixels, mask: Bools | None, label: str) -> tuple[Pixels, tu
     if kind in "iu" and color.min() >= 0 and color.max() <= 65535:
         return color.astype(np.uint16), ()
     visible: Any = color if mask is None else color[mask]
-    n_bad = visible.size - int(np.count_nonzero(np.isfinite(visible)))
-    if n_bad:
-        raise NotFiniteError(label, n_bad)
+    n_not_finite = visible.size - int(np.count_nonzero(np.isfinite(visible)))
+    if n_not_finite:
+        raise NotFiniteError(label, n_not_finite)
     low, high = float(visible.min()), float(visible.max())
     if mask is not None:
-        color = np.where(mask[..., np.newaxis], color, visible.min())  # what is hidden may be anything
+        color = np.where(mask[..., np.newaxis], color, visible.min())  # hidden pixels may have any value
     return to_photo_range(color, low, high)
 
 
 def to_photo_range(color: Pixels, low: float, high: float) -> tuple[Pixels, tuple[str, ...]]:
-    """Return numbers of any type that lie between two limits as a photo has them, and a note where they were scaled.
+    """Return values of any type, from ``low`` to ``high``, as a `Photo` has them, and a note if they were scaled.
 
-    Integers from 0 to 65,535 become uint16, floats from 0 to 1 float32, and all others are scaled linearly to that.
+    uint8 and uint16 stay. Other integers become uint16 if they are in 0…65535, and floats float32 if they are in
+    [0, 1]. Anything else is scaled linearly to float32 in [0, 1].
     """
     kind = color.dtype.kind
     if kind == "u" and color.dtype.itemsize <= 2:
@@ -272,8 +276,8 @@ def to_photo_range(color: Pixels, low: float, high: float) -> tuple[Pixels, tupl
     return scaled.clip(0, 1).astype(np.float32), (f"values {low:.6g}…{high:.6g} scaled to 0…1",)
 
 
-def _upright(array: Any, orientation: int) -> Any:
-    """Apply an EXIF orientation 1…8 to the first two axes."""
+def _apply_orientation(array: Any, orientation: int) -> Any:
+    """Return an array turned upright: an EXIF orientation 1…8 is applied to its first two axes."""
     if orientation >= 5:
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -1,4 +1,4 @@
-"""Pictures as Pillow decodes them: quiet, bounded, and with every failure turned into one of our errors."""
+"""Decode pictures with Pillow: silently, within limits, and with its failures turned into errors of this package."""
 
 from __future__ import annotations
 
@@ -23,38 +23,40 @@ from segmenter.errors import (
     UnsupportedPhotoError,
     printable,
 )
-from segmenter.io.images.icc import to_srgb
+from segmenter.io.images.icc import convert_to_srgb
 
-# Never open a file without this list: Pillow runs Ghostscript on an EPS. MPO is opened as JPEG.
+# Never open a file without this list, as Pillow runs Ghostscript on an EPS. JPEG includes MPO.
 PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")
 ORIENTATION_TAG = 274
 
 _PLAIN_MODES = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | dict.fromkeys(
     ("RGBX", "YCbCr", "LAB", "HSV"), "RGB"
 )
-_GRAY_STEPS = {"L;2": 85, "L;4": 17}  # Pillow stretches gray of 2 and 4 bits, but not the transparent level
-_settings = threading.RLock()  # guards Pillow's limit, the warning filters and the loggers
+_GRAY_STEPS = {"L;2": 85, "L;4": 17}
+"""Factors by which Pillow multiplies gray of 2 and 4 bits, but not its transparent level."""
+
+_settings = threading.RLock()  # guards Pillow's pixel limit, the warning filters and the log levels
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """A picture as stored: not yet turned upright, of any number type."""
+class DecodedImage:
+    """A picture as it is stored: of any number type, its orientation not yet applied."""
 
     color: Pixels  # (H, W, C), C = 1 or 3; unsigned, signed or float
     alpha: Pixels | None = None  # (H, W), 0 = fully transparent; None = opaque
-    orientation: int = 1  # EXIF orientation that is still to be applied, 1…8
+    orientation: int = 1  # EXIF orientation still to be applied, 1…8
     notes: tuple[str, ...] = ()
 
 
-# ---- the decoders kept in check ----------------------------------------------------------------------------
+# ---- decoders ----------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the decoders' warnings and logs, lift Pillow's own pixel limit; restore all three afterwards.
+def silence_decoders() -> Iterator[None]:
+    """Silence the warnings and logs of decoders, and lift Pillow's own pixel limit, until the block ends.
 
-    Pillow compares with its limit when a file is opened, and for TIFF again when it is loaded. These settings
-    belong to the whole process, so that only one thread at a time may be in here.
+    Pillow checks its limit when it opens a file, and for TIFF again when it decodes it. These settings belong to the
+    whole process, so that only one thread at a time may be in such a block.
     """
     loggers = [logging.getLogger(library) for library in ("PIL", "tifffile")]
     with _settings, warnings.catch_warnings():
@@ -72,8 +74,8 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def decoding(label: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into a `SegmenterError` that names the file as ``label``."""
+def translate_decoder_errors(label: str) -> Iterator[None]:
+    """Turn any exception of a decoder into a `SegmenterError` that names the file as ``label``."""
     try:
         yield
     except SegmenterError:
@@ -81,41 +83,41 @@ def decoding(label: str) -> Iterator[None]:
     except MemoryError as error:
         problem = "does not fit into memory when decoded; scale it down or free some memory"
         raise UnsupportedPhotoError(label, problem) from error
-    except Exception as error:  # what decoders raise on damaged bytes has no common base, nor an end
-        raise DamagedPhotoError(label, reason(error)) from error
+    except Exception as error:  # damaged bytes make decoders raise exceptions of any type
+        raise DamagedPhotoError(label, describe_decoder_error(error)) from error
 
 
-def reason(error: Exception) -> str:
-    """Return why a decoder gave up: one short line without memory addresses."""
+def describe_decoder_error(error: Exception) -> str:
+    """Return why a decoder failed, on one short line without memory addresses."""
     if isinstance(error, UnidentifiedImageError):
         return "its header makes no sense"
     if isinstance(error, AssertionError | AttributeError | IndexError | KeyError | TypeError):
-        return f"the decoder failed with {type(error).__name__}"  # its text is about code, not about the file
+        return f"the decoder failed with {type(error).__name__}"  # the text is about code, not about the file
     text = " ".join(re.sub(r"<[^<>]* at 0x[^<>]*>", "", str(error)).split())
     text = printable(text)
     return text if 0 < len(text) <= 100 else text[:99] + "…" if text else type(error).__name__
 
 
 def check_size(width: int, height: int, max_pixels: int, label: str) -> None:
-    """Raise `TooManyPixelsError` when a header announces more than ``max_pixels`` pixels."""
+    """Raise `TooManyPixelsError` if a header says that there are more than ``max_pixels`` pixels."""
     if width * height > max_pixels:
         raise TooManyPixelsError(label, int(width), int(height), max_pixels)
 
 
-# ---- Pillow's images ---------------------------------------------------------------------------------------
+# ---- images ------------------------------------------------------------------------------------------------
 
 
 def open_image(file: BinaryIO) -> Image.Image:
-    """Read the header of ``file`` from its beginning; the pixels are not decoded."""
-    with quiet():
+    """Open a file from its start, without decoding its pixels."""
+    with silence_decoders():
         file.seek(0)
         return Image.open(file, formats=PILLOW_FORMATS)
 
 
 def load(image: Image.Image) -> None:
-    """Decode the pixels of ``image``; without the lock where that is silent, so that threads run at once."""
+    """Decode the pixels of an image; without the lock for silent decoders, so that threads run in parallel."""
     if image.format == "TIFF":
-        with quiet(), _silent_libtiff():
+        with silence_decoders(), _silent_libtiff():
             image.load()
     else:
         image.load()
@@ -123,9 +125,9 @@ def load(image: Image.Image) -> None:
 
 @contextmanager
 def _silent_libtiff() -> Iterator[None]:
-    """Send what is written to standard error nowhere: libtiff (in C) reports damage there, besides failing.
+    """Discard what is written to standard error: libtiff (in C) reports damage there, besides failing.
 
-    The descriptor belongs to the whole process; what other threads write in these milliseconds is lost, too.
+    The descriptor belongs to the whole process, so that messages of other threads in these milliseconds are lost, too.
     """
     try:
         kept = os.dup(2)
@@ -142,29 +144,29 @@ def _silent_libtiff() -> Iterator[None]:
         os.close(kept)
 
 
-def first_tile(image: Image.Image) -> Any:
-    """Return Pillow's plan to decode ``image`` (codec_name, extents, offset, args); None once decoded."""
+def get_first_tile(image: Image.Image) -> Any:
+    """Return Pillow's first step to decode an image (codec_name, extents, offset, args); None once it is decoded."""
     tiles = getattr(image, "tile", None)
     return tiles[0] if tiles else None
 
 
-def rawmode(image: Image.Image) -> str:
-    """Return how the undecoded pixels are stored ("RGB;16B": 16 bits a channel); "" for a decoded image."""
-    tile = first_tile(image)
+def get_rawmode(image: Image.Image) -> str:
+    """Return Pillow's raw mode of an undecoded image ("RGB;16B": 16 bits a channel); "" once it is decoded."""
+    tile = get_first_tile(image)
     arguments = tile.args if tile else ""
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
 
 
 def is_cut_to_8_bits(image: Image.Image) -> bool:
-    """Tell whether Pillow is about to drop the low bytes of 16-bit channels."""
-    return ";16" in rawmode(image) and image.mode in ("RGB", "RGBA", "CMYK")
+    """Return whether decoding with Pillow would drop the low bytes of 16-bit channels."""
+    return ";16" in get_rawmode(image) and image.mode in ("RGB", "RGBA", "CMYK")
 
 
-def picture_from_image(image: Image.Image) -> Picture:
-    """Return the pixels of an image of any mode as gray or sRGB, with alpha and orientation apart."""
-    gray_step = _GRAY_STEPS.get(rawmode(image), 1)
+def decode_image(image: Image.Image) -> DecodedImage:
+    """Decode an image of any mode to gray or sRGB; alpha and orientation are returned apart from the color."""
+    gray_step = _GRAY_STEPS.get(get_rawmode(image), 1)
     load(image)
-    orientation = orientation_of(image)  # after loading: Pillow turns TIFFs upright by itself
+    orientation = read_orientation(image)  # after decoding, in which Pillow itself applies that of a TIFF
     key = image.info.get("transparency") if image.mode in ("1", "L", "RGB", "I", "I;16", "I;16B") else None
     if image.mode == "1" and key is not None:
         key = 255 if key else 0
@@ -173,54 +175,54 @@ def picture_from_image(image: Image.Image) -> Picture:
     if mode == "P":
         mode = "RGBA" if image.has_transparency_data else "RGB"
     plain = image if image.mode == mode else image.convert(mode)
-    alpha = None if key is None else alpha_from_key(as_bands(plain), np.multiply(key, gray_step))
-    plain, notes = to_srgb(plain, profile)
-    color = as_bands(plain)
+    alpha = None if key is None else compute_alpha_from_key(to_bands(plain), np.multiply(key, gray_step))
+    plain, notes = convert_to_srgb(plain, profile)
+    color = to_bands(plain)
     if plain.mode in ("LA", "RGBA"):
         color, alpha = color[..., :-1], color[..., -1]
-    return Picture(color, alpha, orientation, notes)
+    return DecodedImage(color, alpha, orientation, notes)
 
 
-def alpha_from_key(color: Pixels, key: Any) -> Pixels:
-    """Return an (H, W) bool alpha that is False where all channels of ``color`` equal those of ``key``."""
+def compute_alpha_from_key(color: Pixels, key: Any) -> Pixels:
+    """Return alpha (H, W), bool, which is False where ``color`` (H, W, C) is the transparent color ``key``."""
     opaque: Pixels = (color != np.asarray(key)).any(axis=2)
     return opaque
 
 
-def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation 1…8; 1 (upright) where there is none, or none that makes sense."""
-    with quiet():
+def read_orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation 1…8 of an image; 1 (upright) if it is missing or invalid."""
+    with silence_decoders():
         try:
             value = image.getexif().get(ORIENTATION_TAG)
-        except Exception:  # damaged metadata raises anything, and is no reason to refuse sound pixels
+        except Exception:  # damaged metadata raises any exception, and the pixels may be sound
             return 1
-    return known_orientation(value)
+    return to_orientation(value)
 
 
-def known_orientation(value: object) -> int:
-    """Return ``value`` if it is an EXIF orientation, else 1."""
+def to_orientation(value: object) -> int:
+    """Return ``value`` if it is an EXIF orientation 1…8, else 1."""
     return value if isinstance(value, int) and value in range(1, 9) else 1
 
 
-def with_frame_note(picture: Picture, image: Image.Image) -> Picture:
-    """Add a note when ``image`` has more frames or pages than the one that was read."""
+def add_frame_note(picture: DecodedImage, image: Image.Image) -> DecodedImage:
+    """Add a note if ``image`` has more frames or pages than the one that was read."""
     unit = "page" if image.format == "TIFF" else "frame"
-    with quiet():
+    with silence_decoders():
         try:
             n_frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-            place = image.tell() + 1
-        except Exception:  # the frames behind this one may be damaged in any way; they are not used
+            number = image.tell() + 1
+        except Exception:  # the other frames may be damaged in any way, but are not used
             return replace(picture, notes=(*picture.notes, f"first of several {unit}s"))
-    return replace(picture, notes=(*picture.notes, *frame_notes(n_frames, unit, place)))
+    return replace(picture, notes=(*picture.notes, *describe_frames(n_frames, unit, number)))
 
 
-def frame_notes(n_frames: int, unit: str, place: int = 1) -> tuple[str, ...]:
-    """Return a note that only one of several frames is used, nothing when there is one only."""
-    which = "first" if place == 1 else f"number {place}"
+def describe_frames(n_frames: int, unit: str, number: int = 1) -> tuple[str, ...]:
+    """Return a note that one of several frames was read; none if there is only one."""
+    which = "first" if number == 1 else f"number {number}"
     return (f"{which} of {n_frames} {unit}s",) if n_frames > 1 else ()
 
 
-def as_bands(image: Image.Image) -> Pixels:
-    """Return the (H, W, C) array of a decoded image; of CMYK as RGB, by Pillow's plain formula."""
+def to_bands(image: Image.Image) -> Pixels:
+    """Return a decoded image as an array (H, W, C); CMYK becomes RGB by Pillow's simple formula."""
     array = np.asarray(image.convert("RGB") if image.mode == "CMYK" else image)
     return array if array.ndim == 3 else array[..., np.newaxis]

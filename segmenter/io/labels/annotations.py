@@ -1,7 +1,8 @@
-"""Label images of any origin: PNG, TIFF, NPY and the MAT files of Berkeley's benchmark, one or several to a file.
+"""Read segmentations of any origin, for ``segmenter evaluate``: label images of other programs, and of people.
 
-What a number stands for differs from program to program: any number is a region here, 0 as well. Pixels that a PNG
-marks as transparent have no label.
+They are PNG, TIFF, NPY, Zarr, or MAT files of the Berkeley benchmark (BSDS500), with one or several segmentations in a
+file. Programs disagree about the meaning of a number, so that every number is a region here, also 0. Pixels that are
+transparent in a PNG have no label.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from segmenter.errors import EmptyFileError, NotLabelsError
 from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.local import SIGNATURE_BYTES, open_regular
 from segmenter.io.images.photo import MAX_PIXELS, has_image_signature
-from segmenter.io.images.pillow import check_size, decoding, load, open_image, quiet
+from segmenter.io.images.pillow import check_size, load, open_image, silence_decoders, translate_decoder_errors
 
 ANNOTATION_EXTENSIONS: Final = (".png", ".tif", ".tiff", ".npy", ".mat")
-"""Of the files in folders that are taken for label images."""
+"""Extensions of the files in folders that are taken for label images."""
 
 _MODES: Final = ("1", "L", "P", "I", "I;16", "I;16B", "F")
 _ADVICE: Final = "give a PNG or TIFF with one number a pixel, an NPY, or a MAT file"
 _TABLE_SIZE: Final = 1 << 20
-"""Labels below are renumbered by a table; others are sorted."""
+"""Smaller labels are renumbered by a lookup table; others by sorting."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelFile:
-    """The segmentations of one photo that a file holds."""
+    """The segmentations of one photo that a file contains."""
 
     name: str  # the path as the user gave it
-    images: tuple[Labels, ...]  # T of one size (H, W), 1…R without gaps, 0 = no label; () for an ultrametric map
-    contours: Floats | None = None  # (2 H + 1, 2 W + 1), ultrametric contour map; None = label images
+    images: tuple[Labels, ...]  # T of one size (H, W): 1…R without gaps, 0 = no label; () with `contours`
+    contours: Floats | None = None  # ultrametric contour map, (2 H + 1, 2 W + 1); None = label images
 
     @property
     def size(self) -> tuple[int, int]:
@@ -49,22 +50,22 @@ class LabelFile:
 
 
 def read_label_file(path: Path, *, ignore: int | None = None, max_pixels: int = MAX_PIXELS) -> LabelFile:
-    """Read all segmentations that a file holds.
+    """Read all segmentations of a file.
 
     Parameters
     ----------
     path : Path
-        What it is, its content tells: PNG of 1 to 16 bits, gray or indexed; TIFF of one or several pages; NPY of shape
-        (H, W) or (T, H, W); MAT with ``groundTruth`` (several people), ``segs`` (several scales) or ``ucm2`` (an
-        ultrametric contour map) as in BSDS500, or with one matrix of whole numbers; the folder NAME.zarr of a Zarr.
+        The format is recognized by the content: PNG of 1 to 16 bits, gray or indexed; TIFF of one or several pages; NPY
+        of shape (H, W) or (T, H, W); MAT with ``groundTruth`` (several people), ``segs`` (several scales) or ``ucm2``
+        (an ultrametric contour map) as in BSDS500, or with one matrix of integers; a Zarr folder NAME.zarr.
     ignore : int, optional
-        The label of pixels without a label, as it stands in the file.
+        The number in the file that marks pixels without a label.
     max_pixels : int
 
     Raises
     ------
     ReadError
-        There is no such file, it is damaged, or it holds no label images.
+        The file is missing or damaged, or contains no label images.
     """
     name = str(path)
     found = _read(path, name, ignore, max_pixels)
@@ -76,47 +77,47 @@ def read_label_file(path: Path, *, ignore: int | None = None, max_pixels: int = 
 
 
 def _read(path: Path, name: str, ignore: int | None, max_pixels: int) -> LabelFile:
-    """Return what a file holds, by the first of its bytes."""
+    """Read a file in the format that its first bytes identify."""
     if is_zarr_folder(path):
         from segmenter.io.labels.ome_zarr import read_label_zarr
 
         return LabelFile(name, (renumber(read_label_zarr(path, max_pixels), name, ignore),))
-    with open_regular(path) as file, decoding(name):
+    with open_regular(path) as file, translate_decoder_errors(name):
         head = file.read(SIGNATURE_BYTES)
         file.seek(0)
         if not head:
             raise EmptyFileError(name)
         if head.startswith(b"MATLAB"):
-            return _from_mat(file, name, ignore)
+            return _read_mat(file, name, ignore)
         if head.startswith(b"\x93NUMPY"):
-            return LabelFile(name, _several(np.load(file, allow_pickle=False), name, ignore))
+            return LabelFile(name, _split_stack(np.load(file, allow_pickle=False), name, ignore))
         if not has_image_signature(head):
-            raise NotLabelsError(name, f"is of no format of label images; {_ADVICE}")
-        return LabelFile(name, tuple(_from_picture(file, name, ignore, max_pixels)))
+            raise NotLabelsError(name, f"is not in a format of label images; {_ADVICE}")
+        return LabelFile(name, tuple(_read_picture(file, name, ignore, max_pixels)))
 
 
-def _from_picture(file: BinaryIO, name: str, ignore: int | None, max_pixels: int) -> Iterator[Labels]:
-    """Yield the pages of a TIFF, or the one image of a PNG."""
+def _read_picture(file: BinaryIO, name: str, ignore: int | None, max_pixels: int) -> Iterator[Labels]:
+    """Yield the label images of the pages of a TIFF, or of a PNG."""
     image = open_image(file)
     check_size(image.width, image.height, max_pixels, name)
     if image.format not in ("PNG", "TIFF"):
-        raise NotLabelsError(name, f"is a {image.format}, which does not keep labels as they are; {_ADVICE}")
+        raise NotLabelsError(name, f"is a {image.format}, which does not preserve labels; {_ADVICE}")
     pages = ImageSequence.Iterator(image) if image.format == "TIFF" else iter([image])
-    with quiet():
+    with silence_decoders():
         for page in pages:
             if page.mode not in _MODES:
-                raise NotLabelsError(name, f"is a picture of colors, not of labels; {_ADVICE}")
+                raise NotLabelsError(name, f"is a color picture, not a label image; {_ADVICE}")
             load(page)
             values = np.asarray(page)
             if page.mode != "P":
                 yield renumber(values, name, ignore)
             else:
-                is_unlabeled = _transparent(page) | (values == (-1 if ignore is None else ignore))
+                is_unlabeled = _find_transparent(page) | (values == (-1 if ignore is None else ignore))
                 yield renumber(np.where(is_unlabeled, -1, values.astype(np.int16)), name, ignore=-1)
 
 
-def _transparent(image: Image.Image) -> Any:
-    """Return which pixels of an indexed image are transparent, (H, W) or a single False."""
+def _find_transparent(image: Image.Image) -> Any:
+    """Return which pixels of an indexed image are transparent: (H, W), bool, or False if none can be."""
     key = image.info.get("transparency")
     if isinstance(key, int):
         return np.asarray(image) == key
@@ -125,18 +126,18 @@ def _transparent(image: Image.Image) -> Any:
     return False
 
 
-def _several(array: NDArray[Any], name: str, ignore: int | None) -> tuple[Labels, ...]:
-    """Return an array of shape (H, W) or (T, H, W) as label images."""
+def _split_stack(array: NDArray[Any], name: str, ignore: int | None) -> tuple[Labels, ...]:
+    """Split an array of shape (H, W) or (T, H, W) into label images."""
     if array.ndim not in (2, 3) or not array.size:
         raise NotLabelsError(name, f"has the shape {array.shape}; give (H, W), or (T, H, W) for several")
     return tuple(renumber(image, name, ignore) for image in array.reshape(-1, *array.shape[-2:]))
 
 
-def _from_mat(file: BinaryIO, name: str, ignore: int | None) -> LabelFile:
-    """Return what a MAT file of Berkeley's benchmark holds, or one with a single matrix of labels."""
+def _read_mat(file: BinaryIO, name: str, ignore: int | None) -> LabelFile:
+    """Read a MAT file of the Berkeley benchmark, or one with a single matrix of labels."""
     if file.read(len("MATLAB 7")).endswith(b"7"):
-        raise NotLabelsError(name, "is a MAT file of version 7.3, which is not read; save it with the option -v7")
-    from scipy.io import loadmat  # takes a fifth of a second
+        raise NotLabelsError(name, "is a MAT file of version 7.3, which is not supported; save it with the option -v7")
+    from scipy.io import loadmat  # late: importing it takes a fifth of a second
 
     file.seek(0)
     variables: Mapping[str, Any] = loadmat(file)
@@ -148,7 +149,7 @@ def _from_mat(file: BinaryIO, name: str, ignore: int | None) -> LabelFile:
     if "ucm2" in variables:
         contours = np.asarray(variables["ucm2"], dtype=np.float64)
         if contours.ndim != 2 or min(contours.shape) < 3 or contours.shape[0] % 2 * contours.shape[1] % 2 == 0:
-            raise NotLabelsError(name, f"has an ucm2 of shape {contours.shape}, which is not (2 H + 1, 2 W + 1)")
+            raise NotLabelsError(name, f"has a ucm2 of shape {contours.shape}, which is not (2 H + 1, 2 W + 1)")
         return LabelFile(name, (), contours)
     matrices = [
         value
@@ -161,27 +162,31 @@ def _from_mat(file: BinaryIO, name: str, ignore: int | None) -> LabelFile:
 
 
 def renumber(values: NDArray[Any], name: str, ignore: int | None = None) -> Labels:
-    """Return labels as 1…R without gaps, in the order of their numbers.
+    """Renumber labels to 1…R without gaps, in the order of their numbers.
 
     Parameters
     ----------
     values : ndarray of shape (H, W)
-        Whole numbers of any type.
+        Integers, of any number type.
     name : str
-        What errors call it.
+        Name of the image in errors.
     ignore : int, optional
-        The number that becomes 0, no label.
+        The number that becomes 0, which means no label.
 
     Raises
     ------
     NotLabelsError
-        Some values are no whole numbers.
+        Some values are not integers.
     """
     if values.ndim != 2 or not values.size or values.dtype.kind not in "biuf":
-        raise NotLabelsError(name, f"holds an array of shape {values.shape} and type {values.dtype}, not of labels")
+        raise NotLabelsError(
+            name, f"holds an array of shape {values.shape} and type {values.dtype}, which is not a label image"
+        )
     if values.dtype.kind == "f":
         if not (np.isfinite(values).all() and (values == np.rint(values)).all() and np.abs(values).max() < 2**53):
-            raise NotLabelsError(name, "holds values that are no whole numbers; a label image names regions by numbers")
+            raise NotLabelsError(
+                name, "holds values that are not integers; a label image has one integer for each region"
+            )
         values = values.astype(np.int64)
     if values.min() >= 0 and int(values.max()) < _TABLE_SIZE:
         table = np.bincount(values.ravel()) > 0

@@ -1,7 +1,9 @@
-"""Label images of any size as OME-Zarr: a folder with a file for each chunk, and the overviews that a label TIFF has.
+"""Write label images of pictures larger than memory as OME-Zarr, and read label images from Zarr.
 
-Version 3 of Zarr and 0.5 of OME-Zarr (https://ngff.openmicroscopy.org/0.5/): a group whose arrays ``0``, ``1``, … are
-the label image and its overviews, with the colors of the labels. Written as plain files; only reading needs Zarr.
+The windowed mode of ``segmenter segment`` writes NAME.labels.zarr with ``--label-format zarr``; ``segmenter evaluate``,
+the report and `segmenter.read_labels` read it. It is a folder with one file for each chunk, in version 3 of Zarr and
+0.5 of OME-Zarr (https://ngff.openmicroscopy.org/0.5/): a group whose arrays ``0``, ``1``, … are the label image and its
+overviews, with the colors of the labels. Only reading needs the library Zarr.
 """
 
 from __future__ import annotations
@@ -21,36 +23,27 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.files.local import is_zarr
 from segmenter.io.images.pillow import check_size
-from segmenter.io.labels.tiff import OVERVIEW_SIDE, encode_overview
+from segmenter.io.labels.tiff import TileLayout, encode_overview
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windowed
 
 _OME_VERSION = "0.5"
 GZIP_WINDOW_BITS = 31
-"""Window bits by which zlib reads and writes the format of gzip, the one of deflate that is part of Zarr's standard."""
+"""Window bits that make zlib read and write gzip, the only container of deflate in the standard of Zarr."""
 
 
-def write_label_zarr(
-    folder: Path,
-    tiles: Iterable[bytes],
-    shape: tuple[int, int],
-    tile: tuple[int, int],
-    dtype: type[np.unsignedinteger[Any]],
-    colors: Bytes,
-) -> None:
-    """Write a label image and its overviews, each half as wide and high as the one before; 0 is no label.
+def write_label_zarr(folder: Path, tiles: Iterable[bytes], layout: TileLayout, colors: Bytes) -> None:
+    """Write a label image and its overviews, each half as wide and high as the one before; 0 means no label.
 
     An overview holds the label of every second pixel of every second row.
 
     Parameters
     ----------
     folder : Path
-        Exists, is empty, and nobody else writes to it.
+        An existing, empty folder, to which nobody else writes.
     tiles : iterable of bytes
-        From `segmenter.io.labels.tiff.encode_tiles` as gzip, in reading order; consumed one at a time.
-    shape, tile : (int, int), pixels
-        Height and width.
-    dtype : uint8 or uint16
+        From `segmenter.io.labels.tiff.encode_tiles` with `GZIP_WINDOW_BITS`, in reading order; consumed one at a time.
+    layout : TileLayout
     colors : ndarray of shape (n, 3), uint8
         sRGB; row ``l - 1`` is the color of label ``l``.
 
@@ -59,33 +52,36 @@ def write_label_zarr(
     OSError
         The system refuses.
     """
-    level, (height, width) = 0, shape
-    _write_array(folder / "0", tiles, shape, tile, dtype)
-    while max(height, width) > OVERVIEW_SIDE:
-        above = _Chunks(folder / str(level), -(-width // tile[1]), tile, dtype)
-        smaller = encode_overview(above.decoded, (height, width), tile, GZIP_WINDOW_BITS)
-        height, width, level = -(-height // 2), -(-width // 2), level + 1
-        _write_array(folder / str(level), smaller, (height, width), tile, dtype)
-    _write_json(folder, {"node_type": "group", "attributes": {"ome": _description(level + 1, colors)}})
+    level = 0
+    chunks = _Chunks(folder / "0", layout)
+    _write_array(chunks, tiles)
+    while layout.needs_overview:
+        overview = encode_overview(chunks.decode, layout, GZIP_WINDOW_BITS)
+        layout, level = layout.halve(), level + 1
+        chunks = _Chunks(folder / str(level), layout)
+        _write_array(chunks, overview)
+    _write_json(folder, {"node_type": "group", "attributes": {"ome": _describe_image(level + 1, colors)}})
 
 
 def read_label_zarr(path: Path, max_pixels: int | None = None) -> Labels:
-    """Return the label image (H, W) that a Zarr array or an OME-Zarr holds.
+    """Return the label image (H, W) of a Zarr array or an OME-Zarr.
 
     Raises
     ------
-    PhotoTooLargeError
-        It has more pixels than allowed.
+    TooManyPixelsError
+        It has more than ``max_pixels`` pixels.
     UnsupportedPhotoError
-        It holds something else, or Zarr is not installed.
+        It is another kind of array.
+    MissingExtraError
+        Zarr is not installed.
     DamagedPhotoError
-        Its metadata make no sense, or a chunk cannot be decoded.
+        Its metadata are invalid, or a chunk cannot be decoded.
     """
     with open_windowed(path) as picture:
         header = picture.header
         if header.n_bands != 1 or header.dtype not in (np.uint8, np.uint16):
-            advice = "give the NAME.labels.zarr of segmenter segment"
-            raise UnsupportedPhotoError(str(path), f"is not a label image; {advice}")
+            problem = "is not a label image; give the NAME.labels.zarr of segmenter segment"
+            raise UnsupportedPhotoError(str(path), problem)
         if max_pixels is not None:
             check_size(header.width, header.height, max_pixels, str(path))
         labels, _ = picture.read(Window(0, 0, header.height, header.width))
@@ -93,11 +89,11 @@ def read_label_zarr(path: Path, max_pixels: int | None = None) -> Labels:
 
 
 def read_zarr_overview(path: Path, side: int) -> tuple[tuple[int, int], Labels]:
-    """Return the shape of a label image, and the smallest of its overviews whose longer side is no less than this.
+    """Return the shape of a label image, and its smallest overview whose longer side is at least ``side`` pixels.
 
     Raises
     ------
-    UnsupportedPhotoError, DamagedPhotoError
+    UnsupportedPhotoError, MissingExtraError, DamagedPhotoError
         As `read_label_zarr`.
     """
     with open_windowed(path) as picture:
@@ -110,55 +106,47 @@ def read_zarr_overview(path: Path, side: int) -> tuple[tuple[int, int], Labels]:
 
 @dataclass(frozen=True)
 class _Chunks:
-    """The chunks of an array that was written, by their numbers in reading order."""
+    """The chunks of an array on disk, by their numbers in reading order."""
 
     folder: Path
-    per_row: int
-    tile: tuple[int, int]
-    dtype: type[np.unsignedinteger[Any]]
+    layout: TileLayout
 
-    def path(self, number: int) -> Path:
-        """Return the file of a chunk."""
-        row, column = divmod(number, self.per_row)
+    def get_path(self, number: int) -> Path:
+        """Return the path of a chunk."""
+        row, column = divmod(number, self.layout.n_tile_columns)
         return self.folder / "c" / str(row) / str(column)
 
-    def decoded(self, number: int) -> NDArray[np.unsignedinteger[Any]]:
-        """Return the labels of a chunk."""
-        content = zlib.decompress(self.path(number).read_bytes(), GZIP_WINDOW_BITS)
-        return np.frombuffer(content, self.dtype).reshape(self.tile)
+    def decode(self, number: int) -> NDArray[np.unsignedinteger[Any]]:
+        """Return the labels of a chunk, of the shape of a tile."""
+        content = zlib.decompress(self.get_path(number).read_bytes(), GZIP_WINDOW_BITS)
+        return np.frombuffer(content, self.layout.dtype).reshape(self.layout.tile)
 
 
-def _write_array(
-    folder: Path,
-    tiles: Iterable[bytes],
-    shape: tuple[int, int],
-    tile: tuple[int, int],
-    dtype: type[np.unsignedinteger[Any]],
-) -> None:
-    """Write an array of labels, its metadata last."""
-    chunks = _Chunks(folder, -(-shape[1] // tile[1]), tile, dtype)
+def _write_array(chunks: _Chunks, tiles: Iterable[bytes]) -> None:
+    """Write the chunks of an array, and then its metadata."""
+    layout = chunks.layout
     for number, content in enumerate(tiles):
-        path = chunks.path(number)
-        if number % chunks.per_row == 0:
+        path = chunks.get_path(number)
+        if number % layout.n_tile_columns == 0:
             path.parent.mkdir(parents=True)
         path.write_bytes(content)
-    order: dict[str, Any] = {} if dtype == np.uint8 else {"configuration": {"endian": sys.byteorder}}
+    byte_order: dict[str, Any] = {} if layout.dtype == np.uint8 else {"configuration": {"endian": sys.byteorder}}
     description = {
         "node_type": "array",
-        "shape": shape,
-        "data_type": np.dtype(dtype).name,
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": tile}},
+        "shape": layout.shape,
+        "data_type": np.dtype(layout.dtype).name,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": layout.tile}},
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": 0,
-        "codecs": [{"name": "bytes", **order}, {"name": "gzip", "configuration": {"level": 6}}],
+        "codecs": [{"name": "bytes", **byte_order}, {"name": "gzip", "configuration": {"level": 6}}],
         "dimension_names": ["y", "x"],
         "attributes": {},
     }
-    _write_json(folder, description)
+    _write_json(chunks.folder, description)
 
 
-def _description(n_levels: int, colors: Bytes) -> dict[str, Any]:
-    """Return what OME-Zarr tells of a label image: its overviews, and what its labels are drawn in."""
+def _describe_image(n_levels: int, colors: Bytes) -> dict[str, Any]:
+    """Return the OME-Zarr metadata of a label image: its overviews, and the colors of its labels."""
     levels = [
         {"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": [2**level, 2**level]}]}
         for level in range(n_levels)
@@ -167,17 +155,18 @@ def _description(n_levels: int, colors: Bytes) -> dict[str, Any]:
     return {
         "version": _OME_VERSION,
         "multiscales": [{"name": "labels", "axes": axes, "datasets": levels, "type": "nearest"}],
-        "image-label": {"colors": list(_label_colors(colors))},
+        "image-label": {"colors": list(_describe_colors(colors))},
     }
 
 
-def _label_colors(colors: Bytes) -> Iterator[dict[str, Any]]:
-    """Yield what each label is drawn in; nothing for 0."""
+def _describe_colors(colors: Bytes) -> Iterator[dict[str, Any]]:
+    """Yield the color of each label; 0 is transparent."""
     yield {"label-value": 0, "rgba": [0, 0, 0, 0]}
     for label, color in enumerate(colors.tolist(), start=1):
         yield {"label-value": label, "rgba": [*color, 255]}
 
 
 def _write_json(folder: Path, description: dict[str, Any]) -> None:
+    """Write the metadata of a group or an array."""
     text = json.dumps({"zarr_format": 3, **description}, indent=1)
     (folder / "zarr.json").write_text(text + "\n", encoding="utf-8")

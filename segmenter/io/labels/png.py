@@ -1,4 +1,8 @@
-"""Label images as PNG, and back as arrays."""
+"""Write label images as PNG, and read those of any run.
+
+``segmenter segment`` and ``batch`` write NAME.labels.png and NAME.segments.png of photos in memory. `read_labels` is
+part of the public API, and also reads the TIFF and Zarr of the windowed mode.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.local import open_regular
-from segmenter.io.images.pillow import decoding, load, open_image
+from segmenter.io.images.pillow import load, open_image, translate_decoder_errors
 
 MAX_INDEXED_LABEL = 255
 """The largest label of an indexed PNG; more labels are written as 16-bit gray."""
@@ -23,15 +27,15 @@ MAX_INDEXED_LABEL = 255
 def encode_labels(labels: Labels, colors: Bytes) -> bytes:
     """Return a label image as PNG.
 
-    Up to 255 labels make an indexed PNG: the value of a pixel is its label, shown in the color of the label, and 0 is
-    transparent. More make a 16-bit gray one.
+    Up to 255 labels are written as an indexed PNG, in which the value of a pixel is its label, the palette holds the
+    colors, and 0 is transparent. More labels are written as 16-bit gray.
 
     Parameters
     ----------
     labels : ndarray of shape (H, W), int32
         0…K.
     colors : ndarray of shape (min(K, 255), 3), uint8
-        sRGB; row ``l - 1`` shows label ``l``. Not used beyond 255 labels.
+        sRGB; row ``l - 1`` is the color of label ``l``. Not used for more than 255 labels.
 
     Returns
     -------
@@ -39,23 +43,23 @@ def encode_labels(labels: Labels, colors: Bytes) -> bytes:
     """
     height, width = labels.shape
     if labels.max(initial=0) > MAX_INDEXED_LABEL:
-        return _png(Image.frombuffer("I;16", (width, height), labels.astype("<u2"), "raw", "I;16", 0, 1))
+        return _encode_png(Image.frombuffer("I;16", (width, height), labels.astype("<u2"), "raw", "I;16", 0, 1))
     image = Image.frombuffer("P", (width, height), labels.astype(np.uint8), "raw", "P", 0, 1)
     image.putpalette(bytes(3) + colors.tobytes())
-    return _png(image, transparency=0 if labels.min(initial=1) == 0 else None)
+    return _encode_png(image, transparency=0 if labels.min(initial=1) == 0 else None)
 
 
 def encode_segments(labels: Labels, colors: Bytes, label_image: bytes) -> bytes:
     """Return the segments, each in its color, as PNG; label 0 is transparent.
 
-    An indexed label image holds the pixels already: only its palette is replaced.
+    If the label image is an indexed PNG, only its palette is replaced, without encoding the pixels again.
 
     Parameters
     ----------
     labels : ndarray of shape (H, W), int32
         0…K.
     colors : ndarray of shape (K, 3), uint8
-        sRGB; row ``l - 1`` paints label ``l``.
+        sRGB; row ``l - 1`` is the color of label ``l``.
     label_image : bytes
         The same labels, from `encode_labels`.
 
@@ -66,7 +70,7 @@ def encode_segments(labels: Labels, colors: Bytes, label_image: bytes) -> bytes:
     if labels.max(initial=0) > MAX_INDEXED_LABEL:
         opaque = np.concatenate([np.zeros((1, 4), np.uint8), np.insert(colors, 3, 255, axis=1)])
         n_channels = 4 if labels.min(initial=1) == 0 else 3
-        return _png(Image.fromarray(opaque[labels, :n_channels]))
+        return _encode_png(Image.fromarray(opaque[labels, :n_channels]))
     start = label_image.index(b"PLTE")
     length = int.from_bytes(label_image[start - 4 : start])
     palette = (bytes(3) + colors.tobytes())[:length].ljust(length, bytes(1))
@@ -76,11 +80,11 @@ def encode_segments(labels: Labels, colors: Bytes, label_image: bytes) -> bytes:
 
 def encode_gray(levels: Bytes | NDArray[np.uint16]) -> bytes:
     """Return a gray image (H, W), 0 = black, as PNG of 8 or 16 bits."""
-    return _png(Image.fromarray(levels))
+    return _encode_png(Image.fromarray(levels))
 
 
-def _png(image: Image.Image, *, transparency: int | None = None) -> bytes:
-    """Return an image as PNG; run-length coding is the smallest for labels, and much the fastest."""
+def _encode_png(image: Image.Image, *, transparency: int | None = None) -> bytes:
+    """Return an image as PNG with run-length coding, which is the smallest for labels, and by far the fastest."""
     content = BytesIO()
     if transparency is not None:
         image.info["transparency"] = transparency
@@ -89,12 +93,12 @@ def _png(image: Image.Image, *, transparency: int | None = None) -> bytes:
 
 
 def read_labels(path: str | Path) -> Labels:
-    """Read a label image, as `segmenter segment` writes it.
+    """Read a label image that `segmenter segment` wrote.
 
     Parameters
     ----------
     path : str or Path
-        An indexed or gray PNG of up to 16 bits, or a TIFF or Zarr of a picture that was read by windows.
+        An indexed or gray PNG of up to 16 bits, or the TIFF or Zarr of a windowed run.
 
     Returns
     -------
@@ -104,14 +108,14 @@ def read_labels(path: str | Path) -> Labels:
     Raises
     ------
     ReadError
-        There is no such file, it is damaged, or it is a picture of colors.
+        The file is missing, damaged, or a color picture.
     """
     name = str(path)
     if is_zarr_folder(Path(path)):
         from segmenter.io.labels.ome_zarr import read_label_zarr
 
         return read_label_zarr(Path(path))
-    with open_regular(Path(path)) as file, decoding(name):
+    with open_regular(Path(path)) as file, translate_decoder_errors(name):
         if file.read(2) in (b"II", b"MM"):
             from segmenter.io.labels.tiff import decode_labels
 

@@ -1,4 +1,8 @@
-"""Small pictures for pages: photos as WebP, labels as numbers that a page can read, thumbnails of both."""
+"""Reduce photos and label images, and encode them for the HTML report.
+
+``segmenter report`` shows photos as WebP, draws labels from a PNG that a script can read, and lists thumbnails of both.
+The terminal preview reduces pictures with the same functions.
+"""
 
 from __future__ import annotations
 
@@ -14,33 +18,34 @@ from segmenter.arrays import Bytes, Labels
 from segmenter.errors import DamagedRecordError
 from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.local import open_regular
-from segmenter.io.images.pillow import decoding, quiet
+from segmenter.io.images.pillow import silence_decoders, translate_decoder_errors
 from segmenter.io.labels.ome_zarr import read_zarr_overview
 from segmenter.io.labels.png import read_labels
 
 PREVIEW_SIDE = 640
-"""Pixels of the longer side, at most."""
+"""Maximum length of the longer side of a preview, in pixels."""
 
 THUMBNAIL_SIDE = 288
+"""Maximum length of the longer side of a thumbnail, in pixels."""
 
 _QUALITY, _EFFORT = 75, 2
-"""Of WebP: more of either takes longer than it is worth on a page."""
+"""Quality and effort of WebP; higher values take more time than they are worth on a page."""
 
 
 def compute_preview_size(width: int, height: int, side: int) -> tuple[int, int]:
-    """Return width and height of a picture whose longer side is at most so long; small ones stay as they are."""
+    """Return width and height reduced so that the longer side is at most ``side``; smaller sizes stay."""
     scale = min(1.0, side / max(width, height))
     return max(1, round(scale * width)), max(1, round(scale * height))
 
 
 def shrink(pixels: Bytes, side: int = PREVIEW_SIDE) -> Bytes:
-    """Return a picture (H, W, 3) or (H, W, 4), uint8, made smaller by averaging; it may be the same array."""
+    """Reduce a picture (H, W, 3) or (H, W, 4), uint8, to a maximum side; if it is small, return the same array."""
     height, width = pixels.shape[:2]
     return resize(pixels, compute_preview_size(width, height, side))
 
 
 def resize(pixels: Bytes, size: tuple[int, int]) -> Bytes:
-    """Return a picture (H, W, 3) or (H, W, 4), uint8, of another size, which is (width, height)."""
+    """Resize a picture (H, W, 3) or (H, W, 4), uint8, to (width, height)."""
     height, width = pixels.shape[:2]
     if size == (width, height):
         return pixels
@@ -49,13 +54,13 @@ def resize(pixels: Bytes, size: tuple[int, int]) -> Bytes:
 
 
 def shrink_labels(labels: Labels, size: tuple[int, int] | None = None) -> Labels:
-    """Return a label image (H, W) made smaller: the label in the middle of what each pixel covers.
+    """Reduce a label image (H, W); each pixel gets the label at the center of the area that it covers.
 
     Parameters
     ----------
     labels : ndarray of shape (H, W), int32
     size : (int, int), optional
-        Width and height; None = that of a preview.
+        Width and height; None = the size of a preview.
     """
     height, width = labels.shape
     columns, rows = (
@@ -66,37 +71,37 @@ def shrink_labels(labels: Labels, size: tuple[int, int] | None = None) -> Labels
 
 
 def read_label_preview(path: Path, shape: tuple[int, int]) -> Labels:
-    """Return a label image in the size of a preview, as PNG, or as TIFF or Zarr with overviews, of which one is read.
+    """Read a label image in the size of a preview; for TIFF and Zarr, from the smallest overview that suffices.
 
     Parameters
     ----------
     path : Path
         ``NAME.labels.png``, ``NAME.labels.tif`` or ``NAME.labels.zarr``.
     shape : (int, int)
-        Height and width that the whole label image must have.
+        Height and width of the whole label image, according to its record.
 
     Raises
     ------
     ReadError
-        There is no such file, it is damaged, or it has another shape.
+        The file is missing or damaged, or has another shape.
     """
     size = compute_preview_size(shape[1], shape[0], PREVIEW_SIDE)
     if path.suffix == ".png":
-        whole = read_labels(path)
-        found, labels = whole.shape, whole
+        labels = read_labels(path)
+        found = labels.shape
     elif is_zarr_folder(path):
         found, labels = read_zarr_overview(path, max(size))
     else:
-        with open_regular(path) as file, decoding(str(path)), quiet():
+        with open_regular(path) as file, translate_decoder_errors(str(path)), silence_decoders():
             import tifffile
 
             with tifffile.TiffFile(file, name=str(path)) as tiff:
                 pages: list[Any] = list(tiff.pages)
                 found = pages[0].shape
-                fitting = [page for page in pages if max(page.shape) >= max(size)] or pages[:1]
-                labels = fitting[-1].asarray().astype(np.int32)
+                large_enough = [page for page in pages if max(page.shape) >= max(size)] or pages[:1]
+                labels = large_enough[-1].asarray().astype(np.int32)
     if found != shape:
-        raise DamagedRecordError(str(path), "it has not the size that its record tells")
+        raise DamagedRecordError(str(path), "its size is not the one in the record")
     return shrink_labels(labels, size)
 
 
@@ -108,9 +113,9 @@ def encode_preview(pixels: Bytes) -> bytes:
 
 
 def encode_labels_as_colors(labels: Labels) -> bytes:
-    """Return a label image as an opaque PNG: red is the label modulo 256, green what 256 goes into it.
+    """Return a label image as an opaque PNG: red is the label modulo 256, green the label divided by 256, rounded down.
 
-    A page reads pixels as colors, and never sees the index of an indexed PNG.
+    A script of a page reads pixels as colors, and has no access to the indices of an indexed PNG.
     """
     image = Image.fromarray(labels.astype(np.uint8))
     if labels.max(initial=0) > 255:
@@ -121,7 +126,7 @@ def encode_labels_as_colors(labels: Labels) -> bytes:
 
 
 def encode_thumbnail(photo: Bytes | None, labels: Labels, colors: Bytes) -> bytes:
-    """Return a photo and, to the right of its middle, its segments, as WebP; without the photo, the segments alone.
+    """Return a thumbnail as WebP: the photo on the left, its segments on the right; without a photo, only segments.
 
     Parameters
     ----------
@@ -129,10 +134,10 @@ def encode_thumbnail(photo: Bytes | None, labels: Labels, colors: Bytes) -> byte
     labels : ndarray of shape (H, W), int32
         0…K; 0 is transparent.
     colors : ndarray of shape (K, 3), uint8
-        sRGB; row ``l - 1`` paints label ``l``.
+        sRGB; row ``l - 1`` is the color of label ``l``.
     """
-    table = np.concatenate([np.zeros((1, 4), np.uint8), np.insert(colors, 3, 255, axis=1)])
-    painted = table[labels]
+    color_table = np.concatenate([np.zeros((1, 4), np.uint8), np.insert(colors, 3, 255, axis=1)])
+    painted = color_table[labels]
     if photo is not None:
         half = labels.shape[1] // 2
         n_channels = photo.shape[2]

@@ -1,4 +1,4 @@
-"""What every raster format shares: the header, windows, and the store that holds the pixels."""
+"""What all raster formats share: windows, the header, and the protocol to read them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import numpy as np
 
 from segmenter.arrays import Bytes, Pixels
 from segmenter.io.images.pillow import ORIENTATION_TAG
+from segmenter.io.images.tiff_tags import AlphaBand
 
 TiffTag: TypeAlias = tuple[int, int, int, Any, bool]
-"""A tag of TIFF: code, type, number of values, values, and whether only the first page has it."""
-
+"""A tag of TIFF, as tifffile writes it: code, type, number of values, values, whether only the first page has it."""
 
 ColorInterpretation: TypeAlias = Literal["gray", "inverted gray", "rgb", "palette", "bands"]
-
+"""What the bands are; "bands" are measurements of any kind, for instance of a multispectral camera."""
 
 MAX_BANDS = 64
+"""Maximum number of bands that are used as features unless some are selected."""
 
 
 @dataclass(frozen=True)
@@ -32,35 +33,34 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class RasterHeader:
-    """What is known of a picture before any pixel is read."""
+    """What is known about a picture before any pixel is read."""
 
     height: int
     width: int
-    n_bands: int  # that are stored
+    n_bands: int  # as stored, alpha included
     dtype: np.dtype[Any]
-    meaning: ColorInterpretation
-    block: tuple[int, int]  # rows and columns that are decoded at once
-    is_striped: bool = False  # a block is as wide as the picture
-    alpha: int | None = None  # band number, from 0
-    is_associated: bool = False  # the color is multiplied with alpha
-    no_data: float | None = None  # number that stands for none
+    interpretation: ColorInterpretation
+    block: tuple[int, int]  # rows and columns of a tile, strip or chunk, which is decoded as a whole
+    is_striped: bool = False  # the blocks are as wide as the picture
+    alpha: AlphaBand | None = None
+    no_data: float | None = None  # value of pixels without data
     palette: Bytes | None = None  # (n, 3)
     profile: bytes | None = None  # ICC
-    tags: tuple[TiffTag, ...] = ()  # what a label TIFF takes over: where on Earth the pixels are, and how large
+    tags: tuple[TiffTag, ...] = ()  # tags that a label TIFF takes over: orientation and georeference
     notes: tuple[str, ...] = ()
-    is_photo: bool = True  # whether `read_photo` reads it as it is meant
+    is_photo: bool = True  # whether `read_photo` would read the same picture
 
 
 def is_georeferenced(header: RasterHeader) -> bool:
-    """Return whether tags tell where on Earth the pixels are."""
+    """Return whether the tags contain a georeference: where on Earth the pixels are."""
     return any(code != ORIENTATION_TAG for code, *_ in header.tags)
 
 
 class Raster(Protocol):
-    """Where the stored numbers are."""
+    """A picture whose stored values can be read by windows."""
 
     header: RasterHeader
 
     def read(self, window: Window) -> Pixels:
-        """Return the numbers of all bands, (h, w, number of bands)."""
+        """Return the stored values of all bands of a window, (h, w, number of bands)."""
         ...

@@ -1,47 +1,87 @@
-"""Rectangles of a TIFF: only the tiles and strips that they touch are read and decoded."""
+"""Read rectangles of a TIFF: only the tiles and strips that they touch are read and decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from operator import index
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from segmenter.arrays import Pixels
+from segmenter.arrays import Bytes, Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, SegmenterError, UnsupportedPhotoError
-from segmenter.io.images.pillow import ORIENTATION_TAG, decoding, frame_notes, quiet, reason
+from segmenter.io.images.pillow import (
+    ORIENTATION_TAG,
+    describe_decoder_error,
+    describe_frames,
+    silence_decoders,
+    translate_decoder_errors,
+)
+from segmenter.io.images.tiff_tags import (
+    BLACK_IS_ZERO,
+    COLOR_MAP,
+    GDAL_NO_DATA,
+    ICC_PROFILE,
+    PALETTE,
+    RGB,
+    WHITE_IS_ZERO,
+    YCBCR,
+    AlphaBand,
+    PageTags,
+    check_is_photo,
+    describe_color_type,
+    describe_constant,
+    find_alpha,
+    has_decoder,
+    read_page_tags,
+    read_tag,
+)
 from segmenter.io.rasters.base import ColorInterpretation, RasterHeader, TiffTag, Window
 
-_COLOR_MAP, _PROFILE, _GDAL_NO_DATA = 320, 34675, 42113
-_ASSOCIATED, _UNASSOCIATED = 1, 2
-_MEANINGS: dict[int, ColorInterpretation] = {0: "inverted gray", 1: "gray", 2: "rgb", 3: "palette", 6: "rgb"}
-_JPEG_PHOTOMETRIC = 6  # YCbCr, which decoders of JPEG turn into RGB
-_CARRIED = (ORIENTATION_TAG, 33550, 33922, 34264, 34735, 34736, 34737)
-"""Orientation, and the tags of GeoTIFF: pixel scale, tie points, transformation, keys and their values."""
+_INTERPRETATIONS: dict[int, ColorInterpretation] = {
+    WHITE_IS_ZERO: "inverted gray",
+    BLACK_IS_ZERO: "gray",
+    RGB: "rgb",
+    PALETTE: "palette",
+    YCBCR: "rgb",  # if it is compressed as JPEG, whose decoders return RGB
+}
+_JPEG_COMPRESSIONS = (6, 7)
+_UNCOMPRESSED, _NO_PREDICTOR, _HIGH_BIT_FIRST = 1, 1, 1  # values of Compression, Predictor and FillOrder
+_SEPARATE_PLANES = 2
+"""Value of PlanarConfiguration: each band has blocks of its own."""
 
-_SERIES_AXES = frozenset("CSYX")
+_GEOTIFF_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
+"""Pixel scale, tie points, transformation, and the keys with their values as numbers and text."""
+
+_EQUAL_IN_CHANNELS = (
+    *("imagewidth", "imagelength", "samplesperpixel", "dtype"),
+    *("compression", "is_tiled", "tile", "rowsperstrip"),
+)
+"""Attributes of pages of tifffile that must be the same for all channels of a picture."""
+
+_CHANNEL_AXES = frozenset("CSYX")
+"""Axes of an OME-TIFF that one picture may have: channel, sample, row and column."""
+
 MAX_BLOCK_BYTES = 1 << 29
 """A compressed block is decoded as a whole."""
 
 
 @contextmanager
-def open_tiff(file: BinaryIO, label: str) -> Iterator[TiffStore]:
-    """Open a TIFF; UnsupportedPhotoError or DamagedPhotoError where its blocks cannot be read one by one."""
+def open_tiff(file: BinaryIO, label: str) -> Iterator[TiffRaster]:
+    """Open a TIFF; raise UnsupportedPhotoError or DamagedPhotoError if its blocks cannot be read one by one."""
     import tifffile
 
     file.seek(0)
-    with quiet(), decoding(label):
+    with silence_decoders(), translate_decoder_errors(label):
         tiff = tifffile.TiffFile(file, name=label)
     with tiff:
-        with quiet(), decoding(label):
-            store = TiffStore(tiff, label)
-        yield store
+        with silence_decoders(), translate_decoder_errors(label):
+            raster = TiffRaster(tiff, label)
+        yield raster
 
 
-class TiffStore:
-    """The blocks of the first picture of a TIFF; of OME-TIFF its channels, which are pages, are bands."""
+class TiffRaster:
+    """The first picture of a TIFF. In an OME-TIFF its channels, each of them a page, are the bands."""
 
     def __init__(self, tiff: Any, label: str) -> None:
         import tifffile
@@ -50,87 +90,93 @@ class TiffStore:
         pages: list[Any] = [tiff.pages.first]
         notes: tuple[str, ...] = ()
         if tiff.is_ome:
-            pages = _channels(tiff.series[0], label)
+            pages = _list_channels(tiff.series[0], label)
         else:
-            n_others = sum(not page.is_reduced for page in tiff.pages) if len(tiff.pages) > 1 else 1
-            notes = frame_notes(n_others, "page")
+            n_pages = sum(not page.is_reduced for page in tiff.pages) if len(tiff.pages) > 1 else 1
+            notes = describe_frames(n_pages, "page")
         self._pages = [page.aspage() if hasattr(page, "aspage") else page for page in pages]
-        page = self._page = self._pages[0]
-        if page.compression not in tifffile.TIFF.DECOMPRESSORS or page.predictor not in tifffile.TIFF.UNPREDICTORS:
-            name = str(getattr(page.compression, "name", page.compression)).replace("_", " ")
-            raise MissingExtraError(f"{label}: {name} compression", "large")
-        self.header = _header(self._pages, notes, label)
-        self._is_plain = page.compression == 1 and page.predictor == 1 and not page.is_tiled and page.fillorder == 1
+        page = self._pages[0]
+        if not has_decoder(page):
+            compression = describe_constant(tifffile.COMPRESSION, page.compression)
+            raise MissingExtraError(f"{label}: {compression} compression", "large")
+        self.header = _read_header(self._pages, notes, label)
+        self._is_plain = (
+            page.compression == _UNCOMPRESSED
+            and page.predictor == _NO_PREDICTOR
+            and page.fillorder == _HIGH_BIT_FIRST
+            and not page.is_tiled
+        )
         rows, columns = self.header.block
         n_bytes = rows * columns * self.header.n_bands * self.header.dtype.itemsize
         if n_bytes > MAX_BLOCK_BYTES and not self._is_plain:
-            reason = f"is compressed in blocks of {n_bytes / 1e9:.1f} GB, too large to decode one; save it in tiles"
-            raise UnsupportedPhotoError(label, reason)
+            problem = f"is compressed in blocks of {n_bytes / 1e9:.1f} GB, too large to decode one; save it in tiles"
+            raise UnsupportedPhotoError(label, problem)
 
     def read(self, window: Window) -> Pixels:
-        """Return the numbers of all bands, (h, w, number of bands)."""
-        result = np.empty((window.height, window.width, self.header.n_bands), self.header.dtype)
-        first = 0
+        """Return the stored values of all bands of a window, (h, w, number of bands)."""
+        values = np.empty((window.height, window.width, self.header.n_bands), self.header.dtype)
+        first_band = 0
         for page in self._pages:
-            n_planes = page.samplesperpixel if page.planarconfig == 2 else 1
-            n_each = page.samplesperpixel // n_planes
+            n_planes = page.samplesperpixel if page.planarconfig == _SEPARATE_PLANES else 1
+            n_bands = page.samplesperpixel // n_planes  # of each plane
             for plane in range(n_planes):
-                self._read_plane(page, plane, window, result[..., first : first + n_each])
-                first += n_each
-        return result
+                self._read_plane(page, plane, window, values[..., first_band : first_band + n_bands])
+                first_band += n_bands
+        return values
 
-    def _read_plane(self, page: Any, plane: int, window: Window, result: Pixels) -> None:
-        """Fill in the numbers of the bands that lie together."""
+    def _read_plane(self, page: Any, plane: int, window: Window, values: Pixels) -> None:
+        """Fill ``values`` (h, w, number of bands) with those of a window of one plane."""
         rows, columns = self.header.block
-        per_row = -(-page.imagewidth // columns)
-        per_plane = per_row * -(-page.imagelength // rows)
+        blocks_per_row = -(-page.imagewidth // columns)
+        blocks_per_plane = blocks_per_row * -(-page.imagelength // rows)
         bottom, right = window.top + window.height, window.left + window.width
         for i in range(window.top // rows, -(-bottom // rows)):
             for j in range(window.left // columns, -(-right // columns)):
                 top, left = max(i * rows, window.top), max(j * columns, window.left)
                 height, width = min((i + 1) * rows, bottom) - top, min((j + 1) * columns, right) - left
-                target = result[top - window.top :, left - window.left :][:height, :width]
-                number = plane * per_plane + i * per_row + j
+                target = values[top - window.top :, left - window.left :][:height, :width]
+                number = plane * blocks_per_plane + i * blocks_per_row + j
                 y, x = top - i * rows, left - j * columns
                 try:
                     if self._is_plain:
-                        target[:] = self._plain_rows(page, number, y, height)[:, x : x + width]
+                        target[:] = self._read_plain_rows(page, number, y, height)[:, x : x + width]
                     else:
                         self._copy_block(page, number, (y, x), target)
-                except MemoryError:
+                except (MemoryError, SegmenterError):
                     raise
-                except SegmenterError:
-                    raise
-                except Exception as error:  # what decoders raise on damaged bytes has no common base
-                    place = f"the block at row {i * rows:,}, column {j * columns:,}: {reason(error)}"
-                    raise DamagedPhotoError(self._label, place) from error
+                except Exception as error:  # damaged bytes make decoders raise exceptions of any type
+                    problem = describe_decoder_error(error)
+                    block = f"the block at row {i * rows:,}, column {j * columns:,}: {problem}"
+                    raise DamagedPhotoError(self._label, block) from error
 
     def _copy_block(self, page: Any, number: int, corner: tuple[int, int], target: Pixels) -> None:
+        """Decode a block, and copy the part of it that begins at a corner (row, column) and fills ``target``."""
         offset, n_bytes = page.dataoffsets[number], page.databytecounts[number]
-        if n_bytes == 0:  # a sparse file: nothing was ever written there
+        if n_bytes == 0:  # a sparse file, in which this block was never written
             target[:] = self.header.no_data or 0
             return
-        with quiet():
+        with silence_decoders():
             block, _, shape = page.decode(
-                self._bytes(offset, n_bytes), number, jpegtables=page.jpegtables, jpegheader=page.jpegheader
+                self._read_bytes(offset, n_bytes), number, jpegtables=page.jpegtables, jpegheader=page.jpegheader
             )
         y, x = corner
-        found = block[0, y : y + target.shape[0], x : x + target.shape[1]]
-        if found.shape != target.shape or shape[1] < y + target.shape[0]:
+        part = block[0, y : y + target.shape[0], x : x + target.shape[1]]
+        if part.shape != target.shape or shape[1] < y + target.shape[0]:
             raise EOFError("its pixels end too soon")
-        target[:] = found
+        target[:] = part
 
-    def _plain_rows(self, page: Any, number: int, first: int, n_rows: int) -> Pixels:
-        """Return some rows of a strip that is neither compressed nor otherwise encoded."""
-        n_each = page.samplesperpixel if page.planarconfig == 1 else 1
+    def _read_plain_rows(self, page: Any, number: int, first: int, n_rows: int) -> Pixels:
+        """Return some rows (n_rows, W, number of bands) of a strip that is stored as plain numbers."""
+        n_bands = 1 if page.planarconfig == _SEPARATE_PLANES else page.samplesperpixel
         dtype = self.header.dtype.newbyteorder(page.parent.byteorder)
-        n_bytes = page.imagewidth * n_each * dtype.itemsize
+        n_bytes = page.imagewidth * n_bands * dtype.itemsize
         if (first + n_rows) * n_bytes > page.databytecounts[number]:
             raise EOFError("its pixels end too soon")
-        data = self._bytes(page.dataoffsets[number] + first * n_bytes, n_rows * n_bytes)
-        return np.frombuffer(data, dtype).reshape(n_rows, page.imagewidth, n_each)
+        data = self._read_bytes(page.dataoffsets[number] + first * n_bytes, n_rows * n_bytes)
+        return np.frombuffer(data, dtype).reshape(n_rows, page.imagewidth, n_bands)
 
-    def _bytes(self, offset: int, n_bytes: int) -> bytes:
+    def _read_bytes(self, offset: int, n_bytes: int) -> bytes:
+        """Return bytes of the file; raise EOFError if it ends before."""
         self._file.seek(offset)
         data: bytes = self._file.read(n_bytes)
         if len(data) < n_bytes:
@@ -138,103 +184,120 @@ class TiffStore:
         return data
 
 
-def _channels(series: Any, label: str) -> list[Any]:
-    """Return the pages that are the channels of one picture of OME-TIFF."""
+def _list_channels(series: Any, label: str) -> list[Any]:
+    """Return the pages of an OME-TIFF that are the channels of its first picture."""
     for axis, length in zip(series.axes, series.shape, strict=True):
-        if length > 1 and axis not in _SERIES_AXES:
-            words = {"T": "points of time", "Z": "slices"}.get(axis, f"planes along axis {axis}")
-            raise UnsupportedPhotoError(label, f"holds {length} {words}; export one of them")
+        if length > 1 and axis not in _CHANNEL_AXES:
+            planes = {"T": "time points", "Z": "slices"}.get(axis, f"planes along axis {axis}")
+            raise UnsupportedPhotoError(label, f"holds {length} {planes}; export one of them")
     pages = list(series.pages)
     if any(page is None for page in pages):
         raise DamagedPhotoError(label, "a channel is missing")
     return pages
 
 
-def _header(pages: list[Any], notes: tuple[str, ...], label: str) -> RasterHeader:
-    """Return what the tags say, once it makes sense."""
+# ---- the header ----------------------------------------------------------------------------------------------------
+
+
+def _read_header(pages: Sequence[Any], notes: tuple[str, ...], label: str) -> RasterHeader:
+    """Return the header of a picture, whose bands are those of its pages one after the other.
+
+    Raises
+    ------
+    UnsupportedPhotoError, DamagedPhotoError
+        The tags describe a picture that cannot be read block by block, or contradict each other.
+    """
     page = pages[0]
-    # A damaged tag may hold a thousand numbers, or a text, instead of one number.
-    width, height, n_samples, bits = map(
-        index, (page.imagewidth, page.imagelength, page.samplesperpixel, page.bitspersample)
-    )
-    photometric, dtype = index(page.photometric), page.dtype
-    if page.is_reduced:
-        raise UnsupportedPhotoError(label, "has only a reduced preview as its first page; export it as TIFF or JPEG")
-    if page.imagedepth > 1:
-        raise UnsupportedPhotoError(label, f"is a volume of {page.imagedepth} slices; export one of them")
-    is_known = photometric in _MEANINGS and (photometric != _JPEG_PHOTOMETRIC or page.compression in (6, 7))
-    if not is_known or bits not in (8, 16, 32, 64) or dtype is None or dtype.kind not in "uif":
-        name = str(getattr(page.photometric, "name", photometric))
-        reason = f"is a {bits}-bit TIFF of color type {name}, which is not read by windows; export it as RGB or gray"
-        raise UnsupportedPhotoError(label, reason)
-    same = ("imagewidth", "imagelength", "samplesperpixel", "dtype", "compression", "is_tiled", "tile", "rowsperstrip")
-    if any(getattr(other, name) != getattr(page, name) for other in pages for name in same):
-        raise UnsupportedPhotoError(label, "has channels of unlike pages; export one of them")
-    rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else (min(page.rowsperstrip, height), width)
-    n_blocks = -(-height // rows) * -(-width // columns) * (n_samples if page.planarconfig == 2 else 1)
-    if min(len(page.dataoffsets), len(page.databytecounts)) < n_blocks:
-        raise DamagedPhotoError(label, "its header contradicts itself")
-    n_bands = n_samples * len(pages)
-    extra = tuple(page.extrasamples)
-    if photometric == 2 and n_samples == 4 and not extra:
-        extra = (_UNASSOCIATED,)  # the tag is often forgotten
-    alphas = [n_samples - len(extra) + place for place, kind in enumerate(extra) if kind in (1, 2)]
-    alpha = alphas[0] if alphas and len(pages) == 1 else None
-    meaning = _MEANINGS[photometric]
-    n_colors = n_bands - (alpha is not None)
-    if meaning in ("gray", "inverted gray") and n_colors > 1:
-        meaning = "rgb" if n_colors == 3 and len(pages) == 1 else "bands"
-    if meaning == "rgb" and n_colors < 3:
-        raise DamagedPhotoError(label, "its header contradicts itself")
-    no_data = _number(_value(page, _GDAL_NO_DATA))
+    tags = read_page_tags(page)
+    check_is_photo(tags, label)
+    _check_color_type(page, tags, label)
+    if any(getattr(other, name) != getattr(page, name) for other in pages for name in _EQUAL_IN_CHANNELS):
+        raise UnsupportedPhotoError(label, "has channels of different sizes or types; export one of them")
+    block = _read_block_shape(page, tags, label)
+    # Channels are pages, in which a band of opacity would belong to its own channel only.
+    alpha = find_alpha(tags.photometric, tags.n_bands, tags.extra_samples) if len(pages) == 1 else None
+    interpretation = _interpret_colors(tags, alpha, len(pages), label)
+    no_data = _parse_no_data(read_tag(page, GDAL_NO_DATA))
     return RasterHeader(
-        height=height,
-        width=width,
-        n_bands=n_bands,
-        dtype=dtype.newbyteorder("="),
-        meaning=meaning,
-        block=(rows, columns),
+        height=tags.height,
+        width=tags.width,
+        n_bands=tags.n_bands * len(pages),
+        dtype=page.dtype.newbyteorder("="),
+        interpretation=interpretation,
+        block=block,
         is_striped=not page.is_tiled,
         alpha=alpha,
-        is_associated=alpha is not None and extra[alpha - n_samples] == _ASSOCIATED,
         no_data=no_data,
-        palette=_palette(page, label) if meaning == "palette" else None,
-        profile=_value(page, _PROFILE),
-        tags=_tags(page),
-        notes=notes + _orientation_notes(page),
-        is_photo=meaning != "bands" and no_data is None and len(pages) == 1,
+        palette=_read_palette(page, label) if interpretation == "palette" else None,
+        profile=read_tag(page, ICC_PROFILE),
+        tags=_copy_tags(page),
+        notes=notes + _describe_orientation(page),
+        is_photo=interpretation != "bands" and no_data is None and len(pages) == 1,
     )
 
 
-def _value(page: Any, code: int) -> Any:
-    tag = page.tags.get(code)
-    return None if tag is None else tag.value
+def _check_color_type(page: Any, tags: PageTags, label: str) -> None:
+    """Raise UnsupportedPhotoError unless color type, bits and number type are among those read by windows."""
+    is_known = tags.photometric in _INTERPRETATIONS
+    if tags.photometric == YCBCR and tags.compression not in _JPEG_COMPRESSIONS:
+        is_known = False
+    if not is_known or tags.bits not in (8, 16, 32, 64) or page.dtype is None or page.dtype.kind not in "uif":
+        problem = f"is a {describe_color_type(tags)}, which is not read by windows; export it as RGB or gray"
+        raise UnsupportedPhotoError(label, problem)
 
 
-def _number(text: object) -> float | None:
-    """Return GDAL's no-data value, a number as text; None where there is none, or none that makes sense."""
+def _read_block_shape(page: Any, tags: PageTags, label: str) -> tuple[int, int]:
+    """Return rows and columns of a tile or strip; raise DamagedPhotoError unless the header lists all of them."""
+    if page.is_tiled:
+        rows, columns = page.tilelength, page.tilewidth
+    else:
+        rows, columns = min(page.rowsperstrip, tags.height), tags.width
+    n_planes = tags.n_bands if page.planarconfig == _SEPARATE_PLANES else 1
+    n_blocks = n_planes * -(-tags.height // rows) * -(-tags.width // columns)
+    if min(len(page.dataoffsets), len(page.databytecounts)) < n_blocks:
+        raise DamagedPhotoError(label, "its header contradicts itself")
+    return rows, columns
+
+
+def _interpret_colors(tags: PageTags, alpha: AlphaBand | None, n_pages: int, label: str) -> ColorInterpretation:
+    """Return what the bands besides alpha mean: those of the color type, unless their number contradicts it.
+
+    "Gray" with several bands is RGB if there are three in one page, and otherwise bands of any meaning.
+    """
+    interpretation = _INTERPRETATIONS[tags.photometric]
+    n_colors = tags.n_bands * n_pages - (alpha is not None)
+    if interpretation in ("gray", "inverted gray") and n_colors > 1:
+        return "rgb" if n_colors == 3 and n_pages == 1 else "bands"
+    if interpretation == "rgb" and n_colors < 3:
+        raise DamagedPhotoError(label, "its header contradicts itself")
+    return interpretation
+
+
+def _parse_no_data(text: object) -> float | None:
+    """Return GDAL's no-data value, which is a number as text; None if it is missing or invalid."""
     try:
         return float(str(text).strip(" \0"))
     except ValueError:
         return None
 
 
-def _palette(page: Any, label: str) -> Pixels:
+def _read_palette(page: Any, label: str) -> Bytes:
     """Return the colors of a palette, (256, 3), uint8."""
-    colors = np.asarray(_value(page, _COLOR_MAP))
+    colors = np.asarray(read_tag(page, COLOR_MAP))
     if page.dtype != np.uint8 or colors.shape != (3, 256):
         raise UnsupportedPhotoError(label, "has a palette that is not of 256 colors; export it as RGB")
     return np.ascontiguousarray((colors >> 8).astype(np.uint8).T)
 
 
-def _orientation_notes(page: Any) -> tuple[str, ...]:
-    value = _value(page, ORIENTATION_TAG)
-    if isinstance(value, int) and 2 <= value <= 8:
-        return (f"left as it is stored, with its EXIF orientation {value}",)
+def _describe_orientation(page: Any) -> tuple[str, ...]:
+    """Return a note if the pixels are to be shown rotated or mirrored, which reading by windows does not do."""
+    orientation = read_tag(page, ORIENTATION_TAG)
+    if isinstance(orientation, int) and 2 <= orientation <= 8:
+        return (f"left as it is stored, with its EXIF orientation {orientation}",)
     return ()
 
 
-def _tags(page: Any) -> tuple[TiffTag, ...]:
-    """Return the tags that a label image has in common with its picture."""
-    found = (page.tags.get(code) for code in _CARRIED)
-    return tuple((tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in found if tag is not None)
+def _copy_tags(page: Any) -> tuple[TiffTag, ...]:
+    """Return the tags that a label image takes over from its picture: orientation and georeference."""
+    tags = (page.tags.get(code) for code in (ORIENTATION_TAG, *_GEOTIFF_TAGS))
+    return tuple((tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in tags if tag is not None)

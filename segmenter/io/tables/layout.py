@@ -1,4 +1,4 @@
-"""Tables as text: the delimiter, the header and the records, as they were written and as the csv module reads them."""
+"""Read tables as text: the delimiter, the header, and the records, both as they are written and as fields."""
 
 from __future__ import annotations
 
@@ -26,21 +26,25 @@ from segmenter.io.files.local import open_regular, read_stream
 
 DELIMITERS: Final = ",;\t"
 MISSING: Final = frozenset({"", "NA", "nan", "NaN", "NAN"})
+"""Fields that count as missing values."""
+
 UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
-"""What a table in UTF-16 begins with."""
+"""Byte order marks of UTF-16."""
 
 CHUNK_LINES: Final = 16_384
+"""Number of lines that are processed at a time."""
+
 HEAD_LINES: Final = 100
-"""Lines that the delimiter is told from."""
+"""Number of lines from which the delimiter is detected."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a table is written."""
+    """How a table is written: its delimiter, columns and line ends."""
 
     path: Path
     delimiter: str
-    columns: tuple[str, ...]  # names of all columns; "" where there is none
+    columns: tuple[str, ...]  # names of all columns; "" = a column without a name
     line_end: str
     content: bytes | None = field(default=None, repr=False)  # of a stream, which `path` only names; None = a file
 
@@ -50,7 +54,7 @@ class Layout:
         return str(self.path)
 
     def column_index(self, column: str) -> int:
-        """Return the index of a column, from 0; raise MissingColumnError where there is none of that name."""
+        """Return the index of a column, from 0; raise MissingColumnError if no column has this name."""
         if not column or column not in self.columns:
             raise MissingColumnError(self.name, column, tuple(name for name in self.columns if name))
         return self.columns.index(column)
@@ -58,13 +62,13 @@ class Layout:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some records below the header; blank lines are left out."""
+    """Some consecutive records of a table, without blank lines."""
 
-    texts: list[str]  # as they were written, with their line ends
-    ends: list[int]  # the line that each ends in, from 1
-    fields: list[list[str]] | None  # None where no record holds a quote
+    texts: list[str]  # each record as it is written, with its line end
+    line_numbers: list[int]  # of the line in which each record ends, from 1
+    fields: list[list[str]] | None  # of each record; None = there are no quotes, so that they can be split
 
-    def rows(self, delimiter: str) -> list[list[str]]:
+    def split_fields(self, delimiter: str) -> list[list[str]]:
         """Return the fields of each record."""
         return self.fields or [text.rstrip("\r\n").split(delimiter) for text in self.texts]
 
@@ -73,28 +77,28 @@ class Chunk:
 
 
 def read_layout(path: Path, content: bytes | None = None) -> Layout:
-    """Read the header of a table, and tell its delimiter.
+    """Read the header of a table, and detect its delimiter.
 
-    It is the one of ``,`` ``;`` and tab under which the most of the first hundred records have as many fields as the
-    first one; of equals, that which gives more fields.
+    Of ``,`` ``;`` and tab, the delimiter is the one by which most of the first hundred records have as many fields as
+    the header; of equally good ones, the one that gives more fields.
 
     Parameters
     ----------
     path : Path
     content : bytes, optional
-        What to read instead of the file, for a table from a stream.
+        The table, if it was read from a stream; then ``path`` is only its name.
 
     Raises
     ------
     ReadError
-        There is no such file, or it is no table: not UTF-8, no header, or two columns of one name.
+        The file is missing, or is not a table: it is not UTF-8, has no header, or has two columns of one name.
     """
     name = str(path)
     with open_text(path, content) as file:
         head = list(islice(file, HEAD_LINES))
     if not head:
         raise EmptyFileError(name)
-    rows, delimiter = max(((head_rows(head, delimiter), delimiter) for delimiter in DELIMITERS), key=fitness)
+    rows, delimiter = max(((_split_head(head, delimiter), delimiter) for delimiter in DELIMITERS), key=_score_delimiter)
     columns = tuple(field.strip() for field in rows[0]) if rows else ()
     if not any(columns):
         raise NotATableError(name, "has no header; name the columns in the first line")
@@ -107,33 +111,32 @@ def read_layout(path: Path, content: bytes | None = None) -> Layout:
     return Layout(path, delimiter, columns, end[0] if end else "\n", content)
 
 
-def head_rows(head: Sequence[str], delimiter: str) -> list[list[str]]:
-    """Return the first records under a delimiter, up to where it makes no sense."""
+def _split_head(head: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Return the fields of the first records by a delimiter, up to the first record that is not valid."""
     rows = []
-    with_errors = csv.reader(head, delimiter=delimiter)
     try:
-        for row in with_errors:
+        for row in csv.reader(head, delimiter=delimiter):
             if row:
-                rows.append(row)  # noqa: PERF401  # those before an error count
+                rows.append(row)  # noqa: PERF401  # keeps the rows before an error
     except csv.Error:
         pass
     return rows
 
 
-def fitness(candidate: tuple[list[list[str]], str]) -> tuple[bool, float, int]:
-    """Return how well a delimiter fits: the more, the better."""
+def _score_delimiter(candidate: tuple[list[list[str]], str]) -> tuple[bool, float, int]:
+    """Return how well a delimiter fits, given the records that it gives; greater is better."""
     n_fields = [len(row) for row in candidate[0]] or [0]
     return n_fields[0] > 1, n_fields.count(n_fields[0]) / len(n_fields), n_fields[0]
 
 
 def read_table_stream(stream: BinaryIO, name: str) -> bytes:
-    """Return the content of a table from a stream; raise ReadError where it is no text, at once, or has no end."""
+    """Read a table from a stream; raise ReadError if it is too long, or, as soon as that is seen, if it is not text."""
 
-    def check_head(head: bytes) -> None:
-        if b"\0" in head and not head.startswith(UTF_16):
-            raise NotATableError(name, "is no text in UTF-8; give a table as CSV in UTF-8")
+    def check_signature(signature: bytes) -> None:
+        if b"\0" in signature and not signature.startswith(UTF_16):
+            raise NotATableError(name, "is not text in UTF-8; give a table as CSV in UTF-8")
 
-    return read_stream(stream, name, check_head).read()
+    return read_stream(stream, name, check_signature).read()
 
 
 # ---- records -------------------------------------------------------------------------------------------------------
@@ -141,12 +144,12 @@ def read_table_stream(stream: BinaryIO, name: str) -> bytes:
 
 @contextmanager
 def open_text(path: Path, content: bytes | None = None) -> Iterator[TextIO]:
-    """Open a table as text; the file stands after a byte order mark, if there is one.
+    """Open a table as text, positioned after its byte order mark, if it has one.
 
     Raises
     ------
     ReadError
-        There is no such file, or what is read from it is not UTF-8.
+        The file is missing, or not UTF-8.
     """
     try:
         with open_regular(path) if content is None else io.BytesIO(content) as binary:
@@ -159,93 +162,107 @@ def open_text(path: Path, content: bytes | None = None) -> Iterator[TextIO]:
     except NotAFileError as error:
         raise NotATableError(str(path), f"is a {error.kind}, not a file; give the path of a table") from error
     except UnicodeDecodeError as error:
-        raise NotATableError(str(path), "is no text in UTF-8; save it as CSV in UTF-8") from error
+        raise NotATableError(str(path), "is not text in UTF-8; save it as CSV in UTF-8") from error
     except OSError as error:
         raise UnreadableFileError(str(path), error.strerror or type(error).__name__) from error
 
 
-def records(lines: Iterator[str], layout: Layout, n_before: int) -> Iterator[tuple[str, int, list[str]]]:
-    """Yield each record as it was written, the line it ends in, and its fields; no line beyond it is taken yet.
+def read_records(lines: Iterator[str], layout: Layout, n_before: int) -> Iterator[tuple[str, int, list[str]]]:
+    """Yield each record as it is written, the number of the line in which it ends, and its fields.
+
+    The lines after a record are not consumed before the next one is asked for.
 
     Parameters
     ----------
     lines : iterator of str
     layout : Layout
     n_before : int
-        Lines of the file before these.
+        Number of lines of the file before these.
     """
-    taken: list[str] = []
+    consumed: list[str] = []
 
-    def take() -> Iterator[str]:
+    def consume() -> Iterator[str]:
         for line in lines:
-            taken.append(line)
+            consumed.append(line)
             yield line
 
-    reader = csv.reader(take(), delimiter=layout.delimiter, strict=True)
+    reader = csv.reader(consume(), delimiter=layout.delimiter, strict=True)
     while True:
         try:
             fields = next(reader, None)
         except csv.Error as error:
             line = n_before + reader.line_num
             raise NotATableError(
-                layout.name, f"the quotes of line {line} do not pair ({error}); write a quote in quotes twice"
+                layout.name, f"the quotes in line {line} do not match ({error}); double a quote inside of quotes"
             ) from error
         if fields is None:
             return
-        text = "".join(taken)
-        taken.clear()
+        text = "".join(consumed)
+        consumed.clear()
         if fields:
             yield text, n_before + reader.line_num, fields
 
 
-def chunks(file: TextIO, layout: Layout) -> Iterator[Chunk]:
-    """Yield the header of an open table as a chunk, then the records below it, some thousand at a time.
+def read_chunks(file: TextIO, layout: Layout) -> Iterator[Chunk]:
+    """Yield the header of an open table as a chunk, then chunks of some thousand records.
+
+    Lines without quotes are not parsed: their fields are only counted.
 
     Raises
     ------
     RaggedRowError
         A record has more or fewer fields than the header.
     NotATableError
-        Quotes do not pair.
+        Quotes do not match.
     """
-    text, n_lines, header = next(records(file, layout, 0))
+    text, n_lines, header = next(read_records(file, layout, 0))
     yield Chunk([text], [n_lines], [header])
     while lines := list(islice(file, CHUNK_LINES)):
         if '"' in "".join(lines):
-            texts, ends, fields = [], [], []
-            for text, end, row in records(chain(lines, file), layout, n_lines):
-                texts.append(text)
-                ends.append(end)
-                fields.append(row)
-                if end - n_lines >= len(lines):
-                    break
-            n_fields = [len(row) for row in fields]
-            chunk = Chunk(texts, ends, fields)
-            n_lines = max(n_lines + len(lines), ends[-1] if ends else 0)
+            chunk, n_fields, n_lines = _parse_quoted(lines, file, layout, n_lines)
         else:
-            chunk = Chunk(
-                [line for line in lines if line.strip("\r\n")],
-                [n_lines + i for i, line in enumerate(lines, start=1) if line.strip("\r\n")],
-                None,
-            )
+            filled = [(line, n) for n, line in enumerate(lines, start=n_lines + 1) if line.strip("\r\n")]
+            chunk = Chunk([line for line, _ in filled], [n for _, n in filled], None)
             n_fields = [text.count(layout.delimiter) + 1 for text in chunk.texts]
             n_lines += len(lines)
-        for end, n in zip(chunk.ends, n_fields, strict=True):
+        for line_number, n in zip(chunk.line_numbers, n_fields, strict=True):
             if n != len(layout.columns):
-                raise RaggedRowError(layout.name, end, n, len(layout.columns))
+                raise RaggedRowError(layout.name, line_number, n, len(layout.columns))
         if chunk.texts:
             yield chunk
+
+
+def _parse_quoted(lines: list[str], file: TextIO, layout: Layout, n_before: int) -> tuple[Chunk, list[int], int]:
+    """Parse lines with quotes; where the last record goes on behind them, read the rest of it from the file.
+
+    Returns
+    -------
+    chunk : Chunk
+    n_fields : list of int
+        Of each record.
+    n_lines : int
+        Number of lines of the table up to the end of the chunk.
+    """
+    texts, line_numbers, fields = [], [], []
+    for text, line_number, row in read_records(chain(lines, file), layout, n_before):
+        texts.append(text)
+        line_numbers.append(line_number)
+        fields.append(row)
+        if line_number - n_before >= len(lines):
+            break
+    n_lines = max([n_before + len(lines), *line_numbers[-1:]])
+    return Chunk(texts, line_numbers, fields), [len(row) for row in fields], n_lines
 
 
 # ---- fields --------------------------------------------------------------------------------------------------------
 
 
-def number(field: str) -> float:
-    """Return the number of a field, NaN where it is missing; raise ValueError where it is neither."""
+def parse_number(field: str) -> float:
+    """Return the number in a field, or NaN for a missing value; raise ValueError if it is neither."""
     text = field.strip()
     if text in MISSING:
         return math.nan
-    if "_" in text:  # which Python allows between digits
+    if "_" in text:  # Python allows it between digits
         raise ValueError(text)
     return float(text)
 
@@ -253,6 +270,6 @@ def number(field: str) -> float:
 def is_number(field: str) -> bool:
     """Return whether a field is a finite number."""
     try:
-        return math.isfinite(number(field))
+        return math.isfinite(parse_number(field))
     except ValueError:
         return False

@@ -1,8 +1,8 @@
-"""Tables as numbers, and back with columns added.
+"""Read tables as numbers, and write them back with columns appended.
 
-NumPy parses the numbers, some thousand lines at a time: a million rows of five columns in a second, against four by the
-csv module and ``float``. Only lines with quotes go through the csv module, and only missing values are looked at one by
-one. What a person wrote is never touched, only lengthened.
+NumPy parses the numbers, some thousand lines at a time: a million rows of five columns take a second, instead of four
+by the csv module and ``float``. The csv module only parses lines with quotes, and only chunks with unusual fields are
+looked at field by field. When columns are appended, the text of the table stays as it is, to the byte.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import numpy as np
 from segmenter.arrays import Floats
 from segmenter.errors import DuplicateColumnError, NotANumberError, NotATableError, TextColumnError
 from segmenter.io.files.local import open_regular
-from segmenter.io.tables.layout import MISSING, Chunk, Layout, chunks, is_number, number, open_text
+from segmenter.io.tables.layout import MISSING, Chunk, Layout, is_number, open_text, parse_number, read_chunks
 
-LARGEST: Final = 1e100
-"""Larger numbers are refused: their squares, summed, would overflow."""
+MAX_MAGNITUDE: Final = 1e100
+"""Larger numbers are rejected: the sum of their squares could overflow."""
 
-LEAST_SPREAD: Final = 1e-100
-"""Columns that spread over less, but over something, are refused: their squares would be nothing."""
+MIN_RANGE: Final = 1e-100
+"""Columns with a smaller range, unless it is 0, are rejected: squared deviations would underflow."""
 
-MAX_SHOWN: Final = 40
-"""Characters of a field that an error shows."""
+MAX_SHOWN_CHARACTERS: Final = 40
+"""Maximum number of characters of a field in an error."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Table:
     """The numbers of a table."""
 
     layout: Layout
-    columns: tuple[str, ...]  # (D,), names of those that were read
+    columns: tuple[str, ...]  # names of the D columns that were read
     values: Floats  # (N, D); NaN = missing
     digest: str  # SHA-256 of the file
 
@@ -51,161 +51,165 @@ def read_table(layout: Layout, columns: Sequence[str] | None = None, *, exclude:
     ----------
     layout : Layout
     columns : sequence of str, optional
-        What to read, in this order; None = every column that has a name, but for those in `exclude`.
+        Names of the columns to read, in this order; None = all columns that have a name, except for `exclude`.
     exclude : collection of str
-        Columns that are left out where all are read.
+        Columns that are not read if ``columns`` is None.
 
     Returns
     -------
     Table
-        An empty field, NA and nan are NaN.
+        Missing values (empty fields, NA and nan) are NaN.
 
     Raises
     ------
     MissingColumnError, TextColumnError, NotANumberError, RaggedRowError, NotATableError
-        Each tells where, and what to do.
+        The text says where the error is, and what to do about it.
     """
     if columns is None:
         columns = [name for name in layout.columns if name and name not in exclude]
     for column in columns:
         if list(columns).count(column) > 1:
             raise DuplicateColumnError("--columns", column)
-    places = [layout.column_index(column) for column in columns]
+    indices = [layout.column_index(column) for column in columns]
     parts: list[Floats] = []
     with open_text(layout.path, layout.content) as file:
-        for chunk in islice(chunks(file, layout), 1, None):
-            values = numbers(chunk, layout, places)
-            if values is None or (np.abs(values) > LARGEST).any():  # NaN is not
-                refuse(chunk, layout, places, is_first=not parts)
+        for chunk in islice(read_chunks(file, layout), 1, None):
+            values = parse_columns(chunk, layout, indices)
+            if values is None or (np.abs(values) > MAX_MAGNITUDE).any():  # False for NaN
+                raise_invalid_field(chunk, layout, indices, is_first=not parts)
             parts.append(values)
     if not parts:
-        raise NotATableError(layout.name, "has a header, but no rows; nothing is there to cluster")
+        raise NotATableError(layout.name, "has a header, but no rows; there is nothing to cluster")
     table = np.concatenate(parts)
     del parts
-    empty = np.asarray(np.isnan(table).all(axis=0))
-    if empty.any():
-        first = columns[int(empty.argmax())]
-        full = ",".join(column for column, is_empty in zip(columns, empty, strict=True) if not is_empty)
-        advice = f"leave it out: --columns {full}" if full else "give a table with at least one numeric column"
-        raise NotATableError(layout.name, f"column {first!r} holds no value; {advice}")
+    _check_no_empty_column(table, columns, layout)
     return Table(layout, tuple(columns), table, compute_digest(layout))
 
 
+def _check_no_empty_column(values: Floats, columns: Sequence[str], layout: Layout) -> None:
+    """Raise NotATableError if all values (N, D) of a column are missing."""
+    is_empty = np.asarray(np.isnan(values).all(axis=0))
+    if is_empty.any():
+        first = columns[int(is_empty.argmax())]
+        others = ",".join(column for column, empty in zip(columns, is_empty, strict=True) if not empty)
+        advice = f"leave it out: --columns {others}" if others else "give a table with at least one numeric column"
+        raise NotATableError(layout.name, f"column {first!r} holds no value; {advice}")
+
+
 def check_variances(table: Table) -> None:
-    """Raise NotATableError where the numbers of a column differ by so little that their squares would be nothing."""
+    """Raise NotATableError if the values of a column differ by so little that their variance would underflow."""
     for column, values in zip(table.columns, table.values.T, strict=True):
-        spread = float(np.nanmax(values) - np.nanmin(values))
-        if 0 < spread < LEAST_SPREAD:
-            problem = f"column {column!r} spreads over no more than {spread:.0e}; multiply it by a power of ten"
+        value_range = float(np.nanmax(values) - np.nanmin(values))
+        if 0 < value_range < MIN_RANGE:
+            problem = f"column {column!r} has a range of only {value_range:.0e}; multiply it by a power of ten"
             raise NotATableError(table.layout.name, problem)
 
 
 def compute_digest(layout: Layout) -> str:
-    """Return the SHA-256 of a table, hexadecimal."""
+    """Return the SHA-256 of a table, in hexadecimal."""
     if layout.content is not None:
         return hashlib.sha256(layout.content).hexdigest()
     with open_regular(layout.path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # the protocol in typeshed is narrower
 
 
-def numbers(chunk: Chunk, layout: Layout, places: Sequence[int]) -> Floats | None:
-    """Return some columns of a chunk, (n, D), or None where a field is no number."""
+def parse_columns(chunk: Chunk, layout: Layout, indices: Sequence[int]) -> Floats | None:
+    """Return some columns of a chunk as numbers, (n, D), or None if a field is not a number."""
     if chunk.fields is None:
         d = layout.delimiter
-        for prepare in (list[str], lambda texts: with_nan("".join(texts), d).splitlines()):
+        for prepare in (list[str], lambda texts: fill_missing("".join(texts), d).splitlines()):
             try:
-                values = np.loadtxt(prepare(chunk.texts), delimiter=d, usecols=places, comments=None, ndmin=2)
+                values = np.loadtxt(prepare(chunk.texts), delimiter=d, usecols=indices, comments=None, ndmin=2)
             except ValueError:
                 continue
             if len(values) == len(chunk.texts):
                 return values
-    rows = chunk.rows(layout.delimiter)
+    rows = chunk.split_fields(layout.delimiter)
     try:
-        return np.array([[number(row[place]) for place in places] for row in rows], dtype=np.float64)
+        return np.array([[parse_number(row[index]) for index in indices] for row in rows], dtype=np.float64)
     except ValueError:
         return None
 
 
-def is_wrong(field: str) -> bool:
-    """Return whether a field is neither a number that can be squared nor missing."""
-    return field.strip() not in MISSING and (not is_number(field) or abs(number(field)) > LARGEST)
+def is_invalid(field: str) -> bool:
+    """Return whether a field is neither missing nor a number up to `MAX_MAGNITUDE`."""
+    return field.strip() not in MISSING and (not is_number(field) or abs(parse_number(field)) > MAX_MAGNITUDE)
 
 
-def refuse(chunk: Chunk, layout: Layout, places: Sequence[int], *, is_first: bool) -> NoReturn:
-    """Raise the error that tells what is wrong with the fields of a chunk.
+def raise_invalid_field(chunk: Chunk, layout: Layout, indices: Sequence[int], *, is_first: bool) -> NoReturn:
+    """Raise the error that describes the first invalid field in some columns of a chunk.
 
-    In the first chunk, a column of which half of the fields or more are no numbers counts as text.
+    In the first chunk, a column counts as text if at least half of its fields are not numbers.
     """
-    rows = chunk.rows(layout.delimiter)
-    wrong = {place: [i for i, row in enumerate(rows) if is_wrong(row[place])] for place in places}
+    rows = chunk.split_fields(layout.delimiter)
+    invalid_rows = {index: [i for i, row in enumerate(rows) if is_invalid(row[index])] for index in indices}
     if is_first:
-        others = [place for place, name in enumerate(layout.columns) if name and place not in wrong]
-        text_columns = [place for place in places if is_text(rows, place)]
-        numeric = [place for place in places if place not in text_columns]
-        numeric = numeric or [place for place in others if not is_text(rows, place)]
+        text_columns = [index for index in indices if is_text_column(rows, index)]
         if text_columns:
-            first = text_columns[0]
+            numeric = [index for index in indices if index not in text_columns]
+            if not numeric:
+                others = [index for index, name in enumerate(layout.columns) if name and index not in indices]
+                numeric = [index for index in others if not is_text_column(rows, index)]
+            first_row = invalid_rows[text_columns[0]][0]
             raise TextColumnError(
                 layout.name,
-                tuple(layout.columns[place] for place in text_columns),
-                chunk.ends[wrong[first][0]],
-                shown(rows[wrong[first][0]][first]),
-                tuple(layout.columns[place] for place in numeric),
+                tuple(layout.columns[index] for index in text_columns),
+                chunk.line_numbers[first_row],
+                abbreviate(rows[first_row][text_columns[0]]),
+                tuple(layout.columns[index] for index in numeric),
             )
-    row, place = min((found[0], place) for place, found in wrong.items() if found)
-    field = rows[row][place]
-    reason = "is not a number"
-    if near_number(field) == "decimal comma":
-        reason = "has a decimal comma; write a decimal point"
-    elif near_number(field) == "infinite":
-        reason = "is infinite"
-    elif near_number(field) == "too large":
-        reason = f"is beyond ±{LARGEST:.0e}; divide the column by a power of ten"
-    raise NotANumberError(layout.name, layout.columns[place], chunk.ends[row], shown(field), reason)
+    row, index = min((found[0], index) for index, found in invalid_rows.items() if found)
+    field = rows[row][index]
+    reason = {
+        "decimal comma": "has a decimal comma; write a decimal point",
+        "infinite": "is infinite",
+        "too large": f"is beyond ±{MAX_MAGNITUDE:.0e}; divide the column by a power of ten",
+    }.get(classify_invalid(field), "is not a number")
+    raise NotANumberError(layout.name, layout.columns[index], chunk.line_numbers[row], abbreviate(field), reason)
 
 
-def is_text(rows: Sequence[Sequence[str]], place: int) -> bool:
-    """Return whether half of the fields of a column or more, but for those missing, are no numbers."""
-    n_wrong = sum(is_wrong(row[place]) and not near_number(row[place]) for row in rows)
-    n_numbers = sum(is_number(row[place]) for row in rows)
-    return n_wrong > 0 and n_wrong >= n_numbers
+def is_text_column(rows: Sequence[Sequence[str]], index: int) -> bool:
+    """Return whether at least half of the fields of a column, without the missing ones, are text."""
+    n_texts = sum(is_invalid(row[index]) and not classify_invalid(row[index]) for row in rows)
+    n_numbers = sum(is_number(row[index]) for row in rows)
+    return n_texts > 0 and n_texts >= n_numbers
 
 
-def with_nan(text: str, delimiter: str) -> str:
-    """Return lines without quotes with nan in each field that is empty or NA."""
-    for start in (delimiter, "^"):  # a pattern that begins with a letter is found twice as fast as one of both
+def fill_missing(text: str, delimiter: str) -> str:
+    """Return lines without quotes in which each field that is empty or NA is replaced by nan."""
+    for start in (delimiter, "^"):  # two patterns are found twice as fast as one with both alternatives
         pattern = rf"{start} *(?:NA|NAN)? *(?={delimiter}|\r?$)"
         text = re.sub(pattern, f"{start.strip('^')}nan", text, flags=re.MULTILINE)
     return text
 
 
-def near_number(field: str) -> str:
-    """Return what keeps a field from being a number that serves, or "" where it is text."""
+def classify_invalid(field: str) -> str:
+    """Return why a field that resembles a number is invalid, or "" if it is text."""
     if "," in field and is_number(field.replace(",", ".")):
         return "decimal comma"
     if field.strip().lower().lstrip("+-") in ("inf", "infinity"):
         return "infinite"
     try:
-        return "too large" if abs(number(field)) > LARGEST else ""
+        return "too large" if abs(parse_number(field)) > MAX_MAGNITUDE else ""
     except ValueError:
         return ""
 
 
-def shown(field: str) -> str:
-    """Return a field as an error shows it."""
-    return field if len(field) <= MAX_SHOWN else field[:MAX_SHOWN] + "…"
+def abbreviate(field: str) -> str:
+    """Return a field for an error, shortened if it is long."""
+    return field if len(field) <= MAX_SHOWN_CHARACTERS else field[:MAX_SHOWN_CHARACTERS] + "…"
 
 
 def read_text_column(layout: Layout, column: str) -> tuple[list[str], list[int]]:
-    """Return the fields of a column, without blanks around them, and the line of each."""
-    place = layout.column_index(column)
+    """Return the fields of a column, without blanks around them, and the line number of each."""
+    index = layout.column_index(column)
     texts: list[str] = []
-    ends: list[int] = []
+    line_numbers: list[int] = []
     with open_text(layout.path, layout.content) as file:
-        for chunk in islice(chunks(file, layout), 1, None):
-            texts += [row[place].strip() for row in chunk.rows(layout.delimiter)]
-            ends += chunk.ends
-    return texts, ends
+        for chunk in islice(read_chunks(file, layout), 1, None):
+            texts += [row[index].strip() for row in chunk.split_fields(layout.delimiter)]
+            line_numbers += chunk.line_numbers
+    return texts, line_numbers
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------
@@ -214,7 +218,7 @@ def read_text_column(layout: Layout, column: str) -> tuple[list[str], list[int]]
 def append_columns(
     layout: Layout, columns: Sequence[str], n_rows: int, cells: Callable[[slice], Sequence[Sequence[str]]]
 ) -> bytes:
-    """Return the table with columns added at its right end; everything else is as it was written, to the byte.
+    """Return a table with columns appended on the right; everything else is kept to the byte.
 
     Parameters
     ----------
@@ -222,9 +226,9 @@ def append_columns(
     columns : sequence of str
         Names of the new columns.
     n_rows : int
-        N, as it was read.
+        Number of rows N when the table was read.
     cells : callable
-        Given a slice of the rows, returns the new fields of each.
+        Given a slice of the rows, returns the new fields of each row.
 
     Raises
     ------
@@ -232,28 +236,28 @@ def append_columns(
         The file has changed since it was read.
     """
     parts = []
-    n_done = -1  # the header comes first
+    n_done = -1  # rows appended so far; -1 = not even the header
     with open_text(layout.path, layout.content) as file:
         bom = b"\xef\xbb\xbf" if file.buffer.tell() == 3 else b""
-        for chunk in chunks(file, layout):
+        for chunk in read_chunks(file, layout):
             added: Sequence[Sequence[str]] = (
                 [columns] if n_done < 0 else cells(slice(n_done, n_done + len(chunk.texts)))
             )
             n_done = 0 if n_done < 0 else n_done + len(chunk.texts)
             if len(added) != len(chunk.texts):
                 break
-            bare = [text.rstrip("\r\n") for text in chunk.texts]
-            line_ends = [text[len(start) :] or layout.line_end for text, start in zip(chunk.texts, bare, strict=True)]
-            middles = [layout.delimiter.join(["", *fields]) for fields in quoted(added, layout.delimiter)]
-            pieces = (piece for row in zip(bare, middles, line_ends, strict=True) for piece in row)
+            kept = [text.rstrip("\r\n") for text in chunk.texts]
+            line_ends = [text[len(start) :] or layout.line_end for text, start in zip(chunk.texts, kept, strict=True)]
+            appended = [layout.delimiter.join(["", *fields]) for fields in quote_fields(added, layout.delimiter)]
+            pieces = (piece for row in zip(kept, appended, line_ends, strict=True) for piece in row)
             parts.append("".join(pieces).encode())
     if n_done != n_rows:
         raise NotATableError(layout.name, "has changed while it was read; run the command again")
     return bom + b"".join(parts)
 
 
-def quoted(rows: Sequence[Sequence[str]], delimiter: str) -> Sequence[Sequence[str]]:
-    """Return fields as they are written: in quotes where they hold a quote, a delimiter or a line end."""
+def quote_fields(rows: Sequence[Sequence[str]], delimiter: str) -> Sequence[Sequence[str]]:
+    """Return fields with quotes around those that contain a quote, a delimiter or a line end."""
     special = re.compile(f'[{delimiter}"\r\n]')
     if not any(special.search(field) for row in rows for field in row):
         return rows

@@ -16,7 +16,7 @@ from segmenter.errors import UnsupportedPhotoError
 from segmenter.execution.map import map_jobs
 from segmenter.io.files.atomic import temporary_output, translate_write_errors
 from segmenter.io.labels.ome_zarr import GZIP_WINDOW_BITS, write_label_zarr
-from segmenter.io.labels.tiff import MAX_INDEXED_LABEL, write_label_tiff
+from segmenter.io.labels.tiff import MAX_INDEXED_LABEL, TileLayout, write_label_tiff
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.render.palette import palette
 from segmenter.segmentation.result import Segmentation
@@ -87,13 +87,13 @@ def write_tiles(
     job: SegmentJob,
 ) -> None:
     """Write a label image and its overviews; WriteError where the system refuses."""
-    dtype = label_type(n_labels)
+    layout = TileLayout(picture.shape, tile, label_type(n_labels))
     with translate_write_errors(job.labels), closing(tiles) as encoded:
         if job.has_zarr_labels:
-            write_label_zarr(temporary, encoded, picture.shape, tile, dtype, palette(n_labels))
+            write_label_zarr(temporary, encoded, layout, palette(n_labels))
         else:
             colors = palette(min(n_labels, MAX_INDEXED_LABEL))
-            write_label_tiff(temporary, encoded, picture.shape, tile, dtype, colors, picture.header.tags)
+            write_label_tiff(temporary, encoded, layout, colors, picture.header.tags)
 
 
 def window_bits(job: SegmentJob) -> int:

@@ -27,7 +27,7 @@ from segmenter.io.files.atomic import (
     write_files,
 )
 from segmenter.io.labels.ome_zarr import GZIP_WINDOW_BITS, read_zarr_overview, write_label_zarr
-from segmenter.io.labels.tiff import encode_tiles
+from segmenter.io.labels.tiff import TileLayout, encode_tiles
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windowed
 from segmenter.render.palette import palette
@@ -68,9 +68,8 @@ def test_labels_and_overviews_are_those_of_the_tiff(tmp_path: Path, method: str)
 def test_what_ome_zarr_asks_for_is_told(tmp_path: Path, dtype: Any) -> None:
     labels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (600, 530)).astype(dtype)
     colors = palette(3)
-    write_label_zarr(
-        tmp_path, encode_tiles(labels, (128, 144), GZIP_WINDOW_BITS), labels.shape, (128, 144), dtype, colors
-    )
+    tiles = encode_tiles(labels, (128, 144), GZIP_WINDOW_BITS)
+    write_label_zarr(tmp_path, tiles, TileLayout((600, 530), (128, 144), dtype), colors)
     group: Any = zarr.open(tmp_path, mode="r")
     np.testing.assert_array_equal(group["0"][:], labels)
     np.testing.assert_array_equal(group["1"][:], labels[::2, ::2])
@@ -88,9 +87,8 @@ def test_what_ome_zarr_asks_for_is_told(tmp_path: Path, dtype: Any) -> None:
 
 def test_the_smallest_overview_that_is_large_enough_is_read(tmp_path: Path) -> None:
     labels = np.random.default_rng(0).integers(0, 5, (2100, 900), np.uint8)
-    write_label_zarr(
-        tmp_path, encode_tiles(labels, (512, 512), GZIP_WINDOW_BITS), labels.shape, (512, 512), np.uint8, palette(4)
-    )
+    tiles = encode_tiles(labels, (512, 512), GZIP_WINDOW_BITS)
+    write_label_zarr(tmp_path, tiles, TileLayout((2100, 900), (512, 512), np.uint8), palette(4))
     for side, step in ((500, 4), (600, 2), (1051, 1), (5000, 1)):
         shape, small = read_zarr_overview(tmp_path, side)
         assert shape == labels.shape

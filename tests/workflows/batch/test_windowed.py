@@ -216,7 +216,7 @@ def test_one_model_of_all_is_the_same_whichever_road_they_take(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--bands", "2"), "photos/plain.png: is no TIFF and no Zarr array; only these are read by windows"),
+        (("--bands", "2"), "photos/plain.png: is neither a TIFF nor a Zarr array; only these are read by windows"),
         (("--bands", "4"), "photos/geo.tif: has no band 4; it has bands 1 to 3"),
         (("--shared-model",), "photos/bands.tif: has 5 bands, and a shared model is of colors; choose three with"),
         (("--shared-model",), "photos/float.tif: has values of float32, and a shared model by windows is of 8 or 16"),

@@ -352,7 +352,7 @@ def test_classes_that_are_numbers_stay_as_written(tmp_path: Path) -> None:
         ("x\n", [], "no rows"),
         ("x\n1\n2\ninf\n", [], "line 4, column 'x': 'inf' is infinite"),
         ("x\n1\n1e400\n2\n", [], "line 3, column 'x': '1e400' is beyond ±1e+100; divide the column by a power of ten"),
-        ("x\n1e-310\n3e-310\n", [], "column 'x' spreads over no more than 2e-310; multiply it by a power of ten"),
+        ("x\n1e-310\n3e-310\n", [], "column 'x' has a range of only 2e-310; multiply it by a power of ten"),
         ("x\n1e308\n-1e308\n3\n", [], "line 2, column 'x': '1e308' is beyond ±1e+100"),
         ("x;y\n1,5;2\n2,5;3\n", [], "'1,5' has a decimal comma"),
         ("x\n1\n2\n", ["--columns", "z"], "no column 'z'"),
@@ -470,8 +470,8 @@ def test_a_table_from_standard_input_is_as_from_a_file(table: Path, tmp_path: Pa
     ("content", "words"),
     [
         (b"", "stdin: is empty"),
-        (b"\0" * 200, "stdin: is no text in UTF-8"),
-        (b"x\n1\n\xff\n", "stdin: is no text in UTF-8"),
+        (b"\0" * 200, "stdin: is not text in UTF-8"),
+        (b"x\n1\n\xff\n", "stdin: is not text in UTF-8"),
         (b"x\n1\nno\n2\n3\n", "stdin: line 3, column 'x'"),
     ],
 )

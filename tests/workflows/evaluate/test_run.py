@@ -314,12 +314,12 @@ def test_what_cannot_be_compared_is_one_line_and_nothing_is_written(tmp_path: Pa
     (tmp_path / "cut.mat").write_bytes(whole[: len(whole) // 2])
     for name, words in {
         "turned.npy": "rotate one of them",
-        "text.png": "no format of label images",
+        "text.png": "not in a format of label images",
         "empty.mat": "is empty",
         "new.mat": "-v7",
         "cut.npy": "damaged",
         "cut.mat": "damaged",
-        "colors.png": "picture of colors",
+        "colors.png": "color picture",
         "lossy.jpg": "JPEG",
         "missing.png": "no such file",
     }.items():

@@ -251,7 +251,7 @@ class TestBands:
     def test_of_planes_in_time_are_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "a.ome.tif"
         tifffile.imwrite(path, picture(20, 30, 1, seed=1)[None, ..., 0].repeat(2, 0), metadata={"axes": "TYX"})
-        with pytest.raises(UnsupportedPhotoError, match="holds 2 points of time"):
+        with pytest.raises(UnsupportedPhotoError, match="holds 2 time points"):
             run_by_windows(path)
 
 
@@ -483,7 +483,7 @@ class TestZarr:
     def test_of_a_group_without_a_picture_names_the_remedy(self, tmp_path: Path) -> None:
         zarr.open_group(tmp_path / "a", mode="w").create_array("b", shape=(9, 9), dtype="u1")
         with (
-            pytest.raises(UnsupportedPhotoError, match="not of OME-Zarr; give the path of an array in it"),
+            pytest.raises(UnsupportedPhotoError, match="not OME-Zarr; give the path of an array in it"),
             open_windowed(tmp_path / "a"),
         ):
             pass
