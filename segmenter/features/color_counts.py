@@ -59,16 +59,31 @@ def count_colors(pixels: Pixels, mask: Bools | None = None) -> ColorCounts:
     return ColorCounts(distinct.colors, distinct.counts)
 
 
+class RunningCounts:
+    """The sum so far of counts that are added one by one; see `sum_counts`."""
+
+    def __init__(self) -> None:
+        self._totals: dict[tuple[str, int], _RunningTotal] = {}
+
+    def add(self, part: ColorCounts) -> None:
+        """Add the counts of a part."""
+        self._totals.setdefault(part.kind, _RunningTotal()).add(part)
+
+    def get(self) -> list[ColorCounts]:
+        """Return the counts of all parts so far, one for each kind of color among them."""
+        return [self._totals[kind].get() for kind in sorted(self._totals)]
+
+
 def sum_counts(parts: Iterable[ColorCounts]) -> list[ColorCounts]:
     """Return the counts of all parts together, one for each kind of color among them.
 
     Sums may be summed again, in any order and grouping: counts are whole numbers, and exact up to 2⁵³. Where bits are
     dropped, floats become 16-bit numbers.
     """
-    totals: dict[tuple[str, int], _RunningTotal] = {}
+    counts = RunningCounts()
     for part in parts:
-        totals.setdefault(part.kind, _RunningTotal()).add(part)
-    return [totals[kind].get() for kind in sorted(totals)]
+        counts.add(part)
+    return counts.get()
 
 
 def to_common_scale(sums: list[ColorCounts]) -> ColorCounts:

@@ -64,6 +64,26 @@ def merge_samples(parts: Iterable[PixelSample], n_pixels: int) -> PixelSample:
     return PixelSample(colors[order], priorities[order])
 
 
+class RunningSample:
+    """The sample so far of a picture whose parts are added one by one."""
+
+    def __init__(self, n_pixels: int) -> None:
+        self.limit = 1.0  # priorities from here on cannot be in the sample any more
+        self._n_pixels = n_pixels
+        self._parts: list[PixelSample] = []
+
+    def add(self, part: PixelSample) -> None:
+        """Add the sample of a part; parts are merged when they are twice as many pixels as the sample may have."""
+        self._parts.append(part)
+        if sum(len(part.priorities) for part in self._parts) > 2 * self._n_pixels:
+            self._parts = [merge_samples(self._parts, self._n_pixels)]
+            self.limit = self._parts[0].largest
+
+    def get(self) -> PixelSample | None:
+        """Return the sample of all parts so far; None if there are none."""
+        return merge_samples(self._parts, self._n_pixels) if self._parts else None
+
+
 def count_sample_colors(sample: PixelSample) -> ColorCounts:
     """Return the distinct colors of a sample, and how often each occurs in it."""
     return count_colors(sample.colors[np.newaxis])

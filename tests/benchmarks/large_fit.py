@@ -13,7 +13,7 @@ from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.segment.job import FigureOptions, WindowOptions, plan_job, to_windowed
 from segmenter.workflows.segment.progress import NullProgress
-from segmenter.workflows.windowed.colors import gather
+from segmenter.workflows.windowed.color_summary import summarize_colors
 
 
 def main() -> None:
@@ -30,10 +30,10 @@ def main() -> None:
     )
     job = to_windowed(planned, "")
     with open_windowed(path) as picture:
-        gathered = gather(picture, job, Recipe(5), NullProgress())
+        summary = summarize_colors(picture, job, Recipe(5), NullProgress())
     started = time.process_time()
-    fit_colors(gathered.colors, Recipe(5), 5, str(path))
-    print(json.dumps({"seconds": time.process_time() - started, "colors": len(gathered.colors.colors)}))
+    fit_colors(summary.colors, Recipe(5), 5, str(path))
+    print(json.dumps({"seconds": time.process_time() - started, "colors": len(summary.colors.colors)}))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
-from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -40,8 +39,8 @@ from segmenter.workflows.batch.summary import Row, summarize_failure
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.record import describe_fit, describe_model, describe_selection
 from segmenter.workflows.segment.strategy import choose_processing_mode
-from segmenter.workflows.windowed.color_tasks import interior_of_patch
-from segmenter.workflows.windowed.colors import AUTO_PIXELS
+from segmenter.workflows.windowed.color_summary import compute_center_side
+from segmenter.workflows.windowed.color_tasks import count_interior_of_center
 
 SCHEMA = 2
 """Version of the record of a shared fit."""
@@ -92,7 +91,7 @@ def count_by_windows(job: SegmentJob) -> Counted:
             reason = f"has values of {picture.dtype}, and a shared model by windows is of 8 or 16 bits; leave it out"
             raise UnsupportedPhotoError(picture.label, reason)
         _, windows = picture.plan_windows()
-        patch = isqrt(AUTO_PIXELS // len(windows)) if job.recipe.n_segments == "auto" else 0
+        patch = compute_center_side(len(windows)) if job.recipe.n_segments == "auto" else 0
         interiors: list[ColorCounts] = []
 
         def parts() -> Generator[ColorCounts]:
@@ -100,7 +99,7 @@ def count_by_windows(job: SegmentJob) -> Counted:
                 pixels, mask = picture.read(window)
                 if mask is not None and not mask.any():
                     continue
-                if patch and (inner := interior_of_patch(pixels, mask, patch)) is not None:
+                if patch and (inner := count_interior_of_center(pixels, mask, patch)) is not None:
                     interiors.append(inner)
                 yield count_colors(pixels, mask)
 

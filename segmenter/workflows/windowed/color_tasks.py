@@ -1,6 +1,6 @@
-"""What workers do with one window of a picture: count or sample its colors, and later label its pixels.
+"""The work on one window of a picture: count or sample its colors, later label its pixels.
 
-Both are functions of a value that can be pickled, so that `segmenter.execution.map.map_jobs` can spread them.
+Jobs and their functions can be pickled, so that `segmenter.execution.map.map_jobs` can send them to workers.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ from segmenter.mixture.inference import predict
 from segmenter.mixture.model import Mixture
 from segmenter.segmentation.colors import visible_bands
 from segmenter.segmentation.n_segments import interior_colors
+from segmenter.workflows.windowed.preview import get_sampled_slices
 
-SAMPLE = 1 << 19
-"""Pixels that stand for all where colors are too many to be counted."""
+MAX_SAMPLE_PIXELS = 1 << 19
+"""Size of the sample that a mixture is fitted to where there are too many distinct colors to count."""
 
-CHUNK = 1 << 18
-"""Pixels whose features are computed at once."""
+CHUNK_PIXELS = 1 << 18
+"""How many pixels are labeled at once, to bound memory."""
 
 
 class WindowJob(Protocol):
-    """What is to be done with a window."""
+    """What to do with one window of a picture."""
 
     @property
     def source(self) -> Path:
@@ -46,12 +47,12 @@ class WindowJob(Protocol):
 
     @property
     def bands(self) -> tuple[int, ...]:
-        """Those that are chosen, from 1; empty = all."""
+        """The bands to read, from 1; empty = all."""
         ...
 
     @property
     def window(self) -> Window:
-        """What is read."""
+        """The pixels to read."""
         ...
 
 
@@ -59,169 +60,181 @@ J = TypeVar("J", bound=WindowJob)
 R = TypeVar("R")
 
 
-def made_of(job: J, function: Callable[[Pixels, Bools | None, J], R]) -> R | Exception:
-    """Return what a function makes of the pixels of a window, (h, w, C), and of its mask; or what went wrong."""
+def process_window(job: J, function: Callable[[Pixels, Bools | None, J], R]) -> R | Exception:
+    """Read a window and return what a function makes of its pixels (h, w, C) and mask (h, w), or the error."""
     try:
         with open_windowed(job.source, job.bands) as picture:
             pixels, mask = picture.read(job.window)
         return function(pixels, mask, job)
     except Exception as error:
-        return told(error, job.source)
+        return to_picklable_error(error, job.source)
+
+
+def to_picklable_error(error: Exception, source: Path) -> Exception:
+    """Return an error in a form that can be sent to the process that handed out the job."""
+    if isinstance(error, SegmenterError):
+        return error
+    if isinstance(error, MemoryError):
+        return UnsupportedPhotoError(
+            str(source), "its windows do not fit into memory; lower --jobs, or in a batch raise --max-memory"
+        )
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+# ---- the first pass: colors ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class CountJob:
-    """Take from a window what the fit needs."""
+    """Extract from a window what the fit needs."""
 
     source: Path
     bands: tuple[int, ...]
-    number: int  # of the window
+    index: int  # of the window
     window: Window
-    stride: int  # of the reduced picture: every so many pixels
+    stride: int  # of the preview
     seed: int
     limit: float = 1.0  # see `sample_pixels`
-    patch: int = 0  # side in pixels of its middle, which the number of segments is told from
+    center_side: int = 0  # of the part in its middle from which K is chosen, in pixels; 0 = K is not chosen
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
-    """What was taken."""
+class WindowColors:
+    """The colors of a window: counted, or sampled if there may be too many distinct ones; its share of the preview."""
 
     n_pixels: int  # that take part
-    low: float  # of all numbers that take part; inf where none does
-    high: float
-    reduced: Pixels  # (h / stride, w / stride, C)
-    reduced_mask: Bools
-    colors: ColorCounts | None  # None = too many to count, or none take part
-    sample: PixelSample | None
-    interior: ColorCounts | None = None
+    low: float  # minimum of all values that take part, as stored; 0 where colors are counted, inf where none take part
+    high: float  # maximum; 0 where colors are counted, -inf where none take part
+    preview: Pixels  # (h / stride, w / stride, C)
+    preview_mask: Bools  # (h / stride, w / stride)
+    colors: ColorCounts | None  # None = sampled, or none take part
+    sample: PixelSample | None  # None = counted, or none take part
+    interior: ColorCounts | None = None  # of the middle; None = not asked for, or none there take part
 
 
-def count_window(job: CountJob) -> Counted | Exception:
-    """Count the colors of a window, or draw a sample of them; what goes wrong is returned."""
-    return made_of(job, counted)
+def count_window(job: CountJob) -> WindowColors | Exception:
+    """Return the colors of a window, or the error."""
+    return process_window(job, extract_colors)
 
 
-def counted(pixels: Pixels, mask: Bools | None, job: CountJob) -> Counted:
-    """Return what the fit needs of the pixels of a window."""
+def extract_colors(pixels: Pixels, mask: Bools | None, job: CountJob) -> WindowColors:
+    """Return the colors of the pixels (h, w, C) of a window."""
     n_pixels = pixels.shape[0] * pixels.shape[1] if mask is None else int(np.count_nonzero(mask))
-    place = reduced_places(job.window, job.stride)
-    colors = sample = inner = None
-    low, high = 0.0, 0.0
+    colors = sample = interior = None
+    low, high = (0.0, 0.0) if n_pixels else (np.inf, -np.inf)
     if n_pixels and has_small_keys(pixels[0]):
         colors = count_colors(pixels, mask)
     elif n_pixels:
-        sample = sample_pixels(pixels, mask, SAMPLE, (job.seed, job.number), job.limit)
+        sample = sample_pixels(pixels, mask, MAX_SAMPLE_PIXELS, (job.seed, job.index), job.limit)
         visible = pixels if mask is None else pixels[mask]
         low, high = float(visible.min()), float(visible.max())
-    if n_pixels and job.patch:
-        inner = interior_of_patch(pixels, mask, job.patch)
-    return Counted(
-        n_pixels,
-        low if n_pixels else np.inf,
-        high if n_pixels else -np.inf,
-        pixels[place].copy(),
-        np.ones(pixels[place].shape[:2], np.bool_) if mask is None else mask[place].copy(),
-        colors,
-        sample,
-        inner,
+    if n_pixels and job.center_side:
+        interior = count_interior_of_center(pixels, mask, job.center_side)
+    sampled = get_sampled_slices(job.window, job.stride)
+    preview = pixels[sampled].copy()
+    return WindowColors(
+        n_pixels=n_pixels,
+        low=low,
+        high=high,
+        preview=preview,
+        preview_mask=np.ones(preview.shape[:2], np.bool_) if mask is None else mask[sampled].copy(),
+        colors=colors,
+        sample=sample,
+        interior=interior,
     )
 
 
-def interior_of_patch(pixels: Pixels, mask: Bools | None, side: int) -> ColorCounts | None:
-    """Return the interior colors of the middle of a window; None where no pixel of it takes part."""
+def count_interior_of_center(pixels: Pixels, mask: Bools | None, side: int) -> ColorCounts | None:
+    """Return the interior colors of the square in the middle of a window; None if none of its pixels take part."""
     height, width = pixels.shape[:2]
     top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
-    place = slice(top, top + side), slice(left, left + side)
-    inside = None if mask is None else mask[place]
-    if inside is not None and not inside.any():
+    center = slice(top, top + side), slice(left, left + side)
+    center_mask = None if mask is None else mask[center]
+    if center_mask is not None and not center_mask.any():
         return None
-    found, _ = interior_colors(np.ascontiguousarray(pixels[place]), inside)
-    return ColorCounts(found.colors, found.counts)
+    interior, _ = interior_colors(np.ascontiguousarray(pixels[center]), center_mask)
+    return ColorCounts(interior.colors, interior.counts)
 
 
-def reduced_places(window: Window, stride: int) -> tuple[slice, slice]:
-    """Return which rows and columns of a window are in the reduced picture."""
-    return slice(-window.top % stride, None, stride), slice(-window.left % stride, None, stride)
+# ---- the second pass: labels -----------------------------------------------------------------------------------------
 
 
-# ---- labels ----------------------------------------------------------------------------------------------------------
+class ColorLabeler(Protocol):
+    """Assigns a label to every color."""
 
-
-class Labeler(Protocol):
-    """Knows the label of every color."""
-
-    def labels(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
+    def predict(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
         """Return the labels (n,), 1…K, of colors (n, C) as stored."""
         ...
 
-    def unit(self, colors: Pixels) -> Floats | None:
-        """Return the colors as numbers from 0 to 1, (n, 3), where their sums are not known yet."""
+    def to_rgb(self, colors: Pixels) -> Floats | None:
+        """Return colors (n, C) as RGB (n, 3) from 0 to 1; None if the mean colors of the segments are known already."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class TableLabeler:
-    """Looks a color up."""
+    """Looks up the label of a color in a table of all possible colors."""
 
     table: NDArray[np.unsignedinteger[Any]]  # (2 ** bits of a color,)
 
-    def labels(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
+    def predict(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
         """Return the labels (n,) of colors (n, C)."""
-        result = np.empty(len(colors), self.table.dtype)
-        for first in range(0, len(colors), CHUNK):
-            np.take(self.table, pack_colors(colors[first : first + CHUNK]), out=result[first : first + CHUNK])
-        return result
+        labels = np.empty(len(colors), self.table.dtype)
+        for start in range(0, len(colors), CHUNK_PIXELS):
+            np.take(
+                self.table, pack_colors(colors[start : start + CHUNK_PIXELS]), out=labels[start : start + CHUNK_PIXELS]
+            )
+        return labels
 
-    def unit(self, colors: Pixels) -> None:
-        """Return None: they are counted already."""
+    def to_rgb(self, colors: Pixels) -> None:
+        """Return None: all colors were counted, so the mean colors are known."""
 
-    def in_file(self, path: Path) -> FileLabeler:
-        """Return the same, with its table in a file that processes of this machine share; OSError where none can be."""
+    def save(self, path: Path) -> FileLabeler:
+        """Write the table to a file, and return a labeler that shares it between the processes of this machine."""
         path.write_bytes(self.table.data)
         return FileLabeler(path, str(self.table.dtype))
 
 
 @dataclass(frozen=True)
 class FileLabeler:
-    """Looks a color up in a file."""
+    """Looks up the label of a color in a table that is mapped from a file."""
 
     path: Path
     dtype: str
 
-    def labels(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
+    def predict(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
         """Return the labels (n,) of colors (n, C)."""
-        return TableLabeler(np.memmap(self.path, self.dtype, "r")).labels(colors)
+        return TableLabeler(np.memmap(self.path, self.dtype, "r")).predict(colors)
 
-    def unit(self, colors: Pixels) -> None:
-        """Return None: they are counted already."""
+    def to_rgb(self, colors: Pixels) -> None:
+        """Return None: all colors were counted, so the mean colors are known."""
 
 
 @dataclass(frozen=True, eq=False)
 class MixtureLabeler:
-    """Asks the mixture for every pixel."""
+    """Computes the most probable component of every pixel."""
 
     mixture: Mixture
     channels: tuple[str, ...]
     color_space: ColorSpace
-    low: float  # of all numbers that take part, as they are stored
-    high: float
+    low: float  # minimum of all values that take part, as stored
+    high: float  # maximum
     dtype: type[np.unsignedinteger[Any]]
 
-    def labels(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
+    def predict(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
         """Return the labels (n,) of colors (n, C)."""
-        result = np.empty(len(colors), self.dtype)
-        for first in range(0, len(colors), CHUNK):
-            values = to_photo_range(colors[first : first + CHUNK], self.low, self.high)[0]
+        labels = np.empty(len(colors), self.dtype)
+        for start in range(0, len(colors), CHUNK_PIXELS):
+            values = to_photo_range(colors[start : start + CHUNK_PIXELS], self.low, self.high)[0]
             features = compute_color_features(values, self.color_space, keep_color=True).values
             if len(self.channels) < features.shape[1]:
                 gray, _ = GRAY_CHANNEL[self.color_space]
                 features = np.ascontiguousarray(features[:, gray : gray + 1])
-            result[first : first + CHUNK] = predict(self.mixture, features)
-        return result
+            labels[start : start + CHUNK_PIXELS] = predict(self.mixture, features)
+        return labels
 
-    def unit(self, colors: Pixels) -> Floats:
-        """Return colors as numbers from 0 to 1, (n, 3)."""
+    def to_rgb(self, colors: Pixels) -> Floats:
+        """Return colors (n, C) as RGB (n, 3) from 0 to 1."""
         return np.asarray(visible_bands(to_unit_range(to_photo_range(colors, self.low, self.high)[0])))
 
 
@@ -231,88 +244,78 @@ class LabelJob:
 
     source: Path
     bands: tuple[int, ...]
-    number: int
     window: Window
-    stride: int
-    tile: tuple[int, int]
+    stride: int  # of the preview
+    tile: tuple[int, int]  # height and width of the tiles of the label image
     n_labels: int
-    window_bits: int  # of tiles, see `segmenter.io.labels.tiff.compress`
+    window_bits: int  # see `segmenter.io.labels.tiff.compress`
 
 
 @dataclass(frozen=True, eq=False)
-class Labeled:
-    """What became of a window."""
+class LabeledWindow:
+    """The labels of a window, and what is needed to describe the segments."""
 
-    tiles: list[bytes]
-    reduced: NDArray[np.unsignedinteger[Any]]  # (h / stride, w / stride)
-    n_pixels: Floats  # (K + 1,)
-    sums: Floats | None  # (K, 3), of colors from 0 to 1; None = known already
+    tiles: list[bytes]  # compressed, in reading order
+    preview: NDArray[np.unsignedinteger[Any]]  # (h / stride, w / stride), labels
+    n_pixels: Floats  # (K + 1,), of each label from 0
+    color_sums: Floats | None  # (K, 3), of RGB from 0 to 1; None = the mean colors are known already
 
 
 @dataclass(frozen=True, eq=False)
-class WindowLabeling:
-    """The function of the second pass: workers receive it once, with all that it knows."""
+class WindowLabeler:
+    """The function of the second pass; each worker receives it once, with the labeler."""
 
-    labeler: Labeler
+    labeler: ColorLabeler
 
-    def __call__(self, job: LabelJob) -> Labeled | Exception:
-        """Label a window and encode its tiles; what goes wrong is returned."""
-        return made_of(job, self.label)
+    def __call__(self, job: LabelJob) -> LabeledWindow | Exception:
+        """Return the labels of a window, or the error."""
+        return process_window(job, self.label)
 
-    def label(self, pixels: Pixels, mask: Bools | None, job: LabelJob) -> Labeled:
-        """Return the labels of the pixels of a window."""
-        flat = pixels.reshape(-1, pixels.shape[2]) if mask is None else pixels[mask]
-        found = self.labeler.labels(flat)
+    def label(self, pixels: Pixels, mask: Bools | None, job: LabelJob) -> LabeledWindow:
+        """Return the labels of the pixels (h, w, C) of a window."""
+        colors = pixels.reshape(-1, pixels.shape[2]) if mask is None else pixels[mask]
+        color_labels = self.labeler.predict(colors)
         if mask is None:
-            labels = found.reshape(pixels.shape[:2])
+            labels = color_labels.reshape(pixels.shape[:2])
         else:
-            labels = np.zeros(pixels.shape[:2], found.dtype)
-            labels[mask] = found
+            labels = np.zeros(pixels.shape[:2], color_labels.dtype)
+            labels[mask] = color_labels
         n_bins = job.n_labels + 1
-        return Labeled(
+        return LabeledWindow(
             encode_tiles(labels, job.tile, job.window_bits),
-            labels[reduced_places(job.window, job.stride)].copy(),
-            pixels_by_label(found, n_bins),
-            sums_by_label(self.labeler, flat, found, n_bins),
+            labels[get_sampled_slices(job.window, job.stride)].copy(),
+            count_labels(color_labels, n_bins),
+            sum_colors_by_label(self.labeler, colors, color_labels, n_bins),
         )
 
 
-def pixels_by_label(labels: NDArray[np.unsignedinteger[Any]], n_bins: int) -> Floats:
+def count_labels(labels: NDArray[np.unsignedinteger[Any]], n_bins: int) -> Floats:
     """Return how many pixels have each label, (K + 1,)."""
     total = np.zeros(n_bins)
-    for first in range(0, len(labels), CHUNK):
-        total += np.bincount(labels[first : first + CHUNK], minlength=n_bins)
+    for start in range(0, len(labels), CHUNK_PIXELS):
+        total += np.bincount(labels[start : start + CHUNK_PIXELS], minlength=n_bins)
     return total
 
 
-def sums_by_label(
-    labeler: Labeler, colors: Pixels, labels: NDArray[np.unsignedinteger[Any]], n_bins: int
+def sum_colors_by_label(
+    labeler: ColorLabeler, colors: Pixels, labels: NDArray[np.unsignedinteger[Any]], n_bins: int
 ) -> Floats | None:
-    """Return the sums (K, 3) of the colors of each label."""
+    """Return the sums (K, 3) of the colors of each label, from 0 to 1; None if the mean colors are known already."""
     total = np.zeros((n_bins, 3))
-    for first in range(0, len(colors), CHUNK):
-        unit = labeler.unit(colors[first : first + CHUNK])
-        if unit is None:
+    for start in range(0, len(colors), CHUNK_PIXELS):
+        rgb = labeler.to_rgb(colors[start : start + CHUNK_PIXELS])
+        if rgb is None:
             return None
-        part = labels[first : first + CHUNK]
-        total += np.stack([np.bincount(part, channel, n_bins) for channel in unit.T], axis=1)
+        chunk = labels[start : start + CHUNK_PIXELS]
+        total += np.stack([np.bincount(chunk, channel, n_bins) for channel in rgb.T], axis=1)
     return total[1:]
 
 
-def table_of(colors: ColorCounts, color_labels: NDArray[Any], dtype: type[np.unsignedinteger[Any]]) -> TableLabeler:
-    """Return the look-up of the labels (M,) of counted colors."""
+def build_label_table(
+    colors: ColorCounts, color_labels: NDArray[Any], dtype: type[np.unsignedinteger[Any]]
+) -> TableLabeler:
+    """Return a labeler that looks up the labels (M,) of counted colors."""
     table = np.zeros(1 << count_key_bits(colors.colors), dtype)
-    for first in range(0, len(color_labels), CHUNK):
-        table[pack_colors(colors.colors[first : first + CHUNK])] = color_labels[first : first + CHUNK]
+    for start in range(0, len(color_labels), CHUNK_PIXELS):
+        table[pack_colors(colors.colors[start : start + CHUNK_PIXELS])] = color_labels[start : start + CHUNK_PIXELS]
     return TableLabeler(table)
-
-
-def told(error: Exception, source: Path) -> Exception:
-    """Return what went wrong as something that reaches the process that asked."""
-    if isinstance(error, SegmenterError):
-        return error
-    if isinstance(error, MemoryError):
-        return UnsupportedPhotoError(
-            str(source), "its windows do not fit into memory; lower --jobs, or in a batch raise --max-memory"
-        )
-    return RuntimeError(f"{type(error).__name__}: {error}")

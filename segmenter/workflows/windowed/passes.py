@@ -1,4 +1,4 @@
-"""What every pass over the windows of a picture is: jobs for workers, what these answer, and who is told of it."""
+"""What the passes over the windows of a picture share: running their jobs, and writing the label image."""
 
 from __future__ import annotations
 
@@ -23,71 +23,70 @@ from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.progress import Progress
 
-REDUCED_SIDE = 2048
-"""The reduced picture, which is drawn, is no larger than this, in pixels."""
-
 J = TypeVar("J")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False)
-class WindowedResult:
-    """What was found in a picture."""
+class WindowedSegmentation:
+    """The segments of a windowed picture, before its outputs are written."""
 
-    label_image: Path  # a temporary file or folder
-    pixels: Pixels  # (h, w, C), of the reduced picture
-    mask: Bools  # (h, w)
+    label_image: Path  # a temporary file, or folder of a Zarr
+    pixels: Pixels  # (h, w, C), of the preview
+    mask: Bools  # (h, w), of the preview
     notes: tuple[str, ...]
-    segmentation: Segmentation  # labels (h, w), but the segments are those of the whole picture
+    segmentation: Segmentation  # labels (h, w) of the preview, but the segments of the whole picture
     n_pixels: int  # of the whole picture that take part
-    n_fitted: int | None = None  # that a mixture was fitted to
+    n_fitted: int | None = None  # pixels that a mixture was fitted to; None = none was fitted
 
 
-def answers(
+def run_window_jobs(
     function: Callable[[J], R | Exception], jobs: Iterator[tuple[int, J]], job: SegmentJob, progress: Progress
 ) -> Generator[tuple[int, R]]:
-    """Yield what workers answer, and raise what went wrong in one of them."""
-    with closing(map_jobs(function, jobs, job.windows.workers)) as found:
-        for answer in found:
-            if isinstance(answer.result, Exception):
-                raise answer.result
-            if answer.result is None:
-                raise UnsupportedPhotoError(str(job.source), answer.lost)
+    """Yield the index and the result of each window job, in the order in which they finish; raise the first error."""
+    with closing(map_jobs(function, jobs, job.windows.workers)) as outcomes:
+        for outcome in outcomes:
+            if isinstance(outcome.result, Exception):
+                raise outcome.result
+            if outcome.result is None:
+                raise UnsupportedPhotoError(str(job.source), outcome.lost)
             progress.step()
-            yield answer.index, answer.result
+            yield outcome.index, outcome.result
 
 
-def in_order(found: Iterable[tuple[int, R]]) -> Generator[tuple[int, R]]:
-    """Yield answers by their places, so that what is made of them does not depend on who was faster."""
+def sort_by_index(results: Iterable[tuple[int, R]]) -> Generator[tuple[int, R]]:
+    """Yield results in the order of their indices 0, 1, …; those that come too early wait in memory."""
     waiting: dict[int, R] = {}
-    following = 0
-    for place, answer in found:
-        waiting[place] = answer
-        while following in waiting:
-            yield following, waiting.pop(following)
-            following += 1
+    next_index = 0
+    for index, result in results:
+        waiting[index] = result
+        while next_index in waiting:
+            yield next_index, waiting.pop(next_index)
+            next_index += 1
 
 
-def new_label_image(job: SegmentJob, stack: ExitStack) -> Path:
-    """Return a temporary file, or folder, for the label image; it is gone with the stack."""
+def create_label_image(job: SegmentJob, stack: ExitStack) -> Path:
+    """Return a new temporary file, or folder of a Zarr, for the label image; it is removed when the stack is closed."""
     return stack.enter_context(temporary_output(job.labels, is_folder=job.has_zarr_labels))
 
 
-def label_type(n_labels: int) -> type[np.unsignedinteger[Any]]:
-    """Return the type of a label image with so many labels."""
+def choose_label_dtype(n_labels: int) -> type[np.unsignedinteger[Any]]:
+    """Return the type of a label image with labels up to a number."""
     return np.uint8 if n_labels <= MAX_INDEXED_LABEL else np.uint16
 
 
-def write_tiles(
-    temporary: Path,
-    tiles: Generator[bytes],
-    picture: WindowedPicture,
-    tile: tuple[int, int],
-    n_labels: int,
-    job: SegmentJob,
+def write_label_image(
+    temporary: Path, tiles: Generator[bytes], picture: WindowedPicture, job: SegmentJob, n_labels: int
 ) -> None:
-    """Write a label image and its overviews; WriteError where the system refuses."""
-    layout = TileLayout(picture.shape, tile, label_type(n_labels))
+    """Write a label image and its overviews from its compressed tiles in reading order.
+
+    Raises
+    ------
+    WriteError
+        The system refuses to write.
+    """
+    tile, _ = picture.plan_windows()
+    layout = TileLayout(picture.shape, tile, choose_label_dtype(n_labels))
     with translate_write_errors(job.labels), closing(tiles) as encoded:
         if job.has_zarr_labels:
             write_label_zarr(temporary, encoded, layout, palette(n_labels))
@@ -96,6 +95,6 @@ def write_tiles(
             write_label_tiff(temporary, encoded, layout, colors, picture.header.tags)
 
 
-def window_bits(job: SegmentJob) -> int:
-    """Return how zlib is to wrap the tiles of the label image."""
+def get_zlib_window_bits(job: SegmentJob) -> int:
+    """Return the window bits with which zlib compresses the tiles of the label image: as gzip for Zarr, else zlib."""
     return GZIP_WINDOW_BITS if job.has_zarr_labels else zlib.MAX_WBITS

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.arrays import Bools, Bytes, Pixels
+from segmenter.arrays import Bytes
 from segmenter.features.color import to_unit_range
-from segmenter.features.color_counts import ColorCounts
-from segmenter.io.images.photo import Photo, to_photo_range
+from segmenter.io.images.photo import Photo
 from segmenter.io.rasters.base import is_georeferenced
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.render.silencing import silence_matplotlib
@@ -21,33 +19,13 @@ from segmenter.segmentation.result import Segment
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.record import describe, describe_files, describe_origin, describe_photo
 from segmenter.workflows.segment.result import SegmentResult
-from segmenter.workflows.windowed.color_tasks import SAMPLE
-from segmenter.workflows.windowed.passes import WindowedResult
+from segmenter.workflows.windowed.passes import WindowedSegmentation
 
 STRETCH = (0.01, 0.99)
 """Quantiles of a picture of more than 8 bits that are drawn black and white."""
 
 
-@dataclass(frozen=True, eq=False)
-class ColorSummary:
-    """What the first pass found."""
-
-    colors: ColorCounts  # of all pixels that take part, or of a sample of them
-    is_sample: bool
-    n_pixels: int  # that take part
-    low: float  # of all numbers that take part
-    high: float
-    reduced: Pixels  # (h, w, C), as stored
-    mask: Bools  # (h, w)
-    interior: ColorCounts | None
-
-    def without_colors(self) -> ColorSummary:
-        """Return the same without what takes much memory."""
-        nothing = ColorCounts(self.colors.colors[:0].copy(), self.colors.counts[:0].copy())
-        return replace(self, colors=nothing)
-
-
-def notes(picture: WindowedPicture, found: WindowedResult, job: SegmentJob) -> tuple[str, ...]:
+def notes(picture: WindowedPicture, found: WindowedSegmentation, job: SegmentJob) -> tuple[str, ...]:
     """Return what a person may not expect."""
     told = [job.mode_reason, *picture.notes]
     n_without = picture.shape[0] * picture.shape[1] - found.n_pixels
@@ -62,19 +40,9 @@ def notes(picture: WindowedPicture, found: WindowedResult, job: SegmentJob) -> t
     return (*told, *found.notes)
 
 
-def notes_on_fit(picture: WindowedPicture, gathered: ColorSummary, job: SegmentJob) -> tuple[str, ...]:
-    """Return what a person may not expect of a fit."""
-    told: list[str] = []
-    if gathered.is_sample:
-        told += to_photo_range(np.empty((0, 1), picture.header.dtype), gathered.low, gathered.high)[1]
-        if gathered.n_pixels > SAMPLE and job.model is None:
-            told.append(f"fitted to a sample of {SAMPLE:,} pixels")
-    if gathered.interior is not None and len(picture.plan_windows()[1]) > 1:
-        told.append("number of segments told from the middle of each window")
-    return tuple(told)
-
-
-def describe_windowed(photo: Photo, found: WindowedResult, picture: WindowedPicture, job: SegmentJob) -> dict[str, Any]:
+def describe_windowed(
+    photo: Photo, found: WindowedSegmentation, picture: WindowedPicture, job: SegmentJob
+) -> dict[str, Any]:
     """Return the record of a run, as `segmenter.workflows.segment.record.describe` has it."""
     height, width = picture.shape
     whole = describe_photo(photo) | {"width": width, "height": height, "dtype": str(picture.dtype)}

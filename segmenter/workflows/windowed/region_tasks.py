@@ -26,7 +26,7 @@ from segmenter.regions.refinement import (
     compute_center_indices,
     refine_rectangle,
 )
-from segmenter.workflows.windowed.color_tasks import made_of, told
+from segmenter.workflows.windowed.color_tasks import process_window, to_picklable_error
 
 # ---- the first pass ------------------------------------------------------------------------------------------------
 
@@ -57,7 +57,7 @@ class Reduced:
 
 def reduce_window(job: ReduceJob) -> Reduced | Exception:
     """Reduce a window; what goes wrong is returned."""
-    return made_of(job, reduced)
+    return process_window(job, reduced)
 
 
 def reduced(pixels: Pixels, mask: Bools | None, job: ReduceJob) -> Reduced:
@@ -124,7 +124,7 @@ class WindowRefinement:
 
     def __call__(self, job: RefineJob) -> Refined | Exception:
         """Refine a window; what goes wrong is returned."""
-        return made_of(job, self.refined)
+        return process_window(job, self.refined)
 
     def refined(self, stored: Pixels, mask: Bools | None, job: RefineJob) -> Refined:
         """Return the superpixels of a window, of whose pixels with their margin this is called, and their colors."""
@@ -166,4 +166,4 @@ class Relabeling:
             found = (self.label_of[np.frombuffer(zlib.decompress(tile), np.uint16)] for tile in tiles)
             return [compress(labels, self.window_bits) for labels in found]
         except Exception as error:
-            return told(error, self.source)
+            return to_picklable_error(error, self.source)

@@ -30,15 +30,15 @@ from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.progress import Progress
 from segmenter.workflows.windowed.passes import (
-    REDUCED_SIDE,
-    WindowedResult,
-    answers,
-    in_order,
-    label_type,
-    new_label_image,
-    window_bits,
-    write_tiles,
+    WindowedSegmentation,
+    choose_label_dtype,
+    create_label_image,
+    get_zlib_window_bits,
+    run_window_jobs,
+    sort_by_index,
+    write_label_image,
 )
+from segmenter.workflows.windowed.preview import PREVIEW_SIDE
 from segmenter.workflows.windowed.region_tasks import (
     ReduceJob,
     Relabeling,
@@ -50,7 +50,7 @@ from segmenter.workflows.windowed.region_tasks import (
 
 def find_regions(
     picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, progress: Progress, stack: ExitStack
-) -> WindowedResult:
+) -> WindowedSegmentation:
     """Find the regions of a picture and write its label image.
 
     Parameters
@@ -77,19 +77,21 @@ def find_regions(
     superpixels, sums = refine(picture, job, hierarchy, middle, progress)
     complete = ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, sums)
     found = cut_regions(complete, recipe, str(job.source))
-    label_of = np.zeros(complete.n_superpixels + 1, label_type(found.n_labels))
+    label_of = np.zeros(complete.n_superpixels + 1, choose_label_dtype(found.n_labels))
     label_of[complete.superpixels] = found.labels
-    tile, windows = picture.plan_windows()
+    _, windows = picture.plan_windows()
 
     def tiles() -> Generator[bytes]:
         jobs = enumerate(superpixels)
-        with closing(answers(Relabeling(label_of, window_bits(job), job.source), jobs, job, progress)) as labeled:
-            for _, part in in_order(labeled):
+        with closing(
+            run_window_jobs(Relabeling(label_of, get_zlib_window_bits(job), job.source), jobs, job, progress)
+        ) as labeled:
+            for _, part in sort_by_index(labeled):
                 yield from part
 
     progress.begin("labeling", len(windows))
-    label_image = new_label_image(job, stack)
-    write_tiles(label_image, tiles(), picture, tile, found.n_labels, job)
+    label_image = create_label_image(job, stack)
+    write_label_image(label_image, tiles(), picture, job, found.n_labels)
     return shown(middle, found, picture, recipe, label_image)
 
 
@@ -123,8 +125,8 @@ def reduce(picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, pro
         for number, window in enumerate(windows)
     )
     progress.begin("reducing", len(windows))
-    with closing(answers(reduce_window, jobs, job, progress)) as found:
-        for _, part in in_order(found):
+    with closing(run_window_jobs(reduce_window, jobs, job, progress)) as found:
+        for _, part in sort_by_index(found):
             samples[part.place], is_known[part.place] = part.middles, part.is_known
             n_pixels, low, high = n_pixels + part.n_pixels, min(low, part.low), max(high, part.high)
             if totals is not None:
@@ -170,8 +172,8 @@ def refine(
     tiles: list[list[bytes]] = []
     sums = np.zeros((n, 4))
     progress.begin("refining", len(windows))
-    with closing(answers(WindowRefinement(colors, n, middle.low, middle.high), jobs, job, progress)) as found:
-        for _, part in in_order(found):
+    with closing(run_window_jobs(WindowRefinement(colors, n, middle.low, middle.high), jobs, job, progress)) as found:
+        for _, part in sort_by_index(found):
             tiles.append(part.tiles)
             sums += part.sums
     return tiles, scale_color_sums(sums, middle.samples.dtype)
@@ -182,9 +184,9 @@ def refine(
 
 def shown(
     middle: WorkingImage, found: Segmentation, picture: WindowedPicture, recipe: RegionsRecipe, label_image: Path
-) -> WindowedResult:
+) -> WindowedSegmentation:
     """Return what was found at a size that can be drawn, and what a person may not expect of it."""
-    step = -(-max(found.labels.shape) // REDUCED_SIDE)
+    step = -(-max(found.labels.shape) // PREVIEW_SIDE)
     place = slice(None, None, step), slice(None, None, step)
     pixels = middle.pixels[place]
     if picture.dtype == np.uint8:
@@ -197,4 +199,4 @@ def shown(
     notes += to_photo_range(np.empty((0, 1), picture.dtype), middle.low, middle.high)[1]
     mask = np.ones(found.labels.shape, np.bool_) if middle.mask is None else middle.mask
     reduced = replace(found, labels=found.labels[place])
-    return WindowedResult(label_image, pixels, mask[place], tuple(notes), reduced, middle.n_pixels)
+    return WindowedSegmentation(label_image, pixels, mask[place], tuple(notes), reduced, middle.n_pixels)

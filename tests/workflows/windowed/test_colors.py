@@ -30,9 +30,7 @@ from segmenter.segmentation.recipe import Recipe, RegionsRecipe
 from segmenter.workflows.segment.job import FigureOptions, WindowOptions, to_windowed
 from segmenter.workflows.segment.run import run_job
 from segmenter.workflows.segment.strategy import choose_processing_mode
-from segmenter.workflows.windowed import color_tasks as windows
-from segmenter.workflows.windowed import colors as large
-from segmenter.workflows.windowed import record as large_record
+from segmenter.workflows.windowed import color_summary, color_tasks, colors, preview
 from tests.support.command import run
 from tests.support.windowed import plan, read_written_labels, run_by_windows
 
@@ -142,7 +140,7 @@ class TestBothRoads:
 def test_figures_of_a_reduced_picture_say_so_and_tell_the_shares_of_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(large, "REDUCED_SIDE", 64)
+    monkeypatch.setattr(preview, "PREVIEW_SIDE", 64)
     pixels = np.zeros((200, 120, 3), np.uint8)
     pixels[:, 119] = 250  # the reduced picture has no pixel of it
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", tile=(32, 32))
@@ -282,8 +280,8 @@ class TestASample:
     ) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(200, 150, 3, "u2"), photometric="rgb", tile=(64, 64))
-        for module in (large, large_record, windows):
-            monkeypatch.setattr(module, "SAMPLE", 4000)
+        for module in (colors, color_summary, color_tasks):
+            monkeypatch.setattr(module, "MAX_SAMPLE_PIXELS", 4000)
         result = run_by_windows(path)
         assert "fitted to a sample of 4,000 pixels" in result.photo.notes
         assert result.record["windows"]["fitted_pixels"] == 4000

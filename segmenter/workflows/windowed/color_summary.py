@@ -1,0 +1,103 @@
+"""The first pass over the windows of a picture: what a mixture is fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from math import isqrt
+
+import numpy as np
+
+from segmenter.arrays import Bools, Pixels
+from segmenter.errors import UnsupportedPhotoError
+from segmenter.features.color_counts import ColorCounts, RunningCounts, to_common_scale
+from segmenter.features.pixel_sample import RunningSample, count_sample_colors
+from segmenter.io.rasters.reader import WindowedPicture
+from segmenter.segmentation.recipe import Recipe
+from segmenter.workflows.segment.job import SegmentJob
+from segmenter.workflows.segment.progress import Progress
+from segmenter.workflows.windowed.color_tasks import MAX_SAMPLE_PIXELS, CountJob, count_window
+from segmenter.workflows.windowed.passes import run_window_jobs
+from segmenter.workflows.windowed.preview import choose_preview_stride, compute_preview_shape, get_preview_slices
+
+CENTER_PIXELS = 1 << 22
+"""How many pixels the number of segments is chosen from, in the middles of all windows together."""
+
+
+@dataclass(frozen=True, eq=False)
+class ColorSummary:
+    """The colors of all windows together, and the preview."""
+
+    colors: ColorCounts  # of all pixels that take part, or of a sample of them
+    is_sample: bool
+    n_pixels: int  # that take part
+    low: float  # minimum of all values that take part, as stored; 0 if all colors were counted
+    high: float  # maximum; 0 if all colors were counted
+    preview: Pixels  # (h, w, C), as stored
+    preview_mask: Bools  # (h, w)
+    interior: ColorCounts | None  # from which K is chosen; None = K is not chosen, or no interior pixel takes part
+
+    def without_colors(self) -> ColorSummary:
+        """Return the same without its counts of colors, to free their memory."""
+        nothing = ColorCounts(self.colors.colors[:0].copy(), self.colors.counts[:0].copy())
+        return replace(self, colors=nothing)
+
+
+def summarize_colors(picture: WindowedPicture, job: SegmentJob, recipe: Recipe, progress: Progress) -> ColorSummary:
+    """Return the colors of all windows of a picture together.
+
+    Windows finish in any order, and the result does not depend on it: counts add up exactly, and the sample consists
+    of the pixels with the smallest random priorities of the whole picture.
+
+    Raises
+    ------
+    UnsupportedPhotoError
+        No pixel takes part.
+    """
+    _, windows = picture.plan_windows()
+    stride = choose_preview_stride(picture.shape)
+    preview_shape = compute_preview_shape(picture.shape, stride)
+    preview = np.zeros((*preview_shape, picture.n_features), picture.dtype)
+    preview_mask = np.zeros(preview_shape, np.bool_)
+    is_k_chosen = recipe.n_segments == "auto" and job.model is None
+    center_side = compute_center_side(len(windows)) if is_k_chosen else 0
+    counts, interiors, sample = RunningCounts(), RunningCounts(), RunningSample(MAX_SAMPLE_PIXELS)
+    n_pixels, low, high = 0, np.inf, -np.inf
+
+    def plan_jobs() -> Iterator[tuple[int, CountJob]]:
+        """Yield the jobs one by one, so that late ones profit from the limit that the sample has reached."""
+        for index, window in enumerate(windows):
+            options = stride, recipe.seed, sample.limit, center_side
+            yield index, CountJob(job.source, job.windows.bands, index, window, *options)
+
+    progress.begin("reading colors", len(windows))
+    with closing(run_window_jobs(count_window, plan_jobs(), job, progress)) as results:
+        for index, part in results:
+            slices = get_preview_slices(windows[index], stride)
+            preview[slices], preview_mask[slices] = part.preview, part.preview_mask
+            n_pixels, low, high = n_pixels + part.n_pixels, min(low, part.low), max(high, part.high)
+            if part.colors is not None:
+                counts.add(part.colors)
+            if part.sample is not None:
+                sample.add(part.sample)
+            if part.interior is not None:
+                interiors.add(part.interior)
+    if not n_pixels:
+        raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
+    sampled, interior = sample.get(), interiors.get()
+    return ColorSummary(
+        colors=counts.get()[0] if sampled is None else count_sample_colors(sampled),
+        is_sample=sampled is not None,
+        n_pixels=n_pixels,
+        low=low,
+        high=high,
+        preview=preview,
+        preview_mask=preview_mask,
+        interior=to_common_scale(interior) if interior else None,
+    )
+
+
+def compute_center_side(n_windows: int) -> int:
+    """Return the side of the square in the middle of each window that the number of segments is chosen from."""
+    return isqrt(CENTER_PIXELS // n_windows)
