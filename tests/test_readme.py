@@ -32,6 +32,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def find_files(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return the inode and the time of the last change of every file below a folder; both are new in a new file."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+
+
 def test_two_lines_set_up_everything() -> None:
     assert [line.split("&&")[-1].split()[0] for line in SET_UP] == [".venv/bin/segmenter", ".venv/bin/pytest"]
 
@@ -40,9 +46,13 @@ def test_two_lines_set_up_everything() -> None:
 def test_every_command_works_as_pasted(command: str, clone: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     shell = ["bash", "-o", "pipefail", "-c", command]
+    before = find_files(clone)
     result = subprocess.run(shell, cwd=clone, env=environment, capture_output=True, timeout=60)
     assert result.returncode == 0, result.stderr.decode()
-    assert result.stdout.strip() or list(clone.glob("*/*.json")) or list(clone.glob("*.png"))
+    written = {path for path, state in find_files(clone).items() if before.get(path) != state}
+    assert written or result.stdout.strip()
+    for target in re.findall(r" (?:-o|--csv|--table|>) (?!-)(\S+)", command):
+        assert any(path == target or path.startswith(f"{target}/") for path in written), target
 
 
 def test_the_python_example_works_as_pasted(clone: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 import segmenter
-from segmenter.arrays import Samples
+from segmenter.arrays import Bytes, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewColorsError
 from segmenter.features.color import compute_color_features
 from segmenter.features.config import COLOR_SPACES, ColorSpace
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, CovarianceType, Init
+from segmenter.mixture.inference import predict
 from segmenter.segmentation.result import Segmentation
 from tests.support.scenes import (
     BRIGHT,
@@ -270,12 +271,26 @@ CHANGES: list[tuple[str, Any, Any]] = [
 ]
 
 
+def label_by_plain_fit(image: Bytes, color_space: ColorSpace = "rgb", **options: Any) -> Labels:
+    """Return the component of each pixel (H, W) by a fit to the weighted colors of a picture, in no certain order."""
+    colors, inverse, counts = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
+    values = compute_color_features(colors, color_space).values
+    config = segmenter.FitConfig(4, acceleration=True, **options)
+    mixture = segmenter.fit(Samples(values, counts.astype(np.float64)), config).mixture
+    return predict(mixture, values)[inverse].reshape(image.shape[:2])
+
+
 @pytest.mark.parametrize(("option", "one", "other"), CHANGES)
-def test_an_option_changes_some_label(option: str, one: object, other: object) -> None:
+def test_each_value_of_an_option_gives_the_labels_of_a_fit_with_it(option: str, one: object, other: object) -> None:
     base: dict[str, Any] = {"restarts": 1}
     options: list[dict[str, Any]] = [base | {option: value} for value in (one, other)]
     pictures = [overlapping(seed) for seed in range(5)]
     found = [[segmenter.segment(picture, 4, **chosen).labels for picture in pictures] for chosen in options]
+    for chosen, labels in zip(options, found, strict=True):
+        for picture, ours in zip(pictures, labels, strict=True):
+            plain = label_by_plain_fit(picture, **chosen)
+            pairs = np.unique(np.stack([ours.ravel(), plain.ravel()]), axis=1).shape[1]
+            assert pairs == len(np.unique(ours)) == len(np.unique(plain))
     assert any((a != b).any() for a, b in zip(*found, strict=True))
 
 
