@@ -17,6 +17,8 @@ from segmenter.mixture.model import Mixture
 from tests.examples import coins, customers, photo, recovery
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("truth", recovery.TRUTHS.values(), ids=recovery.TRUTHS.keys())
 def test_em_recovers_the_truth_over_a_hundred_seeds(truth: Mixture) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 README = (ROOT / "README.md").read_text()
 
 
@@ -33,8 +35,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def find_files(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return the inode and the time of the last change of every file below a folder; both are new in a new file."""
-    paths = [path for path in folder.rglob("*") if path.is_file()]
+    """Return the inode and the time of the last change of every file below a folder that is not empty."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size]
     return {str(path.relative_to(folder)): (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
 
 

@@ -19,6 +19,8 @@ from tests.support.command import COMMAND
 from tests.support.files import save_image
 from tests.support.scenes import overlapping
 
+pytestmark = pytest.mark.slow
+
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 """Of <linux/prctl.h> and <linux/capability.h>."""
 

@@ -24,6 +24,8 @@ from segmenter.render.terminal import choose_text_color, format_half_blocks, for
 from tests.support.command import COMMAND
 from tests.support.scenes import grainy, two_colors
 
+pytestmark = pytest.mark.slow
+
 ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
 TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 

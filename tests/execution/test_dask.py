@@ -31,6 +31,8 @@ from tests.support.dask_cluster import start_cluster
 from tests.support.files import read_tree, save_image
 from tests.support.scenes import overlapping
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -14,6 +14,8 @@ from tests.support.stores import bucket, environment, photos, read_folder, s3
 
 __all__ = ["bucket", "environment", "photos", "s3"]  # fixtures
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("options", [(), ("--shared-model",)], ids=["each", "shared"])
 def test_outputs_are_those_of_a_local_run_byte_for_byte(

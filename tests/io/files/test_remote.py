@@ -31,6 +31,8 @@ from tests.support.stores import bucket, connect_to_store, environment, photos, 
 
 __all__ = ["bucket", "environment", "photos", "s3"]  # fixtures
 
+pytestmark = pytest.mark.slow
+
 # ---- S3 ------------------------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,8 @@ from tests.support.command import COMMAND, run
 from tests.support.files import read_tree, save_image
 from tests.support.scenes import overlapping
 
+pytestmark = pytest.mark.slow
+
 N_PHOTOS = 12
 
 

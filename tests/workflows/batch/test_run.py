@@ -19,6 +19,8 @@ from tests.support.command import run as run
 from tests.support.files import read_tree, save_image
 from tests.support.scenes import grainy, overlapping
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:

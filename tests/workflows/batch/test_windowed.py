@@ -30,6 +30,8 @@ from tests.support.command import run
 from tests.support.files import read_tree, save_image
 from tests.support.scenes import overlapping
 
+pytestmark = pytest.mark.slow
+
 GEOTIFF: Any = [(33550, 12, 3, (10.0, 10.0, 0.0)), (33922, 12, 6, (0.0, 0.0, 0.0, 5e5, 4e6, 0.0))]
 
 

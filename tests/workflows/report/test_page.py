@@ -22,7 +22,10 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 HOSTILE = "<script>alert(1)<!--\"'&.png"
 NAMES = [HOSTILE, "bands.png", "broken.png", "deep/tiny.png", "flat.png"]
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium"),
+]
 
 
 @pytest.fixture(scope="module")
