@@ -1,1 +1,1 @@
-"""Everything that touches the file system, and nothing else does."""
+"""The only layer that reads and writes files."""

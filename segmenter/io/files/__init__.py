@@ -1,1 +1,1 @@
-"""Bytes in and out: local, atomic and remote files, and what folders hold."""
+"""Files of any kind: local and remote ones, written atomically, and found in folders."""

@@ -1,4 +1,4 @@
-"""Write files atomically: each output is complete or absent, whatever fails meanwhile and whoever else writes there.
+"""Write files atomically: each output is complete or absent, also after an error, an interrupt or a crash.
 
 A file is written under a temporary name in the folder it belongs to, and renamed once it is complete. Its writer holds
 a lock on it, which the system releases when the writer dies, so that others can tell abandoned files from files that

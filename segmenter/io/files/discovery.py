@@ -28,7 +28,7 @@ SUB_FOLDER = "a sub-folder"
 
 @dataclass(frozen=True)
 class Listing:
-    """The photos of a batch, and what was found beside them."""
+    """The photos of a batch, and everything else that was found with them."""
 
     base: str  # the deepest folder that contains all inputs; outputs keep the tree of folders below it
     photos: tuple[tuple[str, str], ...]  # path, and folder relative to `base` ("" = base) of each photo, in order

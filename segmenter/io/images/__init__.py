@@ -1,1 +1,1 @@
-"""Photos, whatever format they are stored in."""
+"""Photos of any format."""

@@ -1,4 +1,4 @@
-"""Read PNG, PPM and PGM with more than 8 bits a channel, of which Pillow alone would silently keep 8."""
+"""Read PNG, PPM and PGM with more than 8 bits a channel, which Pillow alone would silently reduce to 8."""
 
 from __future__ import annotations
 

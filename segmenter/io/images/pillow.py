@@ -90,7 +90,7 @@ def translate_decoder_errors(label: str) -> Iterator[None]:
 def describe_decoder_error(error: Exception) -> str:
     """Return why a decoder failed, on one short line without memory addresses."""
     if isinstance(error, UnidentifiedImageError):
-        return "its header makes no sense"
+        return "its header is not valid"
     if isinstance(error, AssertionError | AttributeError | IndexError | KeyError | TypeError):
         return f"the decoder failed with {type(error).__name__}"  # the text is about code, not about the file
     text = " ".join(re.sub(r"<[^<>]* at 0x[^<>]*>", "", str(error)).split())

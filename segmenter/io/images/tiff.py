@@ -57,7 +57,7 @@ from segmenter.io.images.tiff_tags import (
 _COLOR_BANDS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4}
 """Number of color bands of each color type that is read with more than 8 bits."""
 
-# libtiff returns values in native byte order, whatever that of the file; for these modes, Pillow assumes the file's.
+# libtiff always returns values in native byte order; for these modes, Pillow assumes the byte order of the file.
 _NATIVE_RAWMODES = {
     "F;32F": "F;32NF",
     "F;32BF": "F;32NF",

@@ -1,1 +1,1 @@
-"""Label images: our own, and those of other programs."""
+"""Label images: those of this package, and those of other programs."""

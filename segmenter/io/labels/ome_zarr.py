@@ -40,7 +40,7 @@ def write_label_zarr(folder: Path, tiles: Iterable[bytes], layout: TileLayout, c
     Parameters
     ----------
     folder : Path
-        An existing, empty folder, to which nobody else writes.
+        An existing, empty folder that no other process writes to.
     tiles : iterable of bytes
         From `segmenter.io.labels.tiff.encode_tiles` with `GZIP_WINDOW_BITS`, in reading order; consumed one at a time.
     layout : TileLayout

@@ -24,7 +24,7 @@ from segmenter.io.images.tiff_tags import GDAL_NO_DATA, REDUCED_IMAGE
 from segmenter.io.rasters.base import TiffTag
 
 OVERVIEW_SIDE = 512
-"""Overviews are added until both sides of the last are at most so long, in pixels."""
+"""Overviews are added until both sides of the last one are at most this long, in pixels."""
 
 MAX_INDEXED_LABEL = 255
 """The largest label of 8 bits, which is shown in the color of a palette."""
@@ -101,7 +101,7 @@ def write_label_tiff(
     Parameters
     ----------
     path : Path
-        An existing file, to which nobody else writes.
+        An existing file that no other process writes to.
     tiles : iterable of bytes
         From `encode_tiles`, in reading order; consumed one at a time.
     layout : TileLayout

@@ -1,1 +1,1 @@
-"""Rectangles of pictures of any size."""
+"""Pictures of any size, read by rectangles."""

@@ -105,27 +105,42 @@ class WindowedPicture:
 
     def plan_windows(self) -> tuple[tuple[int, int], list[Window]]:
         """Return the tile shape of a label image of this picture, and windows of whole tiles in reading order."""
-        header = self.header
-        n_bytes = header.dtype.itemsize * header.n_bands
-        rows, columns = header.block
-        if header.is_striped:
-            rows = columns = USUAL_TILE
-            while rows > 16 and rows * header.width * n_bytes > 2 * WINDOW_BYTES:
-                rows //= 2
-        tile_rows, tile_columns = (_choose_tile_side(side) for side in (rows, columns))
-        max_pixels = max(1, WINDOW_BYTES // n_bytes)
-        width = header.width
-        if not header.is_striped and tile_rows * width > max_pixels:
-            width = max(1, max_pixels // (tile_rows * tile_columns)) * tile_columns
-        height = tile_rows
-        if width >= header.width:
-            height *= max(1, max_pixels // (tile_rows * header.width))
+        tile = self._choose_tile()
+        height, width = self._choose_window_shape(tile)
+        rows, columns = self.shape
         windows = [
-            Window(top, left, min(height, header.height - top), min(width, header.width - left))
-            for top in range(0, header.height, height)
-            for left in range(0, header.width, width)
+            Window(top, left, min(height, rows - top), min(width, columns - left))
+            for top in range(0, rows, height)
+            for left in range(0, columns, width)
         ]
-        return (tile_rows, tile_columns), windows
+        return tile, windows
+
+    def _choose_tile(self) -> tuple[int, int]:
+        """Return rows and columns of the tiles of a label image: close to those of the picture, if it has tiles."""
+        rows, columns = self.header.block
+        if self.header.is_striped:
+            rows = columns = USUAL_TILE
+            while rows > 16 and rows * self.header.width * self._n_bytes_per_pixel > 2 * WINDOW_BYTES:
+                rows //= 2
+        return _choose_tile_side(rows), _choose_tile_side(columns)
+
+    def _choose_window_shape(self, tile: tuple[int, int]) -> tuple[int, int]:
+        """Return rows and columns of the windows: as many whole tiles as `WINDOW_BYTES` allows, but at least one.
+
+        A window is as wide as the picture if that fits, and for strips always, as each strip is decoded as a whole.
+        """
+        height, width = tile[0], self.header.width
+        max_pixels = max(1, WINDOW_BYTES // self._n_bytes_per_pixel)
+        if not self.header.is_striped and height * width > max_pixels:
+            width = max(1, max_pixels // (height * tile[1])) * tile[1]
+        if width >= self.header.width:
+            height *= max(1, max_pixels // (height * self.header.width))
+        return height, width
+
+    @property
+    def _n_bytes_per_pixel(self) -> int:
+        """Bytes of a pixel as it is stored, with all its bands."""
+        return self.header.dtype.itemsize * self.header.n_bands
 
     def read(self, window: Window) -> tuple[Pixels, Bools | None]:
         """Return the features of a window, and the mask of its valid pixels.

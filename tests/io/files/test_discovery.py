@@ -1,4 +1,4 @@
-"""What is found in folders, and what its outputs are called."""
+"""Finding the photos of a batch, and naming their outputs."""
 
 from __future__ import annotations
 
@@ -66,16 +66,16 @@ def test_the_tree_below_the_deepest_common_folder_is_kept(
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("pattern", ["x", "x/**/*", "x/*/*"])
-def test_what_lies_in_the_output_folder_is_not_read(pattern: str) -> None:
+def test_the_output_folder_is_not_searched(pattern: str) -> None:
     assert "x/deep/2.JPG" in dict(found(pattern, recursive=True))
     assert not {"x/deep/2.JPG", "x/deep/er/3.tiff"} & set(dict(found(pattern, recursive=True, output="x/deep")))
 
 
-def test_the_order_does_not_depend_on_that_of_the_inputs(folder: Path) -> None:
+def test_the_order_of_photos_does_not_depend_on_the_order_of_inputs(folder: Path) -> None:
     assert found("y", "x", recursive=True) == found("x", "y", recursive=True)
 
 
-def test_a_folder_is_read_under_its_own_name_where_a_link_leads_there_too(folder: Path) -> None:
+def test_a_folder_with_a_link_to_it_is_read_under_its_own_name(folder: Path) -> None:
     (folder / "x" / "a-link").symlink_to("deep")
     assert found("x", recursive=True) == [
         ("x/1.png", ""),

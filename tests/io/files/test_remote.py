@@ -1,4 +1,4 @@
-"""Photos and results on other machines: real servers on loopback, one that speaks S3 and one that speaks HTTP."""
+"""Remote photos and results, with real servers on loopback: one of S3 and one of HTTP."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 # ---- S3 ------------------------------------------------------------------------------------------------------------
 
 
-def test_segment_reads_and_writes_the_same_there_as_here(
+def test_segment_reads_and_writes_the_same_in_a_bucket_as_locally(
     s3: str, bucket: str, photos: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     options = ("--save", "confidence", "--save-model", "--dpi", "60")
@@ -56,7 +56,7 @@ def test_segment_reads_and_writes_the_same_there_as_here(
 
 
 @pytest.mark.parametrize("options", [(LABELS_ONLY,), (LABELS_ONLY, "--shared-model")], ids=["each", "shared"])
-def test_a_batch_keeps_the_tree_and_resumes_there_as_here(
+def test_a_batch_keeps_the_tree_and_resumes_in_a_bucket_as_locally(
     options: tuple[str, ...], s3: str, bucket: str, photos: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     run("batch", "photos", "-r", "-o", "local", *options, cwd=tmp_path)
@@ -83,7 +83,7 @@ def test_patterns_and_files_of_a_bucket(bucket: str, photos: Path, environment: 
     assert {name for name in read_tree(tmp_path / "out") if name.endswith(".json")} == {"a.json", "deep/c.json"}
 
 
-def test_a_batch_removes_what_workers_that_died_left_here(
+def test_a_batch_removes_temporary_files_of_dead_workers(
     bucket: str, photos: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "temporary").mkdir()
@@ -95,7 +95,7 @@ def test_a_batch_removes_what_workers_that_died_left_here(
     assert [path.name for path in (tmp_path / "temporary").iterdir()] == ["other.tmp"]
 
 
-def test_a_bucket_that_is_missing_is_one_line(
+def test_a_missing_bucket_is_an_error_of_one_line(
     bucket: str, photos: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     for words, told in (
@@ -109,7 +109,9 @@ def test_a_bucket_that_is_missing_is_one_line(
         assert told in line
 
 
-def test_without_a_network_or_a_key_it_is_one_line(photos: Path, environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_missing_network_or_key_is_an_error_of_one_line(
+    photos: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
     nowhere = {**environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     keyless = {name: value for name, value in environment.items() if "KEY" not in name} | {"HOME": str(tmp_path)}
     for without in (nowhere, keyless):
@@ -120,7 +122,7 @@ def test_without_a_network_or_a_key_it_is_one_line(photos: Path, environment: di
         assert line.endswith("; check the address, the network and your credentials")
 
 
-def test_without_the_extra_it_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_extra_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "sitecustomize.py").write_text("import sys; sys.modules['fsspec'] = None")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "hidden")}
@@ -140,14 +142,14 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[str]:
-    """Yield the address of a server of the files of the test."""
+    """Yield the URL of a server of the files of the test."""
     with serving(QuietHandler, tmp_path) as address:
         yield address
 
 
 @contextlib.contextmanager
 def serving(kind: type[QuietHandler], folder: Path) -> Iterator[str]:
-    """Serve the files of a folder, and yield the address."""
+    """Serve the files of a folder, and yield the URL."""
     handler = functools.partial(kind, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -155,7 +157,7 @@ def serving(kind: type[QuietHandler], folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_photos_of_the_web_are_read(web: str, tmp_path: Path) -> None:
+def test_photos_on_the_web_are_read(web: str, tmp_path: Path) -> None:
     save_image(overlapping(), tmp_path / "a.png")
     run("segment", "a.png", "-o", "local", LABELS_ONLY, cwd=tmp_path)
     for command in ("segment", "batch"):
@@ -164,7 +166,7 @@ def test_photos_of_the_web_are_read(web: str, tmp_path: Path) -> None:
         assert read_tree(tmp_path / command) == read_tree(tmp_path / "local")
 
 
-def test_what_the_web_has_not_or_takes_not_is_one_line(web: str, tmp_path: Path) -> None:
+def test_missing_files_and_writing_to_the_web_are_errors_of_one_line(web: str, tmp_path: Path) -> None:
     save_image(overlapping(), tmp_path / "a.png")
     (tmp_path / "page.png").write_text("<html>not found</html>")
     for words, told in (
@@ -185,14 +187,14 @@ def test_what_the_web_has_not_or_takes_not_is_one_line(web: str, tmp_path: Path)
 @pytest.mark.parametrize(
     "words", [("evaluate", "https://a.b/c.png", "d.png"), ("cut", "s3://a/b.hierarchy.npz"), ("report", "s3://a/b")]
 )
-def test_what_works_on_many_small_files_takes_none_from_elsewhere(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_evaluate_cut_and_report_refuse_urls(words: tuple[str, ...], tmp_path: Path) -> None:
     result = run(*words, cwd=tmp_path)
     assert result.returncode == 2
     assert f"{words[1]} is on another machine; copy it to this one first" in result.stderr.decode()
     assert not list(tmp_path.iterdir())
 
 
-def test_addresses_are_told_from_paths() -> None:
+def test_urls_are_distinguished_from_paths() -> None:
     assert [is_remote(text) for text in ("s3://b/a", "https://h/a", "memory://a")] == [True] * 3
     assert [is_remote(text) for text in ("a.png", "C:/a", "s3:/b/a", "a://", "x/s3://b", "-", "")] == [False] * 7
     path = to_path("s3://bucket/deep/a.jpg")
@@ -202,7 +204,7 @@ def test_addresses_are_told_from_paths() -> None:
     assert type(to_path("a.jpg")) is type(Path())
 
 
-def test_a_set_of_files_is_written_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_of_files_is_written_completely_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     from fsspec.implementations.memory import MemoryFileSystem
 
     folder = to_path("memory://whole")
@@ -241,7 +243,7 @@ def test_a_photo_is_read_from_any_store(tmp_path: Path) -> None:
 
 
 class RangesHandler(QuietHandler):
-    """Sends parts of files, too; counts what is sent as a whole."""
+    """Supports ranges; counts the files that are sent as a whole."""
 
     whole: ClassVar[list[str]] = []
 
@@ -268,7 +270,7 @@ class RangesHandler(QuietHandler):
 
 @pytest.fixture
 def large(tmp_path: Path) -> dict[str, bytes]:
-    """Make a picture of 2 MB, more than is asked for at once; return what is made of it by windows."""
+    """Make a picture of 2 MB, larger than one request; return the outputs of its windowed run."""
     pixels = np.random.default_rng(0).integers(0, 256, (900, 800, 3), np.uint8) // 2 + np.uint8(60)
     pixels[:400] //= 3
     tifffile.imwrite(tmp_path / "large.tif", pixels, photometric="rgb", tile=(128, 128))
@@ -280,7 +282,7 @@ def large(tmp_path: Path) -> dict[str, bytes]:
 BY_WINDOWS = ("--max-memory", "1M", "-k", "2", "--restarts", "1", "--dpi", "60", "--save-model", "--jobs", "2")
 
 
-def test_a_large_picture_of_a_bucket_is_read_by_windows_as_here(
+def test_a_large_picture_in_a_bucket_is_read_by_windows_as_locally(
     s3: str, bucket: str, large: dict[str, bytes], environment: dict[str, str], tmp_path: Path
 ) -> None:
     there = f"s3://{bucket}"
@@ -298,7 +300,7 @@ def test_a_large_picture_of_a_bucket_is_read_by_windows_as_here(
     assert read_tree(tmp_path / "there") == read_tree(tmp_path / "here")
 
 
-def test_a_large_picture_of_the_web_is_read_by_ranges(large: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_large_picture_on_the_web_is_read_by_ranges(large: dict[str, bytes], tmp_path: Path) -> None:
     RangesHandler.whole.clear()
     with serving(RangesHandler, tmp_path) as web:
         result = run("segment", f"{web}/large.tif", *BY_WINDOWS, "-o", "there", cwd=tmp_path)
@@ -307,7 +309,7 @@ def test_a_large_picture_of_the_web_is_read_by_ranges(large: dict[str, bytes], t
     assert RangesHandler.whole == []
 
 
-def test_a_server_that_sends_no_parts_is_one_line(large: dict[str, bytes], web: str, tmp_path: Path) -> None:
+def test_a_server_without_ranges_is_an_error_of_one_line(large: dict[str, bytes], web: str, tmp_path: Path) -> None:
     result = run("segment", f"{web}/large.tif", *BY_WINDOWS, "-o", "there", cwd=tmp_path)
     assert result.returncode == 1
     assert result.stderr.decode().splitlines() == [
@@ -319,7 +321,7 @@ def test_a_server_that_sends_no_parts_is_one_line(large: dict[str, bytes], web: 
     assert result.returncode == 0, result.stderr  # it fits into memory
 
 
-def test_a_zarr_array_of_a_bucket_is_read_as_here(
+def test_a_zarr_array_in_a_bucket_is_read_as_locally(
     s3: str, bucket: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
     array: Any = overlapping(3)

@@ -1,4 +1,4 @@
-"""Claims about reading photos: whatever the file, an exact upright picture or an error that says what to do."""
+"""Reading photos: any file gives an exact, upright picture, or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def png(values: Pixels, color_type: int, *, interlaced: bool = False, chunks: di
 
 
 def lzw(data: bytes) -> bytes:
-    """Compress without compressing: literals of nine bits, the table cleared before it grows."""
+    """Encode as LZW without compressing: literals of nine bits, with the table cleared before it grows."""
     codes = [code for start in range(0, len(data), 250) for code in (256, *data[start : start + 250])] + [257]
     bits = "".join(f"{code:09b}" for code in codes)
     bits += "0" * (-len(bits) % 8)
@@ -159,7 +159,7 @@ def gray_profile(gamma: float) -> bytes:
 # ---- what is opened --------------------------------------------------------------------------------------------------
 
 
-def test_a_photo_knows_its_bare_name_and_the_digest_of_its_bytes(tmp_path: Path) -> None:
+def test_a_photo_has_its_file_name_and_the_digest_of_its_bytes(tmp_path: Path) -> None:
     data = encoded(Image.fromarray(noise(4, 5, 3)), "PNG")
     (tmp_path / "cat.png").write_bytes(data)
     photo = read_photo(tmp_path / "cat.png")
@@ -191,7 +191,7 @@ def test_a_stream_is_read_like_the_file(tmp_path: Path) -> None:
         (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0 and no more"), DamagedPhotoError),
     ],
 )
-def test_what_is_no_photo_is_refused_under_the_path_as_given(
+def test_a_file_that_is_no_photo_is_refused_by_the_path_as_given(
     make: Any, error: type[SegmenterError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -219,7 +219,7 @@ def test_a_socket_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             read_photo(Path("socket"))
 
 
-def test_refusing_names_the_formats_that_are_read() -> None:
+def test_the_refusal_lists_the_readable_formats() -> None:
     with pytest.raises(NotAPhotoError, match=READABLE_FORMATS):
         read(b"<svg/>")
 
@@ -235,7 +235,7 @@ def test_the_limit_on_pixels_is_inclusive_in_every_format(file_format: str) -> N
         read(data, max_pixels=599)
 
 
-def test_the_limit_holds_for_deep_tiffs_and_images() -> None:
+def test_the_limit_on_pixels_holds_for_16_bit_tiffs_and_images() -> None:
     with pytest.raises(TooManyPixelsError):
         read(plain_tiff(noise(20, 30, dtype="u2")), max_pixels=599)
     with pytest.raises(TooManyPixelsError):
@@ -244,7 +244,7 @@ def test_the_limit_holds_for_deep_tiffs_and_images() -> None:
         read(b"", max_pixels=0)
 
 
-def test_a_header_that_announces_too_much_is_refused_before_any_decoding() -> None:
+def test_a_header_with_too_many_pixels_is_refused_before_decoding() -> None:
     data = b"P6 60000 60000 255\n"  # no pixels follow
     with pytest.raises(TooManyPixelsError, match="60000×60000"):
         read(data)
@@ -291,7 +291,7 @@ def test_a_jpeg_is_turned_upright(orientation: int) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_deep_pictures_are_turned_upright_by_each_of_their_decoders(orientation: int) -> None:
+def test_16_bit_pictures_are_turned_upright_by_each_of_their_decoders(orientation: int) -> None:
     values = noise(4, 7, 3, dtype="u2")
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
@@ -308,14 +308,14 @@ def test_deep_pictures_are_turned_upright_by_each_of_their_decoders(orientation:
         np.testing.assert_array_equal(read(data).pixels, upright)
 
 
-def test_an_orientation_that_makes_no_sense_is_upright() -> None:
+def test_an_invalid_orientation_counts_as_upright() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 77
     values = noise(3, 4)
     np.testing.assert_array_equal(read(encoded(Image.fromarray(values), "PNG", exif=exif)).pixels[..., 0], values)
 
 
-def test_damaged_metadata_is_no_reason_to_refuse_sound_pixels() -> None:
+def test_sound_pixels_are_read_despite_damaged_metadata() -> None:
     values = noise(3, 4, 3)
     for rubbish in (b"MM\0*\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\0\x09\x01\x12", b"\xff" * 40, b""):
         np.testing.assert_array_equal(read(png(values, 2, chunks={"eXIf": rubbish})).pixels, values)
@@ -364,7 +364,7 @@ def test_one_bit_is_black_and_white() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF", "WEBP"])
-def test_only_fully_transparent_pixels_are_masked_and_colors_stay_plain(file_format: str) -> None:
+def test_only_fully_transparent_pixels_are_masked_and_colors_are_kept(file_format: str) -> None:
     values = noise(3, 4, 4)
     values[0, 0, 3], values[1, 1, 3] = 0, 1
     photo = read(encoded(Image.fromarray(values), file_format, **LOSSLESS[file_format]))
@@ -373,7 +373,7 @@ def test_only_fully_transparent_pixels_are_masked_and_colors_stay_plain(file_for
     np.testing.assert_array_equal(photo.pixels, values[..., :3])
 
 
-def test_no_mask_without_a_fully_transparent_pixel_and_no_photo_without_another() -> None:
+def test_an_opaque_photo_has_no_mask_and_a_fully_transparent_one_is_refused() -> None:
     assert photo_from_image(Image.new("RGBA", (4, 3), (9, 9, 9, 1))).mask is None
     with pytest.raises(NoPixelsError):
         read(encoded(Image.new("RGBA", (4, 3), (9, 9, 9, 0)), "PNG"))
@@ -418,7 +418,7 @@ def test_the_transparent_color_of_a_png_is_masked_in_every_color_type() -> None:
         assert photo.mask.tolist() == [[False, True]], case
 
 
-def test_the_transparent_level_of_a_two_bit_png_is_counted_in_its_own_levels() -> None:
+def test_the_transparent_level_of_a_two_bit_png_is_one_of_its_four_levels() -> None:
     data = bytearray(png(np.array([[0b00_01_10_11]], np.uint8), 0, chunks={"tRNS": b"\0\x02"}))
     data[16:25] = struct.pack(">IIB", 4, 1, 2)
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
@@ -482,7 +482,7 @@ def test_a_profile_that_does_not_fit_is_ignored_with_a_note() -> None:
         assert [note.startswith("color profile ignored: ") for note in photo.notes] == [True]
 
 
-def test_deep_pixels_are_not_converted_and_a_note_says_so() -> None:
+def test_16_bit_pixels_are_not_converted_to_srgb_and_a_note_says_so() -> None:
     values = noise(4, 5, 3, dtype="u2")
     for profile, n_notes in ((with_swapped_red_and_green(), 1), (profile_bytes(), 0)):
         for data in (
@@ -494,7 +494,7 @@ def test_deep_pixels_are_not_converted_and_a_note_says_so() -> None:
             assert len(photo.notes) == n_notes
 
 
-def test_cmyk_without_profile_is_converted_by_the_plain_formula() -> None:
+def test_cmyk_without_a_profile_is_converted_by_the_simple_formula() -> None:
     image = Image.new("CMYK", (4, 3), (0, 255, 255, 0))
     assert read(encoded(image, "TIFF")).pixels[0, 0].tolist() == [255, 0, 0]
     assert read(encoded(image, "JPEG")).pixels[0, 0, 0] > 250
@@ -507,7 +507,7 @@ def test_cmyk_without_profile_is_converted_by_the_plain_formula() -> None:
 
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize(("color_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
-def test_a_deep_png_is_read_exactly(color_type: int, channels: int, interlaced: bool) -> None:
+def test_a_16_bit_png_is_read_exactly(color_type: int, channels: int, interlaced: bool) -> None:
     values = noise(9, 11, channels, dtype="u2")
     if channels in (2, 4):
         values[3, 4, -1] = 0
@@ -519,7 +519,7 @@ def test_a_deep_png_is_read_exactly(color_type: int, channels: int, interlaced: 
         np.testing.assert_array_equal(photo.mask, values[..., -1] != 0)
 
 
-def test_an_image_that_pillow_will_cut_carries_a_note() -> None:
+def test_an_image_that_pillow_reduces_to_8_bits_has_a_note() -> None:
     data = png(noise(3, 4, 3, dtype="u2"), 2)
     assert photo_from_image(Image.open(io.BytesIO(data))).notes == ("16-bit color cut to 8 bits by Pillow",)
 
@@ -527,7 +527,7 @@ def test_an_image_that_pillow_will_cut_carries_a_note() -> None:
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("planarconfig", ["contig", "separate"])
-def test_a_deep_tiff_is_read_exactly(byteorder: Any, compression: str | None, planarconfig: str) -> None:
+def test_a_tiff_of_more_than_8_bits_is_read_exactly(byteorder: Any, compression: str | None, planarconfig: str) -> None:
     values = noise(9, 11, 3, dtype="u2")
     stored = values if planarconfig == "contig" else np.moveaxis(values, 2, 0)
     options: dict[str, Any] = {"byteorder": byteorder, "compression": compression, "planarconfig": planarconfig}
@@ -538,7 +538,7 @@ def test_a_deep_tiff_is_read_exactly(byteorder: Any, compression: str | None, pl
 
 @pytest.fixture
 def no_lzw(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take from tifffile a decoder that it has with imagecodecs alone."""
+    """Remove a decoder from tifffile that it only has if imagecodecs is installed."""
     codecs = type(tifffile.TIFF.DECOMPRESSORS)
     monkeypatch.setattr(codecs, "__contains__", lambda self, key: key in (1, 8, 32946))
 
@@ -559,7 +559,7 @@ def no_lzw(monkeypatch: pytest.MonkeyPatch) -> None:
         (noise(5, 7, dtype="u2").astype("f4"), 1, ()),
     ],
 )
-def test_libtiff_steps_in_for_codecs_that_tifffile_lacks(
+def test_libtiff_decodes_what_tifffile_cannot(
     values: Pixels, photometric: int, extra: tuple[int, ...], order: Any
 ) -> None:
     names = {1: "minisblack", 2: "rgb", 5: "separated"}
@@ -572,7 +572,7 @@ def test_libtiff_steps_in_for_codecs_that_tifffile_lacks(
 
 
 @pytest.mark.usefixtures("no_lzw")
-def test_a_codec_that_nobody_has_is_unsupported_not_damaged() -> None:
+def test_an_unknown_codec_is_unsupported_not_damaged() -> None:
     with pytest.raises(UnsupportedPhotoError, match="LZW"):
         read(tiff(noise(5, 7, 3, dtype="u2").astype("f4"), 2))
 
@@ -583,7 +583,7 @@ def test_min_is_white_is_inverted_at_any_depth() -> None:
             np.testing.assert_array_equal(read(data).pixels[..., 0], ~values)
 
 
-def test_color_that_is_multiplied_with_alpha_is_divided_again() -> None:
+def test_premultiplied_colors_are_divided_by_alpha() -> None:
     values = np.array([[[100, 200, 300, 32768], [7, 7, 7, 0]]], np.uint16)
     photo = read(plain_tiff(values, photometric="rgb", extrasamples=["assocalpha"], planarconfig="contig"))
     assert np.abs(photo.pixels[0, 0] - np.array([200, 400, 600])).max() <= 1
@@ -591,7 +591,7 @@ def test_color_that_is_multiplied_with_alpha_is_divided_again() -> None:
     assert photo.mask.tolist() == [[True, False]]
 
 
-def test_bands_that_are_no_photo_are_refused_by_their_number() -> None:
+def test_a_number_of_bands_that_no_photo_has_is_refused() -> None:
     for dtype in ("u1", "u2"):
         for n_bands in (2, 5, 7):
             with pytest.raises(UnsupportedPhotoError, match=f"{n_bands} bands"):
@@ -615,7 +615,7 @@ def test_other_tiffs_that_cannot_be_used_say_why() -> None:
             read(data)
 
 
-def test_a_deep_ppm_is_stretched_from_its_own_maximum() -> None:
+def test_a_16_bit_ppm_is_scaled_by_its_own_maximum() -> None:
     values = noise(3, 4, 3, dtype="u2")
     np.testing.assert_array_equal(read(b"P6 4 3 65535\n" + values.astype(">u2").tobytes()).pixels, values)
     np.testing.assert_array_equal(
@@ -632,7 +632,7 @@ def test_a_deep_ppm_is_stretched_from_its_own_maximum() -> None:
 # ---- floats and integers ---------------------------------------------------------------------------------------------
 
 
-def test_floats_within_0_and_1_are_kept() -> None:
+def test_floats_from_0_to_1_are_kept() -> None:
     values = np.random.default_rng(0).random((4, 5, 3)).astype(np.float32)
     for photo in (read(plain_tiff(values, photometric="rgb")), photo_from_array(values)):
         np.testing.assert_array_equal(photo.pixels, values)
@@ -654,7 +654,7 @@ def test_other_floats_are_scaled_and_a_note_gives_the_range() -> None:
         elements={"allow_nan": False, "allow_infinity": False},
     )
 )
-def test_any_finite_floats_come_out_in_range_and_in_order(values: Pixels) -> None:
+def test_finite_floats_are_scaled_into_range_in_the_same_order(values: Pixels) -> None:
     pixels = photo_from_array(values).pixels
     assert pixels.dtype == np.float32
     assert pixels.min() >= 0
@@ -710,7 +710,7 @@ def test_the_first_frame_is_read_and_a_note_counts_the_others(file_format: str, 
     assert photo.notes == ((note,) if note else ())
 
 
-def test_pages_of_a_deep_tiff_are_counted() -> None:
+def test_pages_of_a_16_bit_tiff_are_counted() -> None:
     values = noise(3, 5, 7, dtype="u2")
     photo = read(plain_tiff(values, photometric="minisblack"))
     np.testing.assert_array_equal(photo.pixels[..., 0], values[0])
@@ -805,7 +805,7 @@ SAMPLES = samples()
 
 
 def photo_or_error(data: bytes) -> Photo | SegmenterError:
-    """Read what may be damaged; anything but a photo or one of our errors fails the test."""
+    """Read a file that may be damaged; anything but a photo or a SegmenterError fails the test."""
     try:
         photo = read(data, max_pixels=100_000)
     except SegmenterError as error:
@@ -874,7 +874,7 @@ def test_damage_is_described_in_one_line_without_addresses() -> None:
             assert re.fullmatch(r"[^<>\n]{3,100}", error.reason), name
 
 
-def test_threads_read_side_by_side_and_leave_no_setting_behind() -> None:
+def test_threads_read_in_parallel_and_restore_all_settings() -> None:
     filters, limit = list(warnings.filters), Image.MAX_IMAGE_PIXELS
     jobs = list(SAMPLES.values()) * 4 + [data[: len(data) // 2] for data in SAMPLES.values()]
     with ThreadPoolExecutor(8) as pool:
@@ -903,7 +903,7 @@ def test_a_plain_photo_imports_neither_tifffile_nor_the_color_management(tmp_pat
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_eight_bit_tiffs_do_without_tifffile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_eight_bit_tiffs_are_read_without_tifffile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tifffile", None)  # an import of it fails
     assert read(SAMPLES["TIFF"]).pixels.shape == (12, 16, 3)
 

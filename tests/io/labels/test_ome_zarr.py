@@ -1,4 +1,4 @@
-"""Label images as OME-Zarr: the same labels as in the TIFF, whole or not at all."""
+"""Label images as OME-Zarr: the same labels as in the TIFF, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_labels_and_overviews_are_those_of_the_tiff(tmp_path: Path, method: str)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_what_ome_zarr_asks_for_is_told(tmp_path: Path, dtype: Any) -> None:
+def test_the_metadata_are_those_of_ome_zarr(tmp_path: Path, dtype: Any) -> None:
     labels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (600, 530)).astype(dtype)
     colors = palette(3)
     tiles = encode_tiles(labels, (128, 144), GZIP_WINDOW_BITS)
@@ -95,7 +95,7 @@ def test_the_smallest_overview_that_is_large_enough_is_read(tmp_path: Path) -> N
         np.testing.assert_array_equal(small, labels[::step, ::step])
 
 
-def test_a_zarr_is_judged_and_shown_as_a_tiff_is(tmp_path: Path) -> None:
+def test_a_zarr_is_evaluated_and_reported_like_a_tiff(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", blobs(300, 200), photometric="rgb")
     assert run("segment", "a.tif", "-k", "3", *ZARR, cwd=tmp_path).returncode == 0
     assert run("segment", "a.tif", "-k", "3", "-o", "png", cwd=tmp_path).returncode == 0
@@ -126,7 +126,7 @@ def test_only_overwrite_replaces_a_zarr_and_never_another_folder(tmp_path: Path)
     assert (labels / "0" / "zarr.json").exists()
 
 
-def test_a_zarr_stays_where_it_cannot_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zarr_that_cannot_be_replaced_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = tmp_path / "a.zarr"
     old.mkdir()
     (old / "zarr.json").write_text("old")
@@ -145,7 +145,7 @@ def test_a_zarr_stays_where_it_cannot_be_replaced(tmp_path: Path, monkeypatch: p
     assert (old / "zarr.json").read_text() == "old"
 
 
-def test_a_label_image_of_an_earlier_run_in_another_format_is_told(tmp_path: Path) -> None:
+def test_a_warning_names_a_label_image_that_an_earlier_run_left_in_another_format(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", blobs(60, 40), photometric="rgb")
     words = ("segment", "a.tif", "--no-figure", "--overwrite")
     first = run(*words, "--max-memory", "1K", "-o", "out", cwd=tmp_path)
@@ -154,7 +154,7 @@ def test_a_label_image_of_an_earlier_run_in_another_format_is_told(tmp_path: Pat
     assert b"note: out/a.labels.tif is of an earlier run; remove it" in second.stderr
 
 
-def test_a_picture_that_is_read_as_a_whole_has_none(tmp_path: Path) -> None:
+def test_a_picture_in_memory_gets_no_zarr(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", blobs(60, 40), photometric="rgb")
     result = run("segment", "a.tif", "--label-format", "zarr", cwd=tmp_path)
     assert result.returncode == 1
@@ -166,7 +166,7 @@ def test_a_picture_that_is_read_as_a_whole_has_none(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 
-def test_that_its_place_on_earth_is_lost_is_told(tmp_path: Path) -> None:
+def test_a_warning_says_that_the_georeference_is_lost(tmp_path: Path) -> None:
     scale = [(33550, "d", 3, (10.0, 10.0, 0.0), True)]
     tifffile.imwrite(tmp_path / "a.tif", blobs(60, 40), photometric="rgb", extratags=scale)
     result = run("segment", "a.tif", "--no-figure", *ZARR, cwd=tmp_path)
@@ -174,7 +174,7 @@ def test_that_its_place_on_earth_is_lost_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupt_leaves_nothing_that_looks_whole(tmp_path: Path, number: signal.Signals) -> None:
+def test_an_interrupt_leaves_no_output_that_looks_complete(tmp_path: Path, number: signal.Signals) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3000, 2000, 3), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb")
     command = Path(sys.executable).with_name("segmenter")
@@ -188,7 +188,7 @@ def test_an_interrupt_leaves_nothing_that_looks_whole(tmp_path: Path, number: si
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_folder_that_somebody_writes_to_is_not_stale(tmp_path: Path) -> None:
+def test_a_locked_temporary_folder_is_not_stale(tmp_path: Path) -> None:
     with temporary_output(tmp_path / "a.zarr", is_folder=True) as folder:
         (folder / "b").touch()
         remove_stale_temporaries(tmp_path)
@@ -197,7 +197,7 @@ def test_a_folder_that_somebody_writes_to_is_not_stale(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.zarr"]
 
 
-def test_a_damaged_chunk_is_told(tmp_path: Path) -> None:
+def test_a_damaged_chunk_is_reported(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", blobs(300, 200), photometric="rgb")
     run("segment", "a.tif", "--no-figure", *ZARR, cwd=tmp_path)
     labels = tmp_path / "out" / "a.labels.zarr"

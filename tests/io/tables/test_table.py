@@ -1,4 +1,4 @@
-"""Tables as people have them, as numbers and back."""
+"""Reading tables of all kinds as numbers, and appending columns."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_missing_values(tmp_path: Path, field: str) -> None:
     ]
 
 
-def test_quotes_may_hold_delimiters_quotes_and_line_ends(tmp_path: Path) -> None:
+def test_quoted_fields_may_contain_delimiters_quotes_and_line_ends(tmp_path: Path) -> None:
     content = 'name,x,"the ""y"""\n"a, b",1,2\n"two\nlines","3",4\nplain,5,6\n'
     assert read_layout(written(tmp_path, content)).columns == ("name", "x", 'the "y"')
     assert values_of(tmp_path, content, "x", 'the "y"') == [[1, 2], [3, 4], [5, 6]]
@@ -71,7 +71,7 @@ def test_columns_are_read_in_the_order_asked_for(tmp_path: Path) -> None:
     assert values_of(tmp_path, "a,b,c\n1,2,3\n", "c", "a") == [[3, 1]]
 
 
-def test_blank_lines_and_columns_without_a_name_are_passed_over(tmp_path: Path) -> None:
+def test_blank_lines_and_columns_without_a_name_are_skipped(tmp_path: Path) -> None:
     table = read(tmp_path, "\n,a\n\n0,5\n1,6\n\n")
     assert (table.columns, table.values.tolist()) == (("a",), [[5], [6]])
 
@@ -93,7 +93,7 @@ def test_names_and_texts_in_any_language(tmp_path: Path) -> None:
     st.sampled_from([",", ";", "\t"]),
     st.booleans(),
 )
-def test_every_number_comes_back_to_the_last_bit(
+def test_every_number_is_read_to_the_last_bit(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[float]], delimiter: str, in_quotes: bool
 ) -> None:
     form = '"{!r}"' if in_quotes else "{!r}"
@@ -104,7 +104,7 @@ def test_every_number_comes_back_to_the_last_bit(
     np.testing.assert_array_equal(table.values, np.array(rows))
 
 
-def test_many_rows_whatever_stands_at_the_borders_of_chunks(tmp_path: Path) -> None:
+def test_rows_at_the_borders_of_chunks_are_read_like_all_others(tmp_path: Path) -> None:
     n = 2 * CHUNK_LINES + 10
     rows = [f"{i},{i / 2}\n" for i in range(n)]
     rows[CHUNK_LINES - 1] = f'{CHUNK_LINES - 1},"{(CHUNK_LINES - 1) / 2}"\n'
@@ -133,7 +133,7 @@ def test_a_quote_across_the_border_of_a_chunk(tmp_path: Path) -> None:
 # ---- written back --------------------------------------------------------------------------------------------------
 
 
-def test_what_was_written_stays_to_the_byte(tmp_path: Path) -> None:
+def test_appending_columns_keeps_the_table_to_the_byte(tmp_path: Path) -> None:
     content = '\ufeffid;"wert"\r\n007;"1.50"\r\n\r\n "x";2e0\r\nlast;NA'
     layout = read_layout(written(tmp_path, content.replace(' "x"', "x")))
     table = read_table(layout, ("wert",))
@@ -197,14 +197,14 @@ def test_a_bad_number_far_down_is_found(tmp_path: Path) -> None:
         read(tmp_path, "a,b\n" + "".join(rows))
 
 
-def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_the_error_names_the_missing_column(tmp_path: Path) -> None:
     with pytest.raises(MissingColumnError, match=r"'c'; its columns are 'a', 'b'"):
         read(tmp_path, "a,b\n1,2\n", "a", "c")
     with pytest.raises(DuplicateColumnError, match="'a'"):
         read(tmp_path, "a,b\n1,2\n", "a", "a")
 
 
-def test_no_file_and_no_table(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="no such file"):
         read_layout(tmp_path / "none.csv")
     with pytest.raises(NotATableError, match=r"folder.*path of a table"):
