@@ -1,1 +1,1 @@
-"""Label images and what is told of their segments."""
+"""Regions of a picture: superpixels, their hierarchy, and cuts through it."""

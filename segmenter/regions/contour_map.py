@@ -1,20 +1,22 @@
 """The ultrametric contour map of a hierarchy: for each piece of boundary, the height at which it disappears.
 
-The map has twice the resolution of the picture: pixels at odd places, boundaries between them at even ones (Arbeláez,
-Maire, Fowlkes and Malik 2011, section 4). What is at most at a height, taken in 8-connected pieces, are the regions of
-the cut at that height.
+The map has twice the resolution of the picture: pixels are at odd indices, the boundaries between them at even ones
+(Arbeláez, Maire, Fowlkes and Malik 2011, section 4). The 8-connected components of the values up to some height are the
+regions of the cut at that height.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.arrays import Floats
+from segmenter.arrays import Floats, Labels
 from segmenter.regions.hierarchy import Hierarchy
 
 WHITE = 65_535
-"""The level of a height of 1 or more, and of the border of pixels that take no part."""
+"""The level of heights of 1 or more, and of the border of pixels that take no part."""
 
 
 def build_contour_map(hierarchy: Hierarchy) -> NDArray[np.uint16]:
@@ -23,22 +25,17 @@ def build_contour_map(hierarchy: Hierarchy) -> NDArray[np.uint16]:
     Returns
     -------
     ndarray of shape (2 H + 1, 2 W + 1), uint16
-        Heights times 65,535, rounded down, and at most that; 0 where there is no boundary.
+        Heights times 65,535, rounded down, and at most 65,535; 0 where there is no boundary.
     """
     superpixels = hierarchy.superpixels
     height, width = superpixels.shape
     levels = np.zeros((2 * height + 1, 2 * width + 1), dtype=np.uint16)
-    for along, across in ((np.s_[1::2, 2:-1:2], np.s_[:, 1:]), (np.s_[2:-1:2, 1::2], np.s_[1:])):
-        before = superpixels[:, :-1] if across == np.s_[:, 1:] else superpixels[:-1]
-        after = superpixels[across]
+    for edges, before, after in (
+        (np.s_[1::2, 2:-1:2], superpixels[:, :-1], superpixels[:, 1:]),
+        (np.s_[2:-1:2, 1::2], superpixels[:-1], superpixels[1:]),
+    ):
         differs = before != after
-        ends = np.sort(np.stack([before[differs], after[differs]]).astype(np.int64), axis=0)
-        pairs, pair_of = np.unique(ends[0] * (hierarchy.n_superpixels + 1) + ends[1], return_inverse=True)
-        first, second = pairs // (hierarchy.n_superpixels + 1), pairs % (hierarchy.n_superpixels + 1)
-        joint = np.full(len(pairs), np.inf)
-        labeled = first > 0
-        joint[labeled] = find_merge_heights(hierarchy, first[labeled] - 1, second[labeled] - 1)
-        levels[along][differs] = (WHITE * np.minimum(joint, 1.0)).astype(np.uint16)[pair_of]
+        levels[edges][differs] = compute_levels(hierarchy, before[differs], after[differs])
     corners = levels[2:-1:2, 2:-1:2]
     for edge in (np.s_[2:-1:2, 1:-2:2], np.s_[2:-1:2, 3::2], np.s_[1:-2:2, 2:-1:2], np.s_[3::2, 2:-1:2]):
         np.maximum(corners, levels[edge], out=corners)
@@ -47,18 +44,35 @@ def build_contour_map(hierarchy: Hierarchy) -> NDArray[np.uint16]:
     return levels
 
 
+def compute_levels(hierarchy: Hierarchy, first: Labels, second: Labels) -> NDArray[Any]:
+    """Return the level of the boundary between each pair (P,) of different superpixels, (P,), uint16.
+
+    Superpixel 0 = takes no part.
+    """
+    n = hierarchy.n_superpixels + 1
+    low, high = np.sort(np.stack([first, second]).astype(np.int64), axis=0)
+    pairs, pair_index = np.unique(low * n + high, return_inverse=True)
+    low, high = pairs // n, pairs % n
+    is_labeled = low > 0
+    heights = np.full(len(pairs), np.inf)
+    heights[is_labeled] = find_merge_heights(hierarchy, low[is_labeled] - 1, high[is_labeled] - 1)
+    return np.asarray((WHITE * np.minimum(heights, 1.0)).astype(np.uint16)[pair_index])
+
+
 def find_merge_heights(hierarchy: Hierarchy, first: NDArray[np.intp], second: NDArray[np.intp]) -> Floats:
-    """Return the height at which the superpixels of each pair (P,), numbered from 0, are in one region, shape (P,)."""
+    """Return the height from which the two superpixels of each pair (P,), numbered from 0, are in one region, (P,)."""
     n = hierarchy.n_superpixels
-    parent = np.arange(2 * n - 1)  # of superpixels, and of the regions of all merges after them
-    current = np.arange(n)
+    parent = np.arange(
+        2 * n - 1
+    )  # in the tree of merges: nodes 0…n−1 are superpixels, node n + i the result of merge i
+    node_of = np.arange(n)  # the current node of each superpixel that stands for a region
     for i, (kept, gone) in enumerate(hierarchy.merges.tolist()):
-        parent[current[kept]] = parent[current[gone]] = n + i
-        current[kept] = n + i
+        parent[node_of[kept]] = parent[node_of[gone]] = n + i
+        node_of[kept] = n + i
     first, second = first.copy(), second.copy()
-    while (apart := first != second).any():  # a region comes after its parts: the earlier one steps up
-        earlier = apart & (first < second)
-        first[earlier] = parent[first[earlier]]
-        later = apart & ~earlier
-        second[later] = parent[second[later]]
+    while (differs := first != second).any():  # a parent has a higher number: the lower of the two nodes moves up
+        moves = differs & (first < second)
+        first[moves] = parent[first[moves]]
+        moves = differs & ~moves
+        second[moves] = parent[second[moves]]
     return np.asarray(hierarchy.heights[first - n])

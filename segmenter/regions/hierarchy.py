@@ -1,4 +1,7 @@
-"""A hierarchy of regions: its superpixels, their merges, and cuts through it."""
+"""A hierarchy of regions: superpixels, the order in which they merge, and cuts through it.
+
+With the colors of its superpixels, a hierarchy can be cut again, and its regions described, without the photo.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,17 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Labels, Pixels
 
+CHUNK_ROWS = 256
+"""Number of rows of a photo whose colors are summed at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class Hierarchy:
     """Superpixels and the order in which they merge."""
 
     superpixels: Labels  # (H, W), 1…R; 0 = takes no part
-    merges: NDArray[np.intp]  # (R − 1, 2), superpixels that stand for the merged regions; the second joins the first
-    heights: Floats  # (R − 1,), never falling; infinite between regions that do not touch
+    merges: NDArray[np.intp]  # (R − 1, 2), superpixels from 0 that stand for regions; the second merges into the first
+    heights: Floats  # (R − 1,), non-decreasing; infinite for regions that do not touch
 
     @property
     def n_superpixels(self) -> int:
@@ -25,53 +31,48 @@ class Hierarchy:
         return len(self.heights) + 1
 
     def count_regions(self, height: float) -> int:
-        """Return how many regions are left after all merges of at most that height."""
+        """Return the number of regions after all merges of at most the given height."""
         return self.n_superpixels - int(np.searchsorted(self.heights, height, side="right"))
 
     def cut(self, height: float) -> Labels:
-        """Return the regions left after all merges of at most that height, (H, W), 1…n in reading order."""
+        """Return the regions after all merges of at most the given height, (H, W), 1…n in reading order; 0 = none."""
         return self.cut_to_n_regions(self.count_regions(height))
 
     def cut_to_n_regions(self, n_regions: int) -> Labels:
-        """Return exactly n regions, or as many as there are superpixels, (H, W), 1…n in reading order; 0 = no label."""
+        """Return exactly n regions, but at most R, (H, W), 1…n in reading order; 0 = no region."""
         return np.concatenate([[0], self.assign_superpixels(n_regions)]).astype(np.int32)[self.superpixels]
 
     def assign_superpixels(self, n_regions: int) -> NDArray[np.intp]:
         """Return the region of each superpixel in the cut to n regions, (R,), 1…n in reading order."""
         n = self.n_superpixels
-        table = np.arange(n)
+        representatives = np.arange(n)
         for kept, gone in self.merges[: max(n - n_regions, 0)][::-1]:
-            table[gone] = table[kept]
-        _, compact = np.unique(table, return_inverse=True)
-        return compact + 1
-
-
-CHUNK_ROWS = 256
-"""Rows of a photo whose colors are summed at once."""
+            representatives[gone] = representatives[kept]
+        _, region_of = np.unique(representatives, return_inverse=True)
+        return region_of + 1
 
 
 @dataclass(frozen=True, eq=False)
 class ColoredHierarchy(Hierarchy):
-    """Superpixels, the order in which they merge, and their colors."""
+    """A hierarchy that includes the colors of its superpixels."""
 
-    color_sums: Floats  # (R, 4), pixels of each superpixel, and the sums of their sRGB from 0 to 1
+    color_sums: Floats  # (R, 4), number of pixels of each superpixel, and the sums of their sRGB colors from 0 to 1
 
 
 def add_superpixel_colors(hierarchy: Hierarchy, pixels: Pixels) -> ColoredHierarchy:
     """Return a hierarchy with the colors of its superpixels in a picture (H, W, C)."""
     sums = sum_superpixel_colors(hierarchy.superpixels, pixels, hierarchy.n_superpixels)
-    return ColoredHierarchy(
-        hierarchy.superpixels, hierarchy.merges, hierarchy.heights, scale_color_sums(sums, pixels.dtype)
-    )
+    unit_sums = scale_color_sums(sums, pixels.dtype)
+    return ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, unit_sums)
 
 
 def sum_superpixel_colors(superpixels: Labels, pixels: Pixels, n_superpixels: int) -> Floats:
-    """Return pixels of each superpixel, and the sums of their colors as they are stored: of integers these are exact.
+    """Return the number of pixels of each superpixel, and the sums of their colors as stored, exact for integers.
 
     Parameters
     ----------
     superpixels : ndarray of shape (H, W), int32
-        1…R; 0 = of none.
+        1…R; 0 = takes no part.
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
         C = 1 gray or 3 sRGB.
     n_superpixels : int
@@ -94,6 +95,6 @@ def sum_superpixel_colors(superpixels: Labels, pixels: Pixels, n_superpixels: in
 
 
 def scale_color_sums(sums: Floats, dtype: np.dtype[Any]) -> Floats:
-    """Return sums of colors that are stored in this type as those of colors from 0 to 1."""
-    top = np.iinfo(dtype).max if dtype.kind == "u" else 1
-    return np.asarray(sums / np.array([1, top, top, top]))
+    """Return sums (R, 4) of colors stored in the given dtype as sums of colors from 0 to 1."""
+    white = np.iinfo(dtype).max if dtype.kind == "u" else 1
+    return np.asarray(sums / np.array([1, white, white, white]))

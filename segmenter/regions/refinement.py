@@ -1,13 +1,16 @@
-"""Superpixels of a reduced picture carried over to a larger one, their boundaries found anew.
+"""Superpixels of a reduced picture transferred to the full one, with their boundaries found anew.
 
-Near a boundary every pixel goes to the superpixel that is most probable: an E-step of a mixture of one spherical
-Gaussian for each superpixel, of its colors in the larger picture, whose weights are local, namely how much of it there
-is nearby. Nearby is what a quadratic B-spline over 3×3 pixels of the reduced picture says, so that a boundary can move
-by one and a half of these. What is cut off from its superpixel goes to a neighbor.
+Away from boundaries, a pixel takes the superpixel of the reduced pixel that contains it. Near a boundary it takes the
+most probable one of the superpixels around it. This is the E-step of a mixture in which each superpixel is a spherical
+Gaussian, estimated from its colors in the full picture, and in which weights are local: the weight of a superpixel is
+its share of the 3×3 reduced pixels around the pixel, each counted by a quadratic B-spline of its distance. A boundary
+can therefore move by up to one and a half reduced pixels. Fragments that are cut off from their superpixel are then
+reassigned to a neighbor.
 
-`refined` knows the whole picture, and every superpixel stays in one piece. `refine_rectangle` knows its surroundings
-alone. There a piece is cut off if it is no longer than `REACH` pixels of the reduced picture, and none of its pixels is
-surely of its superpixel: that can be told from nearby, so that labels do not depend on how a picture was divided.
+`refine_superpixels` sees the whole picture and leaves every superpixel in one connected component. `refine_rectangle`
+sees only the surroundings of a rectangle. There, a component is a fragment if it is at most `MAX_FRAGMENT_LENGTH`
+reduced pixels long and none of its pixels lies away from boundaries. That can be decided from the surroundings, so that
+labels do not depend on how a picture is divided into rectangles.
 """
 
 from __future__ import annotations
@@ -22,77 +25,90 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bools, Floats, Labels, Pixels
 from segmenter.features.color import to_unit_range
 from segmenter.features.downsample import map_to_reduced
-from segmenter.regions.components import reassign_short_fragments, reassign_small_components
+from segmenter.regions.components import keep_largest_components, reassign_short_fragments
 
-LEAST_DEVIATION = 4 / 255
-"""Of the colors of a superpixel: no Gaussian is narrower, since a few pixels tell little of it."""
+MIN_DEVIATION = 4 / 255
+"""Its square is added to the variance of each superpixel, because a few pixels do not determine a variance."""
 
 CHUNK_PIXELS = 1 << 20
-"""Pixels that are refined at once."""
+"""Number of pixels refined at once."""
 
-REACH = 4
-"""How long a piece that is cut off may be, as far as rectangles are concerned, in pixels of the reduced picture."""
+MAX_FRAGMENT_LENGTH = 4
+"""Maximum height and width of a fragment in a rectangle, in reduced pixels."""
 
 TINY = 1e-9
 
 
-def refine_superpixels(small: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
-    """Return superpixels at the full size.
+def refine_superpixels(reduced_labels: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
+    """Return superpixels at the size of the full picture.
 
     Parameters
     ----------
-    small : ndarray of shape (h, w), int32
+    reduced_labels : ndarray of shape (h, w), int32
         Superpixels 1…R of the reduced picture; 0 = takes no part.
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part. A reduced pixel does if, and only if, a pixel whose middle lies in it does.
+        True = takes part. A reduced pixel must take part exactly if it contains the center of a pixel that does.
 
     Returns
     -------
     ndarray of shape (H, W), int32
-        1…R, 0 where the mask is False. Every superpixel is there, and in one piece unless the mask divides it.
+        1…R, 0 where the mask is False. Every superpixel is present, and connected unless the mask divides it.
     """
-    surroundings, colors = prepare_refinement(small, pixels, mask)
-    full, original, _ = surroundings.most_probable(pixels, mask, (0, 0), colors)
-    return reassign_small_components(full, original)
+    reduced, statistics = prepare_refinement(reduced_labels, pixels, mask)
+    labels, original, _ = reduced.assign_pixels(pixels, mask, (0, 0), statistics)
+    keep_largest_components(labels, original)
+    return labels
 
 
-def refine_superpixels_in_strips(small: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
-    """Return superpixels at the full size as `refine_rectangle` has them; parameters as of `refined`."""
-    surroundings, colors = prepare_refinement(small, pixels, mask)
-    height, width = surroundings.shape
+def refine_superpixels_in_strips(reduced_labels: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
+    """Return superpixels at the full size, each strip by `refine_rectangle`; parameters as in `refine_superpixels`."""
+    reduced, statistics = prepare_refinement(reduced_labels, pixels, mask)
+    height, width = reduced.full_shape
     step = max(1, CHUNK_PIXELS // width)
-    full = np.empty((height, width), np.int32)
+    labels = np.empty((height, width), np.int32)
     for first in range(0, height, step):
         inner = Rectangle(first, 0, min(first + step, height), width)
-        outer = surroundings.add_margin(inner)
+        outer = reduced.add_margin(inner)
         rows = slice(outer.top, outer.bottom)
-        known = None if mask is None else mask[rows]
-        full[first : inner.bottom] = refine_rectangle(surroundings, pixels[rows], known, inner, colors)
-    return full
+        strip_mask = None if mask is None else mask[rows]
+        labels[first : inner.bottom] = refine_rectangle(reduced, pixels[rows], strip_mask, inner, statistics)
+    return labels
 
 
 def refine_rectangle(
-    surroundings: ReducedLabels, pixels: Pixels, mask: Bools | None, inner: Rectangle, colors: ColorStatistics
+    reduced: ReducedLabels, pixels: Pixels, mask: Bools | None, inner: Rectangle, statistics: ColorStatistics
 ) -> Labels:
-    """Return the superpixels of a rectangle of the full picture, which do not depend on how that is divided.
+    """Return the superpixels of a rectangle of the full picture, independent of how the picture is divided.
 
     Parameters
     ----------
-    surroundings : ReducedLabels
-        At least those of the rectangle with its margin.
+    reduced : ReducedLabels
+        At least those that `ReducedLabels.crop_for` returns for the rectangle.
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
-        Of the rectangle with its margin.
+        The pixels of the rectangle with its margin.
     mask : ndarray of shape (H, W), bool, optional
-        The same of the mask.
+        Their mask.
     inner : Rectangle
-    colors : ColorStatistics
+    statistics : ColorStatistics
         Of the whole picture.
     """
-    outer = surroundings.add_margin(inner)
-    labels, original, is_sure = surroundings.most_probable(pixels, mask, (outer.top, outer.left), colors)
-    reassign_short_fragments(labels, original, is_sure, surroundings.reach)
-    return labels[inner.inside(outer.top, outer.left)]
+    outer = reduced.add_margin(inner)
+    labels, original, is_interior = reduced.assign_pixels(pixels, mask, (outer.top, outer.left), statistics)
+    reassign_short_fragments(labels, original, is_interior, reduced.max_fragment_length)
+    return labels[inner.to_slices(outer.top, outer.left)]
+
+
+def prepare_refinement(
+    reduced_labels: Labels, pixels: Pixels, mask: Bools | None
+) -> tuple[ReducedLabels, ColorStatistics]:
+    """Return what the refinement needs to know of a whole picture; parameters as in `refine_superpixels`."""
+    full_shape = pixels.shape[0], pixels.shape[1]
+    reduced_shape = reduced_labels.shape[0], reduced_labels.shape[1]
+    centers = compute_center_indices(full_shape, reduced_shape)
+    statistics = compute_color_statistics(reduced_labels, pixels[centers], None if mask is None else mask[centers])
+    is_interior = compute_interior_mask(reduced_labels)
+    return ReducedLabels(reduced_labels, is_interior, (0, 0), full_shape, reduced_shape), statistics
 
 
 # ---- geometry ------------------------------------------------------------------------------------------------------
@@ -100,55 +116,57 @@ def refine_rectangle(
 
 @dataclass(frozen=True)
 class Rectangle:
-    """Some pixels of a picture."""
+    """A rectangle of pixels of the full picture."""
 
     top: int
     left: int
     bottom: int
     right: int
 
-    def inside(self, top: int, left: int) -> tuple[slice, slice]:
-        """Return the place of these pixels in an array that begins at such a corner."""
+    def to_slices(self, top: int, left: int) -> tuple[slice, slice]:
+        """Return the index of these pixels in an array whose first pixel is at (top, left)."""
         return slice(self.top - top, self.bottom - top), slice(self.left - left, self.right - left)
 
 
 @dataclass(frozen=True, eq=False)
 class ReducedLabels:
-    """What the reduced picture tells of some pixels of the full one, and where these are."""
+    """The superpixels of some or all reduced pixels, and how these lie in the full picture."""
 
-    small: Labels  # (h', w'), the superpixels of some reduced pixels
-    is_sure: Bools  # (h', w'), that all pixels in one are of its superpixel
-    corner: tuple[int, int]  # of these, in the reduced picture
-    shape: tuple[int, int]  # of the full picture
-    reduced: tuple[int, int]  # of the reduced one
+    labels: Labels  # (h', w'), superpixels 1…R; 0 = takes no part
+    is_interior: Bools  # (h', w'), whether all full pixels in a reduced one keep its superpixel
+    corner: tuple[int, int]  # row and column of the first of these pixels in the reduced picture
+    full_shape: tuple[int, int]
+    reduced_shape: tuple[int, int]
 
     @property
-    def reach(self) -> int:
-        """How long a piece that is cut off may be, in pixels of the full picture."""
-        return math.ceil(REACH * max(self.shape[0] / self.reduced[0], self.shape[1] / self.reduced[1]))
+    def max_fragment_length(self) -> int:
+        """Maximum height and width of a fragment in a rectangle, in pixels of the full picture."""
+        (height, width), (reduced_height, reduced_width) = self.full_shape, self.reduced_shape
+        return math.ceil(MAX_FRAGMENT_LENGTH * max(height / reduced_height, width / reduced_width))
 
     def add_margin(self, inner: Rectangle) -> Rectangle:
-        """Return the rectangle that has to be known for the labels of another one."""
-        margin, (height, width) = 2 * self.reach, self.shape
+        """Return the rectangle whose pixels must be known to refine another one."""
+        margin, (height, width) = 2 * self.max_fragment_length, self.full_shape
         top, left = max(0, inner.top - margin), max(0, inner.left - margin)
         return Rectangle(top, left, min(height, inner.bottom + margin), min(width, inner.right + margin))
 
-    def of(self, inner: Rectangle) -> ReducedLabels:
-        """Return those that the labels of a rectangle depend on."""
+    def crop_for(self, inner: Rectangle) -> ReducedLabels:
+        """Return the reduced pixels that the labels of a rectangle depend on."""
         outer = self.add_margin(inner)
         (top, bottom), (left, right) = (
-            (max(0, map_to_reduced(first, 1, n, places)[0] - 1), map_to_reduced(end - 1, 1, n, places)[0] + 2)
-            for first, end, n, places in zip(
-                (outer.top, outer.left), (outer.bottom, outer.right), self.shape, self.reduced, strict=True
+            (max(0, map_to_reduced(start, 1, *lengths)[0] - 1), map_to_reduced(stop - 1, 1, *lengths)[0] + 2)
+            for start, stop, *lengths in zip(
+                (outer.top, outer.left), (outer.bottom, outer.right), self.full_shape, self.reduced_shape, strict=True
             )
         )
-        place = slice(top, bottom), slice(left, right)
-        return ReducedLabels(self.small[place], self.is_sure[place], (int(top), int(left)), self.shape, self.reduced)
+        index = slice(top, bottom), slice(left, right)
+        corner = int(top), int(left)
+        return ReducedLabels(self.labels[index], self.is_interior[index], corner, self.full_shape, self.reduced_shape)
 
-    def most_probable(
-        self, pixels: Pixels, mask: Bools | None, corner: tuple[int, int], colors: ColorStatistics
+    def assign_pixels(
+        self, pixels: Pixels, mask: Bools | None, corner: tuple[int, int], statistics: ColorStatistics
     ) -> tuple[Labels, Labels, Bools]:
-        """Return the most probable superpixel of each pixel of a rectangle.
+        """Return the superpixel of each pixel of a rectangle of the full picture, before fragments are reassigned.
 
         Parameters
         ----------
@@ -156,54 +174,89 @@ class ReducedLabels:
         mask : ndarray of shape (H, W), bool, optional
         corner : (top, left)
             Of the rectangle, in the full picture.
-        colors : ColorStatistics
+        statistics : ColorStatistics
 
         Returns
         -------
-        labels, original : ndarray of shape (H, W), int32
-            The most probable, and those of the reduced picture; 0 where the mask is False.
-        is_sure : ndarray of shape (H, W), bool
-            Where they were not to be found.
+        labels : ndarray of shape (H, W), int32
+            In the interior the superpixel of the reduced pixel, elsewhere the most probable one; 0 = takes no part.
+        original : ndarray of shape (H, W), int32
+            The superpixel of the reduced pixel that contains each pixel; 0 = takes no part.
+        is_interior : ndarray of shape (H, W), bool
+            True = takes part and lies in an interior reduced pixel.
         """
         height, width = pixels.shape[:2]
-        at = [
-            map_to_reduced(first, n, *numbers) - whole
-            for first, n, whole, *numbers in zip(
-                corner, (height, width), self.corner, self.shape, self.reduced, strict=True
+        rows, columns = (
+            map_to_reduced(first, n, *lengths) - crop_start
+            for first, n, crop_start, *lengths in zip(
+                corner, (height, width), self.corner, self.full_shape, self.reduced_shape, strict=True
             )
-        ]
-        is_sure = self.is_sure[at[0][:, None], at[1]]
-        original = self.small[at[0][:, None], at[1]]
+        )
+        is_interior = self.is_interior[rows[:, None], columns]
+        original = self.labels[rows[:, None], columns]
         if mask is not None:
             original[~mask] = 0
-        is_sure &= original > 0
+        is_interior &= original > 0
         labels = original.copy()
-        if not is_sure.all():
-            is_first = find_first_occurrences(self.small)
+        if not is_interior.all():
+            is_candidate = find_first_occurrences(self.labels)
             step = max(1, CHUNK_PIXELS // width)
             for first in range(0, height, step):
-                rows = slice(first, first + step)
-                y, x = np.nonzero(~is_sure[rows] & (original[rows] > 0))
-                place = y + first + corner[0], x + corner[1]
-                unit = to_unit_range(pixels[rows][y, x])
-                labels[rows][y, x] = most_probable(self, is_first, unit, place, colors)
-        return labels, original, is_sure
-
-
-def prepare_refinement(small: Labels, pixels: Pixels, mask: Bools | None) -> tuple[ReducedLabels, ColorStatistics]:
-    """Return what the reduced picture tells of all pixels, and of their colors."""
-    shape, reduced = (pixels.shape[0], pixels.shape[1]), (small.shape[0], small.shape[1])
-    middle = compute_center_indices(shape, reduced)
-    colors = compute_color_statistics(small, pixels[middle], None if mask is None else mask[middle])
-    return ReducedLabels(small, compute_interior_mask(small), (0, 0), shape, reduced), colors
+                strip = slice(first, first + step)
+                y, x = np.nonzero(~is_interior[strip] & (original[strip] > 0))
+                colors = to_unit_range(pixels[strip][y, x])
+                position = y + first + corner[0], x + corner[1]
+                labels[strip][y, x] = find_most_probable(self, is_candidate, position, colors, statistics)
+        return labels, original, is_interior
 
 
 def compute_center_indices(
-    shape: tuple[int, int], reduced: tuple[int, int]
+    full_shape: tuple[int, int], reduced_shape: tuple[int, int]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return where a pixel of the full picture lies in the middle of each reduced one, as an index."""
-    rows, columns = ((2 * np.arange(m) + 1) * n // (2 * m) for n, m in zip(shape, reduced, strict=True))
+    """Return the index of the full pixel at the center of each reduced pixel: rows (h, 1) and columns (w,)."""
+    rows, columns = (
+        (2 * np.arange(n_reduced) + 1) * n_full // (2 * n_reduced)
+        for n_full, n_reduced in zip(full_shape, reduced_shape, strict=True)
+    )
     return rows[:, None], columns
+
+
+def iterate_neighbors(labels: Labels) -> Iterator[Labels]:
+    """Yield, for each of the 3×3 positions around a pixel, the labels there of all pixels, (h, w).
+
+    Beyond the border of the picture its outermost pixels are repeated.
+    """
+    height, width = labels.shape
+    padded = np.pad(labels, 1, mode="edge")
+    return (padded[i : i + height, j : j + width] for i in range(3) for j in range(3))
+
+
+def find_first_occurrences(labels: Labels) -> Bools:
+    """Return which of the 3×3 labels around each pixel differ from 0 and from all before them, shape (9, h, w)."""
+    around = np.stack(list(iterate_neighbors(labels)))
+    return np.stack([(around[k] > 0) & (around[:k] != around[k]).all(axis=0) for k in range(9)])
+
+
+def compute_interior_mask(labels: Labels) -> Bools:
+    """Return the reduced pixels (h, w) whose full pixels keep their superpixel.
+
+    These are the pixels whose 3×3 neighbors all belong to the same superpixel or to none, and in each superpixel the
+    first of the pixels with the most neighbors of its label, so that no superpixel disappears.
+    """
+    n_equal = np.zeros(labels.shape, np.uint8)  # of the 3×3 neighbors of each pixel
+    is_interior = np.ones(labels.shape, np.bool_)
+    for neighbor in iterate_neighbors(labels):
+        is_equal = neighbor == labels
+        n_equal += is_equal
+        is_interior &= is_equal | (neighbor == 0)
+    is_interior |= labels == 0
+    max_equal = np.zeros(labels.max(initial=0) + 1, np.uint8)  # of each superpixel
+    np.maximum.at(max_equal, labels.ravel(), n_equal.ravel())
+    (candidates,) = np.nonzero((n_equal == max_equal[labels]).ravel())
+    first_candidate = np.zeros(len(max_equal), np.intp)
+    first_candidate[labels.ravel()[candidates[::-1]]] = candidates[::-1]  # in reverse: the last one assigned stays
+    is_interior.ravel()[first_candidate[max_equal > 0]] = True
+    return is_interior
 
 
 # ---- probabilities -------------------------------------------------------------------------------------------------
@@ -211,131 +264,122 @@ def compute_center_indices(
 
 @dataclass(frozen=True, eq=False)
 class ColorStatistics:
-    """The Gaussians of the colors of superpixels; row 0 is of none."""
+    """The spherical Gaussians of the colors, from 0 to 1, of superpixels; row 0 is for pixels of no superpixel."""
 
     means: Floats  # (R + 1, C)
     variances: Floats  # (R + 1,)
 
 
-def compute_color_statistics(small: Labels, samples: Pixels, is_known: Bools | None = None) -> ColorStatistics:
-    """Return means and variances of the colors of superpixels.
+def compute_color_statistics(reduced_labels: Labels, samples: Pixels, is_known: Bools | None = None) -> ColorStatistics:
+    """Return the means and variances of the colors of superpixels.
 
     Parameters
     ----------
-    small : ndarray of shape (h, w), int32
+    reduced_labels : ndarray of shape (h, w), int32
     samples : ndarray of shape (h, w, C), uint8, uint16 or float32
-        The color of a pixel in the middle of each reduced one.
+        The color of the full pixel at the center of each reduced one.
     is_known : ndarray of shape (h, w), bool, optional
-        Whether that pixel takes part. Of a superpixel without any all are looked at.
+        Whether that pixel takes part. The others are left out, except in superpixels that have no pixel that does.
     """
-    n = int(small.max(initial=0)) + 1
-    is_seen = np.ones(n, np.bool_) if is_known is None else np.bincount(small[is_known], minlength=n) > 0
+    n = int(reduced_labels.max(initial=0)) + 1
+    has_known = np.ones(n, np.bool_) if is_known is None else np.bincount(reduced_labels[is_known], minlength=n) > 0
     counts, sums, squares = np.zeros(n), np.zeros((samples.shape[2], n)), np.zeros(n)
-    step = max(1, CHUNK_PIXELS // small.shape[1])
+    step = max(1, CHUNK_PIXELS // reduced_labels.shape[1])
 
-    def strips() -> Iterator[tuple[Labels, Floats]]:
-        for first in range(0, len(small), step):
+    def iterate_strips() -> Iterator[tuple[Labels, Floats]]:
+        for first in range(0, len(reduced_labels), step):
             rows = slice(first, first + step)
-            labels, unit = small[rows].ravel(), to_unit_range(samples[rows]).reshape(-1, samples.shape[2])
+            labels = reduced_labels[rows].ravel()
+            colors = to_unit_range(samples[rows]).reshape(-1, samples.shape[2])
             if is_known is not None:
-                counted = is_known[rows].ravel() | ~is_seen[labels]
-                labels, unit = labels[counted], unit[counted]
-            yield labels, unit
+                is_counted = is_known[rows].ravel() | ~has_known[labels]
+                labels, colors = labels[is_counted], colors[is_counted]
+            yield labels, colors
 
-    for labels, unit in strips():
+    for labels, colors in iterate_strips():
         counts += np.bincount(labels, minlength=n)
-        for total, channel in zip(sums, unit.T, strict=True):
+        for total, channel in zip(sums, colors.T, strict=True):
             total += np.bincount(labels, channel, n)
     means = (sums / np.maximum(counts, 1)).T
-    for labels, unit in strips():
-        squares += np.bincount(labels, ((unit - means[labels]) ** 2).mean(axis=1), n)
-    return ColorStatistics(means, squares / np.maximum(counts, 1) + LEAST_DEVIATION**2)
+    for labels, colors in iterate_strips():
+        squares += np.bincount(labels, ((colors - means[labels]) ** 2).mean(axis=1), n)
+    return ColorStatistics(means, squares / np.maximum(counts, 1) + MIN_DEVIATION**2)
 
 
-def around(small: Labels) -> NDArray[np.int32]:
-    """Return the labels of the 3×3 pixels around each one, shape (9, h, w); the border goes on outwards."""
-    height, width = small.shape
-    padded = np.pad(small, 1, mode="edge")
-    return np.stack([padded[i : i + height, j : j + width] for i in range(3) for j in range(3)])
-
-
-def find_first_occurrences(small: Labels) -> Bools:
-    """Return which of the 3×3 labels around each pixel are not 0 and were not met before, shape (9, h, w)."""
-    labels = around(small)
-    return np.stack([(labels[k] > 0) & (labels[:k] != labels[k]).all(axis=0) for k in range(9)])
-
-
-def compute_interior_mask(small: Labels) -> Bools:
-    """Return the pixels that are not beside another superpixel, (h, w), and of each superpixel the most its own."""
-    height, width = small.shape
-    padded = np.pad(small, 1, mode="edge")
-    n_same = np.zeros(small.shape, np.uint8)  # of the 3×3 around each
-    is_sure = np.ones(small.shape, np.bool_)
-    for i in range(3):
-        for j in range(3):
-            beside = padded[i : i + height, j : j + width]
-            is_same = beside == small
-            n_same += is_same
-            is_sure &= is_same | (beside == 0)
-    is_sure |= small == 0
-    most = np.zeros(small.max(initial=0) + 1, np.uint8)
-    np.maximum.at(most, small.ravel(), n_same.ravel())
-    (candidates,) = np.nonzero((n_same == most[small]).ravel())
-    first = np.zeros(len(most), np.intp)
-    first[small.ravel()[candidates[::-1]]] = candidates[::-1]  # what is assigned last stays
-    is_sure.ravel()[first[most > 0]] = True
-    return is_sure
-
-
-def most_probable(
-    surroundings: ReducedLabels,
-    is_first: Bools,
-    unit: Floats,
-    place: tuple[NDArray[np.intp], NDArray[np.intp]],
-    colors: ColorStatistics,
+def find_most_probable(
+    reduced: ReducedLabels,
+    is_candidate: Bools,
+    position: tuple[NDArray[np.intp], NDArray[np.intp]],
+    colors: Floats,
+    statistics: ColorStatistics,
 ) -> Labels:
-    """Return the most probable superpixel of some pixels, (P,).
+    """Return the most probable superpixel of each of P pixels, shape (P,).
+
+    The candidates for a pixel are the superpixels of the 3×3 reduced pixels around it. The candidate of weight w, mean
+    μ and variance σ² has the log posterior log w − |color − μ|² / 2σ² − C/2 log σ², up to a constant; w is the sum of
+    the B-spline values of those of the nine reduced pixels that belong to the candidate.
 
     Parameters
     ----------
-    surroundings : ReducedLabels
-    is_first : ndarray of shape (9, h, w), bool
-        From `find_first_occurrences`.
-    unit : ndarray of shape (P, C), 0 to 1
-        Their colors.
-    place : two ndarrays of shape (P,), int
-        Where they are in the full picture.
-    colors : ColorStatistics
+    reduced : ReducedLabels
+    is_candidate : ndarray of shape (9, h, w), bool
+        Which of the 3×3 labels around each reduced pixel to consider: the `find_first_occurrences` of each superpixel.
+    position : two ndarrays of shape (P,), int
+        Rows and columns of the pixels in the full picture.
+    colors : ndarray of shape (P, C), 0 to 1
+    statistics : ColorStatistics
     """
-    small = surroundings.small
-    inside = [
-        (2 * axis + 1) * places / (2 * n)  # from the outer edge of the first reduced pixel, in these
-        for axis, n, places in zip(place, surroundings.shape, surroundings.reduced, strict=True)
-    ]
-    whole = [axis.astype(np.intp) for axis in inside]
-    offsets = [axis - part - 0.5 for axis, part in zip(inside, whole, strict=True)]
-    at = [part - first for part, first in zip(whole, surroundings.corner, strict=True)]
-    splines = [(0.5 * (0.5 - t) ** 2, 0.75 - t * t, 0.5 * (0.5 + t) ** 2) for t in offsets]
-    near = [
+    (y, y_spline), (x, x_spline) = (
+        locate_in_reduced(*axis) for axis in zip(position, reduced.full_shape, reduced.reduced_shape, strict=True)
+    )
+    y, x = y - reduced.corner[0], x - reduced.corner[1]
+    last_row, last_column = reduced.labels.shape[0] - 1, reduced.labels.shape[1] - 1
+    neighbors = [  # the labels (P,) of the nine reduced pixels, and their B-spline values (P,)
         (
-            small[np.clip(at[0] + i, 0, small.shape[0] - 1), np.clip(at[1] + j, 0, small.shape[1] - 1)],
-            splines[0][i + 1] * splines[1][j + 1],
+            reduced.labels[np.clip(y + i, 0, last_row), np.clip(x + j, 0, last_column)],
+            y_spline[i + 1] * x_spline[j + 1],
         )
         for i in (-1, 0, 1)
         for j in (-1, 0, 1)
     ]
-    best = np.full(len(unit), -np.inf)
-    labels = np.zeros(len(unit), dtype=np.int32)
-    for k in range(9):
-        (those,) = np.nonzero(is_first[k][at[0], at[1]])
-        label = near[k][0][those]
-        weight = np.full(len(those), TINY)
-        for other, share in near:
-            weight += share[those] * (other[those] == label)
-        distance = ((unit[those] - colors.means[label]) ** 2).sum(axis=1)
-        variance = colors.variances[label]
-        score = np.log(weight) - distance / (2 * variance) - unit.shape[1] / 2 * np.log(variance)
-        better = score > best[those]
-        best[those[better]] = score[better]
-        labels[those[better]] = label[better]
-    return labels
+    best_score = np.full(len(colors), -np.inf)
+    best_label = np.zeros(len(colors), dtype=np.int32)
+    for k, (labels, _) in enumerate(neighbors):
+        (considered,) = np.nonzero(is_candidate[k][y, x])  # the pixels for which neighbor k brings a new candidate
+        candidate = labels[considered]
+        weight = np.full(len(considered), TINY)
+        for neighbor_label, spline in neighbors:
+            weight += spline[considered] * (neighbor_label[considered] == candidate)
+        squared_distance = ((colors[considered] - statistics.means[candidate]) ** 2).sum(axis=1)
+        variance = statistics.variances[candidate]
+        score = np.log(weight) - squared_distance / (2 * variance) - colors.shape[1] / 2 * np.log(variance)
+        is_better = score > best_score[considered]
+        best_score[considered[is_better]] = score[is_better]
+        best_label[considered[is_better]] = candidate[is_better]
+    return best_label
+
+
+def locate_in_reduced(
+    coordinates: NDArray[np.intp], n_full: int, n_reduced: int
+) -> tuple[NDArray[np.intp], tuple[Floats, Floats, Floats]]:
+    """Return, along one axis, the reduced pixel that contains each full one, and the B-spline values around it.
+
+    Parameters
+    ----------
+    coordinates : ndarray of shape (P,), int
+        Rows, or columns, of full pixels.
+    n_full, n_reduced : int
+        Length of the axis in full and in reduced pixels.
+
+    Returns
+    -------
+    ndarray of shape (P,), intp
+        The reduced pixel that contains the center of each pixel.
+    three ndarrays of shape (P,), float64
+        The quadratic B-spline centered on that center, at the centers of the previous reduced pixel, of this one and of
+        the next; the three sum to 1.
+    """
+    centers = (2 * coordinates + 1) * n_reduced / (2 * n_full)  # in reduced pixels, from the edge of the picture
+    index = centers.astype(np.intp)
+    offset = centers - index - 0.5  # from the center of the reduced pixel, −½ to ½
+    return index, (0.5 * (0.5 - offset) ** 2, 0.75 - offset * offset, 0.5 * (0.5 + offset) ** 2)

@@ -58,29 +58,30 @@ def merged(
     length, total, squares = (
         total_of(of, values[apart], len(keys)) for values in (borders.length, borders.total, borders.squares)
     )
-    least, most = np.full(len(keys), np.inf), np.zeros(len(keys))
-    np.minimum.at(least, of, borders.least[apart])
-    np.maximum.at(most, of, borders.most[apart])
+    minimum, maximum = np.full(len(keys), np.inf), np.zeros(len(keys))
+    np.minimum.at(minimum, of, borders.minimum[apart])
+    np.maximum.at(maximum, of, borders.maximum[apart])
     gradients = np.zeros((len(keys), borders.gradients.shape[1]))
     np.add.at(gradients, of, borders.gradients[apart])
     joined_ends = np.stack([keys // n, keys % n], axis=1)
     perimeter = total_of(joined_ends[:, 0], length, n) + total_of(joined_ends[:, 1], length, n)
     words = mean(regions.color_words), mean(regions.texture_words)
     joined = Regions(sizes, *words, mean(regions.lab), perimeter)
-    return joined, Borders(length, total, squares, least, most, gradients), joined_ends
+    return joined, Borders(length, total, squares, minimum, maximum, gradients), joined_ends
 
 
 def samples_of(path: Path, seed: int) -> tuple[Floats, Floats, Floats]:
     """Return the quantities (n, Q), the shares of people (n,) and the weights (n,) of the samples of a photo."""
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
-    labels, regions, borders, ends = build_region_graph(pixels, 700, GradientBank(), seed)
-    hierarchy = merge_regions(labels, regions, borders, ends, HeuristicCost())
+    graph = build_region_graph(pixels, 700, GradientBank(), seed)
+    labels = graph.superpixels
+    hierarchy = merge_regions(graph, HeuristicCost())
     drawn = [contingency_table(labels, person)[1:] for person in human_segmentations(TRUTH / f"{path.stem}.mat")]
     found = []
     for n in N_REGIONS:
         table = hierarchy.assign_superpixels(n) - 1
-        left, between, pairs = merged(regions, borders, ends, table)
+        left, between, pairs = merged(graph.regions, graph.borders, graph.ends, table)
         one, other = left[pairs[:, 0]], left[pairs[:, 1]]
         shares = np.zeros(len(pairs))
         for counts in drawn:
@@ -89,7 +90,7 @@ def samples_of(path: Path, seed: int) -> tuple[Floats, Floats, Floats]:
             mostly = sums.argmax(axis=1)
             shares += (mostly[pairs[:, 0]] != mostly[pairs[:, 1]]) / len(drawn)
         weights = (np.minimum(one.n_pixels, other.n_pixels) / labels.size) ** SIZE_POWER
-        found.append((LearnedCost.quantities(one, other, between, float(labels.size)), shares, weights))
+        found.append((LearnedCost.compute_predictors(one, other, between, float(labels.size)), shares, weights))
     quantities, all_shares, all_weights = zip(*found, strict=True)
     return np.concatenate(quantities), np.concatenate(all_shares), np.concatenate(all_weights)
 

@@ -71,15 +71,15 @@ def measure(path: Path, truth: Path, methods: Sequence[str], seed: int, has_boun
     people = human_segmentations(truth / f"{path.stem}.mat")
     drawn = [find_boundaries(person) for person in people] if has_boundaries else []
     outcomes = {}
-    superpixels, shared = None, 0.0
+    graph, shared = None, 0.0
     for method in methods:
         started = time.process_time()
         if method in CUTS:
-            if superpixels is None:
-                superpixels = build_region_graph(pixels, 700, GradientBank(), seed)
+            if graph is None:
+                graph = build_region_graph(pixels, 700, GradientBank(), seed)
                 shared = time.process_time() - started
                 started = time.process_time()
-            hierarchy = merge_regions(*superpixels, COSTS[method])
+            hierarchy = merge_regions(graph, COSTS[method])
             scales = [hierarchy.cut(height) for height in CUTS[method]]
             seconds = time.process_time() - started + shared
             named = score_photo([hierarchy.cut(height) for height in HEIGHTS[method].values()], people)

@@ -12,7 +12,7 @@ from segmenter.metrics.partitions import covering
 from segmenter.regions.build import build_hierarchy
 from segmenter.regions.config import HEIGHTS, MERGE_COSTS, MergeCost
 from segmenter.regions.merging import Cost, HeuristicCost, LearnedCost
-from segmenter.regions.superpixels import superpixels
+from segmenter.regions.superpixels import find_superpixels
 
 BANDS = np.repeat([1, 2, 3], 20)[None].repeat(48, axis=0)
 COST_OF: dict[MergeCost, Cost] = {"hand": HeuristicCost(), "fitted": LearnedCost()}
@@ -98,20 +98,20 @@ def test_what_has_no_shapes_does_not_shatter(picture: str, merge_cost: MergeCost
 def test_the_faintest_borders_go_first() -> None:
     strength = np.zeros((20, 31))
     strength[:, 10], strength[:, 20] = 1, 2
-    assert len(np.unique(superpixels(strength, 2)[:, [5, 15, 25]][0])) == 2
-    assert superpixels(strength, 2)[0, 5] == superpixels(strength, 2)[0, 15]
+    assert len(np.unique(find_superpixels(strength, 2)[:, [5, 15, 25]][0])) == 2
+    assert find_superpixels(strength, 2)[0, 5] == find_superpixels(strength, 2)[0, 15]
 
 
 def test_of_equal_borders_those_of_small_basins_go_first() -> None:
     strength = np.zeros((20, 31))
     strength[:, 14], strength[:, 25] = 1, 1
-    labels = superpixels(strength, 2)
+    labels = find_superpixels(strength, 2)
     assert labels[0, 20] == labels[0, 30] != labels[0, 5]
 
 
 def test_superpixels_are_no_more_than_asked_for() -> None:
     strength = np.random.default_rng(0).random((40, 50))
-    labels = superpixels(strength, 17)
+    labels = find_superpixels(strength, 17)
     assert np.unique(labels).tolist() == list(range(1, 18))
 
 

@@ -27,7 +27,7 @@ from segmenter.regions.refinement import (
     refine_superpixels,
     refine_superpixels_in_strips,
 )
-from segmenter.regions.superpixels import superpixels
+from segmenter.regions.superpixels import find_superpixels
 from tests.support.command import run_text as run
 from tests.support.scenes import DISK_LABELS, draw_disks
 
@@ -38,7 +38,7 @@ from tests.support.scenes import DISK_LABELS, draw_disks
 @settings(deadline=None)
 def test_superpixels_are_connected_and_fill_the_mask(mask: Bools, n_superpixels: int, seed: int) -> None:
     mask[0, 0] = True
-    labels = superpixels(np.random.default_rng(seed).random(mask.shape), n_superpixels, mask)
+    labels = find_superpixels(np.random.default_rng(seed).random(mask.shape), n_superpixels, mask)
     np.testing.assert_array_equal(labels > 0, mask)
     assert np.unique(labels[mask]).tolist() == list(range(1, labels.max() + 1))
     assert labels.max() <= max(n_superpixels, components(mask)[1])
@@ -204,7 +204,7 @@ def test_refined_superpixels_are_all_there_and_in_one_piece(seed: int, unmasked_
     at = np.ix_(*(map_to_reduced(0, n, n, reduced) for n, reduced in zip(shape, reduced_shape, strict=True)))
     reduced_mask = np.zeros(reduced_shape, np.bool_)
     np.logical_or.at(reduced_mask, at, mask)
-    small = superpixels(generator.random(reduced_shape), int(generator.integers(1, 12)), reduced_mask)
+    small = find_superpixels(generator.random(reduced_shape), int(generator.integers(1, 12)), reduced_mask)
     found = refine_superpixels(small, pixels, None if unmasked_share is None else mask)
     np.testing.assert_array_equal(found > 0, mask)
     assert np.unique(found[mask]).tolist() == np.unique(small[reduced_mask]).tolist()
@@ -219,21 +219,21 @@ def test_refined_superpixels_are_all_there_and_in_one_piece(seed: int, unmasked_
 @settings(deadline=None, max_examples=40)
 def test_rectangles_do_not_depend_on_how_a_picture_is_divided(seed: int, is_masked: bool) -> None:
     generator = np.random.default_rng(seed)
-    small = superpixels(generator.random(tuple(generator.integers(3, 24, 2))), int(generator.integers(1, 30)))
+    small = find_superpixels(generator.random(tuple(generator.integers(3, 24, 2))), int(generator.integers(1, 30)))
     shape = tuple(int(n * generator.integers(1, 4) + generator.integers(0, 3)) for n in small.shape)
     pixels = generator.integers(0, 256, (*shape, 3), dtype=np.uint8)
     mask = generator.random(shape) < 0.8 if is_masked else None
-    surroundings, colors = prepare_refinement(small, pixels, mask)
+    reduced, statistics = prepare_refinement(small, pixels, mask)
     divided = np.zeros(shape, np.int32)
     edges = [sorted({0, n, *generator.integers(0, n, 3).tolist()}) for n in shape]
     for top, bottom in pairwise(edges[0]):
         for left, right in pairwise(edges[1]):
             inner = Rectangle(top, left, bottom, right)
-            around = surroundings.of(inner)
-            outer = around.add_margin(inner)
-            place = slice(outer.top, outer.bottom), slice(outer.left, outer.right)
-            known = None if mask is None else mask[place]
-            divided[top:bottom, left:right] = refine_rectangle(around, pixels[place], known, inner, colors)
+            cropped = reduced.crop_for(inner)
+            outer = cropped.add_margin(inner)
+            index = slice(outer.top, outer.bottom), slice(outer.left, outer.right)
+            known = None if mask is None else mask[index]
+            divided[top:bottom, left:right] = refine_rectangle(cropped, pixels[index], known, inner, statistics)
     np.testing.assert_array_equal(divided, refine_superpixels_in_strips(small, pixels, mask))
     np.testing.assert_array_equal(divided > 0, np.ones(shape) if mask is None else mask)
 
@@ -243,8 +243,8 @@ def test_no_speck_is_left_in_rectangles() -> None:
     grain = np.random.default_rng(0).integers(-60, 61, (*truth.shape, 3))
     pixels = (np.array([[80, 90, 60], [150, 120, 110]])[truth - 1] + grain).astype(np.uint8)
     small = truth[3::6, 3::6]
-    surroundings, colors = prepare_refinement(small, pixels, None)
-    raw, _, _ = surroundings.most_probable(pixels, None, (0, 0), colors)
+    reduced, statistics = prepare_refinement(small, pixels, None)
+    raw, _, _ = reduced.assign_pixels(pixels, None, (0, 0), statistics)
     found = refine_superpixels_in_strips(small, pixels)
     assert sum(components(raw == n)[1] for n in (1, 2)) > 10
     assert [components(found == n)[1] for n in (1, 2)] == [1, 1]

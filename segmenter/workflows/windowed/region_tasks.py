@@ -130,11 +130,11 @@ class WindowRefinement:
         """Return the superpixels of a window, of whose pixels with their margin this is called, and their colors."""
         inner, around = job.inner, job.surroundings
         pixels = to_photo_range(stored, self.low, self.high)[0]
-        if around.shape == around.reduced:
-            labels = around.small[inner.inside(*around.corner)]
+        if around.full_shape == around.reduced_shape:
+            labels = around.labels[inner.to_slices(*around.corner)]
         else:
             labels = refine_rectangle(around, pixels, mask, inner, self.colors)
-        inside = np.ascontiguousarray(pixels[inner.inside(job.window.top, job.window.left)])
+        inside = np.ascontiguousarray(pixels[inner.to_slices(job.window.top, job.window.left)])
         sums = sum_superpixel_colors(labels, inside, self.n_superpixels)
         return Refined(encode_tiles(labels.astype(np.uint16), job.tile), sums)
 
@@ -146,7 +146,7 @@ def refine_job(
     inner = Rectangle(window.top, window.left, window.top + window.height, window.left + window.width)
     outer = whole.add_margin(inner)
     wide = Window(outer.top, outer.left, outer.bottom - outer.top, outer.right - outer.left)
-    return RefineJob(source, bands, inner, wide, whole.of(inner), tile)
+    return RefineJob(source, bands, inner, wide, whole.crop_for(inner), tile)
 
 
 # ---- the third pass ------------------------------------------------------------------------------------------------
