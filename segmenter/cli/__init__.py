@@ -6,17 +6,14 @@ import atexit
 import os
 import signal
 import sys
-import traceback
-from collections.abc import Collection, Sequence
-from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from segmenter._version import __version__
-from segmenter.errors import SegmenterError, describe_problem, printable
+from segmenter.cli.messages import print_error
+from segmenter.errors import SegmenterError
 
 COMMANDS = {
     "apply": "segmenter.cli.apply",
@@ -31,43 +28,21 @@ COMMANDS = {
     "select": "segmenter.cli.select",
 }
 
-STREAM = Path("-")
-"""Standard input or output, as a path."""
-
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
 
 
-class FileCommand(click.Command):
-    """A command whose first argument names files, and of which whatever goes wrong is one line."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; with ``--verbose``, what nobody foresaw comes with its traceback."""
-        try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, SegmenterError, BrokenPipeError):
-            raise
-        except OSError:  # the reading and writing of files has errors of its own: this is a standard stream
-            raise
-        except Exception as error:
-            given = ctx.params[self.params[0].name or ""]
-            sources = given if isinstance(given, tuple) else (given,)
-            source = str(sources[0]) if len(sources) == 1 else ""
-            fail(error, "stdin" if source == "-" else source, verbose=bool(ctx.params.get("verbose")))
-            return EXIT_FAILED
-
-
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for, and return their exit status."""
+    """A group that imports a command only when it is used; commands return their exit status."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a closed pipe ends it without a word, an interrupt with one line."""
+        """Run the command; end silently when a pipe is closed, and with one line when interrupted."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush is quiet, too
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # keeps the final flush silent, too
             return EXIT_BROKEN_PIPE
-        except KeyboardInterrupt:  # here, because click prints an empty line
-            complain("interrupted; what was finished is whole")
+        except KeyboardInterrupt:  # caught here, as click would print an empty line
+            print_error("interrupted; files written before are complete")
             return EXIT_INTERRUPTED
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -75,7 +50,7 @@ class LazyGroup(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a command; None where there is none of that name."""
+        """Import and return a command; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[cmd_name]).command
@@ -92,20 +67,23 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="segmenter", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Find the segments of a picture, without training.
+    """Divide pictures into segments without training.
 
-    Start with: segmenter segment PHOTO
+    To begin: segmenter segment PHOTO
     """
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 something failed, 2 wrong usage, 130 interrupted, 141 pipe closed."""
+    """Run the command line and exit.
+
+    The status is 0 = done, 1 = something failed, 2 = wrong usage, 130 = interrupted, 141 = output pipe closed.
+    """
     open_closed_streams()
-    leave(run())
+    exit_quickly(run())
 
 
 def run() -> int:
-    """Run the command line and return the exit status; every failure is told in one line."""
+    """Run the command line, report any failure in one line, and return the exit status."""
     try:
         return cli.main(prog_name="segmenter", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
@@ -113,17 +91,17 @@ def run() -> int:
         return EXIT_USAGE
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "segmenter"
-        complain(f"{error.format_message().rstrip('.')}; see '{command} --help'")
+        print_error(f"{error.format_message().rstrip('.')}; see '{command} --help'")
         return EXIT_USAGE
     except SegmenterError as error:
-        complain(str(error))
-    except OSError as error:  # those of files are errors of ours
-        complain(f"standard output: cannot be written ({(error.strerror or str(error)).lower()})")
+        print_error(str(error))
+    except OSError as error:  # those of files are SegmenterErrors
+        print_error(f"standard output: cannot be written ({(error.strerror or str(error)).lower()})")
     return EXIT_FAILED
 
 
 def open_closed_streams() -> None:
-    """Lead closed standard streams to nowhere, or a file would be opened in their place and be written over."""
+    """Open closed standard streams on the null device, so that no output file gets their descriptor."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -131,56 +109,19 @@ def open_closed_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
 
 
-def leave(status: int) -> NoReturn:
-    """End the process without tearing the interpreter down, which takes longer than it seems."""
+def exit_quickly(status: int) -> NoReturn:
+    """End the process without tearing down the interpreter, which takes noticeable time."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
                 stream.flush()
-        except OSError:  # told already, where it was written
+        except OSError:  # already reported where it was written
             status = status or EXIT_FAILED
     atexit._run_exitfuncs()
     os._exit(status)
 
 
 def unwind_on_interrupt() -> None:
-    """Let Ctrl-C clean up from now on; call it when all is imported."""
+    """Make Ctrl-C raise KeyboardInterrupt from now on; to be called after all imports."""
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def fail(error: Exception, source: str, *, verbose: bool) -> str:
-    """Tell in one line why something failed, and of a fault of ours on request where; return the line.
-
-    Parameters
-    ----------
-    error : Exception
-    source : str
-        What was worked on; "" = unknown.
-    verbose : bool
-    """
-    problem = describe_problem(error, source)
-    complain(problem)
-    if verbose and not isinstance(error, SegmenterError):
-        for line in "".join(traceback.format_exception(error)).splitlines():
-            say(line)
-    return problem
-
-
-def complain(message: str) -> None:
-    """Print one line that names the program, on standard error."""
-    say(f"segmenter: {' '.join(message.split())}")
-
-
-def warn_stale_outputs(stems: Sequence[Path], written: Collection[Path]) -> None:
-    """Tell of figures in other formats that an earlier run left beside what was written now."""
-    from segmenter.workflows.segment.outputs import find_stale_figures
-
-    for path in find_stale_figures(stems, written):
-        say(f"  note: {path} is of an earlier run; remove it, or draw it again")
-
-
-def say(line: str) -> None:
-    """Print one line for people, on standard error; nobody need be there to read it."""
-    with suppress(OSError):
-        click.echo(printable(line), err=True)

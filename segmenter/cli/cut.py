@@ -10,29 +10,38 @@ from typing import TYPE_CHECKING
 
 import click
 
-from segmenter.cli import EXIT_FAILED, FileCommand, fail, say, unwind_on_interrupt
-from segmenter.cli.options.common import OVERWRITE, folder_option, verbosity_options, with_options
+from segmenter.cli import EXIT_FAILED, unwind_on_interrupt
+from segmenter.cli.command import FileCommand
+from segmenter.cli.help import TARGET, option
+from segmenter.cli.messages import print_message, report_failure
+from segmenter.cli.options.common import OVERWRITE, output_option, verbosity_options, with_options
 from segmenter.cli.options.recipe import check_cut, scale_option
 from segmenter.cli.options.types import LOCAL_PATH, AnyScale
-from segmenter.cli.segment import found_text, tell_segments
+from segmenter.cli.segment import format_segments, print_segments
 from segmenter.errors import printable
-from segmenter.regions.config import SCALES
 from segmenter.segmentation.recipe import MAX_SEGMENTS
 
 if TYPE_CHECKING:
     from segmenter.workflows.segment.job import Extra, SegmentJob
 
 
-@click.command(name="cut", cls=FileCommand, short_help="Cut hierarchies into regions again, at once.")
+@click.command(name="cut", cls=FileCommand, short_help="Cut saved hierarchies into regions at any scale.")
 @click.argument("hierarchies", metavar="HIERARCHY...", nargs=-1, required=True, type=LOCAL_PATH)
 @with_options(
-    scale_option(f"{', '.join(SCALES)}, or a height; all writes the three. [default: medium]"),
-    click.option("-k", "--segments", type=click.IntRange(1, MAX_SEGMENTS), metavar="K", help="So many regions."),
-    folder_option("Where results go."),
+    scale_option(section=TARGET),
+    option(
+        "-k",
+        "--segments",
+        section=TARGET,
+        type=click.IntRange(1, MAX_SEGMENTS),
+        metavar="K",
+        help="Number of regions, instead of a scale.",
+    ),
+    output_option("Folder for the results."),
     OVERWRITE,
-    *verbosity_options("Print the results as JSON, one line a hierarchy.", "Tell of each region."),
+    *verbosity_options("Print results as JSON, one line per hierarchy.", "Print details of each region."),
 )
-def command(
+def command(  # click passes every option by its name
     hierarchies: tuple[Path, ...],
     scale: AnyScale | None,
     segments: int | None,
@@ -42,17 +51,17 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Cut each HIERARCHY into regions again, at once and without the photo.
+    """Cut each HIERARCHY into regions at another scale, quickly and without the photo.
 
-    HIERARCHY is a NAME.hierarchy.npz, as segmenter segment --method regions
-    --save hierarchy writes it.
+    HIERARCHY is a NAME.hierarchy.npz written by segmenter segment
+    --method regions --save hierarchy.
 
     \b
-    Writes to the output folder what segment --no-figure would write:
-      NAME.labels.png    the label of each pixel, 1 to K; 0 = transparent
-      NAME.segments.png  each region in its mean color
-      NAME.json          options, what was found, regions
-    and with --scale all NAME.labels.coarse.png, NAME.labels.fine.png and so on.
+    Files written to the output folder, as by segment --no-figure:
+      NAME.labels.png    label of each pixel: 1 to K; 0 = transparent
+      NAME.segments.png  regions in their mean colors
+      NAME.json          options and regions
+    and with --scale all also NAME.labels.coarse.png, NAME.labels.fine.png, etc.
     """  # noqa: D301  # the backspace keeps click from filling the list
     from segmenter.workflows.segment.cut import plan_cut
     from segmenter.workflows.segment.outputs import check_outputs
@@ -60,37 +69,37 @@ def command(
     check_cut(segments, scale)
     unwind_on_interrupt()
     extras: tuple[Extra, ...] = ("scales",) if scale == "all" else ()
-    at = "medium" if scale == "all" else scale
+    cut_scale = "medium" if scale == "all" else scale
     jobs = [
-        plan_cut(path, output, n_segments=segments, scale=at, overwrite=overwrite, extras=extras)
+        plan_cut(path, output, n_segments=segments, scale=cut_scale, overwrite=overwrite, extras=extras)
         for path in hierarchies
     ]
     if json and sys.stdout is None:
         raise click.UsageError("standard output is closed; leave out --json")
     check_outputs(jobs)
-    return max(cut_one(job, as_json=json, quiet=quiet, verbose=verbose) for job in jobs)
+    return max(process_hierarchy(job, as_json=json, quiet=quiet, verbose=verbose) for job in jobs)
 
 
-def cut_one(job: SegmentJob, *, as_json: bool, quiet: bool, verbose: bool) -> int:
-    """Cut one hierarchy, tell of it, and return the exit status."""
+def process_hierarchy(job: SegmentJob, *, as_json: bool, quiet: bool, verbose: bool) -> int:
+    """Cut one hierarchy, report the regions or why it failed, and return the exit status."""
     from segmenter.workflows.segment.cut import run_cut
     from segmenter.workflows.segment.outputs import format_path
     from segmenter.workflows.segment.record import SCHEMA
 
     started = time.perf_counter()
     try:
-        found, record = run_cut(job)
-    except Exception as error:  # whatever happens to one, the others go on
-        problem = fail(error, str(job.source), verbose=verbose)
+        segmentation, record = run_cut(job)
+    except Exception as error:  # any failure of one hierarchy must not stop the others
+        problem = report_failure(error, str(job.source), verbose=verbose)
         if as_json:
             click.echo(dumps({"schema": SCHEMA, "source": format_path(job.source), "error": printable(problem)}))
         return EXIT_FAILED
     if as_json:
-        places = {"source": format_path(job.source), "outputs": [format_path(path) for path in job.outputs]}
-        click.echo(dumps({**record, **places}))
+        paths = {"source": format_path(job.source), "outputs": [format_path(path) for path in job.outputs]}
+        click.echo(dumps({**record, **paths}))
     if not quiet:
-        place = job.record.with_suffix("")
-        say(f"{job.source.name}: {found_text(found)} in {time.perf_counter() - started:.2f} s -> {place}.*")
+        seconds, target = time.perf_counter() - started, job.record.with_suffix("")
+        print_message(f"{job.source.name}: {format_segments(segmentation)} in {seconds:.2f} s -> {target}.*")
     if verbose and not quiet:
-        tell_segments(found.segments)
+        print_segments(segmentation.segments)
     return 0

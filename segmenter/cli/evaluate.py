@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from segmenter.cli import STREAM, FileCommand, say, unwind_on_interrupt
+from segmenter.cli import unwind_on_interrupt
+from segmenter.cli.command import FileCommand
+from segmenter.cli.format import format_list
+from segmenter.cli.help import EXECUTION, INPUT, MEASURES, OUTPUT, option
+from segmenter.cli.messages import print_message, print_note
 from segmenter.cli.options.common import MAX_PIXELS, OVERWRITE, jobs_option, verbosity_options, with_options
-from segmenter.cli.options.types import LOCAL_PATH, PATH
+from segmenter.cli.options.types import LOCAL_PATH, PATH, STREAM
 
 if TYPE_CHECKING:
     from segmenter.workflows.evaluate.pairing import Pairing
     from segmenter.workflows.evaluate.scores import PhotoEvaluation
 
-WIDTH = 80
-MAX_NAMED = 5
-"""Names that a note lists."""
+TABLE_WIDTH = 80
 
-HEADS = {
+COLUMNS = {
     "covering": ("cover", 3),
     "rand_index": ("PRI", 3),
     "variation_of_information": ("VOI", 3),
@@ -31,44 +33,48 @@ HEADS = {
     "boundary_recall": ("R", 3),
     "boundary_f": ("F", 3),
 }
-"""Head of the column of each measure, and its decimals."""
+"""Head and number of decimals of the column of each measure."""
 
-EXPLANATION = (
+LEGEND = (
     "cover: segmentation covering; PRI, ARI: probabilistic and adjusted Rand index;",
     "VOI: variation of information (bits); UE: under-segmentation error.",
 )
-BOUNDARY_EXPLANATION = "P, R, F: precision, recall and F of boundaries."
-LESS = "Of VOI and UE less is better, of the others more."
+BOUNDARY_LEGEND = "P, R, F: boundary precision, recall and F-measure."
+DIRECTIONS = "Lower is better for VOI and UE, higher for the others."
 
 
-@click.command(name="evaluate", cls=FileCommand)
+@click.command(
+    name="evaluate", cls=FileCommand, short_help="Measure how well label images agree with human annotations."
+)
 @click.argument("labels", metavar="LABELS", type=LOCAL_PATH)
 @click.argument("truths", metavar="TRUTH...", nargs=-1, required=True, type=LOCAL_PATH)
 @with_options(
-    click.option(
-        "--boundaries/--no-boundaries",
-        default=True,
-        show_default=True,
-        help="Match boundaries, too, which takes most of the time.",
-    ),
-    click.option("--hierarchies", is_flag=True, help="Of a folder, take NAME.hierarchy.npz."),
-    click.option(
+    option("-r", "--recursive", section=INPUT, is_flag=True, help="Match files in subfolders, too."),
+    option("--hierarchies", section=INPUT, is_flag=True, help="Take the NAME.hierarchy.npz files of a LABELS folder."),
+    option("--ignore", section=INPUT, type=int, metavar="LABEL", help="Value of unlabeled pixels in TRUTH."),
+    option(
         "--scales",
+        section=MEASURES,
         type=click.IntRange(1, 999),
         default=25,
         show_default=True,
         metavar="N",
-        help="Heights that hierarchies are cut at.",
+        help="Number of heights at which hierarchies are cut.",
     ),
-    click.option("--ignore", type=int, metavar="LABEL", help="Number of pixels of the truth that count as unlabeled."),
-    click.option("-r", "--recursive", is_flag=True, help="Match files in sub-folders, too."),
-    jobs_option("Photos"),
-    click.option("-o", "--csv", type=PATH, metavar="FILE", help="Write all figures as a table."),
+    option(
+        "--boundaries/--no-boundaries",
+        section=MEASURES,
+        default=True,
+        show_default=True,
+        help="Match boundaries, too, which takes most of the time.",
+    ),
+    option("-o", "--csv", section=OUTPUT, type=PATH, metavar="FILE", help="Write all scores to a CSV file."),
     OVERWRITE,
+    jobs_option("photos", section=EXECUTION),
     MAX_PIXELS,
-    *verbosity_options("Print all figures as JSON, in one line.", "Tell what every measure is."),
+    *verbosity_options("Print all scores as JSON, on one line.", "Explain the measures."),
 )
-def command(
+def command(  # click passes every option by its name
     labels: Path,
     truths: tuple[Path, ...],
     boundaries: bool,
@@ -84,18 +90,23 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Tell how well LABELS agree with the TRUTH that people drew.
+    """Measure how well LABELS agree with TRUTH, segmentations drawn by people.
 
     \b
     LABELS        TRUTH...
       a file        one or several files, all of the same photo
       a folder      one or several folders; files are matched by name
 
-    A file is a PNG or TIFF with a number a pixel, NPY, or MAT as of BSDS500;
-    of labels a NAME.hierarchy.npz, too. A truth may hold several people's
-    segmentations; of labels, several are the scales of a hierarchy. Of scales,
-    ODS is the best one for all photos, OIS the best one of each photo.
+    A file is a PNG or TIFF whose pixels are labels, an NPY array, or a MAT file
+    in the format of BSDS500; LABELS may also be a NAME.hierarchy.npz. A TRUTH
+    file may hold the segmentations of several people, a LABELS file those of
+    several scales. ODS is the best scale for all photos together, OIS the best
+    scale for each photo.
     """  # noqa: D301  # the backspace keeps click from filling the list
+    if csv == STREAM:
+        raise click.UsageError("--csv writes a file; give its name, or --json for standard output")
+    if hierarchies and labels.is_file():
+        raise click.UsageError("--hierarchies needs a LABELS folder, but LABELS is a file; leave it out")
     from segmenter.io.files.atomic import write_files
     from segmenter.workflows.evaluate.pairing import pair_up
     from segmenter.workflows.evaluate.run import evaluate_pairs
@@ -103,10 +114,6 @@ def command(
     from segmenter.workflows.segment.outputs import check_output
 
     unwind_on_interrupt()
-    if csv == STREAM:
-        raise click.UsageError("--csv writes a file; give its name, or --json for standard output")
-    if hierarchies and labels.is_file():
-        raise click.UsageError("--hierarchies chooses from a folder, and LABELS is a file; leave it out")
     if csv is not None:
         check_output(csv, inputs=(labels, *truths), overwrite=overwrite)
     pairing = pair_up(labels, truths, hierarchies=hierarchies, recursive=recursive)
@@ -119,38 +126,38 @@ def command(
     elif not quiet:
         print_table(photos)
     if not quiet:
-        tell_unmatched(pairing)
-        for line in explanation(boundaries) if verbose else []:
-            say(line)
+        print_unmatched(pairing)
+        if verbose:
+            print_legend(has_boundaries=boundaries)
 
 
 def print_table(photos: Sequence[PhotoEvaluation]) -> None:
-    """Print what was measured in 80 columns."""
+    """Print the scores as a table of 80 columns."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    rows = table_rows(photos)
-    heads = [HEADS[name] for name in rows[0][1]]
+    rows = build_rows(photos)
+    heads = [COLUMNS[name] for name in rows[0][1]]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
-    table.add_column("", no_wrap=True, overflow="ellipsis", max_width=WIDTH - 2 - 7 * len(heads))
+    table.add_column("", no_wrap=True, overflow="ellipsis", max_width=TABLE_WIDTH - 2 - 7 * len(heads))
     for head, _ in heads:
         table.add_column(head, justify="right", no_wrap=True, min_width=6)
     n_summary = sum(1 for *_, is_summary in rows if is_summary)
     for i, (title, values, is_summary) in enumerate(rows):
-        cells = [f"{values[name]:.{HEADS[name][1]}f}" for name in values]
+        cells = [f"{values[name]:.{COLUMNS[name][1]}f}" for name in values]
         table.add_row(title, *cells, style="bold" if is_summary else "", end_section=i == len(rows) - n_summary - 1)
-    console = Console(width=WIDTH, highlight=False, markup=False, emoji=False)
+    console = Console(width=TABLE_WIDTH, highlight=False, markup=False, emoji=False)
     with console.capture() as capture:
         console.print(table)
     lines = [line.rstrip() for line in capture.get().splitlines()]
     click.echo("\n".join(lines).strip("\n"))
 
 
-def table_rows(photos: Sequence[PhotoEvaluation]) -> list[tuple[str, Mapping[str, float], bool]]:
-    """Return title, measures and whether it is a summary, of each row of the table.
+def build_rows(photos: Sequence[PhotoEvaluation]) -> list[tuple[str, Mapping[str, float], bool]]:
+    """Return the rows of the table: title, measures, and whether the row is a summary.
 
-    Of one photo a row stands for a scale, or for a person; of several for a photo.
+    A row stands for a photo; if there is only one photo, for a scale or a person.
     """
     from segmenter.errors import printable
     from segmenter.workflows.evaluate.scores import compute_best_measures, compute_measures, summarize_measures
@@ -160,7 +167,7 @@ def table_rows(photos: Sequence[PhotoEvaluation]) -> list[tuple[str, Mapping[str
     if len(photos) > 1:
         rows = [(printable(photo.name), compute_best_measures(photo), False) for photo in photos]
     elif n_scales > 1:
-        rows = [(scale_name(first, t), compute_measures(first, t), False) for t in range(n_scales)]
+        rows = [(format_scale(first, t), compute_measures(first, t), False) for t in range(n_scales)]
         return [*rows, ("best scale", compute_best_measures(first), True)]
     elif first.people:
         rows = [(f"person {p}", compute_measures(person, 0), False) for p, person in enumerate(first.people, start=1)]
@@ -171,22 +178,21 @@ def table_rows(photos: Sequence[PhotoEvaluation]) -> list[tuple[str, Mapping[str
     return [*rows, ("ODS", summary["ods"], True), ("OIS", summary["ois"], True)]
 
 
-def scale_name(photo: PhotoEvaluation, scale: int) -> str:
-    """Return how a scale is told: by its height, or by its number."""
-    n = photo.n_regions[scale]
-    regions = "1 region" if n == 1 else f"{n} regions"
+def format_scale(photo: PhotoEvaluation, scale: int) -> str:
+    """Return the height of a scale, or its number if it has no height, and its number of regions."""
     name = f"{scale + 1}" if photo.heights is None else f"{photo.heights[scale]:.3f}"
-    return f"{name}: {regions}"
+    n = photo.n_regions[scale]
+    return f"{name}: 1 region" if n == 1 else f"{name}: {n} regions"
 
 
-def explanation(boundaries: bool) -> list[str]:
-    """Return what the heads of the table mean."""
-    return [*EXPLANATION, *([BOUNDARY_EXPLANATION] if boundaries else []), LESS]
+def print_legend(*, has_boundaries: bool) -> None:
+    """Print what the heads of the table mean."""
+    for line in (*LEGEND, *([BOUNDARY_LEGEND] if has_boundaries else []), DIRECTIONS):
+        print_message(line)
 
 
-def tell_unmatched(pairing: Pairing) -> None:
-    """Tell what has no partner of its name."""
-    for names, what in ((pairing.without_truth, "no truth for"), (pairing.without_labels, "no labels for")):
+def print_unmatched(pairing: Pairing) -> None:
+    """Print which files have no counterpart of the same name."""
+    for names, problem in ((pairing.without_truth, "no truth for"), (pairing.without_labels, "no labels for")):
         if names:
-            more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-            say(f"  note: {what} {', '.join(names[:MAX_NAMED])}{more}")
+            print_note(f"{problem} {format_list(names)}")

@@ -1,4 +1,4 @@
-"""How a batch is told of while it runs: a bar on a terminal, lines elsewhere, JSON on standard output."""
+"""Progress on standard error: a bar on a terminal, otherwise one line per photo or nothing."""
 
 from __future__ import annotations
 
@@ -6,77 +6,70 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from segmenter.cli import say
+from segmenter.cli.format import format_shares
+from segmenter.cli.messages import print_message, print_note, print_traceback
 from segmenter.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
     from segmenter.cli.options.output import OutputOptions
     from segmenter.workflows.batch.summary import Row
 
-REFRESHES = 4
-"""A second, of the bar."""
-
-MAX_SHARES = 6
-"""Shares that fit the line of a photo; of more segments the largest and the smallest are told."""
-
-
-@contextmanager
-def watching(options: OutputOptions, n_photos: int, kind: str) -> Iterator[Watch]:
-    """Yield who tells of a batch; the bar, if there is one, ends with the block."""
-    if options.quiet or not has_terminal():
-        yield Watch(options, n_photos, kind)
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.table import Column
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=8)),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]}", style="red"),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[name]}", table_column=Column(width=20, no_wrap=True), markup=False),
-    )
-    with Progress(*columns, console=bar_console(), refresh_per_second=REFRESHES, transient=True, expand=True) as bar:
-        yield Watch(options, n_photos, kind, bar)
-
-
-def bar_console() -> Console:
-    """Return the terminal, narrower by the ^C that it shows: on a line that is full, that would begin another one."""
-    from rich.console import Console, ConsoleDimensions
-
-    class Narrower(Console):
-        @property  # type: ignore[misc]  # nobody sets it
-        def size(self) -> ConsoleDimensions:
-            full = super().size
-            return ConsoleDimensions(max(1, full.width - len("^C") - 1), full.height)
-
-    return Narrower(stderr=True, highlight=False)
+REFRESHES_PER_SECOND = 4
+MIN_BAR_WIDTH, NAME_WIDTH = 8, 20
+"""Characters of the bar, and of the name of the photo behind it."""
 
 
 def has_terminal() -> bool:
-    """Return whether people watch standard error on a terminal that can redraw a line."""
+    """Return whether standard error is a terminal that can redraw a line."""
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-class Watch:
-    """Tells of each photo as it is done."""
+# ---- a batch -------------------------------------------------------------------------------------------------------
 
-    def __init__(self, options: OutputOptions, n_photos: int, kind: str, bar: Progress | None = None) -> None:
-        self.n_told = 0
+
+@contextmanager
+def report_batch(options: OutputOptions, n_photos: int, noun: str) -> Iterator[BatchReporter]:
+    """Yield the reporter of a batch; its bar, if there is one, ends with the block.
+
+    Parameters
+    ----------
+    options : OutputOptions
+    n_photos : int
+    noun : str
+        What to call a segment.
+    """
+    if options.quiet or not has_terminal():
+        yield BatchReporter(options, n_photos, noun)
+        return
+    from rich.progress import TextColumn
+    from rich.table import Column
+
+    columns = (
+        TextColumn("{task.fields[failed]}", style="red"),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[name]}", table_column=Column(width=NAME_WIDTH, no_wrap=True), markup=False),
+    )
+    with create_bar(before_time=columns[:2], after_time=columns[2:]) as bar:
+        yield BatchReporter(options, n_photos, noun, bar)
+
+
+class BatchReporter:
+    """Reports each photo of a batch as it is done."""
+
+    def __init__(self, options: OutputOptions, n_photos: int, noun: str, bar: Progress | None = None) -> None:
+        self.n_reported = 0
         self._options = options
         self._n_photos = n_photos
-        self._kind = kind
+        self._noun = noun
         self._bar = bar
         self._task: TaskID | None = None
         self._started = self._stage_started = time.perf_counter()
@@ -84,72 +77,71 @@ class Watch:
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the batch began."""
         return time.perf_counter() - self._started
 
     def begin(self, stage: str, n_photos: int) -> None:
-        """Tell that a pass over the photos begins."""
+        """Report that a pass over the photos begins."""
         self._stage_started, self._n_in_stage = time.perf_counter(), 0
         if self._bar is not None:
             if self._task is not None:
                 self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(stage, total=n_photos, failed=self.told_failed(), rate="", name="")
+            self._task = self._bar.add_task(stage, total=n_photos, failed=self._format_failed(), rate="", name="")
         elif not self._options.quiet and stage != "segmenting":
-            say(f"{stage} ({n_photos:,} photos)")
+            print_message(f"{stage} ({n_photos:,} photos)")
 
     def tell(self, row: Row | None) -> None:
-        """Tell of a photo; None = it was read, and comes once more."""
+        """Report a photo of this pass; None = it was read, and a later pass will segment it."""
         self._n_in_stage += 1
         if row is not None:
-            self.n_told += 1
+            self.n_reported += 1
             self._n_failed += row.status == "failed"
-            self.print_row(row)
+            self._print_row(row)
         if self._bar is not None and self._task is not None:
             rate = self._n_in_stage / max(time.perf_counter() - self._stage_started, 1e-9)
             name = "" if row is None else printable(row.source.rpartition("/")[2])
-            self._bar.update(self._task, advance=1, failed=self.told_failed(), rate=f"{rate:.3g}/s", name=name)
+            self._bar.update(self._task, advance=1, failed=self._format_failed(), rate=f"{rate:.3g}/s", name=name)
 
-    def told_failed(self) -> str:
-        """Return how many failed, nothing while none did."""
+    def _format_failed(self) -> str:
+        """Return how many photos have failed; "" if none."""
         return f"{self._n_failed:,} failed" if self._n_failed else ""
 
-    def print_row(self, row: Row) -> None:
-        """Print a photo as JSON, and as a line for people where there is no bar."""
+    def _print_row(self, row: Row) -> None:
+        """Print a photo as JSON, and where there is no bar also as a line for people."""
         options = self._options
         if options.json:
             from segmenter.workflows.batch.summary import SCHEMA
 
             click.echo(json.dumps({"schema": SCHEMA, **row.plain()}))
         if not options.quiet and self._bar is None and row.status != "up to date":
-            say(f"[{self.n_told:,}/{self._n_photos:,}] {row.source}: {told(row, self._kind)}")
+            print_message(f"[{self.n_reported:,}/{self._n_photos:,}] {row.source}: {self._format_outcome(row)}")
             for note in row.notes:
-                say(f"  note: {note}")
+                print_note(note)
         if options.verbose and row.traceback:
-            for line in row.traceback.splitlines():
-                say(line)
+            print_traceback(row.traceback)
+
+    def _format_outcome(self, row: Row) -> str:
+        """Return the segments of a photo and how long it took, or its status."""
+        if row.status != "done":
+            return row.status
+        return f"{format_shares(row.shares, self._noun)} in {row.seconds:.2f} s"
+
+
+# ---- one picture, one page -----------------------------------------------------------------------------------------
 
 
 @contextmanager
-def watching_steps(*, quiet: bool) -> Iterator[Steps]:
-    """Yield who is told of the steps of one picture: a bar on a terminal, nothing elsewhere."""
+def show_steps(*, quiet: bool) -> Iterator[StepProgress]:
+    """Yield the progress of one picture: a bar on a terminal, nothing elsewhere."""
     if quiet or not has_terminal():
-        yield Steps()
+        yield StepProgress()
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.table import Column
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=8)),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=bar_console(), refresh_per_second=REFRESHES, transient=True, expand=True) as bar:
-        yield Steps(bar)
+    with create_bar() as bar:
+        yield StepProgress(bar)
 
 
-class Steps:
-    """Tells how far the work on one picture is."""
+class StepProgress:
+    """Shows how far the work on one picture is."""
 
     def __init__(self, bar: Progress | None = None) -> None:
         self._bar = bar
@@ -168,16 +160,45 @@ class Steps:
             self._bar.update(self._task, advance=1)
 
 
-def told(row: Row, kind: str) -> str:
-    """Return what became of a photo, for a line; its segments are called by their kind."""
-    return f"{shares_text(row.shares, kind)} in {row.seconds:.2f} s" if row.status == "done" else row.status
+@contextmanager
+def show_count(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of how many items of how many are done: a bar on a terminal, nothing elsewhere."""
+    if quiet or not has_terminal():
+        yield lambda done, total: None
+        return
+    with create_bar() as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def shares_text(shares: Sequence[float], kind: str) -> str:
-    """Return how many segments, or what they are called, there are, and how large."""
-    if len(shares) == 1:
-        return f"1 {kind}"
-    percent = [f"{100 * share:.0f}" for share in shares]
-    if len(shares) > MAX_SHARES:
-        percent = [f"{100 * max(shares):.0f} to {100 * min(shares):.0f}"]
-    return f"{len(shares)} {kind}s ({', '.join(percent)} %)"
+# ---- the bar -------------------------------------------------------------------------------------------------------
+
+
+def create_bar(before_time: tuple[ProgressColumn, ...] = (), after_time: tuple[ProgressColumn, ...] = ()) -> Progress:
+    """Return a bar on standard error that disappears when it ends, with further columns around the remaining time."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=MIN_BAR_WIDTH)),
+        MofNCompleteColumn(),
+        *before_time,
+        TimeRemainingColumn(compact=True),
+        *after_time,
+    )
+    console = create_bar_console()
+    return Progress(*columns, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=True, expand=True)
+
+
+def create_bar_console() -> Console:
+    """Return the terminal, narrowed by the "^C" that it echoes: on a full line that would wrap and break the bar."""
+    from rich.console import Console, ConsoleDimensions
+
+    class NarrowedConsole(Console):
+        @property  # type: ignore[misc]  # rich also has a setter, which is not used
+        def size(self) -> ConsoleDimensions:
+            full = super().size
+            return ConsoleDimensions(max(1, full.width - len("^C") - 1), full.height)
+
+    return NarrowedConsole(stderr=True, highlight=False)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from segmenter.cli import EXIT_FAILED, FileCommand, complain, say, unwind_on_interrupt
+from segmenter.cli import EXIT_FAILED, unwind_on_interrupt
+from segmenter.cli.command import FileCommand
+from segmenter.cli.format import format_count
+from segmenter.cli.help import INPUT, OUTPUT, option
+from segmenter.cli.messages import print_error, print_message, print_note
 from segmenter.cli.options.common import MAX_PIXELS, OVERWRITE, refuse_stream, verbosity_options, with_options
-from segmenter.cli.options.types import LOCAL_PATH, count_cores
-from segmenter.cli.progress import has_terminal
-from segmenter.errors import printable
+from segmenter.cli.options.types import LOCAL_PATH, check_extension, count_cores
 
 if TYPE_CHECKING:
     from segmenter.workflows.report.run import Report
@@ -23,24 +23,31 @@ SCHEMA = 1
 """Version of what ``--json`` prints."""
 
 
-@click.command(name="report", cls=FileCommand)
+@click.command(name="report", cls=FileCommand, short_help="Make an HTML page of the results in a folder.")
 @click.argument("folder", metavar="OUTDIR", type=LOCAL_PATH)
-@click.option(
-    "-o",
-    "--output",
-    type=LOCAL_PATH,
-    metavar="FILE",
-    callback=refuse_stream,
-    help="The page; default: report.html in OUTDIR.",
+@with_options(
+    option(
+        "--photos",
+        section=INPUT,
+        type=LOCAL_PATH,
+        metavar="FOLDER",
+        help="Folder with the photos, at any depth.",
+    ),
+    option(
+        "-o",
+        "--output",
+        section=OUTPUT,
+        type=LOCAL_PATH,
+        metavar="FILE",
+        show_default="report.html in OUTDIR",
+        callback=refuse_stream,
+        help="HTML file to write.",
+    ),
+    OVERWRITE,
+    MAX_PIXELS,
+    *verbosity_options("Print a summary as JSON.", "Name every photo that was not found."),
 )
-@click.option(
-    "--photos",
-    type=LOCAL_PATH,
-    metavar="FOLDER",
-    help="Where the photos are, at any depth.",
-)
-@with_options(OVERWRITE, MAX_PIXELS, *verbosity_options("Print as JSON what was made.", "Name every photo not found."))
-def command(
+def command(  # click passes every option by its name
     folder: Path,
     output: Path | None,
     photos: Path | None,
@@ -50,27 +57,30 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Make a page to look through the results in OUTDIR.
+    """Make an HTML page for browsing the results in OUTDIR.
 
-    One HTML file that works from disk and needs no network: all photos with
-    their segments, to be sorted and filtered, and for each one a slider
-    between photo and segments, contours, colors, log-likelihood and recipe.
+    The page is one file that needs no network. It lists all photos with their
+    segments, to sort and filter, and shows for each photo a slider between
+    photo and segments, contours, colors, log-likelihood and options.
 
-    OUTDIR is what segmenter segment or segmenter batch wrote to. Photos are
-    looked for in --photos, where the batch found them, beside OUTDIR and in
-    it; where one is missing or has changed, its segments are shown alone.
+    OUTDIR is a folder that segmenter segment, apply or batch wrote to. Photos
+    are searched for in --photos, at the paths that batch recorded, next to
+    OUTDIR, and in it. Where a photo is missing or has changed, only its
+    segments are shown.
 
-    Above 50 MB the pictures go to NAME.pictures, a folder beside the page.
+    If the page would exceed 50 MB, its pictures are written to the folder
+    NAME.pictures next to it.
 
     Exit status: 0 all shown, 1 some results are damaged; the page names them.
     """
-    if output is not None and output.suffix.lower() not in (".html", ".htm"):
-        raise click.UsageError(f"-o {printable(str(output))}: the name has to end in .html, .htm")
+    if output is not None:
+        check_extension(output, (".html", ".htm"), "-o")
     unwind_on_interrupt()
+    from segmenter.cli.progress import show_count
     from segmenter.workflows.batch.plan import REPORT_NAME
     from segmenter.workflows.report.run import make_report
 
-    with progress(quiet=quiet) as tell:
+    with show_count("pictures", quiet=quiet) as show:
         report = make_report(
             folder,
             folder / REPORT_NAME if output is None else output,
@@ -78,35 +88,36 @@ def command(
             overwrite=overwrite,
             n_workers=count_cores(),
             max_pixels=max_pixels,
-            tell=tell,
+            tell=show,
         )
     if json:
         print_json(report)
-    return tell_report(report, quiet=quiet, verbose=verbose)
+    return print_report(report, quiet=quiet, verbose=verbose)
 
 
-def tell_report(report: Report, *, quiet: bool, verbose: bool = False) -> int:
-    """Tell of a page that was made, and return the exit status."""
+def print_report(report: Report, *, quiet: bool, verbose: bool = False) -> int:
+    """Print what a page shows and which results are damaged, and return the exit status."""
     if not quiet:
-        photos = "1 photo" if report.n_photos == 1 else f"{report.n_photos:,} photos"
-        place = "in it" if report.pictures is None else f"beside it in {report.pictures}"
-        say(f"{photos} -> {report.path} ({report.n_bytes / 1e6:.1f} MB, pictures {place})")
+        location = "in it" if report.pictures is None else f"next to it in {report.pictures}"
+        size = f"{report.n_bytes / 1e6:.1f} MB, pictures {location}"
+        print_message(f"{format_count(report.n_photos, 'photo')} -> {report.path} ({size})")
         missing = report.without_photo
         if missing:
-            told = "1 photo was" if len(missing) == 1 else f"{len(missing):,} photos were"
-            say(f"  note: {told} not found as segmented, so the segments stand alone; give the folder with --photos")
+            verb = "was" if len(missing) == 1 else "were"
+            problem = f"{format_count(len(missing), 'photo')} {verb} not found or changed, so only segments are shown"
+            print_note(f"{problem}; give the folder with --photos")
         for name in missing if verbose else ():
-            say(f"  without its photo: {name}")
+            print_message(f"  without its photo: {name}")
     for problem in report.damaged:
-        complain(problem)
+        print_error(problem)
     return EXIT_FAILED if report.damaged else 0
 
 
 def print_json(report: Report) -> None:
-    """Print what was made as one JSON object."""
+    """Print a summary of a page as one JSON object."""
     from segmenter.workflows.segment.outputs import format_path
 
-    told = {
+    summary = {
         "schema": SCHEMA,
         "output": format_path(report.path),
         "pictures": None if report.pictures is None else format_path(report.pictures),
@@ -115,24 +126,4 @@ def print_json(report: Report) -> None:
         "without_photo": list(report.without_photo),
         "damaged": list(report.damaged),
     }
-    click.echo(json.dumps(told))
-
-
-@contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield what tells how many pictures are made: a bar on a terminal, nothing elsewhere."""
-    if quiet or not has_terminal():
-        yield lambda done, of: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=Console(stderr=True, highlight=False), transient=True, expand=True) as bar:
-        task = bar.add_task("pictures", total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+    click.echo(json.dumps(summary))

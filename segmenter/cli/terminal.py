@@ -1,4 +1,4 @@
-"""The terminal that people look at: whether it shows colors, and how large it is."""
+"""The terminal behind standard error: the colors it can show, its size, and segments drawn on it."""
 
 from __future__ import annotations
 
@@ -18,37 +18,40 @@ if TYPE_CHECKING:
 
 INDENT = "  "
 MAX_WIDTH = 80
-FALLBACK = os.terminal_size((80, 24))
+DEFAULT_SIZE = os.terminal_size((80, 24))
+MIN_SIDE = 5
+"""Fewer columns or lines than this are not believed, as some terminals report 0."""
 
 
-def color_depth() -> ColorDepth | None:
-    """Return the bits of the colors that standard error shows; None where it shows none, or shall not."""
+def get_color_depth() -> ColorDepth | None:
+    """Return the bits of color that standard error shows; None if it shows none, or ``NO_COLOR`` is set."""
     if not has_terminal() or os.environ.get("NO_COLOR"):
         return None
     return 24 if os.environ.get("COLORTERM") in ("truecolor", "24bit") else 8
 
 
 def show_segments(segmentation: Segmentation, depth: ColorDepth, *, picture: bool) -> None:
-    """Print the colors of the segments with their shares and, where asked for, the segments themselves."""
+    """Print the colors and shares of the segments and, if `picture`, the segments themselves."""
     from segmenter.workflows.segment.terminal import palette_lines, picture_lines
 
-    size = terminal_size()
+    size = get_terminal_size()
     width = min(MAX_WIDTH, size.columns) - len(INDENT)
-    print_lines([INDENT + line for line in palette_lines(segmentation, width, depth)])
+    print_colored([INDENT + line for line in palette_lines(segmentation, width, depth)])
     if picture:
-        print_lines([INDENT + line for line in picture_lines(segmentation, width, max(4, size.lines - 4), depth)])
+        height = max(4, size.lines - 4)
+        print_colored([INDENT + line for line in picture_lines(segmentation, width, height, depth)])
 
 
-def terminal_size() -> os.terminal_size:
+def get_terminal_size() -> os.terminal_size:
     """Return columns and lines of the terminal behind standard error."""
     try:
         size = os.get_terminal_size(sys.stderr.fileno())
     except OSError:
-        return FALLBACK
-    return size if min(size) > 4 else FALLBACK  # some tell 0
+        return DEFAULT_SIZE
+    return size if min(size) >= MIN_SIDE else DEFAULT_SIZE
 
 
-def print_lines(lines: Sequence[str]) -> None:
-    """Print lines that hold escape sequences, on standard error; nobody need be there to read it."""
+def print_colored(lines: Sequence[str]) -> None:
+    """Print lines that contain escape sequences on standard error; ignore a stream that is closed or full."""
     with suppress(OSError):
         click.echo("\n".join(lines), err=True, color=True)

@@ -18,7 +18,9 @@ import pytest
 from PIL import Image
 
 import segmenter
-from segmenter.cli import COMMANDS, FileCommand, cli
+from segmenter.cli import COMMANDS, cli
+from segmenter.cli.command import FileCommand
+from segmenter.cli.format import format_list
 from segmenter.errors import WriteError
 from segmenter.io.files.atomic import write_files
 from segmenter.workflows.segment.outputs import PLOTS
@@ -228,6 +230,11 @@ def test_collapsed_components_are_told_on_request_only(tmp_path: Path) -> None:
 def test_one_iteration_is_told_in_the_singular(photo: Path, tmp_path: Path) -> None:
     result = run("segment", photo, "--max-iterations", "1", "--no-figure", "-v", cwd=tmp_path)
     assert b"after 1 iteration," in result.stderr
+
+
+def test_a_long_list_is_cut() -> None:
+    assert format_list([1, 2, 3, 4, 5]) == "1, 2, 3, 4, 5"
+    assert format_list(range(1, 9)) == "1, 2, 3, 4, 5 and 3 more"
 
 
 def test_a_tiff_is_read_where_stderr_is_closed(photo: Path, tmp_path: Path) -> None:

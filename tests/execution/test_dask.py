@@ -252,7 +252,7 @@ def test_where_no_scheduler_answers_is_one_line(address: str, monkeypatch: pytes
 def test_jobs_are_for_this_machine_alone(tmp_path: Path) -> None:
     result = run("batch", "photos", "--jobs", "2", "--scheduler", "tcp://127.0.0.1:1", cwd=tmp_path)
     assert result.returncode == 2
-    assert b"--jobs is for this machine" in result.stderr
+    assert b"--jobs applies to this machine" in result.stderr
 
 
 def test_without_dask_the_extra_is_told(tmp_path: Path) -> None:

@@ -185,16 +185,16 @@ def test_a_batch_writes_the_same_bytes_whatever_the_jobs_and_can_be_resumed(fold
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ("--method regions --color-space lab", "--color-space is not for --method regions; leave it out"),
-        ("--scale fine", "--scale is not for --method gmm; leave it out"),
-        ("--superpixels 9", "--superpixels is not for --method gmm"),
-        ("--method regions -k 3 --scale fine", "-k and --scale both tell how many regions; give one of them"),
-        ("--method regions -k 800", "-k 800 takes as many superpixels; add --superpixels 800"),
+        ("--method regions --color-space lab", "--color-space does not apply to --method regions; leave it out"),
+        ("--scale fine", "--scale does not apply to --method gmm; leave it out"),
+        ("--superpixels 9", "--superpixels does not apply to --method gmm"),
+        ("--method regions -k 3 --scale fine", "-k and --scale both set the number of regions; give one of them"),
+        ("--method regions -k 800", "-k 800 needs as many superpixels; add --superpixels 800"),
         ("--method regions -k auto", "-k auto is for sets of colors; with --method regions give a number, or --scale"),
-        ("--method regions --scale big", "'big' is neither coarse, medium, fine, all nor a number from 0"),
-        ("--method regions --scale nan", "'nan' is neither"),
-        ("--method regions --save posteriors", "--save posteriors is of mixtures of colors, and regions are none"),
-        ("--method regions --save-model", "--save-model is of mixtures of colors"),
+        ("--method regions --scale big", "'big' is not one of coarse, medium, fine, all, or a number from 0"),
+        ("--method regions --scale nan", "'nan' is not one of"),
+        ("--method regions --save posteriors", "--save posteriors needs a mixture, which --method regions does"),
+        ("--method regions --save-model", "--save-model needs a mixture"),
         ("--method k-means --covariance tied", "k-means has one spherical covariance"),
     ],
 )
@@ -209,4 +209,4 @@ def test_wrong_usage_is_one_line_and_touches_nothing(arguments: str, problem: st
 def test_regions_share_no_model(folder: Path) -> None:
     result = run("batch", "disks.png", "--method", "regions", "--shared-model", cwd=folder)
     assert result.returncode == 2
-    assert "--shared-model is of mixtures of colors" in result.stderr
+    assert "--shared-model needs a mixture" in result.stderr

@@ -1,4 +1,4 @@
-"""Options that the segments depend on, read into a recipe."""
+"""Options that determine the segments, combined into a recipe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from segmenter.cli.options.common import Command, Option, with_options
+from segmenter.cli.help import COLOR_FIT, FIT, REGIONS, TARGET, option
+from segmenter.cli.options.common import Command, Option, is_typed, seed_option, with_options
 from segmenter.cli.options.types import AnyScale, CountOrAuto, ScaleOrNumber
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
@@ -27,173 +28,211 @@ from segmenter.segmentation.recipe import (
 if TYPE_CHECKING:
     from segmenter.workflows.cluster.recipe import TableRecipe
 
-_SCALES = f"{', '.join(SCALES)}, or a height; all writes the three"
+FIELD_OF_OPTION = {"segments": "n_segments", "covariance": "covariance_type", "superpixels": "n_superpixels"}
+"""Fields of a recipe whose option has another name."""
 
 
-def em_options(defaults: type[Recipe] | type[TableRecipe], found: str, sample: str) -> tuple[Option, ...]:
-    """Return the options of the fit, in the words of those who look for segments of pixels or clusters of rows."""
+def em_options(
+    defaults: type[Recipe] | type[TableRecipe], *, clusters: str, sample: str, section: str
+) -> tuple[Option, ...]:
+    """Return the options of a fit by EM.
+
+    Parameters
+    ----------
+    defaults : type of Recipe or TableRecipe
+    clusters, sample : str
+        What help texts call a component of the mixture, and one of the values that it is fitted to.
+    section : str
+        Heading of the options in ``--help``.
+    """
     return (
-        click.option(
+        option(
             "--covariance",
+            section=section,
             type=click.Choice(COVARIANCE_TYPES),
             default=defaults.covariance_type,
             show_default=True,
-            help=f"Shape of the {found}.",
+            help=f"Shape of the {clusters}.",
         ),
-        click.option(
-            "--init", type=click.Choice(INITS), default=defaults.init, show_default=True, help="How starts are drawn."
+        option(
+            "--init",
+            section=section,
+            type=click.Choice(INITS),
+            default=defaults.init,
+            show_default=True,
+            help="Initialization of EM.",
         ),
-        click.option(
+        option(
             "--restarts",
+            section=section,
             type=click.IntRange(min=1),
             default=defaults.restarts,
             show_default=True,
             metavar="N",
-            help="Starts that are tried; the best is kept.",
+            help="Number of initializations to try; the best fit is kept.",
         ),
-        click.option(
+        option(
             "--tolerance",
+            section=section,
             type=click.FloatRange(min=0, min_open=True),
             default=defaults.tolerance,
             show_default=True,
             metavar="NATS",
-            help=f"Stop when a step gains less log-likelihood per {sample}.",
+            help=f"Stop when an iteration raises the log-likelihood per {sample} by less than this.",
         ),
-        click.option(
+        option(
             "--max-iterations",
+            section=section,
             type=click.IntRange(min=1),
             default=defaults.max_iterations,
             show_default=True,
             metavar="N",
-            help="Stop after so many steps.",
-        ),
-        click.option(
-            "--seed",
-            type=click.IntRange(min=0),
-            default=defaults.seed,
-            show_default=True,
-            metavar="N",
-            help="Same seed, same results.",
+            help="Maximum number of iterations.",
         ),
     )
 
 
-def scale_option(what: str) -> Option:
-    """Return the option that tells where a hierarchy is cut."""
-    return click.option("--scale", type=ScaleOrNumber(), metavar="SCALE", help=what)
+def color_fit_options(section: str) -> tuple[Option, ...]:
+    """Return the options of a mixture fitted to colors."""
+    return (
+        option(
+            "--color-space",
+            section=section,
+            type=click.Choice(COLOR_SPACES),
+            default=Recipe.color_space,
+            show_default=True,
+            help="Space in which colors are compared.",
+        ),
+        *em_options(Recipe, clusters="color clusters", sample="pixel", section=section),
+        option(
+            "--acceleration/--no-acceleration",
+            section=section,
+            default=Recipe.acceleration,
+            show_default=True,
+            help="Extrapolate when EM converges slowly.",
+        ),
+        seed_option(),
+    )
+
+
+def scale_option(*, section: str) -> Option:
+    """Return the option of where a hierarchy is cut."""
+    return option(
+        "--scale",
+        section=section,
+        type=ScaleOrNumber(),
+        metavar="SCALE",
+        show_default="medium",
+        help=f"Level of detail: {', '.join(SCALES)}, or a merge height; all writes the three named ones.",
+    )
 
 
 _METHOD_OPTIONS = (
-    click.option(
+    option(
         "--method",
+        section=TARGET,
         type=click.Choice(METHODS),
         default=Recipe.method,
         show_default=True,
-        help="Sets of similar colors by EM, EM with hard decisions or k-means; or regions, each in one piece.",
+        help="Clusters of similar colors by EM (gmm), hard EM or k-means; or connected regions.",
     ),
-    click.option(
+    option(
         "-k",
         "--segments",
+        section=TARGET,
         type=CountOrAuto(MAX_SEGMENTS),
         metavar="K",
-        help=f"Number of segments; auto lets the picture tell. [default: {Recipe.n_segments}; of regions, by --scale]",
+        show_default=f"{Recipe.n_segments}; for regions, by --scale",
+        help="Number of segments; auto chooses it for each picture.",
     ),
 )
 _REGIONS_OPTIONS = (
-    scale_option(f"Of regions: {_SCALES}. [default: medium]"),
-    click.option(
+    scale_option(section=REGIONS),
+    option(
         "--merge-cost",
+        section=REGIONS,
         type=click.Choice(MERGE_COSTS),
         default=RegionsRecipe.merge_cost,
         show_default=True,
-        help="Of regions: how alike two neighbors are, by hand-chosen weights or by ones fitted to what people drew.",
+        help="Dissimilarity of neighboring regions, with weights set by hand, or learned from boundaries people drew.",
     ),
-    click.option(
+    option(
         "--superpixels",
+        section=REGIONS,
         type=click.IntRange(1, MAX_SEGMENTS),
         default=RegionsRecipe.n_superpixels,
         show_default=True,
         metavar="N",
-        help="Of regions: the most that they are made of.",
+        help="Maximum number of superpixels.",
     ),
-    click.option(
+    option(
         "--working-size",
+        section=REGIONS,
         type=click.FloatRange(min=0, min_open=True),
         default=RegionsRecipe.working_size,
         show_default=True,
         metavar="MEGAPIXELS",
-        help="Of regions: larger pictures are reduced to this, and boundaries refined.",
-    ),
-)
-_FIT_OPTIONS = (
-    click.option(
-        "--color-space",
-        type=click.Choice(COLOR_SPACES),
-        default=Recipe.color_space,
-        show_default=True,
-        help="What colors are compared in.",
-    ),
-    *em_options(Recipe, "color clusters", "pixel"),
-    click.option(
-        "--acceleration/--no-acceleration",
-        default=Recipe.acceleration,
-        show_default=True,
-        help="Leap ahead where EM is slow.",
+        help="Size to which larger pictures are reduced; boundaries are then refined at full size.",
     ),
 )
 
 
 def recipe_options(command: Command) -> Command:
     """Add every option that the segments depend on; the command receives them as one ``recipe``."""
-    return _with_recipe(command, (*_METHOD_OPTIONS, *_REGIONS_OPTIONS, *_FIT_OPTIONS))
+    return _with_recipe(command, (*_METHOD_OPTIONS, *_REGIONS_OPTIONS, *color_fit_options(COLOR_FIT)))
 
 
 def fit_options(command: Command) -> Command:
-    """Add the options of a mixture of colors, but the number of segments."""
-    return _with_recipe(command, _FIT_OPTIONS)
-
-
-_NAMES = {"segments": "n_segments", "covariance": "covariance_type", "superpixels": "n_superpixels"}
-"""What a recipe calls options that have another name on the command line."""
+    """Add the options of a mixture of colors except the number of segments; the command receives a ``recipe``."""
+    return _with_recipe(command, color_fit_options(FIT))
 
 
 def _with_recipe(command: Command, options: Sequence[Option]) -> Command:
     @wraps(command)
     def with_recipe(*arguments: Any, **values: Any) -> Any:
         known = option_names("gmm") | option_names("regions")
-        chosen = {name: values.pop(name) for name in list(values) if _NAMES.get(name, name) in known}
-        return command(*arguments, recipe=_recipe(chosen), **values)
+        of_recipe = {name: values.pop(name) for name in list(values) if FIELD_OF_OPTION.get(name, name) in known}
+        return command(*arguments, recipe=build_recipe(of_recipe), **values)
 
     decorated: Any = with_options(*options)(with_recipe)
     return decorated  # type: ignore[no-any-return]
 
 
-def check_cut(segments: int | Literal["auto"] | None, scale: AnyScale | None, superpixels: int | None = None) -> None:
-    """Raise UsageError where the number of regions and their scale do not go together."""
-    if segments == "auto":
-        raise click.UsageError("-k auto is for sets of colors; with --method regions give a number, or --scale")
-    if segments is not None and scale is not None:
-        raise click.UsageError("-k and --scale both tell how many regions; give one of them")
-    if segments is not None and superpixels is not None and segments > superpixels:
-        raise click.UsageError(f"-k {segments} takes as many superpixels; add --superpixels {segments}")
+def build_recipe(values: Mapping[str, Any]) -> AnyRecipe:
+    """Return the recipe for the values of options, by their names on the command line.
 
+    A value that the method does not use is ignored, as it may come from the environment, unless it was typed.
 
-def _recipe(values: Mapping[str, Any]) -> AnyRecipe:
-    """Return the recipe that options make, by their names on the command line; raise UsageError where they do not."""
+    Raises
+    ------
+    click.UsageError
+        A value is out of range, was typed for another method, or conflicts with another one.
+    """
     method = values.get("method", Recipe.method)
     if method == "regions":
         check_cut(values["segments"], values["scale"], values["superpixels"])
-    context = click.get_current_context()
     given = {}
-    for param in context.command.params:
-        typed = param.name or ""
-        if typed not in values or values[typed] is None:
+    for param in click.get_current_context().command.params:
+        name = param.name or ""
+        value = values.get(name)
+        if value is None:
             continue
-        if _NAMES.get(typed, typed) in option_names(method):
-            given[_NAMES.get(typed, typed)] = "medium" if values[typed] == "all" else values[typed]  # and what it adds
-        elif context.get_parameter_source(typed) == click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{param.opts[-1]} is not for --method {method}; leave it out")
+        field = FIELD_OF_OPTION.get(name, name)
+        if field in option_names(method):
+            given[field] = "medium" if value == "all" else value  # the other two scales are extra outputs
+        elif is_typed(name):
+            raise click.UsageError(f"{param.opts[-1]} does not apply to --method {method}; leave it out")
     try:
         return choose_recipe(given)
     except InvalidArgumentError as error:
         raise click.UsageError(str(error)) from error
+
+
+def check_cut(segments: int | Literal["auto"] | None, scale: AnyScale | None, superpixels: int | None = None) -> None:
+    """Raise UsageError if the number of regions, their scale and the number of superpixels conflict."""
+    if segments == "auto":
+        raise click.UsageError("-k auto does not apply to --method regions; give a number, or --scale")
+    if segments is not None and scale is not None:
+        raise click.UsageError("-k and --scale both set the number of regions; give one of them")
+    if segments is not None and superpixels is not None and segments > superpixels:
+        raise click.UsageError(f"-k {segments} needs as many superpixels; add --superpixels {segments}")

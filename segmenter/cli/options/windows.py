@@ -1,47 +1,50 @@
-"""Options of commands that may read a picture by windows."""
+"""Options of pictures that are read in windows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import wraps
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import click
 
-from segmenter.cli.options.common import BANDS, is_given, jobs_option, with_options
+from segmenter.cli.help import WINDOWS, option
+from segmenter.cli.options.common import (
+    Command,
+    bands_option,
+    is_given,
+    jobs_option,
+    scheduler_option,
+    with_options,
+)
 from segmenter.cli.options.types import MemorySize
 from segmenter.workflows.segment.outputs import LabelFormat
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 _OPTIONS = (
-    BANDS,
-    click.option(
+    bands_option(section=WINDOWS),
+    option(
         "--max-memory",
+        section=WINDOWS,
         type=MemorySize(1),
         default="auto",
-        show_default=True,
+        show_default="auto, half of what is free",
         metavar="SIZE",
-        help="Read by windows a TIFF that would take more, such as 2G; auto = half of what is free.",
+        help="Memory for one picture, such as 2G; larger TIFFs are read in windows.",
     ),
-    click.option(
+    option(
         "--label-format",
+        section=WINDOWS,
         type=click.Choice(["tif", "zarr"]),
         default="tif",
         show_default=True,
-        help="Of the label image of such a picture; zarr is OME-Zarr.",
+        help="Format of windowed label images: TIFF or OME-Zarr.",
     ),
-    jobs_option("Windows of such a picture"),
-    click.option(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="Let a Dask cluster work on windows, such as tcp://HOST:8786; it must see the same files.",
-    ),
+    jobs_option("windows", section=WINDOWS),
+    scheduler_option(section=WINDOWS),
 )
 
 
 def windows_options(command: Command) -> Command:
-    """Add what decides which pictures are windowed, and how; the command receives it as one ``windows``."""
+    """Add the options that decide which pictures are read in windows, and how; the command receives ``windows``."""
 
     @wraps(command)
     def with_windows(

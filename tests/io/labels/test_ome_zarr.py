@@ -151,7 +151,7 @@ def test_a_warning_names_a_label_image_that_an_earlier_run_left_in_another_forma
     first = run(*words, "--max-memory", "1K", "-o", "out", cwd=tmp_path)
     assert b"earlier run" not in first.stderr
     second = run(*words, *ZARR, cwd=tmp_path)
-    assert b"note: out/a.labels.tif is of an earlier run; remove it" in second.stderr
+    assert b"note: out/a.labels.tif is from an earlier run; remove it" in second.stderr
 
 
 def test_a_picture_in_memory_gets_no_zarr(tmp_path: Path) -> None:

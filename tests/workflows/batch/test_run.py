@@ -66,7 +66,7 @@ def test_the_output_may_not_be_an_input(photos: Path, tmp_path: Path) -> None:
 def test_without_recursion_sub_folders_are_left_out_and_told(photos: Path, tmp_path: Path) -> None:
     result = run("batch", "photos", LABELS_ONLY, cwd=tmp_path)
     assert list(read_statuses(tmp_path / "outputs")) == ["a.png", "b.png"]
-    assert b"skipped 1 sub-folder; -r reads them, too" in result.stderr
+    assert b"skipped 1 subfolder; add -r to include subfolders" in result.stderr
 
 
 def test_a_pattern_that_the_shell_left_alone(photos: Path, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_an_empty_folder_says_so(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     result = run("batch", "empty", cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr == b"segmenter: empty: holds no photos; give another folder\n"
+    assert result.stderr == b"segmenter: empty: contains no photos; give another folder\n"
     assert not (tmp_path / "outputs").exists()
 
 

@@ -284,7 +284,7 @@ def test_figures_of_an_earlier_run_are_told(table: Path, tmp_path: Path) -> None
     result = run(table, "-k", "3", "--figure-format", "svg", "--overwrite", cwd=tmp_path)
     notes = [line for line in result.stderr.splitlines() if "earlier run" in line]
     assert notes == [
-        f"  note: outputs/t.{kind}.png is of an earlier run; remove it, or draw it again"
+        f"  note: outputs/t.{kind}.png is from an earlier run; remove it or draw it again"
         for kind in ("likelihood", "clusters")
     ]
     assert (tmp_path / "outputs" / "t.clusters.png").exists()
@@ -492,7 +492,7 @@ def test_labels_from_standard_input_are_as_from_a_file(table: Path, labeled: Pat
 def test_standard_input_is_one_table_only(tmp_path: Path) -> None:
     result = piped(b"x\n1\n", "--labeled", "-", cwd=tmp_path)
     assert result.returncode == 2
-    assert "standard input (-) can be read once only" in one_line(result)
+    assert "standard input (-) can be read only once" in one_line(result)
 
 
 def test_a_folder_in_the_place_of_an_output_is_told_before_any_work(table: Path, tmp_path: Path) -> None:

@@ -301,16 +301,16 @@ def test_what_cannot_be_drawn_is_one_line_and_nothing_is_written(photo: Path, tm
         ("distinct colors", 1, [photo, "-k", "2,60000"]),
         ("'magic'", 2, [photo, "--methods", "gmm,magic"]),
         ("'rgb'", 2, [photo, "--color-spaces", "cmyk"]),
-        ("no length", 2, [photo, "--width", "wide"]),
+        ("neither a length", 2, [photo, "--width", "wide"]),
         ("40 to 1200", 2, [photo, "--width", "3mm"]),
         ("--boundaries", 2, [photo, "--boundaries", "--overlay", "0.5"]),
         (".csv, .tex, .md", 2, [photo, "--table", tmp_path / "a.txt"]),
-        ("no part of a photo", 2, [photo, "--crop", "1,2,3"]),
-        ("named twice", 2, [photo, "--table", tmp_path / "a.md", "--table", tmp_path / "a.md"]),
+        ("not a rectangle", 2, [photo, "--crop", "1,2,3"]),
+        ("the same name", 2, [photo, "--table", tmp_path / "a.md", "--table", tmp_path / "a.md"]),
     ]
     for words, status, arguments in cases:
         assert words in complaint(*arguments, "-o", output, status=status)
-    assert "has to end in" in complaint(photo, "-o", tmp_path / "a.jpg", status=2)
+    assert "must end in .png, .pdf or .svg" in complaint(photo, "-o", tmp_path / "a.jpg", status=2)
     assert "would replace an input" in complaint(photo, "-o", photo, status=1)
     assert not output.parent.exists()
 

@@ -229,7 +229,7 @@ def test_photos_are_found_by_their_name_and_known_by_their_content(made: Path, r
 def test_missing_photos_are_told_in_one_line(results: Path, tmp_path: Path) -> None:
     result = run("report", "out", cwd=tmp_path)
     assert result.returncode == 0
-    assert "note: 3 photos were not found as segmented" in result.stderr
+    assert "note: 3 photos were not found or changed" in result.stderr
     assert "--photos" in result.stderr
     assert run("report", "out", "-q", "--overwrite", cwd=tmp_path).stderr == ""
 
@@ -394,7 +394,7 @@ def test_wrong_input_is_told_in_one_line_and_nothing_is_written(made: Path, tmp_
     assert run("report", made / "out", "-o", "-", cwd=tmp_path).returncode == 2
     named = run("report", made / "out", "-o", "page.pdf", cwd=tmp_path)
     assert named.returncode == 2
-    assert "-o page.pdf: the name has to end in .html" in named.stderr
+    assert "-o page.pdf: the name must end in .html or .htm" in named.stderr
     assert run("report", made / "out", "-o", "empty.html", cwd=tmp_path).returncode == 1
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty.html", "file"]
 

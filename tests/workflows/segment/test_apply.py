@@ -101,7 +101,7 @@ def test_the_names_of_segments_stand_in_the_figure(model: Path, photo: Path, tmp
     assert "1 night" in drawn
     assert "2 day" in drawn
     again = run("apply", model, photo, "--overwrite", cwd=tmp_path)
-    assert b"note: outputs/two.figure.svg is of an earlier run" in again.stderr
+    assert b"note: outputs/two.figure.svg is from an earlier run" in again.stderr
 
 
 def test_a_photo_from_stdin_to_stdout(model: Path, photo: Path, tmp_path: Path) -> None:

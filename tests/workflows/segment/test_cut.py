@@ -272,4 +272,4 @@ def test_cut_tells_and_never_overwrites_unasked(saved: Path, tmp_path: Path) -> 
 def test_hierarchies_are_of_regions_alone(saved: Path) -> None:
     result = run("segment", "disks.png", "--save", "hierarchy", "-o", "x", cwd=saved)
     assert result.returncode == 2
-    assert "--save hierarchy is of regions; add --method regions" in result.stderr
+    assert "--save hierarchy needs regions; add --method regions" in result.stderr

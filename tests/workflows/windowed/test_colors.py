@@ -389,7 +389,7 @@ class TestTheCommand:
         ("options", "problem"),
         [
             (("--bands", "0"), "no list of bands from 1"),
-            (("--bands", "1,1"), "holds a band twice"),
+            (("--bands", "1,1"), "names a band twice"),
             (("--max-memory", "0"), "'0' is too little; give at least 1"),
             (("--bands", "4"), "has no band 4; it has bands 1 to 3"),
             (("--max-memory", "1K", "--save", "confidence"), "not possible with --save"),
