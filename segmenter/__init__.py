@@ -1,10 +1,10 @@
-"""Find the segments of a picture without training: Gaussian mixtures fitted by expectation maximization."""
+"""Segment pictures without training data: Gaussian mixtures fitted by expectation maximization."""
 
 from __future__ import annotations
 
 from segmenter._version import __version__
 
-TYPE_CHECKING = False  # type checkers take it for that of typing, which need not be imported for it
+TYPE_CHECKING = False  # type checkers treat it as typing.TYPE_CHECKING, without an import of typing
 
 if TYPE_CHECKING:
     from typing import Any
@@ -125,7 +125,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used (PEP 562): the command line answers --help without NumPy."""
+    """Import a public name on first use (PEP 562), so that --help need not import NumPy."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

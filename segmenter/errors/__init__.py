@@ -1,7 +1,7 @@
-"""All errors that a user can cause: one tree of exceptions, each with its data and a remedy.
+"""All errors that a user can cause: one hierarchy of exceptions.
 
-Every class declares its data as fields and can be pickled. Its text is one line: what happened, to which file, and what
-to do.
+Every class declares its data as fields and can be pickled. Its message is one line: what happened, to which file, and
+what to do.
 """
 
 from segmenter.errors.base import (

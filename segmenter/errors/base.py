@@ -1,4 +1,4 @@
-"""The base class of all errors, and the one line that describes any error."""
+"""The base class of all errors, and one-line descriptions of any error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar, dataclass_transform
 
 
 def printable(text: str) -> str:
-    """Return text with "?" in place of line breaks, control characters and bytes that are not text."""
+    """Return text with "?" for every unprintable character: line breaks, control characters, undecodable bytes."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
@@ -14,8 +14,8 @@ def printable(text: str) -> str:
 class SegmenterError(Exception):
     """Base class of all errors that a user can cause and fix.
 
-    Subclasses declare fields as dataclasses do. Defining one takes a tenth of the time that a dataclass takes, which
-    counts because every command defines them all.
+    Subclasses declare fields as dataclasses do, but defining one takes a tenth of the time. This matters because every
+    command defines them all.
     """
 
     fields: ClassVar[tuple[str, ...]] = ()
@@ -30,9 +30,9 @@ class SegmenterError(Exception):
 
     def __init__(self, *values: object, **named: object) -> None:
         given = dict(zip(self.fields, values, strict=False)) | named
-        legal = len(values) <= len(self.fields) and not set(self.fields[: len(values)]) & named.keys()
+        is_valid = len(values) <= len(self.fields) and not set(self.fields[: len(values)]) & named.keys()
         if (
-            not legal
+            not is_valid
             or given.keys() - set(self.fields)
             or any(not hasattr(type(self), n) for n in self.fields if n not in given)
         ):
@@ -59,7 +59,7 @@ class InvalidArgumentError(SegmenterError, ValueError):
 def describe_problem(
     error: Exception, source: object = "", memory_advice: str = "scale it down or free some memory"
 ) -> str:
-    """Return what failed and what to do, in one line; `source` names the input, "" = unknown."""
+    """Return one line that says what failed and what to do; `source` names the input, "" = unknown."""
     problem = f"internal error ({type(error).__name__}: {error}); please report it"
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
         problem = f"does not fit into memory; {memory_advice}"

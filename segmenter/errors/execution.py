@@ -1,4 +1,4 @@
-"""Workers and clusters that cannot do their work, and libraries that are not installed."""
+"""Errors of workers, clusters and optional libraries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from segmenter.errors.base import SegmenterError
 
 
 class MissingExtraError(SegmenterError):
-    """A feature needs libraries that are not installed; ``wanted`` names the feature and begins the sentence."""
+    """A feature needs libraries that are not installed; ``wanted`` names the feature and begins the message."""
 
     wanted: str
     extra: str
@@ -47,7 +47,7 @@ class NoWorkersError(ClusterError):
 
 
 class ClusterVersionError(ClusterError):
-    """A process of the cluster runs other versions than this process."""
+    """A process of the cluster has a different version of a package, or lacks it."""
 
     process: str  # "the scheduler" or "the worker ADDRESS"
     package: str
@@ -71,8 +71,8 @@ class UnseenFileError(ClusterError):
     def __str__(self) -> str:
         remedy = "photos and results must be on a file system that all machines mount at the same path"
         if "://" in self.path:
-            remedy = "start it with the same endpoint and credentials as here"
-        return f"{self.path}: the worker {self.worker} does not see it; {remedy}"
+            remedy = "start the worker with the same endpoint and credentials as here"
+        return f"{self.path}: cannot be seen by the worker {self.worker}; {remedy}"
 
 
 class WorkerRefusalError(ClusterError):
@@ -89,7 +89,7 @@ class LostClusterError(ClusterError):
     """The connection to the scheduler was lost during the work."""
 
     def __str__(self) -> str:
-        remedy = "restart it and its workers, then continue with --resume"
+        remedy = "restart the scheduler and its workers, then continue with --resume"
         return f"{self.address}: the connection to the scheduler was lost; {remedy}"
 
 
@@ -113,7 +113,7 @@ class WorkerStartError(SegmenterError):
 
 
 class LostWorkerError(SegmenterError):
-    """A worker process died while it worked on a file; ``reason`` says why."""
+    """A worker process died while working on a file; ``reason`` says why."""
 
     source: str
     reason: str

@@ -1,4 +1,4 @@
-"""Files that cannot be read or written."""
+"""Errors of files that cannot be read or written."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class UnreadableFileError(ReadError):
 
 
 class RemoteReadError(ReadError):
-    """A remote file cannot be fetched; ``reason`` is the message of its store."""
+    """A remote file cannot be fetched; ``reason`` is the message of the remote store."""
 
     reason: str
 
@@ -51,11 +51,11 @@ class RemoteReadError(ReadError):
 
 
 class NoRangesError(ReadError):
-    """A server does not send parts of a file; ``n_bytes`` is its size, None = unknown."""
+    """The server cannot send part of a file (HTTP range requests); ``n_bytes`` is the file's size, None = unknown."""
 
     n_bytes: int | None
 
-    problem = "its server does not send parts of files, which windowed reading needs; download it and give its path"
+    problem = "its server cannot send parts of files, which windowed reading needs; download it and give its path"
 
 
 class ChangedFileError(ReadError):
@@ -81,7 +81,7 @@ class StreamTooLongError(ReadError):
 
 
 class NotAPhotoError(ReadError):
-    """The content is in none of the formats that can be read."""
+    """The content is not in a format that can be read."""
 
     formats: str
 
@@ -122,7 +122,7 @@ class TooManyPixelsError(ReadError):
 
 
 class NoPixelsError(ReadError):
-    """No pixel takes part, for example because all are transparent."""
+    """No pixel is left to segment: all are transparent."""
 
     problem = "every pixel is fully transparent; nothing is left to segment"
 
@@ -154,7 +154,7 @@ class NoSpaceError(WriteError):
 
 
 class OutputExistsError(WriteError):
-    """An output exists and may not be replaced."""
+    """An output exists already and may not be replaced."""
 
     reason: str = "it exists"
     n_more: int = 0  # number of other outputs that exist

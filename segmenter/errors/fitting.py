@@ -1,4 +1,4 @@
-"""Mixtures and regions that cannot be computed, and saved models and hierarchies that cannot be used."""
+"""Errors of mixtures and regions that cannot be computed, and of unusable models and hierarchies."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ModelError(ReadError):
 
 
 class NotAModelError(ModelError):
-    """The file is intact, but not a saved model; ``reason`` says what it is."""
+    """The file is intact, but is not a saved model; ``reason`` says what it is."""
 
     reason: str
 
@@ -64,7 +64,7 @@ class DamagedModelError(ModelError):
 
 
 class ModelVersionError(ModelError):
-    """The model has an unsupported format version; ``version`` as written in the file."""
+    """The model has an unsupported format version; ``version`` is the one written in the file."""
 
     version: str
     readable: int
@@ -77,7 +77,7 @@ class ModelVersionError(ModelError):
 
 
 class GrayModelError(ModelError):
-    """A model of grays was applied to a photo with colors; ``name`` is the photo."""
+    """A model fitted to a gray photo was applied to a color photo; ``name`` is the color photo."""
 
     model: str
 
@@ -132,7 +132,7 @@ class DamagedHierarchyError(HierarchyError):
 
 
 class HierarchyVersionError(HierarchyError):
-    """The hierarchy has an unsupported format version; ``version`` as written in the file."""
+    """The hierarchy has an unsupported format version; ``version`` is the one written in the file."""
 
     version: str
     readable: int

@@ -1,4 +1,4 @@
-"""Label images, figures and earlier results that cannot be used."""
+"""Errors of label images and earlier results that cannot be used, and of figures that cannot be drawn."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from segmenter.errors.files import ReadError
 
 
 class NotLabelsError(ReadError):
-    """The file is intact, but holds no label images; ``reason`` says what it holds, and what to do."""
+    """The file is intact, but holds no label images; ``reason`` says what it holds and what to do."""
 
     reason: str
 
@@ -26,15 +26,13 @@ class DifferentSizesError(SegmenterError):
     def __str__(self) -> str:
         height, width = self.size
         truth_height, truth_width = self.truth_size
-        remedy = "rotate one of them" if self.size == self.truth_size[::-1] else "give label images of the same picture"
-        return (
-            f"{self.labels}: is {width}×{height} pixels, but {self.truth} is {truth_width}×{truth_height}; "
-            f"{remedy}, at the same size"
-        )
+        is_rotated = self.size == self.truth_size[::-1]
+        remedy = "rotate one of them" if is_rotated else "give label images of the same picture, at the same size"
+        return f"{self.labels}: is {width}×{height} pixels, but {self.truth} is {truth_width}×{truth_height}; {remedy}"
 
 
 class DifferentScalesError(SegmenterError):
-    """The files of a set hold different numbers of segmentations, so their scales do not correspond."""
+    """Two files hold different numbers of segmentations, so their scales do not correspond."""
 
     name: str
     n_scales: int
@@ -49,7 +47,7 @@ class DifferentScalesError(SegmenterError):
 
 
 class NoCommonNamesError(SegmenterError):
-    """No label image shares its name with a truth."""
+    """No label image has the same name as a truth."""
 
     labels: str
     truth: str
@@ -67,11 +65,11 @@ class NoCommonNamesError(SegmenterError):
 
 
 class PageFullError(SegmenterError):
-    """The panels of a page would be too small to see; widths in mm."""
+    """The panels would be too small to see; widths are in mm."""
 
     n_panels: int
-    panel: float  # width that a panel would have
-    minimum: float
+    panel: float  # the width each panel would have
+    minimum: float  # the smallest legible width
 
     def __str__(self) -> str:
         return (
@@ -91,7 +89,8 @@ class CropError(SegmenterError):
     def __str__(self) -> str:
         crop = ",".join(map(str, self.crop))
         return (
-            f"{self.name}: is {self.width}×{self.height} pixels, and --crop {crop} is not inside it; give another part"
+            f"{self.name}: is {self.width}×{self.height} pixels, so --crop {crop} is not inside it; "
+            "give a rectangle inside the photo"
         )
 
 
@@ -108,7 +107,7 @@ class NoResultsError(ReadError):
 
 
 class DamagedRecordError(ReadError):
-    """The record of a photo, or a file that belongs to it, is missing or invalid; ``reason`` says what."""
+    """The record of a photo, or a file that belongs to it, is missing or invalid; ``reason`` says what is wrong."""
 
     reason: str
 

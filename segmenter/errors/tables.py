@@ -1,4 +1,4 @@
-"""Tables that cannot be clustered."""
+"""Errors of tables that cannot be clustered."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class MissingColumnError(ReadError):
 
 
 class TextColumnError(ReadError):
-    """Columns hold text; ``value``, in ``line``, is the first text of the first of them."""
+    """Columns hold text; ``value`` is the first text in the first of these columns, and ``line`` is where it is."""
 
     columns: tuple[str, ...]
     line: int

@@ -1,1 +1,1 @@
-"""One map over jobs, wherever they run: in processes of this machine, or on a Dask cluster."""
+"""One map over jobs, which run in processes on this machine or on a Dask cluster."""

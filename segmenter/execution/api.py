@@ -1,4 +1,4 @@
-"""What every executor shares: which workers to use, and the results that come back from them."""
+"""What local processes and clusters have in common: the choice of workers, and the results of jobs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,11 @@ R = TypeVar("R")
 class Workers:
     """The workers of a map, and the limits of each job."""
 
-    n_workers: int = (
-        1  # processes on this machine; 0 = run in this process; ignored on a cluster, which uses its threads
-    )
-    max_memory: int | None = (
-        None  # bytes per job; None = no limit here, and a fair share of the free memory on a cluster
-    )
+    n_workers: int = 1  # processes on this machine; 0 = run in this process; ignored on a cluster
+    max_memory: int | None = None  # bytes per job; None = no limit, but on a cluster a fair share of the free memory
     timeout: float | None = None  # seconds per job; None = no limit
     scheduler: str | None = None  # address of a Dask scheduler; None = this machine
-    idle: list[Any] | None = None  # processes kept between maps, see `processes.persistent_pool`; None = none are kept
+    idle: list[Any] | None = None  # processes kept between maps, see `processes.persistent_pool`; None = keep none
 
 
 @dataclass(frozen=True)
@@ -43,10 +39,10 @@ class JobResult(Generic[J, R]):
 
 @dataclass(frozen=True)
 class Sums(Generic[R]):
-    """How a cluster adds up large results, so that only their sum travels."""
+    """How a cluster adds up large results, so that only their sum is sent back."""
 
     summarize: Callable[[R], R]  # drops the large part of a result; the rest is sent back at once
-    add: Callable[[list[R]], R]  # adds any number of results, also none, in any order and grouping; picklable
+    add: Callable[[list[R]], R]  # adds any number of results, even none, in any order and grouping; picklable
     receive: Callable[[R], None]  # called in this process with the sum of all results, at the end
 
 

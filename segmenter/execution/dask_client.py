@@ -1,14 +1,15 @@
 """Jobs on a Dask cluster.
 
-The jobs do not run inside Dask's own workers but in processes of ours next to each worker, one for each of its threads:
-the same processes as in a local run (`segmenter.execution.processes`), with the same limits. A photo that takes its
-process down is therefore lost exactly as in a local run, and no thread shares an interpreter with another. If a worker
-itself dies, Dask gives its tasks to the others. Photos and results travel by path; only small values are sent.
+The jobs do not run inside Dask's own workers, but in our own processes next to each worker, one for each of its
+threads. They are the same as in a local run (`segmenter.execution.processes`), with the same limits. So a photo that
+crashes its process is lost exactly as in a local run, and no two threads share an interpreter. If a Dask worker dies,
+Dask gives its tasks to other workers. Photos and results are passed as paths; only small values are sent.
 
-A task costs the scheduler, the worker and this process some milliseconds, however small it is. So a task has several
-jobs and ends when its time is up; the jobs that it did not begin are sent out again. How long a job takes need not be
-known. Where results are added up on the cluster, tasks have a fixed number of jobs and no time limit instead: if a
-worker dies before its sum was used, Dask repeats the task, and the sum must then be over the same jobs.
+Even the smallest task costs the scheduler, the worker and this process a few milliseconds. A task therefore has several
+jobs, and ends when its time is up; the jobs that it did not begin are sent out again. So it does not matter if nobody
+knows how long a job takes. Where results are added up on the cluster, tasks have a fixed number of jobs and no time
+limit instead: if a worker dies before its sum was used, Dask repeats the task, and the new sum must be over the same
+jobs.
 """
 
 from __future__ import annotations
@@ -50,10 +51,10 @@ from segmenter.execution.dask_worker import (
     WorkerPoolPlugin,
     add_sums,
     drop_sum,
-    registered_on_workers,
+    register_on_workers,
     run_task,
 )
-from segmenter.execution.interrupts import interrupts_in
+from segmenter.execution.interrupts import deliver_interrupts_to
 from segmenter.execution.processes import WorkerSetup
 from segmenter.io.files.atomic import check_writable, mark_folder
 from segmenter.io.files.remote import is_remote, to_absolute, to_path
@@ -64,22 +65,22 @@ R = TypeVar("R")
 IndexedJob: TypeAlias = tuple[int, Any]
 
 CONNECT_SECONDS = 8.0
-"""Seconds that a scheduler may take to answer, and a cluster to get its first worker."""
+"""How long a scheduler may take to answer, and then a cluster to get its first worker."""
 
 IDLE_TIMEOUT = 60.0
-"""Seconds without a worker after which a cluster is given up, and without a job after which a process of ours ends."""
+"""Seconds without any worker after which a cluster counts as lost, and without a job after which our processes end."""
 
 TASKS_PER_THREAD = 2
-"""One that runs, and one that is already there when the first is done."""
+"""One that runs, and one that waits, so that the thread need not wait for the next."""
 
 TASK_SECONDS = 0.25
-"""Seconds within which the jobs of a task are begun."""
+"""Time after which a task begins no further jobs."""
 
 MAX_TASKS_PER_SECOND = 200
-"""Of the whole cluster; tasks of a very large cluster last longer instead."""
+"""Limit for the whole cluster; on a very large cluster, tasks last longer instead."""
 
 FAN_IN = 16
-"""Number of results, and then of sums, that are added at once."""
+"""Number of results, and then of their sums, that are added up at a time."""
 
 
 def map_on_cluster(
@@ -87,9 +88,9 @@ def map_on_cluster(
 ) -> Generator[JobResult[J, R]]:
     """Apply a function to jobs on a cluster, see `segmenter.execution.map.map_jobs`."""
     assert workers.scheduler is not None
-    with connected(workers.scheduler) as client:
+    with open_connection(workers.scheduler) as client:
         setup = WorkerSetup(function, workers.max_memory, str(Path.cwd()), IDLE_TIMEOUT)
-        with registered_on_workers(client, WorkerPoolPlugin(setup, workers.timeout, sums)) as pool_name:
+        with register_on_workers(client, WorkerPoolPlugin(setup, workers.timeout, sums)) as pool_name:
             cluster = Cluster(client, workers.scheduler, pool_name)
             yield from run_map(cluster, iter(jobs), sums)
 
@@ -97,14 +98,13 @@ def map_on_cluster(
 def run_map(cluster: Cluster, jobs: Iterator[IndexedJob], sums: Sums[Any] | None) -> Iterator[JobResult[Any, Any]]:
     """Run all jobs, yield their results, and deliver the sum, if one is wanted.
 
-    If workers die over a task, Dask blames every task that they held, even those that were only waiting there. The jobs
-    of all these tasks are suspects: each of them runs once more at the end, alone, and only what kills workers then is
-    lost.
+    When a worker dies, Dask blames every task that it held, even those that were only waiting. The jobs of all these
+    tasks are suspects: each runs once more at the end, alone, and is lost only if workers die again.
     """
     finished: queue.SimpleQueue[Future | None] = queue.SimpleQueue()
     sum_tree = None if sums is None else SumTree(cluster.submit_sum)
     suspects: list[IndexedJob] = []
-    with interrupts_in(finished):
+    with deliver_interrupts_to(finished):
         yield from Pass(cluster, finished, sum_tree, suspects).run(jobs)
         for suspect in suspects:
             yield from Pass(cluster, finished, sum_tree, None).run(iter([suspect]))
@@ -112,12 +112,12 @@ def run_map(cluster: Cluster, jobs: Iterator[IndexedJob], sums: Sums[Any] | None
         try:
             sums.receive(cluster.get_result(total)[1])
         except KilledWorker as error:
-            raise ClusterFaultError(cluster.address, "its workers die while they add up colors") from error
+            raise ClusterFaultError(cluster.address, "its workers died while adding up colors") from error
 
 
 @dataclass(eq=False)
 class Cluster:
-    """A connection to a cluster that has a pool of our processes on each worker; its failures become our errors."""
+    """A connection to a cluster with a pool of our processes on each worker; failures are raised as our own errors."""
 
     client: Client
     address: str
@@ -129,11 +129,11 @@ class Cluster:
         return self.client.submit(run_task, self.pool_name, pickle.dumps(jobs), seconds, key=self._new_key())
 
     def submit_summary(self, future: Future) -> Future:
-        """Submit the task that fetches the outcomes of another one without their sum."""
+        """Submit a task that returns the outcomes of another task without their sum."""
         return self.client.submit(drop_sum, future, key=f"{future.key}-summary")
 
     def submit_sum(self, parts: list[Future]) -> Future:
-        """Submit the task that adds up sums where they are."""
+        """Submit a task that adds up sums on the cluster, where they are."""
         return self.client.submit(add_sums, self.pool_name, parts, key=self._new_key())
 
     def _new_key(self) -> str:
@@ -141,7 +141,15 @@ class Cluster:
         return f"{self.pool_name}-{self.n_tasks}"
 
     def get_result(self, future: Future) -> TaskResult:
-        """Return the result of a finished task; raise KilledWorker if it killed workers, or what ends the whole map."""
+        """Return the result of a finished task.
+
+        Raises
+        ------
+        KilledWorker
+            Workers died while running the task.
+        SegmenterError
+            The whole map must end.
+        """
         try:
             done: TaskResult = future.result()
         except (KilledWorker, SegmenterError):
@@ -165,14 +173,14 @@ class Cluster:
             raise LostClusterError(self.address) from None
 
     def wait_for_tasks(self, finished: queue.SimpleQueue[Future | None]) -> list[Future]:
-        """Return the tasks that have finished, at least one.
+        """Wait until at least one task has finished, and return all that have.
 
         Raises
         ------
         KeyboardInterrupt
-            After a Ctrl-C, which arrives as None.
+            After Ctrl-C, which arrives in the queue as None.
         LostClusterError, NoWorkersError
-            Nothing will finish any more.
+            No other task can finish.
         """
         no_workers_since = None
         while True:
@@ -204,7 +212,7 @@ class SumTree:
         self.levels: list[list[Future]] = []  # at level l, sums over FAN_IN^l tasks that wait to be added
 
     def add(self, part: Future, level: int = 0) -> None:
-        """Take one more sum; where a level is full, replace it by one sum at the next level."""
+        """Add one more sum; when a level is full, replace its sums by one sum at the next level."""
         if level == len(self.levels):
             self.levels.append([])
         self.levels[level].append(part)
@@ -220,14 +228,14 @@ class SumTree:
 
 @dataclass(eq=False)
 class Pass:
-    """One pass over jobs: tasks are submitted while the cluster has room, and their results yielded as they finish."""
+    """One pass over jobs: submit tasks while the cluster has room, and yield their results as they finish."""
 
     cluster: Cluster
-    finished: queue.SimpleQueue[Future | None]  # tasks, in the order in which they finish; None = a Ctrl-C
-    sum_tree: SumTree | None  # where sums of results are collected; None = results come back whole
+    finished: queue.SimpleQueue[Future | None]  # tasks, in the order in which they finish; None = Ctrl-C
+    sum_tree: SumTree | None  # collects sums of results; None = results are sent back whole
     suspects: list[IndexedJob] | None  # collects jobs of tasks that killed workers; None = such jobs are lost
     unsent: deque[IndexedJob] = field(default_factory=deque)
-    submitted: dict[str, tuple[list[IndexedJob], Future]] = field(default_factory=dict)  # by the key that is waited for
+    submitted: dict[str, tuple[list[IndexedJob], Future]] = field(default_factory=dict)  # by key of the awaited future
     jobs_per_task: int = 0
 
     def __post_init__(self) -> None:
@@ -246,7 +254,7 @@ class Pass:
                 yield from self.collect(future)
 
     def submit_tasks(self, jobs: Iterator[IndexedJob], n_threads: int) -> None:
-        """Fill the cluster up to `TASKS_PER_THREAD`; towards the end tasks get smaller, so that all end together."""
+        """Submit up to `TASKS_PER_THREAD`; towards the end, tasks get smaller, so that all threads finish together."""
         n_tasks = TASKS_PER_THREAD * n_threads
         seconds = max(TASK_SECONDS, n_threads / MAX_TASKS_PER_SECOND) if self.sum_tree is None else math.inf
         while len(self.submitted) < n_tasks:
@@ -257,7 +265,7 @@ class Pass:
             self.submit([self.unsent.popleft() for _ in range(size)], seconds)
 
     def submit(self, jobs: list[IndexedJob], seconds: float) -> None:
-        """Submit one task; if sums are wanted, its result stays on the cluster, and only a summary is waited for."""
+        """Submit one task; if sums are wanted, its result stays on the cluster, and only a summary is awaited."""
         future = self.cluster.submit_jobs(jobs, seconds)
         awaited = future if self.sum_tree is None else self.cluster.submit_summary(future)
         self.submitted[awaited.key] = jobs, future
@@ -285,7 +293,7 @@ class Pass:
 
 
 def explain_killed_workers(error: KilledWorker) -> Outcome:
-    """Return the outcome of a job that killed its workers while it ran alone."""
+    """Return the outcome of a job whose workers died although it ran alone."""
     died = f"{error.allowed_failures + 1} workers of the cluster died one after the other"
     return None, f"{died} while they ran only this photo; see their logs, or scale the photo down"
 
@@ -294,15 +302,15 @@ def explain_killed_workers(error: KilledWorker) -> Outcome:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Client]:
-    """Connect to a scheduler that has workers while the block runs.
+def open_connection(address: str) -> Iterator[Client]:
+    """Connect to a scheduler, wait for its first worker, and stay connected while the block runs.
 
     Raises
     ------
     UnreachableSchedulerError, NoWorkersError
     """
     for name in ("distributed", "distributed.client", "tornado.application"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # our errors say in one line what they would print
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # our errors say the same in one line
     with dask.config.set({"distributed.comm.timeouts.connect": CONNECT_SECONDS}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # versions are compared by `check_cluster`
         client = connect(address)
@@ -320,7 +328,7 @@ def connected(address: str) -> Iterator[Client]:
 def connect(address: str) -> Client:
     """Return a connection, or raise UnreachableSchedulerError within `CONNECT_SECONDS`.
 
-    If something other than a scheduler answers, Dask waits forever. A thread does the waiting, and is abandoned then.
+    If something other than a scheduler answers, Dask waits forever. So a thread waits for it, and may be abandoned.
     """
     replies: queue.SimpleQueue[Client | Exception] = queue.SimpleQueue()
 
@@ -334,16 +342,16 @@ def connect(address: str) -> Client:
     try:
         reply = replies.get(timeout=CONNECT_SECONDS + 1)
     except queue.Empty:
-        raise UnreachableSchedulerError(address, "what answers there is not one") from None
+        raise UnreachableSchedulerError(address, "something else answers") from None
     if isinstance(reply, OSError):
-        raise UnreachableSchedulerError(address, f"nothing within {CONNECT_SECONDS:g} s") from reply
+        raise UnreachableSchedulerError(address, f"no answer within {CONNECT_SECONDS:g} s") from reply
     if isinstance(reply, Exception):
         raise UnreachableSchedulerError(address, str(reply)) from reply
     return reply
 
 
 def check_cluster(address: str, photo: str, folder: str) -> None:
-    """Refuse a cluster that could not do the work, before any job starts.
+    """Raise an error if the cluster could not do the work; called before any job starts.
 
     Parameters
     ----------
@@ -358,9 +366,9 @@ def check_cluster(address: str, photo: str, folder: str) -> None:
     UnseenFileError
         A worker cannot see the photo or the content of the folder.
     WorkerRefusalError
-        A worker may not write to the folder, or cannot reach the remote store.
+        A worker is not allowed to write to the folder, or cannot reach the remote store.
     """
-    with connected(address) as client:
+    with open_connection(address) as client:
         try:
             found = client.get_versions(packages=["segmenter"])
             compare_versions(address, found)
@@ -382,7 +390,7 @@ def check_cluster(address: str, photo: str, folder: str) -> None:
 
 
 def compare_versions(address: str, found: dict[str, Any]) -> None:
-    """Raise ClusterVersionError if the scheduler or a worker has other versions than this process."""
+    """Raise ClusterVersionError if the versions of the scheduler or a worker differ from those of this process."""
     ours = found["client"]
     processes = {"the scheduler": found["scheduler"]}
     processes |= {f"the worker {worker}": versions for worker, versions in found["workers"].items()}
@@ -399,7 +407,7 @@ def compare_versions(address: str, found: dict[str, Any]) -> None:
 
 
 def check_visibility(paths: list[str], folder: str) -> str | None:
-    """Return the first path that this worker cannot see, None if it sees all; raise if the folder is not writable."""
+    """Return the first path that this worker cannot see, or None; raise if the folder is not writable."""
     for path in paths:
         if not (to_path(path).exists() if is_remote(path) else os.path.lexists(path)):
             return path

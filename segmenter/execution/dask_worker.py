@@ -1,4 +1,4 @@
-"""What the workers of a Dask cluster run: several jobs per task, in processes of ours next to each worker."""
+"""The code that runs on Dask workers: tasks of several jobs, run in our own processes next to each worker."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from segmenter.execution.api import Sums, available_memory
 from segmenter.execution.processes import EXIT_IDLE, WorkerProcess, WorkerSetup, start_worker, stop_workers
 
 Outcome: TypeAlias = tuple[Any, str]
-"""The result of a job, and why it was lost; one of them is empty."""
+"""The result of a job and "", or None and why the job was lost."""
 
 TaskResult: TypeAlias = tuple[list[Outcome], Any]
 """The outcomes of the first jobs of a task, at least one, and the sum of their results if one is wanted."""
 
 MIN_MEMORY = 500_000_000
-"""Bytes that a process may take at least, if the user gave no limit."""
+"""Smallest memory limit of a process, in bytes, if the user gave none."""
 
 
 class WorkerPoolPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is only partly typed
@@ -32,7 +32,7 @@ class WorkerPoolPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is only part
         self.sums = None if sums is None else (sums.summarize, sums.add)  # None = results are sent back whole
 
     def setup(self, worker: Any) -> None:
-        """Share the memory of the worker among its threads; start no process yet."""
+        """Divide the memory of the worker among its threads; no process is started yet."""
         self.processes: set[WorkerProcess] = set()
         self.idle: list[WorkerProcess] = []
         self.is_closed = False
@@ -49,7 +49,7 @@ class WorkerPoolPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is only part
         stop_workers(list(self.processes))
 
     def run_jobs(self, jobs: Sequence[tuple[int, Any]], seconds: float) -> list[Outcome]:
-        """Return the outcomes of the first jobs: the first one, and those that can be begun within some seconds."""
+        """Run the first job, and those after it that can begin within ``seconds``; return their outcomes."""
         outcomes: list[Outcome] = []
         end = time.monotonic() + seconds
         for index, job in jobs:
@@ -59,7 +59,7 @@ class WorkerPoolPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is only part
         return outcomes
 
     def run_job(self, index: int, job: Any) -> Outcome:
-        """Return the result of a job, or None and why it was lost."""
+        """Run a job in an idle process or a new one; return its outcome."""
         while True:
             try:
                 process = self.idle.pop()
@@ -85,8 +85,8 @@ class WorkerPoolPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is only part
 
 
 @contextmanager
-def registered_on_workers(client: Client, pool: WorkerPoolPlugin) -> Iterator[str]:
-    """Register a pool on each worker of the cluster, also on those that join later, and yield its name."""
+def register_on_workers(client: Client, pool: WorkerPoolPlugin) -> Iterator[str]:
+    """Register a pool on every worker of the cluster, including those that join later, and yield its name."""
     name = f"segmenter-{os.urandom(8).hex()}"
     client.register_plugin(pool, name=name)
     try:
@@ -101,15 +101,15 @@ def registered_on_workers(client: Client, pool: WorkerPoolPlugin) -> Iterator[st
 
 
 def run_task(pool_name: str, jobs: bytes, seconds: float) -> TaskResult:
-    """Run the first jobs of a task in the pool of the worker that this task was given to.
+    """Run the jobs of a task, or as many as there is time for, in the pool of the worker that has the task.
 
     Parameters
     ----------
     pool_name : str
     jobs : bytes
-        Pickled list of (index, job), so that Dask does not search them for futures.
+        A list of (index, job), pickled so that Dask does not search it for futures.
     seconds : float
-        No job is begun later than this, except the first.
+        No job but the first begins later than this.
     """
     pool = get_worker_pool(pool_name)
     outcomes = pool.run_jobs(pickle.loads(jobs), seconds)

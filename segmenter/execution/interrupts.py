@@ -11,11 +11,11 @@ from typing import Any
 
 
 @contextmanager
-def interrupts_in(messages: queue.SimpleQueue[Any]) -> Iterator[None]:
+def deliver_interrupts_to(messages: queue.SimpleQueue[Any]) -> Iterator[None]:
     """Put None into a queue at each Ctrl-C, instead of raising KeyboardInterrupt, while the block runs.
 
-    An exception would be raised wherever the program happens to be. Inside the finalizer of a Dask future, Python
-    prints it and drops it, and the interrupt would be lost.
+    KeyboardInterrupt is raised wherever the program happens to be. If that is inside the finalizer of a Dask future,
+    Python only prints it, and the interrupt is lost.
     """
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:

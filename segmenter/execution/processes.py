@@ -1,8 +1,8 @@
 """Worker processes on this machine.
 
-Every worker is a fresh interpreter with one BLAS thread, connected by a socket of its own. It has one job at a time. If
-it dies, killed for lack of memory or by a crash in a decoder, that job is therefore known to be the cause: it is
-reported as lost, a new worker takes over, and all other jobs go on. Workers die with the process that started them.
+Every worker is a fresh interpreter with one BLAS thread, connected by a socket of its own. It has one job at a time, so
+if it dies because memory ran out or a decoder crashed, that job is known to be the cause: it is reported as lost, a new
+worker takes over, and the other jobs continue. Workers die with the process that started them.
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ R = TypeVar("R")
 
 MAIN = f"""
 import sys
-sys.path.append(sys.argv[1])  # last, for when the package is not installed
+sys.path.append(sys.argv[1])  # last: used only if the package is not installed
 from {__name__} import serve
 serve(int(sys.argv[2]), int(sys.argv[3]))
 """
 
-GRACE = 1.0
-"""Seconds that busy workers have to clean up when they are stopped."""
+GRACE_SECONDS = 1.0
+"""Time that busy workers have to clean up when they are stopped."""
 
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 DASK_VARIABLES = {"MALLOC_TRIM_THRESHOLD_"}
-"""Environment variables that Dask sets for its workers and ours must not inherit. This one returns freed memory at
-once, so that every array gets new pages, which the system clears first: a photo took twice the processor time."""
+"""Environment variables that Dask sets for its own workers, and that ours must not inherit. This one makes malloc
+return freed memory to the system at once. Every array then needs new pages, which the system clears first: a photo took
+twice the processor time."""
 STARTED = "started"
 EXIT_STOPPED, EXIT_IDLE = 130, 0
 PR_SET_PDEATHSIG = 1
@@ -52,18 +53,18 @@ class WorkerSetup:
     """What a worker is sent before its first job."""
 
     function: Callable[[Any], Any]
-    max_memory: int | None = None  # bytes of data; allocations beyond it fail; None = no limit
+    max_memory: int | None = None  # bytes; allocations beyond this total fail; None = no limit
     folder: str | None = None  # working directory, if it exists; None = that of the starting process
-    idle_timeout: float | None = None  # seconds without a job after which the worker ends; None = it waits
+    idle_timeout: float | None = None  # seconds without a job after which the worker ends; None = it never does
 
 
 def map_in_processes(
     function: Callable[[J], R], jobs: Iterable[tuple[int, J]], workers: Workers
 ) -> Generator[JobResult[J, R]]:
-    """Apply a function to jobs in processes of this machine, see `segmenter.execution.map.map_jobs`."""
+    """Apply a function to jobs in processes on this machine, see `segmenter.execution.map.map_jobs`."""
     local_map: LocalMap[J, R] = LocalMap(iter(jobs), WorkerSetup(function, workers.max_memory), workers)
     try:
-        while len(local_map.busy) < workers.n_workers and local_map.hand_out():
+        while len(local_map.busy) < workers.n_workers and local_map.start_next_job():
             pass
         while local_map.busy:
             for process in wait_for_messages(local_map.busy):
@@ -76,46 +77,46 @@ def map_in_processes(
 
 @dataclass(eq=False)
 class LocalMap(Generic[J, R]):
-    """A map in progress: the jobs to come, and the workers that have one."""
+    """A map in progress: the jobs not yet started, and the workers that are busy with one."""
 
     jobs: Iterator[tuple[int, J]]
     setup: WorkerSetup
     workers: Workers
     busy: list[WorkerProcess] = field(default_factory=list)
 
-    def hand_out(self) -> bool:
-        """Give the next job to an idle or a new worker; return whether there was one."""
-        following = next(self.jobs, None)
-        if following is None:
+    def start_next_job(self) -> bool:
+        """Give the next job to an idle worker or a new one; return False if no job is left."""
+        next_job = next(self.jobs, None)
+        if next_job is None:
             return False
         process = acquire_worker(self.workers.idle or [], self.setup, self.workers.timeout)
         self.busy.append(process)
-        process.send_job(*following)
+        process.send_job(*next_job)
         return True
 
     def handle_message(self, process: WorkerProcess) -> JobResult[J, R] | None:
-        """Receive a message of a worker, or notice its death; return the result if that ends its job."""
+        """Receive a message from a worker, or notice its death; return the result if the job has ended."""
         try:
             message = process.receive()
         except EOFError:
             self.busy.remove(process)
             lost: JobResult[J, R] = JobResult(process.index, process.job, None, process.explain_death())
-            self.hand_out()
+            self.start_next_job()
             return lost
         if not process.is_started:
             process.note_start(message)
             return None
         result: JobResult[J, R] = JobResult(process.index, process.job, message)
-        following = next(self.jobs, None)
-        if following is not None:
-            process.send_job(*following)
+        next_job = next(self.jobs, None)
+        if next_job is not None:
+            process.send_job(*next_job)
         else:
             self.busy.remove(process)
             self.release(process)
         return result
 
     def release(self, process: WorkerProcess) -> None:
-        """Keep a worker for the next map if the pool is persistent, and end it otherwise."""
+        """Keep a worker for the next map if the pool is persistent; otherwise end it."""
         if self.workers.idle is not None:
             self.workers.idle.append(process)
         else:
@@ -124,7 +125,7 @@ class LocalMap(Generic[J, R]):
 
 @contextmanager
 def persistent_pool(workers: Workers) -> Iterator[Workers]:
-    """Yield the same workers, whose processes on this machine are kept from one map to the next within the block."""
+    """Yield the same workers, except that all maps in the block share their processes on this machine."""
     idle: list[WorkerProcess] = []
     try:
         yield replace(workers, idle=idle)
@@ -148,7 +149,7 @@ class WorkerProcess:
     job_start: float = 0.0  # when the job was sent or begun, on the monotonic clock
 
     def set_up(self, setup: WorkerSetup) -> None:
-        """Send what the following jobs need."""
+        """Send the setup for the jobs that follow."""
         self.is_started = False
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(setup)
@@ -160,11 +161,11 @@ class WorkerProcess:
             self.connection.send(job)
 
     def seconds_left(self) -> float | None:
-        """Return how long the current job may still take, None = no limit."""
+        """Return how long the current job may still take; None = no limit."""
         return None if self.timeout is None else max(0.0, self.job_start + self.timeout - time.monotonic())
 
     def receive(self) -> Any:
-        """Return the next message; raise EOFError if the worker is dead, or killed because its job takes too long."""
+        """Return the next message; kill a worker whose job takes too long; raise EOFError if the worker is dead."""
         try:
             if not self.connection.poll(self.seconds_left()):
                 self.popen.kill()  # nothing else stops a decoder that hangs
@@ -174,7 +175,7 @@ class WorkerProcess:
             raise EOFError from error
 
     def note_start(self, message: Any) -> None:
-        """Handle the first message, by which the worker confirms its setup and begins the job."""
+        """Handle the first message, with which the worker confirms its setup and begins its job."""
         self.is_started, self.job_start = message == STARTED, time.monotonic()
 
     def wait_for_exit(self) -> int:
@@ -183,7 +184,7 @@ class WorkerProcess:
         return self.popen.wait()
 
     def explain_death(self) -> str:
-        """Return why the process died, as the end of a sentence about its photo; raise if it concerns the whole map."""
+        """Return why the process died, as the end of a sentence about its photo; raise if the whole map must end."""
         is_overdue = self.seconds_left() == 0
         status = self.wait_for_exit()
         if status in (EXIT_STOPPED, -signal.SIGINT):
@@ -203,13 +204,13 @@ def start_worker(setup: WorkerSetup, timeout: float | None = None) -> WorkerProc
     """Start a worker that waits for jobs."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        words = (str(Path(__file__).parents[2]), str(theirs.fileno()), str(os.getpid()))
+        arguments = (str(Path(__file__).parents[2]), str(theirs.fileno()), str(os.getpid()))
         popen = subprocess.Popen(
-            [sys.executable, "-P", "-c", MAIN, *words],
+            [sys.executable, "-P", "-c", MAIN, *arguments],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,  # only C libraries print there, and nobody could use it
+            stderr=subprocess.DEVNULL,  # only C libraries print there, and nothing that helps a user
             env={name: value for name, value in os.environ.items() if name not in DASK_VARIABLES} | ONE_THREAD,
         )
         process = WorkerProcess(popen, Connection(ours.detach()), timeout)
@@ -230,18 +231,18 @@ def acquire_worker(idle: list[WorkerProcess], setup: WorkerSetup, timeout: float
 
 
 def wait_for_messages(busy: Sequence[WorkerProcess]) -> list[WorkerProcess]:
-    """Wait for workers that have sent a message, have died or are out of time, and return them."""
+    """Wait until workers have sent a message, have died or have run out of time, and return these workers."""
     left = [seconds for process in busy if (seconds := process.seconds_left()) is not None]
     ready = wait([process.connection for process in busy], min(left, default=None))
     return [process for process in busy if process.connection in ready or process.seconds_left() == 0]
 
 
 def stop_workers(processes: Sequence[WorkerProcess]) -> None:
-    """End workers; busy ones have `GRACE` seconds to clean up."""
+    """End workers; busy ones have `GRACE_SECONDS` to clean up."""
     for process in processes:
         process.popen.terminate()
         process.connection.close()
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + GRACE_SECONDS
     for process in processes:
         try:
             process.popen.wait(max(0.0, deadline - time.monotonic()))
@@ -254,7 +255,7 @@ def stop_workers(processes: Sequence[WorkerProcess]) -> None:
 
 
 def serve(descriptor: int, parent: int) -> None:
-    """Run jobs until the connection is closed: the main function of a worker.
+    """Run jobs until the connection is closed; this is the main function of a worker.
 
     Parameters
     ----------
@@ -264,8 +265,8 @@ def serve(descriptor: int, parent: int) -> None:
         Process ID of the starting process.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # raises, so that unfinished work is cleaned up
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starting process, which then stops this one
-    _die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the starting process handles Ctrl-C, and then stops this one
+    _die_with_parent(parent)
     try:
         with Connection(descriptor) as connection:
             setup = WorkerSetup(abs)
@@ -273,7 +274,7 @@ def serve(descriptor: int, parent: int) -> None:
                 message = connection.recv()  # unpickling imports what the function needs
                 if isinstance(message, WorkerSetup):
                     setup = message
-                    _apply(setup)
+                    _apply_setup(setup)
                     connection.send(STARTED)
                 else:
                     connection.send(setup.function(message))
@@ -284,8 +285,8 @@ def serve(descriptor: int, parent: int) -> None:
     os._exit(EXIT_IDLE)
 
 
-def _apply(setup: WorkerSetup) -> None:
-    """Enter the working directory of a setup, and limit the memory of this process."""
+def _apply_setup(setup: WorkerSetup) -> None:
+    """Enter the working directory, and limit the memory of this process."""
     if setup.folder is not None:
         with suppress(OSError):
             os.chdir(setup.folder)
@@ -295,8 +296,8 @@ def _apply(setup: WorkerSetup) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
-def _die_with(parent: int) -> None:
-    """Make the system kill this process when its parent dies; where it cannot, the closed socket ends it later."""
+def _die_with_parent(parent: int) -> None:
+    """Make the system kill this process when its parent dies; where it cannot, the closed socket ends the process."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

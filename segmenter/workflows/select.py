@@ -1,4 +1,4 @@
-"""``segmenter select``: every criterion for the number of segments or clusters, as a table, a record and curves."""
+"""``segmenter select``: compute criteria for the number of segments or clusters; give a table, a record and curves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, Selection, SelectionTable, choose, selection_table
 from segmenter.segmentation.n_segments import choose_n_segments
 from segmenter.segmentation.recipe import Recipe
-from segmenter.workflows.cluster.clustering import WHY_BIC, draw_rows
+from segmenter.workflows.cluster.clustering import WHY_BIC, subsample_rows
 from segmenter.workflows.cluster.run import describe_table
 from segmenter.workflows.segment.outputs import check_path, format_path
 
@@ -45,7 +45,8 @@ Kind: TypeAlias = Literal["photo", "table"]
 TABLE_ENDINGS = (".csv", ".tsv")
 
 PHOTO_FOLDS, TABLE_FOLDS = 2, 5
-"""Folds of the held-out log-likelihood. Photos have plenty of pixels, and their folds start from the fit to all."""
+"""Folds of the held-out log-likelihood. Photos have plenty of pixels, so two folds suffice; for photos, the fit of each
+fold starts from the fit to all pixels."""
 
 WHY_INTERIOR = "pixels are not independent, and the other criteria take nearly the largest K on photos"
 
@@ -56,7 +57,7 @@ class SelectionJob:
 
     source: Path
     figure: Path  # PNG to write
-    recipe: Recipe  # without effect: the number of segments, and for tables the color space
+    recipe: Recipe  # its number of segments is ignored, and for tables its color space
     columns: tuple[str, ...] | None  # of a table; None = all columns with a name
     max_components: int  # the largest K, at least 1
     max_pixels: int  # larger photos are refused
@@ -69,13 +70,13 @@ class Criteria:
 
     k: int
     n_parameters: float | None
-    log_likelihood: float | None  # nats per sample, as `held_out` and the interior columns
-    bic: float | None  # nats, as `aic` and `icl`
+    log_likelihood: float | None  # nats per sample; so are `held_out` and the last two
+    bic: float | None  # nats; so are `aic` and `icl`
     aic: float | None
     icl: float | None
     held_out: float | None
-    interior_log_likelihood: float | None = None  # of photos only
-    criterion: float | None = None  # the rule of -k auto, of photos only
+    interior_log_likelihood: float | None = None  # photos only
+    criterion: float | None = None  # that of -k auto, photos only
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,24 +84,24 @@ class SelectionResult:
     """Every criterion for K = 1…Kmax, and the K that each rule chooses."""
 
     kind: Kind
-    rule: str  # the rule that gives the answer, which -k auto uses as well; a key of `chosen`
-    why: str  # the reason for the rule
-    chosen: Mapping[str, int]  # K by each rule
+    rule: str  # the recommended rule, which -k auto uses as well; a key of `chosen`
+    why: str  # why this rule is recommended
+    chosen: Mapping[str, int]  # the K that each rule chooses
     table: tuple[Criteria, ...]
     notes: tuple[str, ...]
-    source: Mapping[str, Any]  # where the samples come from, and the options: the beginning of the record
+    source: Mapping[str, Any]  # the input and the options, with which the record begins
 
     @property
     def n_components(self) -> int:
-        """The answer."""
+        """The K that the recommended rule chooses."""
         return self.chosen[self.rule]
 
     def describe(self) -> dict[str, Any]:
         """Return the record as plain values."""
-        counted = "n_segments" if self.kind == "photo" else "n_clusters"
+        k_name = "n_segments" if self.kind == "photo" else "n_clusters"
         left_out = () if self.kind == "photo" else ("interior_log_likelihood", "criterion")
         rows = [
-            {counted if name == "k" else name: value for name, value in asdict(row).items() if name not in left_out}
+            {k_name if name == "k" else name: value for name, value in asdict(row).items() if name not in left_out}
             for row in self.table
         ]
         return {
@@ -121,7 +122,7 @@ class SelectionResult:
 def run_selection(job: SelectionJob, stream: BinaryIO | None = None) -> SelectionResult:
     """Compute every criterion on a photo or a table, and write the curves.
 
-    A name in .csv or .tsv means a table, and so does content that does not begin like a picture.
+    A file is a table if its name ends in .csv or .tsv, or if its content does not begin like a picture.
 
     Parameters
     ----------
@@ -158,19 +159,21 @@ def run_selection(job: SelectionJob, stream: BinaryIO | None = None) -> Selectio
 
 
 def detect_kind(head: bytes, source: Path) -> Kind:
-    """Return whether a file is a photo or a table, by its first bytes and its name; raise if it is neither."""
+    """Return whether a file is a photo or a table, judged by its first bytes and its name; raise if it is neither."""
     if not head:
         raise EmptyFileError(str(source))
     if source.suffix.lower() not in TABLE_ENDINGS and has_image_signature(head):
         return "photo"
     is_named_photo = source.suffix.lower() in PHOTO_EXTENSIONS
-    if is_named_photo or (b"\0" in head and not head.startswith(UTF_16)):  # the table reader explains UTF-16 better
+    if is_named_photo or (
+        b"\0" in head and not head.startswith(UTF_16)
+    ):  # the table reader has a better error for UTF-16
         raise NotAPhotoError(str(source), f"{READABLE_FORMATS}, and tables as CSV or TSV in UTF-8")
     return "table"
 
 
 def select_for_photo(job: SelectionJob, source: Path | BinaryIO) -> tuple[SelectionResult, bytes]:
-    """Compute every criterion on the pixels of a photo; also return the curves as PNG."""
+    """Compute every criterion on the pixels of a photo; return the result and the curves as PNG."""
     recipe = job.recipe
     photo = read_photo(source, name=str(job.source), max_pixels=job.max_pixels)
     distinct = find_distinct_colors(photo.pixels, photo.mask)
@@ -192,15 +195,15 @@ def select_for_photo(job: SelectionJob, source: Path | BinaryIO) -> tuple[Select
 
 
 def select_for_table(job: SelectionJob, layout: Layout) -> tuple[SelectionResult, bytes]:
-    """Compute every criterion on the rows of a table, or on 20,000 of them at random; also return the curves as PNG.
+    """Compute every criterion on the rows of a table; return the result and the curves as PNG.
 
-    Fits in which components died or collapsed are left out: in tables they are accidents, while in photos flat areas
-    are normal.
+    If there are more than 20,000 rows, a random sample of 20,000 is used. Fits in which components died or collapsed
+    are left out: in tables such fits are accidents, while in photos flat areas make them normal.
     """
     table = read_table(layout, job.columns)
     check_variances(table)
     n_rows = len(table.values)
-    samples = draw_rows(Samples(table.values, np.ones(n_rows)), job.recipe.seed)
+    samples = subsample_rows(Samples(table.values, np.ones(n_rows)), job.recipe.seed)
     left_out = ("method", "n_segments", "color_space")
     options = {key: value for key, value in asdict(job.recipe).items() if key not in left_out}
     n_used = len(samples.values)
@@ -229,13 +232,13 @@ def select_for_table(job: SelectionJob, layout: Layout) -> tuple[SelectionResult
 def compute_criteria(
     samples: Samples, config: FitConfig, max_components: int, *, n_folds: int, shared_folds: bool
 ) -> SelectionTable:
-    """Return every criterion of the fits with 1 to `max_components` components, with one BLAS thread."""
+    """Return every criterion of the fits of 1 to `max_components` components, computed with one BLAS thread."""
     with threadpool_limits(1, user_api="blas"):
         return selection_table(samples, config, max_components, n_folds=n_folds, shared_folds=shared_folds)
 
 
 def keep_sound(table: SelectionTable) -> SelectionTable:
-    """Return the table with NaN for the criteria of fits that are not sound."""
+    """Return the table with NaN for the criteria of unsound fits, in which components died or collapsed."""
     criteria = {
         name: np.where(table.is_sound, getattr(table, name), np.nan) for name in ("bic", "aic", "icl", "held_out")
     }
@@ -243,13 +246,13 @@ def keep_sound(table: SelectionTable) -> SelectionTable:
 
 
 def choose_by_each_rule(table: SelectionTable) -> dict[str, int]:
-    """Return K by each rule whose criterion was computed."""
+    """Return the K that each rule chooses, for rules whose criterion was computed."""
     has_held_out = not np.isnan(table.held_out).all()
     return {rule: choose(table, rule) for rule in RULES if rule != "held-out" or has_held_out}
 
 
 def list_criteria(table: SelectionTable, selection: Selection | None) -> tuple[Criteria, ...]:
-    """Return a row of criteria for each K; ``selection`` adds those of photos."""
+    """Return a row of criteria for each K; ``selection`` adds those that only photos have."""
     columns = [table.n_parameters, table.log_likelihood, table.bic, table.aic, table.icl, table.held_out]
     if selection is not None:
         columns += [selection.log_likelihoods, selection.criterion]
@@ -257,14 +260,17 @@ def list_criteria(table: SelectionTable, selection: Selection | None) -> tuple[C
 
 
 def get_finite(column: Floats, k: int) -> float | None:
-    """Return the value of a column for K, None if there is none or it is not finite."""
+    """Return the value of a column for K; None if it is missing or not finite."""
     return float(column[k - 1]) if k <= len(column) and np.isfinite(column[k - 1]) else None
 
 
 def draw_curves(
     result: SelectionResult, table: SelectionTable, total_weight: float, selection: Selection | None
 ) -> bytes:
-    """Return the curves as PNG; BIC, AIC and ICL times −1/(2N), so that they are log-likelihoods less a penalty."""
+    """Return the curves as PNG.
+
+    BIC, AIC and ICL are multiplied by −1/(2N), which makes each a log-likelihood per sample minus a penalty.
+    """
     from segmenter.render.curves_figure import (  # matplotlib takes half a second to import
         Curve,
         Panel,

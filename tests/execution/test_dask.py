@@ -22,7 +22,7 @@ from segmenter.execution import dask_client
 from segmenter.execution.api import Workers
 from segmenter.execution.dask_client import FAN_IN, check_visibility, compare_versions, connect
 from segmenter.execution.dask_worker import WorkerPoolPlugin
-from segmenter.execution.interrupts import interrupts_in
+from segmenter.execution.interrupts import deliver_interrupts_to
 from segmenter.execution.map import map_jobs
 from segmenter.execution.processes import WorkerSetup
 from tests.support.batches import LABELS_ONLY, read_statuses
@@ -161,7 +161,7 @@ def test_an_interrupt_is_not_lost_in_a_finalizer() -> None:
     news: queue.SimpleQueue[None] = queue.SimpleQueue()
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with interrupts_in(news):
+        with deliver_interrupts_to(news):
             Dropped()
         assert news.get_nowait() is None
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

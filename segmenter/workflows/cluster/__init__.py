@@ -1,1 +1,1 @@
-"""``segmenter cluster``: the rows of a table."""
+"""``segmenter cluster``: cluster the rows of a table."""

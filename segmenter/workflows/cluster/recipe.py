@@ -1,4 +1,4 @@
-"""The recipe of a table: every option that its clusters depend on, as plain values."""
+"""The recipe for clustering a table: every option that affects the clusters, as plain values."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ SemiSupervised: TypeAlias = Literal["learned-start", "clamped"]
 SEMI_SUPERVISED: tuple[SemiSupervised, ...] = get_args(SemiSupervised)
 MAX_AUTO_CLUSTERS = 10
 MAX_CLUSTERS = 1000
-"""Limited because every cluster adds a column to the result."""
+"""There is a limit because every cluster adds a column to the table."""
 
 
 @dataclass(frozen=True)
 class TableRecipe:
-    """Every option of a run. The same tables and the same recipe give the same clusters.
+    """All options that affect the clusters: the same tables and the same recipe give the same clusters.
 
     Attributes
     ----------
     n_clusters : int from 1 to 1,000, or None
-        K; None = the number of classes, or without labels the number from 1 to 10 that BIC chooses.
+        K. None = the number of classes or, without labels, the number from 1 to 10 that BIC chooses.
     columns : tuple of str, or None
         The columns to cluster by; None = all columns with a name.
     method, covariance_type, init, restarts, tolerance, max_iterations, seed
@@ -34,7 +34,7 @@ class TableRecipe:
     labeled_weight : float, positive
         Weight of each labeled row, in unlabeled rows (clamped only).
     label_column : str or None
-        The column of labels in the labeled table; None = the only column that the other table lacks.
+        The column of labels in the labeled table; None = the only column that the table to cluster lacks.
     """
 
     n_clusters: int | None = None
@@ -62,7 +62,7 @@ class TableRecipe:
             raise InvalidArgumentError("labeled_weight", f"is {self.labeled_weight}; give a positive number")
 
     def fit_config(self, n_clusters: int) -> FitConfig:
-        """Return the options of the fit of K components."""
+        """Return the options for fitting a mixture of ``n_clusters`` components."""
         return FitConfig(
             n_components=n_clusters,
             method=self.method,

@@ -1,4 +1,4 @@
-"""One table from file to files: read, cluster, draw, write."""
+"""Cluster one table: read it, cluster its rows, draw the figures and write all files."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class TableJob:
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        """All files that are written, the model last."""
+        """All files that will be written, the model last."""
         return (self.output("labels.csv"), *self.figures, self.output("model.json"))
 
 
 @dataclass(frozen=True, eq=False)
 class TableResult:
-    """The clusters of a table, and their record."""
+    """The clusters of a table, and the record of the run."""
 
     record: Mapping[str, Any]  # the content of NAME.model.json
     clusters: Clusters
@@ -72,7 +72,7 @@ class TableResult:
 
 
 def check_outputs(job: TableJob) -> None:
-    """Raise WriteError if an output would replace an input, or an existing file without `overwrite`."""
+    """Raise WriteError if an output would replace an input or, unless `overwrite` is set, an existing file."""
     inputs = {os.path.realpath(path) for path in (job.source, job.labeled) if path is not None}
     for path in job.outputs:
         if os.path.realpath(path) in inputs:
@@ -83,13 +83,13 @@ def check_outputs(job: TableJob) -> None:
 
 
 def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: BinaryIO | None = None) -> TableResult:
-    """Read, cluster, draw and write one table.
+    """Cluster one table, and write the labels, the figures and the model.
 
     Parameters
     ----------
     job : TableJob
     stream : binary file, optional
-        Read the table from this instead of the path of the job.
+        Read the table from this instead of ``job.source``.
     labeled_stream : binary file, optional
         The same for the labeled table.
 
@@ -109,7 +109,7 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
         table = read_table(layout, job.recipe.columns, exclude=(label_column,))
         labeled = read_table(labeled_layout, table.columns), *read_classes(labeled_layout, label_column)
     check_variances(table)
-    with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
+    with threadpool_limits(1, user_api="blas"):  # products are small, and bytes must not depend on the number of cores
         clusters = cluster(table, job.recipe) if labeled is None else cluster_by_classes(table, *labeled, job.recipe)
         new_columns = choose_column_names(layout, clusters.names, with_classes=labeled is not None)
 
@@ -117,15 +117,15 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
             return format_fields(clusters, table.values[rows], clusters.labels[rows])
 
         files = {job.output("labels.csv"): append_columns(layout, new_columns, len(table.values), cells)}
-    record = describe(job, table, clusters, None if labeled is None else (labeled[0], labeled[1]), new_columns)
-    files |= dict(zip(job.figures, draw(job, table, clusters, record), strict=True)) if job.figures else {}
+    record = build_record(job, table, clusters, None if labeled is None else (labeled[0], labeled[1]), new_columns)
+    files |= dict(zip(job.figures, draw_figures(job, table, clusters, record), strict=True)) if job.figures else {}
     files[job.output("model.json")] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
     write_files(files, overwrite=job.overwrite)
-    return TableResult(record, clusters, table, tuple(notes_on(table, clusters, new_columns, job.recipe)))
+    return TableResult(record, clusters, table, tuple(build_notes(table, clusters, new_columns, job.recipe)))
 
 
 def read_layout_from(path: Path, stream: BinaryIO | None) -> Layout:
-    """Return the layout of a table in a file, or in a stream that is named like one."""
+    """Return the layout of a table in a file, or in a stream, for which the path is only a name."""
     if stream is not None:
         return read_layout(path, read_table_stream(stream, str(path)))
     try:
@@ -142,7 +142,7 @@ def read_layout_from(path: Path, stream: BinaryIO | None) -> Layout:
 
 
 def find_label_column(layout: Layout, labeled: Layout, recipe: TableRecipe) -> str:
-    """Return the column of labels: the one named by the user, or the only one that the table to cluster lacks."""
+    """Return the column of labels: the one the user named, or the only one that the table to cluster lacks."""
     if recipe.label_column is not None:
         labeled.column_index(recipe.label_column)
         return recipe.label_column
@@ -154,31 +154,31 @@ def find_label_column(layout: Layout, labeled: Layout, recipe: TableRecipe) -> s
 
 
 def read_classes(layout: Layout, column: str) -> tuple[tuple[str, ...], Labels]:
-    """Return the class names, numbers first and in numeric order, and the labels 1…C of the rows."""
+    """Return the class names (first numbers, in numeric order) and the labels 1…C of the rows."""
     texts, lines = read_text_column(layout, column)
     if "" in texts:
         where = f"line {lines[texts.index('')]}, column {column!r}"
         raise NotATableError(layout.name, f"{where}: has no label; fill it in, or remove the row")
-    names = sorted(set(texts), key=sort_key_of_class)
+    names = sorted(set(texts), key=get_class_sort_key)
     index = {name: i for i, name in enumerate(names, start=1)}
     return tuple(names), np.array([index[text] for text in texts], dtype=np.int32)
 
 
-def sort_key_of_class(name: str) -> tuple[bool, float, str]:
-    """Return the sort key of a class name."""
+def get_class_sort_key(name: str) -> tuple[bool, float, str]:
+    """Return a sort key of a class name by which numbers come first, in numeric order."""
     try:
         return False, float(name), name
     except ValueError:
         return True, 0.0, name
 
 
-# ---- what is written -----------------------------------------------------------------------------------------------
+# ---- outputs -------------------------------------------------------------------------------------------------------
 
 
 def choose_column_names(layout: Layout, names: Sequence[str], *, with_classes: bool) -> tuple[str, ...]:
-    """Return the names of the added columns: ``label`` and ``p1``, ``p2`` …, or with classes ``p_CLASS``.
+    """Return the names of the new columns: ``label`` and ``p1``, ``p2`` … or, with classes, ``p_CLASS``.
 
-    If one of them is taken, all get the prefix ``segmenter_``.
+    If the table has a column of one of these names, all get the prefix ``segmenter_``.
     """
     wanted = ["label", *(f"p_{name}" if with_classes else f"p{name}" for name in names)]
     while set(wanted) & set(layout.columns):
@@ -187,14 +187,16 @@ def choose_column_names(layout: Layout, names: Sequence[str], *, with_classes: b
 
 
 def format_fields(clusters: Clusters, values: Floats, labels: Labels) -> list[list[str]]:
-    """Return the fields to append to some rows: the label, and the probabilities to six digits."""
-    form = ",".join(["%.6g"] * len(clusters.names))
+    """Return the fields to append to some rows: the label, and the probabilities with six digits."""
+    template = ",".join(["%.6g"] * len(clusters.names))
     names = ("", *clusters.names)
     rows = clusters.posteriors(values).tolist()
-    return [[names[label], *(form % tuple(row)).split(",")] for label, row in zip(labels.tolist(), rows, strict=True)]
+    return [
+        [names[label], *(template % tuple(row)).split(",")] for label, row in zip(labels.tolist(), rows, strict=True)
+    ]
 
 
-def draw(job: TableJob, table: Table, clusters: Clusters, record: Mapping[str, Any]) -> tuple[bytes, bytes]:
+def draw_figures(job: TableJob, table: Table, clusters: Clusters, record: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """Return both figures as the content of files."""
     from segmenter.render.silencing import silence_matplotlib
 
@@ -209,25 +211,28 @@ def draw(job: TableJob, table: Table, clusters: Clusters, record: Mapping[str, A
         from segmenter.render.table_figures import LabeledRows, draw_clusters_figure, draw_likelihood_figure
 
         likelihood = draw_likelihood_figure(trace.log_likelihoods, converged=trace.converged, dpi=job.dpi)
-        shape = draw_clusters_figure(
+        scatter = draw_clusters_figure(
             LabeledRows(table.values, clusters.labels, table.columns),
             ClusterModel(clusters.fit.mixture, clusters.component_clusters, clusters.names),
             dpi=job.dpi,
         )
         return (
             encode_figure(likelihood, job.figure_format, metadata=metadata),
-            encode_figure(shape, job.figure_format, metadata=metadata),
+            encode_figure(scatter, job.figure_format, metadata=metadata),
         )
 
 
-def describe(
+def build_record(
     job: TableJob,
     table: Table,
     clusters: Clusters,
     labeled: tuple[Table, Sequence[str]] | None,
     new_columns: Sequence[str],
 ) -> dict[str, Any]:
-    """Return the model and how it was found as plain values, without times and folders: same input, same bytes."""
+    """Return the model and how it was found, as plain values.
+
+    It holds no times and no folders, so that the same input gives the same bytes.
+    """
     mixture, trace = clusters.fit.mixture, clusters.fit.trace
     counts = np.bincount(clusters.labels, minlength=len(clusters.names) + 1)[1:]
     return {
@@ -282,12 +287,12 @@ def describe_table(table: Table) -> dict[str, Any]:
     }
 
 
-def notes_on(table: Table, clusters: Clusters, new_columns: Sequence[str], recipe: TableRecipe) -> list[str]:
-    """Return what a person should know before trusting the clusters."""
+def build_notes(table: Table, clusters: Clusters, new_columns: Sequence[str], recipe: TableRecipe) -> list[str]:
+    """Return warnings that a person should read before trusting the clusters."""
     notes = []
     if recipe.columns is None and "" in table.layout.columns:
         notes.append("columns without a name are left out")
     if new_columns[0] != "label":
-        notes.append(f"the table has a column of that name already; the labels are in {new_columns[0]!r}")
+        notes.append(f"the table already has a column with the name of a new one; the labels are in {new_columns[0]!r}")
     notes += [describe_problem(problem, "rows") for problem in find_problems(clusters.fit.trace)]
     return notes

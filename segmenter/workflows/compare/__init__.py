@@ -1,1 +1,1 @@
-"""``segmenter compare``: photos beside variants of their segments."""
+"""``segmenter compare``: show photos next to variants of their segments."""

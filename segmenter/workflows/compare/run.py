@@ -1,4 +1,4 @@
-"""Photos beside variants of their segments: photos × recipes → a figure and its numbers."""
+"""Compare variants of the segments of photos: photos × recipes → a figure and a table of metrics."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class FigureRequest:
 
     style: ComparisonStyle
     figure_format: FigureFormat = "png"
-    times: bool = False  # whether the figure says how long each variant took; two runs then differ
+    times: bool = False  # whether captions say how long each variant took; two runs then differ
 
 
 @dataclass(frozen=True, eq=False)
 class ComparisonResult:
-    """A figure, and the numbers of its variants."""
+    """A figure, and the metrics of its variants."""
 
     figure: bytes
     metrics: tuple[VariantMetrics, ...]  # in the order of the panels
@@ -51,7 +51,7 @@ class ComparisonResult:
 
 @dataclass(frozen=True, eq=False)
 class PhotoVariants:
-    """A photo, and its segments in each variant."""
+    """A photo and its segmentation in each variant."""
 
     photo: Photo
     results: tuple[Segmentation, ...]
@@ -68,7 +68,7 @@ def compare(
     grid : VariantGrid
     request : FigureRequest
     max_pixels : int
-        Photos of more pixels are refused.
+        Larger photos are refused.
 
     Raises
     ------
@@ -77,7 +77,8 @@ def compare(
     """
     style = request.style
     if style.crop is not None and (min(style.crop[:2]) < 0 or min(style.crop[2:]) < 1):
-        raise InvalidArgumentError("--crop", f"is {','.join(map(str, style.crop))}; give X,Y,W,H from 0 and 1 up")
+        crop = ",".join(map(str, style.crop))
+        raise InvalidArgumentError("--crop", f"is {crop}; give X,Y,W,H with X and Y from 0, W and H from 1")
     with silence_matplotlib():
         from segmenter.render.comparison_figure import check_panel_size
 
@@ -87,7 +88,7 @@ def compare(
     for path in photos:
         photo = read_photo(path, name=str(path), max_pixels=max_pixels)
         check_crop(photo, style.crop)
-        first = len(rows) * (len(grid.variants) + 1) + 1  # a letter for each panel; panel 0 of a row is the photo
+        first = len(rows) * (len(grid.variants) + 1) + 1  # index of the first variant's panel; the photo's comes before
         results = []
         for i, variant in enumerate(grid.variants):
             found, seconds = segment_timed(photo, variant.recipe)
@@ -104,10 +105,10 @@ def compare(
         "recipes": [asdict(variant.recipe) for variant in grid.variants],
     }
     record = {**description, "style": asdict(style), "variants": [asdict(each) for each in metrics]}
-    return ComparisonResult(draw(rows, metrics, grid, request, description), tuple(metrics), record)
+    return ComparisonResult(draw_figure(rows, metrics, grid, request, description), tuple(metrics), record)
 
 
-def draw(
+def draw_figure(
     rows: Sequence[PhotoVariants],
     metrics: Sequence[VariantMetrics],
     grid: VariantGrid,
@@ -128,8 +129,8 @@ def draw(
         )
         from segmenter.render.encoding import encode_figure
 
-        colors = lightness_palette(max(max_segments(row.results) for row in rows))
-        metrics_of_panels = iter(metrics)
+        colors = lightness_palette(max(get_max_n_segments(row.results) for row in rows))
+        metrics_by_panel = iter(metrics)
         comparisons = [
             Comparison(
                 Path(row.photo.name).stem,
@@ -137,7 +138,7 @@ def draw(
                 tuple(
                     Variant(
                         variant.title,
-                        next(metrics_of_panels).describe(times=request.times),
+                        next(metrics_by_panel).describe(times=request.times),
                         found.labels,
                         segment_colors,
                         found.hierarchy is not None,
@@ -164,7 +165,7 @@ def check_crop(photo: Photo, crop: tuple[int, int, int, int] | None) -> None:
 
 
 def segment_timed(photo: Photo, recipe: AnyRecipe) -> tuple[Segmentation, float]:
-    """Return the segments of a photo, and how many seconds that took."""
+    """Return the segmentation of a photo, and how many seconds it took."""
     started = time.perf_counter()
     return segment_photo(photo, recipe), time.perf_counter() - started
 
@@ -172,21 +173,27 @@ def segment_timed(photo: Photo, recipe: AnyRecipe) -> tuple[Segmentation, float]
 # ---- colors --------------------------------------------------------------------------------------------------------
 
 
-def max_segments(results: Sequence[Segmentation]) -> int:
-    """Return the largest number of segments among the variants of a photo; variants of regions do not count."""
+def get_max_n_segments(results: Sequence[Segmentation]) -> int:
+    """Return the largest number of segments among the variants of a photo, not counting variants of regions."""
     return max((found.n_labels for found in results if found.hierarchy is None), default=0)
 
 
 def match_colors(results: Sequence[Segmentation], colors: Bytes) -> list[Bytes]:
-    """Return colors of shape (K, 3) for the segments of each variant of a photo, so that similar segments share one.
+    """Return the colors of the segments of each variant of a photo, so that similar segments have the same color.
 
     The variant with the most segments is the reference and gets the colors in order. Segments of the other variants are
-    matched to its segments one to one, for the largest total overlap. Regions have their mean colors.
+    matched to its segments one to one, so that the total overlap is largest. Regions have their mean colors.
 
     Parameters
     ----------
     results : sequence of Segmentation
-    colors : ndarray of shape (at least the number of segments of the reference, 3), uint8
+    colors : ndarray of shape (n, 3), uint8
+        At least as many as the reference has segments.
+
+    Returns
+    -------
+    list of ndarray of shape (K, 3), uint8
+        One for each variant, of K segments.
     """
     mixtures = [found for found in results if found.hierarchy is None]
     reference = max(mixtures, key=lambda found: found.n_labels, default=None)
@@ -199,7 +206,7 @@ def match_colors(results: Sequence[Segmentation], colors: Bytes) -> list[Bytes]:
 
 
 def match_segments(labels: Labels, reference: Labels, n: int, n_reference: int) -> Any:
-    """Return the index of the matching reference segment for each of n segments, shape (n,): the largest overlap."""
+    """Return the index of the reference segment that matches each of n segments, shape (n,), by overlap."""
     if labels is reference:
         return np.arange(n)
     from scipy.optimize import linear_sum_assignment

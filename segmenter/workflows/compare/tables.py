@@ -1,4 +1,4 @@
-"""The numbers of the variants of a comparison, and tables of them as CSV, LaTeX and Markdown."""
+"""Metrics of the variants of a comparison, and tables of them as CSV, LaTeX and Markdown."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ MINUS: Final = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class VariantMetrics:
-    """The numbers of one variant of one photo."""
+    """The metrics of one variant of one photo."""
 
     letter: str
     photo: str
     variant: str
     method: str
-    segments: int  # found
-    color_space: str  # "" for regions, as the covariance
+    segments: int  # number of segments found
+    color_space: str  # "" for regions; so is the covariance
     covariance: str
     parameters: int | None
     log_likelihood: float | None  # nats per pixel
     bic: float | None  # nats; None unless the fit maximizes the likelihood
     iterations: int | None
     converged: bool | None
-    seconds: float = field(compare=False)  # from the photo's pixels to labels
+    seconds: float = field(compare=False)  # from pixels to labels, without reading the file
 
     def describe(self, *, times: bool) -> tuple[str, ...]:
-        """Return the parts of the line below a panel, the most important first."""
+        """Return the parts of the caption of a panel, the most important first."""
         is_in_title = self.variant.endswith(f"K = {self.segments}")
-        thing = "region" if self.method == METHOD_NAMES["regions"] else "segment"
-        found = f"{self.segments} {thing}{'s' if self.segments > 1 else ''}"
+        noun = "region" if self.method == METHOD_NAMES["regions"] else "segment"
+        found = f"{self.segments} {noun}{'s' if self.segments > 1 else ''}"
         parts = [] if is_in_title else [found]
         if self.log_likelihood is not None:
             parts.append(f"log L {self.log_likelihood:.3f}".replace("-", MINUS))
@@ -59,20 +59,20 @@ class VariantMetrics:
 
 
 def abbreviate(value: float) -> str:
-    """Return a large number in thousands (k) or millions (M), with four digits."""
-    for unit, name in ((1e6, "M"), (1e3, "k")):
+    """Return a number with four digits; large ones in thousands (k) or millions (M)."""
+    for unit, symbol in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
-            return f"{value / unit:.4g}{name}".replace("-", MINUS)
+            return f"{value / unit:.4g}{symbol}".replace("-", MINUS)
     return f"{value:.4g}".replace("-", MINUS)
 
 
 def measure_variant(
     photo: Photo, variant: NamedRecipe, found: Segmentation, letter: str, seconds: float
 ) -> VariantMetrics:
-    """Return the numbers of a variant.
+    """Return the metrics of a variant.
 
-    The log-likelihood is always that of the mixture, also for hard EM and k-means, so that methods can be compared.
-    Color spaces cannot: their densities have different units.
+    The log-likelihood is that of the mixture even for hard EM and k-means, so that methods can be compared. Color
+    spaces cannot be compared, because their densities have different units.
     """
     recipe = variant.recipe
     name = format_path(Path(Path(photo.name).name))
@@ -87,7 +87,7 @@ def measure_variant(
         log_likelihood = float(trace.log_likelihoods[-1])
         bic = compute_bic(found.mixture, n_pixels * log_likelihood, n_pixels)
     else:
-        log_likelihood, bic = mixture_log_likelihood(photo, recipe, found), None
+        log_likelihood, bic = compute_log_likelihood(photo, recipe, found), None
     return VariantMetrics(
         letter,
         name,
@@ -105,8 +105,8 @@ def measure_variant(
     )
 
 
-def mixture_log_likelihood(photo: Photo, recipe: Recipe, found: Segmentation) -> float:
-    """Return the log-likelihood of a mixture, nats per pixel."""
+def compute_log_likelihood(photo: Photo, recipe: Recipe, found: Segmentation) -> float:
+    """Return the log-likelihood of the mixture of a segmentation, nats per pixel."""
     distinct = find_distinct_colors(photo.pixels, photo.mask)
     features = compute_color_features(distinct.colors, recipe.color_space)
     return float(np.average(score_samples(found.mixture, features.values), weights=distinct.counts))
@@ -114,7 +114,7 @@ def mixture_log_likelihood(photo: Photo, recipe: Recipe, found: Segmentation) ->
 
 # ---- tables --------------------------------------------------------------------------------------------------------
 
-HEADS: Final = {
+HEADINGS: Final = {
     "letter": "",
     "photo": "Photo",
     "variant": "Variant",
@@ -128,42 +128,42 @@ HEADS: Final = {
     "iterations": "Iterations",
     "seconds": "Seconds",
 }
-"""The columns of the tables for readers, and their headings."""
+"""The columns of LaTeX and Markdown tables, and their headings."""
 
 TABLE_ENDINGS: Final = (".csv", ".tex", ".md")
 
 
-def encode_table(numbers: Sequence[VariantMetrics], ending: str, *, times: bool) -> bytes:
-    """Return a table of the numbers as CSV, LaTeX (package booktabs) or Markdown, as the ending of the file says.
+def encode_table(metrics: Sequence[VariantMetrics], ending: str, *, times: bool) -> bytes:
+    """Return a table of metrics as CSV, LaTeX (package booktabs) or Markdown; ``ending`` is one of `TABLE_ENDINGS`.
 
-    CSV has every column; the tables for readers leave out columns that are empty or repeat another.
+    CSV has every column; LaTeX and Markdown leave out columns that are empty or repeat another.
     """
     if ending == ".csv":
         content = io.StringIO()
-        names = [name for name in asdict(numbers[0]) if times or name != "seconds"]
+        names = [name for name in asdict(metrics[0]) if times or name != "seconds"]
         writer = csv.writer(content, lineterminator="\n")
         writer.writerow(names)
         writer.writerows(
-            ["" if getattr(each, name) is None else getattr(each, name) for name in names] for each in numbers
+            ["" if getattr(each, name) is None else getattr(each, name) for name in names] for each in metrics
         )
         return content.getvalue().encode()
     is_shown = {
-        name: (times or name != "seconds") and any(getattr(each, name) not in ("", None) for each in numbers)
-        for name in HEADS
+        name: (times or name != "seconds") and any(getattr(each, name) not in ("", None) for each in metrics)
+        for name in HEADINGS
     }
-    if len({each.photo for each in numbers}) == 1:
+    if len({each.photo for each in metrics}) == 1:
         is_shown["photo"] = False
-    if {each.variant for each in numbers} <= {each.method for each in numbers}:
+    if {each.variant for each in metrics} <= {each.method for each in metrics}:
         is_shown["variant"] = False
     names = [name for name, shown in is_shown.items() if shown]
-    rows = [[format_cell(each, name) for name in names] for each in numbers]
-    heads = [HEADS[name] for name in names]
-    is_number = [not isinstance(getattr(numbers[0], name), str) for name in names]
-    return (format_latex if ending == ".tex" else format_markdown)(heads, rows, is_number).encode()
+    rows = [[format_cell(each, name) for name in names] for each in metrics]
+    headings = [HEADINGS[name] for name in names]
+    is_number = [not isinstance(getattr(metrics[0], name), str) for name in names]
+    return (format_latex if ending == ".tex" else format_markdown)(headings, rows, is_number).encode()
 
 
 def format_cell(each: VariantMetrics, name: str) -> str:
-    """Return a value as it appears in a table for readers."""
+    """Return a value as it appears in a LaTeX or Markdown table."""
     value = getattr(each, name)
     if name == "letter":
         return f"({value})"
@@ -173,16 +173,16 @@ def format_cell(each: VariantMetrics, name: str) -> str:
     return text if isinstance(value, str) else text.replace("-", MINUS)
 
 
-def format_markdown(heads: Sequence[str], rows: Sequence[Sequence[str]], is_number: Sequence[bool]) -> str:
-    """Return a table in Markdown."""
-    lines = [heads, ["---:" if number else ":---" for number in is_number], *rows]
+def format_markdown(headings: Sequence[str], rows: Sequence[Sequence[str]], is_number: Sequence[bool]) -> str:
+    """Return a Markdown table; columns of numbers are aligned to the right."""
+    lines = [headings, ["---:" if number else ":---" for number in is_number], *rows]
     return "".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |\n" for line in lines)
 
 
-def format_latex(heads: Sequence[str], rows: Sequence[Sequence[str]], is_number: Sequence[bool]) -> str:
-    """Return a tabular in LaTeX, for the package booktabs."""
+def format_latex(headings: Sequence[str], rows: Sequence[Sequence[str]], is_number: Sequence[bool]) -> str:
+    """Return a LaTeX tabular for the package booktabs; columns of numbers are aligned to the right."""
     columns = "".join("r" if number else "l" for number in is_number)
-    lines = [" & ".join(map(escape_latex, line)) + r" \\" for line in (heads, *rows)]
+    lines = [" & ".join(map(escape_latex, line)) + r" \\" for line in (headings, *rows)]
     body = "\n".join(lines[1:])
     return (
         f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{lines[0]}\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n"

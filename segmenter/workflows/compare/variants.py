@@ -19,14 +19,14 @@ METHOD_NAMES: Final[dict[Method, str]] = {
 }
 SPACE_NAMES: Final[dict[ColorSpace, str]] = {"rgb": "RGB", "lab": "Lab", "hsv": "HSV"}
 DEFAULT_SEGMENTS: Final = (2, 4, 8)
-"""The numbers of segments that are compared if no option varies."""
+"""The numbers of segments to compare if no option is varied."""
 
 SegmentCount: TypeAlias = int | Literal["auto"]
 
 
 @dataclass(frozen=True)
 class Axes:
-    """The values of each option; an option with several values varies; () = the default of the method."""
+    """The values of each option to compare; () = the default of the method."""
 
     segments: tuple[SegmentCount, ...] = ()
     methods: tuple[Method, ...] = ()
@@ -52,11 +52,11 @@ class VariantGrid:
     """All variants, and how they are laid out."""
 
     variants: tuple[NamedRecipe, ...]
-    n_columns: int | None = None  # if exactly two options vary, the values of the second; None = any layout
+    n_columns: int | None = None  # if exactly two options vary, the number of values of the second; None = any layout
 
 
 class Combination(NamedTuple):
-    """One value of each option, the fastest varying last."""
+    """One value of each option; in the list of all combinations, the last option varies fastest."""
 
     method: Method
     color_space: ColorSpace
@@ -65,13 +65,13 @@ class Combination(NamedTuple):
 
 
 def build_variants(axes: Axes, common: dict[str, Any]) -> VariantGrid:
-    """Return every combination of the options, without variants that would be the same.
+    """Return a variant for every combination of options, leaving out duplicates.
 
     Parameters
     ----------
     axes : Axes
     common : dict
-        Recipe options of all variants, by name; each method takes those that it has.
+        Recipe options that all variants share, by name; each method uses those that it has.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def build_variants(axes: Axes, common: dict[str, Any]) -> VariantGrid:
         A value is out of range, or an option has no effect on any of the methods.
     """
     axes = replace(axes, methods=axes.methods or (Recipe.method,))
-    check_that_axes_matter(axes)
+    check_axes_have_effect(axes)
     if not axes.varied and not axes.segments:
         axes = replace(axes, segments=DEFAULT_SEGMENTS)
     values = (
@@ -99,18 +99,18 @@ def build_variants(axes: Axes, common: dict[str, Any]) -> VariantGrid:
     return VariantGrid(tuple(variants.values()), n_columns)
 
 
-def check_that_axes_matter(axes: Axes) -> None:
-    """Raise InvalidArgumentError if an option is given that none of the methods has."""
+def check_axes_have_effect(axes: Axes) -> None:
+    """Raise InvalidArgumentError if an option was given that none of the methods has."""
     for name, methods_without in (("color_spaces", ("regions",)), ("covariances", ("regions", "k-means"))):
         if getattr(axes, name) and all(method in methods_without for method in axes.methods):
             raise InvalidArgumentError(name, f"make no difference to {' and '.join(axes.methods)}; leave them out")
 
 
 def build_recipe(combination: Combination, common: dict[str, Any]) -> AnyRecipe:
-    """Return the recipe of a combination: the options that its method has."""
+    """Return the recipe of a combination, of those options that its method has."""
     method, color_space, covariance, n_segments = combination
     options = {**common, "method": method, "color_space": color_space, "covariance_type": covariance}
-    if method == "k-means":  # always spherical: all covariances give the same recipe
+    if method == "k-means":  # its covariance is always spherical, so all values give the same recipe
         options["covariance_type"] = Recipe.covariance_type
     if n_segments is not None and not (method == "regions" and n_segments == "auto"):
         options["n_segments"] = n_segments
@@ -118,7 +118,7 @@ def build_recipe(combination: Combination, common: dict[str, Any]) -> AnyRecipe:
 
 
 def build_title(combination: Combination, varied: frozenset[str]) -> str:
-    """Return the title of a variant: the values of the options that vary, or the method if none does."""
+    """Return the title of a variant: the values of the options that vary, or the method if none of them applies."""
     method, color_space, covariance, n_segments = combination
     parts = [
         METHOD_NAMES[method] if "methods" in varied else "",

@@ -1,1 +1,1 @@
-"""``segmenter evaluate``: label images against what people drew."""
+"""``segmenter evaluate``: compare label images with segmentations that people drew."""

@@ -1,4 +1,4 @@
-"""Which label image belongs to which truth: files given one by one, or folders matched by name."""
+"""Pairs of a label image and its truth: single files, or the files of folders, matched by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from segmenter.io.labels.annotations import ANNOTATION_EXTENSIONS
 
 HIERARCHY = ".hierarchy.npz"
 OWN_ENDINGS = (LABEL_IMAGE_SUFFIXES, (HIERARCHY,))
-"""Endings of files written by this program; if a folder holds any of one kind, its other files are ignored."""
+"""Endings of the label images and hierarchies that this program writes; a folder with files of one kind is read as
+those files only."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """All pairs, and the names without a partner."""
+    """All pairs, and the names that were found on one side only."""
 
     pairs: tuple[Pair, ...]  # sorted by name
     without_truth: tuple[str, ...] = ()
@@ -41,12 +42,12 @@ def pair_up(labels: Path, truths: Sequence[Path], *, hierarchies: bool = False, 
     Parameters
     ----------
     labels : Path
-        A file, or a folder of files. In a folder with results of this program, only its label images count, or its
-        NAME.hierarchy.npz on request or if it has no label images.
+        A file, or a folder of files. From a folder with label images that this program wrote, only these are used; from
+        one with NAME.hierarchy.npz instead, only those.
     truths : sequence of Path
-        Either files, all for the one label image, or folders, whose files are matched by name without the ending.
+        Either files, all for a single label image, or folders, whose files are matched by name without the ending.
     hierarchies : bool
-        Take NAME.hierarchy.npz from a folder of labels.
+        Use NAME.hierarchy.npz from a folder of labels, even if it holds label images.
     recursive : bool
         Also match files in subfolders, by their path below the folder.
 
@@ -62,8 +63,8 @@ def pair_up(labels: Path, truths: Sequence[Path], *, hierarchies: bool = False, 
         return Pairing((Pair(get_photo_name(labels), labels, tuple(truths)),))
     if len(folders) < len(truths):
         other = next(truth for truth in truths if not is_folder(truth))
-        where = f"and {labels} is one" if is_folder(labels) else f"as {folders[0]} is"
-        raise InvalidArgumentError(str(other), f"is not a folder, {where}; give only folders, or only files")
+        folder = labels if is_folder(labels) else folders[0]
+        raise InvalidArgumentError(str(other), f"is not a folder, but {folder} is; give only folders, or only files")
     ours = index_by_name(list_label_files(labels, hierarchies=hierarchies, recursive=recursive))
     theirs: dict[str, list[Path]] = {}
     for folder in truths:
@@ -85,7 +86,7 @@ def is_folder(path: Path) -> bool:
 
 
 def get_photo_name(path: Path) -> str:
-    """Return the name of the photo that a label image belongs to: its file name without the ending."""
+    """Return the name of the photo of a label image: the file name without the ending."""
     for ending in chain(*OWN_ENDINGS):
         if path.name.endswith(ending):
             return path.name.removesuffix(ending)
@@ -93,7 +94,7 @@ def get_photo_name(path: Path) -> str:
 
 
 def list_label_files(path: Path, *, hierarchies: bool = False, recursive: bool) -> list[tuple[str, Path]]:
-    """Return the name and path of each label image in a folder, or of the one file that the path is."""
+    """Return the name and path of each label image in a folder; a path that is a file is returned alone."""
     if not is_folder(path):
         return [(get_photo_name(path), path)]
     found = sorted(
@@ -106,18 +107,18 @@ def list_label_files(path: Path, *, hierarchies: bool = False, recursive: bool) 
         )
     )
     for endings in OWN_ENDINGS[1:] if hierarchies else OWN_ENDINGS:
-        of_kind = [file for file in found if file.name.endswith(endings)]
-        if of_kind or hierarchies:
-            found = of_kind
+        own = [file for file in found if file.name.endswith(endings)]
+        if own or hierarchies:
+            found = own
             break
     return [((file.parent / get_photo_name(file)).relative_to(path).as_posix(), file) for file in found]
 
 
 def index_by_name(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
-    """Return the files by name; raise NotLabelsError if two have the same name."""
-    named: dict[str, Path] = {}
+    """Return the paths by name; raise NotLabelsError if two have the same name."""
+    paths: dict[str, Path] = {}
     for name, path in files:
-        if name in named:
-            raise NotLabelsError(str(path), f"has the same name as {named[name].name}; keep only one of them")
-        named[name] = path
-    return named
+        if name in paths:
+            raise NotLabelsError(str(path), f"has the same name as {paths[name].name}; keep only one of them")
+        paths[name] = path
+    return paths

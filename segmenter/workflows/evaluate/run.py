@@ -1,4 +1,4 @@
-"""Agreement of label images with what people drew: files → label images → scores."""
+"""Measure how well label images agree with segmentations that people drew: files → label images → scores."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from segmenter.workflows.evaluate.scores import EvaluationConfig, PhotoEvaluatio
 
 @dataclass(frozen=True)
 class _Job:
-    """A pair, and everything that a worker needs to measure it."""
+    """A pair, and everything that a worker needs to evaluate it."""
 
     pair: Pair
     config: EvaluationConfig
@@ -40,7 +40,7 @@ class _Job:
 
 
 def evaluate_pairs(pairing: Pairing, config: EvaluationConfig, *, n_workers: int = 1) -> list[PhotoEvaluation]:
-    """Measure every pair, in order; a single pair also against each person.
+    """Evaluate every pair, in order; if there is only one, evaluate it against each person as well.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def evaluate_pairs(pairing: Pairing, config: EvaluationConfig, *, n_workers: int
     Raises
     ------
     ReadError, DifferentSizesError, DifferentScalesError
-        For the first pair that cannot be measured.
+        The first pair that cannot be evaluated.
     """
     jobs = [_Job(pair, config, each_person=len(pairing.pairs) == 1) for pair in pairing.pairs]
     if n_workers == 1 or len(jobs) == 1:
@@ -77,7 +77,7 @@ def evaluate_pairs(pairing: Pairing, config: EvaluationConfig, *, n_workers: int
 
 
 def evaluate_or_error(job: _Job) -> PhotoEvaluation | SegmenterError:
-    """Return the evaluation of a pair, or the error; worker processes must not raise."""
+    """Return the evaluation of a pair, or the error, since a worker process must not raise it."""
     try:
         return evaluate_pair(job)
     except SegmenterError as error:
@@ -85,7 +85,7 @@ def evaluate_or_error(job: _Job) -> PhotoEvaluation | SegmenterError:
 
 
 def evaluate_pair(job: _Job) -> PhotoEvaluation:
-    """Read and measure one pair."""
+    """Read and evaluate one pair."""
     config = job.config
     scales = read_scales(job.pair.labels, config)
     people: list[Labels] = []
@@ -104,7 +104,7 @@ class Scales:
     """The segmentations of one photo at T scales; a single label image is one scale."""
 
     labels: tuple[Labels, ...]  # T arrays of shape (H, W)
-    heights: tuple[float, ...] | None = None  # (T,), where a hierarchy was cut; None = label images
+    heights: tuple[float, ...] | None = None  # (T,), at which a hierarchy was cut; None = label images
 
     @property
     def size(self) -> tuple[int, int]:
@@ -113,7 +113,7 @@ class Scales:
 
 
 def read_scales(path: Path, config: EvaluationConfig) -> Scales:
-    """Return the segmentations of a file; a hierarchy is cut at even heights."""
+    """Return the segmentations in a file; a hierarchy is cut at evenly spaced heights."""
     heights = space_heights_evenly(config.n_scales)
     if path.name.endswith(HIERARCHY):
         from segmenter.segmentation.hierarchy_file import load_hierarchy
@@ -137,7 +137,7 @@ def evaluate_photo(
     boundaries: bool = True,
     each_person: bool = False,
 ) -> PhotoEvaluation:
-    """Measure how the segmentations of a photo agree with those of people.
+    """Measure how well the segmentations of a photo agree with those that people drew.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def evaluate(
     Parameters
     ----------
     labels : path, or ndarray of shape (H, W) of whole numbers
-        Every number is a region, also 0.
+        Every number is a region, including 0.
     truth : path, ndarray of shape (H, W), or several of them
         A file may hold the segmentations of several people.
     boundaries : bool
@@ -213,7 +213,7 @@ def evaluate(
     """
     (ours, *more), people = load_label_images(labels, "labels"), load_label_images(truth, "truth")
     if more:
-        raise InvalidArgumentError("labels", f"are {1 + len(more)} label images; give one")
+        raise InvalidArgumentError("labels", f"holds {1 + len(more)} label images; give one")
     for person in people:
         if person.shape != ours.shape:
             raise DifferentSizesError("labels", get_size(ours), "truth", get_size(person))

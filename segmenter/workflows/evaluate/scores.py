@@ -1,4 +1,4 @@
-"""Scores of label images against truths: per photo, summarized over photos, and as plain values and CSV."""
+"""Scores of label images against truths: per photo, as a summary of all photos, and as plain values and CSV."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def compute_measures(photo: PhotoEvaluation, scale: int) -> dict[str, float]:
 
 
 def compute_best_measures(photo: PhotoEvaluation) -> dict[str, float]:
-    """Return each measure of a photo at its own best scale; the boundary measures at the scale of the best F."""
+    """Return each measure of a photo at the scale where it is best, and all boundary measures where F is best."""
     scales = [compute_measures(photo, t) for t in range(len(photo.n_regions))]
     best = {name: min if name in LOWER_IS_BETTER else max for name in REGION_MEASURES}
     values = {name: choose(scale[name] for scale in scales) for name, choose in best.items()}
@@ -79,7 +79,7 @@ def name_boundary_measures(counts: BoundaryCounts) -> dict[str, float]:
 
 
 def summarize_measures(photos: Sequence[PhotoEvaluation]) -> dict[str, Any]:
-    """Return the measures of a set of photos at the best common scale (ods) and at the best of each photo (ois)."""
+    """Return the measures of all photos at the best common scale (ODS) and at the best scale of each photo (OIS)."""
     scores = summarize_partitions([photo.score for photo in photos])
     summary: dict[str, Any] = {
         kind: {

@@ -313,7 +313,7 @@ def test_a_server_without_ranges_is_an_error_of_one_line(large: dict[str, bytes]
     result = run("segment", f"{web}/large.tif", *BY_WINDOWS, "-o", "there", cwd=tmp_path)
     assert result.returncode == 1
     assert result.stderr.decode().splitlines() == [
-        f"segmenter: {web}/large.tif: its server does not send parts of files, which windowed reading needs; "
+        f"segmenter: {web}/large.tif: its server cannot send parts of files, which windowed reading needs; "
         "download it and give its path"
     ]
     assert not (tmp_path / "there").exists()
