@@ -244,6 +244,6 @@ def make_page(plan: Plan, n_workers: int, options: OutputOptions) -> int:
             overwrite=True,
             n_workers=n_workers,
             max_pixels=options.max_pixels,
-            tell=show,
+            on_progress=show,
         )
     return print_report(page, quiet=options.quiet)

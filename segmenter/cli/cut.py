@@ -82,9 +82,9 @@ def command(  # click passes every option by its name
 
 def process_hierarchy(job: SegmentJob, *, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Cut one hierarchy, report the regions or why it failed, and return the exit status."""
+    from segmenter.segmentation.record import SCHEMA, describe_record
     from segmenter.workflows.segment.cut import run_cut
     from segmenter.workflows.segment.outputs import format_path
-    from segmenter.workflows.segment.record import SCHEMA
 
     started = time.perf_counter()
     try:
@@ -96,7 +96,7 @@ def process_hierarchy(job: SegmentJob, *, as_json: bool, quiet: bool, verbose: b
         return EXIT_FAILED
     if as_json:
         paths = {"source": format_path(job.source), "outputs": [format_path(path) for path in job.outputs]}
-        click.echo(dumps({**record, **paths}))
+        click.echo(dumps({**describe_record(record), **paths}))
     if not quiet:
         seconds, target = time.perf_counter() - started, job.record.with_suffix("")
         print_message(f"{job.source.name}: {format_segments(segmentation)} in {seconds:.2f} s -> {target}.*")

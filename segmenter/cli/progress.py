@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -110,9 +109,9 @@ class BatchReporter:
         """Print a photo as JSON, and where there is no bar also as a line for people."""
         options = self._options
         if options.json:
-            from segmenter.workflows.batch.summary import SCHEMA
+            from segmenter.workflows.batch.summary import encode_row
 
-            click.echo(json.dumps({"schema": SCHEMA, **row.plain()}))
+            click.echo(encode_row(row))
         if not options.quiet and self._bar is None and row.status != "up to date":
             print_message(f"[{self.n_reported:,}/{self._n_photos:,}] {row.source}: {self._format_outcome(row)}")
             for note in row.notes:

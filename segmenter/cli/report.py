@@ -88,7 +88,7 @@ def command(  # click passes every option by its name
             overwrite=overwrite,
             n_workers=count_cores(),
             max_pixels=max_pixels,
-            tell=show,
+            on_progress=show,
         )
     if json:
         print_json(report)

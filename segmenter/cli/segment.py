@@ -182,6 +182,7 @@ def process_photo(photo: Path, job: SegmentJob, options: OutputOptions, depth: C
     depth : ColorDepth or None
         Bits of color of the terminal; None = show no colors.
     """
+    from segmenter.segmentation.record import describe_record
     from segmenter.workflows.segment.outputs import format_path
 
     started = time.perf_counter()
@@ -198,7 +199,7 @@ def process_photo(photo: Path, job: SegmentJob, options: OutputOptions, depth: C
         copy_to_stdout(label_image)
     if options.json:
         paths = {"source": format_path(photo), "outputs": [format_path(path) for path in job.outputs]}
-        click.echo(json.dumps({**result.record, **paths}))
+        click.echo(json.dumps({**describe_record(result.record), **paths}))
     if not options.quiet:
         print_result(result, job, time.perf_counter() - started, options)
         if depth is not None:
@@ -234,8 +235,8 @@ def copy_to_stdout(label_image: BinaryIO) -> None:
 
 def print_json_failure(photo: Path, job: SegmentJob, problem: str) -> None:
     """Print as JSON that a photo failed, and why."""
+    from segmenter.segmentation.record import SCHEMA
     from segmenter.workflows.segment.outputs import format_path
-    from segmenter.workflows.segment.record import SCHEMA
 
     name = format_path(Path(job.source.name))
     failure = {"schema": SCHEMA, "source": format_path(photo), "input": {"name": name}, "error": printable(problem)}
@@ -255,8 +256,8 @@ def print_result(result: SegmentResult, job: SegmentJob, seconds: float, options
     if not options.to_stdout:
         warn_earlier_outputs(job)
     if options.verbose:
-        image = result.record["input"]
-        print_message(f"  {image['width']}×{image['height']} pixels of {image['channels']}×{image['dtype']}")
+        image = result.record.input
+        print_message(f"  {image.width}×{image.height} pixels of {image.channels}×{image.dtype}")
         if segmentation.fit_trace is not None:
             print_fit(segmentation.fit_trace)
         print_segments(segmentation.segments)

@@ -1,4 +1,4 @@
-"""The page of a batch: one HTML document that needs nothing else, as text."""
+"""The page of a batch: one self-contained HTML document, as text."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from segmenter.render.palette import N_COLORS, palette
+from segmenter.segmentation.record import PhotoRecord, RunRecord, SegmentRecord
 
 MAX_SEGMENTS: Final = 64
-"""Segments of a photo that are told one by one, the largest; a page names no thousands."""
+"""Number of segments of a photo that are listed one by one, the largest ones; thousands would fill no page."""
 
 STATUSES: Final = ("done", "to check", "failed", "damaged", "not done")
-"""In the order in which they are offered; a photo to check is done, but there is a note on it."""
+"""In the order of the filter; a photo to check is done, but something about it is doubtful."""
 
 SCRIPTS: Final = ("list.js", "photo.js")
-"""They become one, and share a scope."""
+"""They are joined into one script, with one scope."""
 
 
 @dataclass(frozen=True)
@@ -33,36 +34,36 @@ class Entry:
 
     name: str
     status: str  # one of STATUSES
-    results: str = ""  # what the names of its files begin with
+    results: str = ""  # what the paths of its files begin with
     reason: str = ""  # why there is nothing to see
     notes: tuple[str, ...] = ()
-    record: Mapping[str, Any] | None = None  # of what is done, see `segmenter.workflows.report.results.checked_record`
+    record: RunRecord | None = None  # None unless done
     seconds: float | None = None
     photo_problem: str = ""  # why the photo itself is not shown
-    thumbnail: str = ""  # address of the small picture; "" = there is none
+    thumbnail: str = ""  # address of the small picture; "" = none
     pictures: Mapping[str, str] | None = None  # "photo" and "labels", as addresses; None = in a file, or not at all
-    script: str = ""  # address of the file that `pictures_script` made
+    script: str = ""  # address of the file with the content of `pictures_script`
 
 
 @dataclass(frozen=True)
 class Page:
-    """All that a page tells."""
+    """All that a page shows."""
 
     title: str
-    software: str  # that makes it
+    software: str  # that makes the page
     entries: Sequence[Entry]
 
 
 def render_page(page: Page) -> str:
-    """Return a page as HTML; whatever file names and records hold is shown as text.
+    """Return a page as HTML; what file names and records hold is always shown as text.
 
-    The photos are read without the script, too; it adds sorting, filters and the view of one photo.
+    The photos can be seen without the script, which adds sorting, filters and the view of one photo.
     """
-    data = [_data(entry) for entry in page.entries]
+    data = [_to_script_data(entry) for entry in page.entries]
     script = '"use strict";\n{' + "".join(map(_template_text, SCRIPTS)) + "}\n"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    recipes = [entry.record["recipe"] for entry in page.entries if entry.record is not None]
-    versions = sorted({entry.record["software"] for entry in page.entries if entry.record is not None})
+    records = [entry.record for entry in page.entries if entry.record is not None]
+    recipes = [record.recipe for record in records]
     text: str = (
         _environment()
         .get_template("report.html")
@@ -73,14 +74,14 @@ def render_page(page: Page) -> str:
             statuses=STATUSES,
             recipe=recipes[0] if recipes and all(recipe == recipes[0] for recipe in recipes) else None,
             n_recipes=len({json.dumps(recipe, sort_keys=True) for recipe in recipes}),
-            versions=versions,
+            versions=sorted({record.software for record in records}),
             data=Markup(script_text(data)),
             style=Markup(_template_text("report.css")),
             script=Markup(script),
             script_digest=digest,
             pictures=[
-                (place, Markup(script_text(entry.pictures)))
-                for place, entry in enumerate(page.entries)
+                (index, Markup(script_text(entry.pictures)))
+                for index, entry in enumerate(page.entries)
                 if entry.pictures
             ],
         )
@@ -89,27 +90,27 @@ def render_page(page: Page) -> str:
 
 
 def script_text(value: Any) -> str:
-    """Return plain values as JSON that no HTML parser takes for the end of a script."""
+    """Return plain values as JSON without any character that could end a script in HTML."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def pictures_script(place: int, pictures: Mapping[str, str]) -> str:
-    """Return the pictures of one photo as a script for a file beside the page, which loads it when they are wanted."""
-    return f"segmenterPictures({place},{script_text(dict(pictures))});\n"
+def pictures_script(index: int, pictures: Mapping[str, str]) -> str:
+    """Return the pictures of one photo as a script in a file of its own, which the page loads to show them."""
+    return f"segmenterPictures({index},{script_text(dict(pictures))});\n"
 
 
 def data_address(content: bytes, kind: str) -> str:
-    """Return a picture as an address that holds it; ``kind`` is its media type."""
+    """Return a picture as a data URL; ``kind`` is its media type, and no content gives ""."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}" if content else ""
 
 
-# ---- what the script is told ---------------------------------------------------------------------------------------
+# ---- the data of the script ----------------------------------------------------------------------------------------
 
 
-def _data(entry: Entry) -> dict[str, Any]:
+def _to_script_data(entry: Entry) -> dict[str, Any]:
     """Return what the script needs to know of a photo, as plain values."""
-    told: dict[str, Any] = {
+    data: dict[str, Any] = {
         "name": entry.name,
         "results": entry.results,
         "status": entry.status,
@@ -119,39 +120,59 @@ def _data(entry: Entry) -> dict[str, Any]:
         "script": entry.script,
         "photo_problem": entry.photo_problem,
     }
-    record = entry.record
-    if record is None:
-        return told
-    photo, fit, segments = record["input"], record.get("fit"), record["segments"]
-    largest = sorted(segments, key=lambda segment: -segment["share"])[:MAX_SEGMENTS]
-    told |= {
-        "input": {key: photo[key] for key in ("name", "sha256", "width", "height", "channels", "dtype")},
-        "software": record["software"],
-        "recipe": record["recipe"],
+    return data if entry.record is None else data | _record_to_script_data(entry.record)
+
+
+def _record_to_script_data(record: RunRecord) -> dict[str, Any]:
+    segments = record.segments
+    largest = sorted(segments, key=lambda segment: -segment.share)[:MAX_SEGMENTS]
+    data: dict[str, Any] = {
+        "input": _photo_to_script_data(record.input),
+        "software": record.software,
+        "recipe": record.recipe,
         "n_segments": len(segments),
         "segments": [
-            {
-                "label": segment["label"],
-                "name": segment.get("name", str(segment["label"])),
-                "share": segment["share"],
-                "pixels": segment["pixels"],
-                "color": segment["color"],
-            }
-            for segment in sorted(largest, key=lambda segment: segment["label"])
+            _segment_to_script_data(segment) for segment in sorted(largest, key=lambda segment: segment.label)
         ],
-        "colors": [segment["color"] for segment in segments],
+        "colors": [segment.color for segment in segments],
         "label_colors": [_hex(color) for color in palette(min(len(segments), N_COLORS)).tolist()],
-        "shares": [segment["share"] for segment in segments],
+        "shares": [segment.share for segment in segments],
     }
-    if (model := record.get("model")) is not None:
-        told["model"] = model["name"]
-    if (selection := record.get("selection")) is not None:
-        told["selection"] = selection["rule"]
-    if fit is not None:
-        told["fit"] = {
-            key: fit[key] for key in ("log_likelihoods", "n_iterations", "stop", "verdict", "restarts", "n_died")
+    if record.model is not None:
+        data["model"] = record.model.name
+    if record.selection is not None:
+        data["selection"] = record.selection.rule
+    if (fit := record.fit) is not None:
+        data["fit"] = {
+            "log_likelihoods": fit.log_likelihoods,
+            "n_iterations": fit.n_iterations,
+            "stop": fit.stop,
+            "verdict": fit.verdict,
+            "restarts": fit.restarts,
+            "n_died": fit.n_died,
         }
-    return told
+    return data
+
+
+def _photo_to_script_data(photo: PhotoRecord) -> dict[str, Any]:
+    return {
+        "name": photo.name,
+        "sha256": photo.sha256,
+        "width": photo.width,
+        "height": photo.height,
+        "channels": photo.channels,
+        "dtype": photo.dtype,
+    }
+
+
+def _segment_to_script_data(segment: SegmentRecord) -> dict[str, Any]:
+    return {
+        "label": segment.label,
+        "name": str(segment.label) if segment.name is None else segment.name,
+        "share": segment.share,
+        "pixels": segment.pixels,
+        "color": segment.color,
+    }
 
 
 def _hex(color: Sequence[int]) -> str:
@@ -167,7 +188,7 @@ def _template_text(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    """Return the environment of the template: everything is escaped, and whatever is missing is an error."""
+    """Return the environment of the template: all text is escaped, and an unknown name is an error."""
     environment = Environment(
         loader=FunctionLoader(_template_text),
         autoescape=True,

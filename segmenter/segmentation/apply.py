@@ -17,7 +17,7 @@ from segmenter.features.color_counts import ColorCounts
 from segmenter.features.distinct_colors import DistinctColors, find_distinct_colors
 from segmenter.io.images.photo import MAX_PIXELS, Photo
 from segmenter.mixture.inference import predict
-from segmenter.segmentation.colors import describe_segments, label_image, photo_of
+from segmenter.segmentation.colors import build_label_image, describe_segments, open_photo
 from segmenter.segmentation.result import Segment, Segmentation
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def apply(
         from segmenter.segmentation.model_file import load_model
 
         model = load_model(model)
-    return apply_model(photo_of(image, max_pixels), model)
+    return apply_model(open_photo(image, max_pixels), model)
 
 
 def apply_model(photo: Photo, model: Model) -> Segmentation:
@@ -83,7 +83,7 @@ def apply_model(photo: Photo, model: Model) -> Segmentation:
     distinct = find_distinct_colors(photo.pixels, photo.mask)
     color_labels, segments = apply_to_colors(distinct, model, photo.name)
     return Segmentation(
-        labels=label_image(distinct, color_labels),
+        labels=build_label_image(distinct, color_labels),
         segments=segments,
         fitted_mixture=model.mixture,
         channels=model.channels,

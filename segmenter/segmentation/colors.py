@@ -24,7 +24,7 @@ from segmenter.mixture.inference import average_over_components, predict
 from segmenter.mixture.lazy_samples import LazySamples, iterate_slices
 from segmenter.mixture.model import Mixture, block_size
 from segmenter.regions.config import MergeCost, Scale
-from segmenter.segmentation.recipe import AnyRecipe, Method, Recipe, RegionsRecipe, choose_recipe
+from segmenter.segmentation.recipe import AnyRecipe, Method, Recipe, RegionsRecipe, choose_recipe, update_merge_cost
 from segmenter.segmentation.result import Segment, Segmentation
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def segment(
         texture and boundaries, too, see `segmenter.regions.build`. Only `n_segments` and `seed` are of all methods.
     scale : {"coarse", "medium", "fine"} or float, optional
         Of regions: what they are, instead of their number; None = medium. See `segmenter.regions.config.HEIGHTS`.
-    merge_cost : {"hand", "fitted"}
-        Of regions: what tells which neighbors are alike, see `segmenter.regions.merging`.
+    merge_cost : {"heuristic", "learned"}
+        Regions only: how dissimilar two neighboring regions are, see `segmenter.regions.merging`.
     n_superpixels : int
         Of regions: the most that they are made of.
     working_size : float, megapixels
@@ -134,16 +134,16 @@ def segment(
         "covariance_floor": (covariance_floor, Recipe.covariance_floor),
         "n_segments": (n_segments, None),
         "scale": (scale, None),
-        "merge_cost": (merge_cost, RegionsRecipe.merge_cost),
+        "merge_cost": (update_merge_cost(merge_cost), RegionsRecipe.merge_cost),
         "n_superpixels": (n_superpixels, RegionsRecipe.n_superpixels),
         "working_size": (working_size, RegionsRecipe.working_size),
     }
     given = {name: value for name, (value, default) in options.items() if value is not default and value != default}
     recipe = choose_recipe({"method": method, "seed": seed, **given})
-    return segment_photo(photo_of(image, max_pixels), recipe)
+    return segment_photo(open_photo(image, max_pixels), recipe)
 
 
-def photo_of(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int) -> Photo:
+def open_photo(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int) -> Photo:
     """Return as a photo whatever a caller gives as an image."""
     if isinstance(image, Photo):
         return image
@@ -184,7 +184,7 @@ def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
         n_segments = recipe.n_segments
     found, channels, color_labels, segments = fit_colors(distinct, recipe, n_segments, photo.name)
     return Segmentation(
-        labels=label_image(distinct, color_labels),
+        labels=build_label_image(distinct, color_labels),
         segments=segments,
         fitted_mixture=found.mixture,
         channels=channels,
@@ -216,7 +216,7 @@ def fit_colors(
     """
     if len(distinct.colors) < n_segments:
         raise TooFewColorsError(name, len(distinct.colors), n_segments)
-    samples, channels = samples_of(distinct, recipe.color_space)
+    samples, channels = build_samples(distinct, recipe.color_space)
     config = replace(recipe.fit_config(), n_components=n_segments)
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
         found = sort_by_luminance(fit(samples, config), samples, distinct, recipe.color_space)
@@ -225,12 +225,12 @@ def fit_colors(
         distinct,
         color_labels,
         found.mixture.n_components,
-        empty_colors=lambda: average_over_components(found.mixture, samples, rgb_of(distinct)),
+        empty_colors=lambda: average_over_components(found.mixture, samples, compute_rgb(distinct)),
     )
     return found, channels, color_labels, segments
 
 
-def samples_of(
+def build_samples(
     distinct: ColorCounts | DistinctColors, color_space: ColorSpace
 ) -> tuple[Samples | LazySamples, tuple[str, ...]]:
     """Return colors as samples, and the names of their features; of very many colors these are computed, not kept."""
@@ -252,7 +252,7 @@ def predict_colors(mixture: Mixture, samples: Samples | LazySamples) -> Labels:
     )
 
 
-def label_image(distinct: DistinctColors, color_labels: Labels) -> Labels:
+def build_label_image(distinct: DistinctColors, color_labels: Labels) -> Labels:
     """Return the label of its color for each pixel, (H, W), from the labels of the distinct colors, (M,)."""
     small = color_labels.astype(np.min_scalar_type(int(color_labels.max())))  # a table of bytes stays in cache
     return distinct.to_image(small).astype(np.int32)
@@ -270,12 +270,12 @@ def sort_by_luminance(
     return found.reordered(np.argsort(brightness, kind="stable"))
 
 
-def rgb_of(distinct: ColorCounts | DistinctColors) -> Floats:
+def compute_rgb(distinct: ColorCounts | DistinctColors) -> Floats:
     """Return the distinct colors as sRGB from 0 to 1, shape (M, 3)."""
-    return visible_bands(to_unit_range(distinct.colors))
+    return to_visible_bands(to_unit_range(distinct.colors))
 
 
-def visible_bands(values: NDArray[Any]) -> NDArray[Any]:
+def to_visible_bands(values: NDArray[Any]) -> NDArray[Any]:
     """Return values (..., C) as RGB (..., 3): one or two bands as gray, of more than three the first three."""
     shown = values[..., :3] if values.shape[-1] >= 3 else values[..., :1]
     return np.broadcast_to(shown, (*values.shape[:-1], 3))
@@ -304,7 +304,7 @@ def describe_segments(
     for place in iterate_slices(len(color_labels), COLORS_AT_ONCE):
         labels, counts = color_labels[place], distinct.counts[place]
         n_pixels += np.bincount(labels, counts, n_bins)[1:]
-        for c, channel in enumerate(visible_bands(distinct.colors[place]).T):
+        for c, channel in enumerate(to_visible_bands(distinct.colors[place]).T):
             sums[:, c] += np.bincount(labels, counts * to_unit_range(channel), n_bins)[1:]
     if n_pixels.all():
         means = sums / n_pixels[:, None]

@@ -1,19 +1,19 @@
-"""Hierarchies of regions as files: NPZ without pickle, from which regions are cut again without the photo.
+"""Hierarchies of regions as files: NPZ without pickle, to be cut again without the photo.
 
 ====================  =================  ===============================================================================
 ``format``            text               "segmenter-hierarchy"
 ``version``           integer            1
-``superpixels``       (H, W), unsigned   the superpixel of each pixel, 1…R; 0 = takes no part
-``merges``            (R − 1, 2), int32  in their order: the superpixels that stand for two regions; the second joins
-                                         the first, which stands for both from then on
-``heights``           (R − 1,), float64  of the merges, never falling; infinite where two regions do not touch
-``color_sums``        (R, 4), float64    pixels of each superpixel, and the sums of their sRGB from 0 to 1
+``superpixels``       (H, W), unsigned   superpixel of each pixel, 1…R; 0 = takes no part
+``merges``            (R − 1, 2), int32  in order; each a pair of superpixels that represent two regions, of which the
+                                         first represents both from then on
+``heights``           (R − 1,), float64  height of each merge, never falling; infinite where two regions do not touch
+``color_sums``        (R, 4), float64    number of pixels of each superpixel, and the sums of their sRGB from 0 to 1
 ``recipe``            text               JSON: all options, as in NAME.json
 ``input``             text               JSON: the photo, as in NAME.json
 ====================  =================  ===============================================================================
 
-The regions at a height are what all merges of at most that height make. Whoever reads a file can trust it: whatever is
-missing, of another type or does not fit is an error.
+Cutting at a height makes all merges of at most that height. A file is checked as a whole when it is read: an array that
+is missing, has another type or does not fit the others is an error.
 """
 
 from __future__ import annotations
@@ -37,22 +37,27 @@ from segmenter.errors import (
 from segmenter.io.files.npz import decode_arrays, encode_arrays
 from segmenter.regions.config import Scale
 from segmenter.regions.hierarchy import ColoredHierarchy
-from segmenter.segmentation.recipe import RegionsRecipe
+from segmenter.segmentation.documents import DocumentError, convert_document, shorten, to_plain
+from segmenter.segmentation.recipe import RegionsRecipe, decode_recipe
+from segmenter.segmentation.record import PhotoRecord
 from segmenter.segmentation.regions import cut_regions
 from segmenter.segmentation.result import Segmentation
 
 FORMAT, VERSION = "segmenter-hierarchy", 1
 ENDING = ".hierarchy.npz"
 
+UNSAVED = "the hierarchy"
+"""What messages call a hierarchy that was not read from a file."""
+
 
 @dataclass(frozen=True, eq=False)
 class SavedHierarchy:
-    """A hierarchy, what it was made by and what of."""
+    """A hierarchy, the options it was found by, and its photo."""
 
     hierarchy: ColoredHierarchy
     recipe: RegionsRecipe
-    photo: Mapping[str, Any]  # name, digest, size and so on, as in the record
-    name: str = "the hierarchy"  # what messages call it: the path it was read from
+    photo: PhotoRecord
+    name: str = UNSAVED  # what messages call it: the path it was read from
 
 
 def cut(
@@ -61,15 +66,16 @@ def cut(
     *,
     scale: Scale | float | None = None,
 ) -> Segmentation:
-    """Cut a hierarchy of regions at another scale or into another number of them, at once.
+    """Cut a hierarchy of regions at another scale, or into another number of regions, without finding it anew.
 
     Parameters
     ----------
     source : path, SavedHierarchy or Segmentation
-        What ``segmenter segment --save hierarchy`` wrote, what `load_hierarchy` returns, or regions.
+        A file that ``segmenter segment --save hierarchy`` wrote, the result of `load_hierarchy`, or a segmentation by
+        the method "regions".
     n_segments : int, from 1 to the number of superpixels, optional
     scale : {"coarse", "medium", "fine"} or float, optional
-        Of neither given, medium.
+        Where neither is given: medium.
 
     Returns
     -------
@@ -90,38 +96,48 @@ def cut(
     array([1, 1, 2], dtype=int32)
     """
     if isinstance(source, Segmentation):
-        source = saved_hierarchy(source, {})
-    elif not isinstance(source, SavedHierarchy):
-        source = load_hierarchy(source)
-    return cut_regions(source.hierarchy, cut_recipe(source, n_segments, scale), source.name)
+        hierarchy, recipe, name = get_hierarchy(source), decode_recipe(source.options, RegionsRecipe), UNSAVED
+    else:
+        saved = source if isinstance(source, SavedHierarchy) else load_hierarchy(source)
+        hierarchy, recipe, name = saved.hierarchy, saved.recipe, saved.name
+    return cut_regions(hierarchy, _build_cut_recipe(recipe, hierarchy, name, n_segments, scale), name)
 
 
-def cut_recipe(saved: SavedHierarchy, n_segments: int | None, scale: Scale | float | None) -> RegionsRecipe:
-    """Return the recipe that gives a cut of a saved hierarchy, of the photo as of the hierarchy; errors as of `cut`."""
-    n_superpixels = saved.hierarchy.n_superpixels
-    if n_segments is not None and n_segments > n_superpixels:
-        raise TooFewSuperpixelsError(saved.name, n_superpixels, n_segments)
-    return replace(saved.recipe, n_segments=n_segments, scale=scale)
+def build_cut_recipe(saved: SavedHierarchy, n_segments: int | None, scale: Scale | float | None) -> RegionsRecipe:
+    """Return the recipe by which `segmenter.segment` finds the same regions in the photo; errors as of `cut`."""
+    return _build_cut_recipe(saved.recipe, saved.hierarchy, saved.name, n_segments, scale)
 
 
-def saved_hierarchy(found: Segmentation, photo: Mapping[str, Any]) -> SavedHierarchy:
-    """Return the hierarchy of regions with all that is saved of it.
+def _build_cut_recipe(
+    recipe: RegionsRecipe, hierarchy: ColoredHierarchy, name: str, n_segments: int | None, scale: Scale | float | None
+) -> RegionsRecipe:
+    if n_segments is not None and n_segments > hierarchy.n_superpixels:
+        raise TooFewSuperpixelsError(name, hierarchy.n_superpixels, n_segments)
+    return replace(recipe, n_segments=n_segments, scale=scale)
+
+
+def get_hierarchy(found: Segmentation) -> ColoredHierarchy:
+    """Return the hierarchy of a segmentation; raise InvalidArgumentError where there is none."""
+    if found.hierarchy is None:
+        raise InvalidArgumentError("source", "has no hierarchy; give a segmentation by method regions")
+    return found.hierarchy
+
+
+def build_saved_hierarchy(found: Segmentation, photo: PhotoRecord) -> SavedHierarchy:
+    """Return the hierarchy of a segmentation with all that is saved along with it.
 
     Parameters
     ----------
     found : Segmentation
-        By the method regions.
-    photo : mapping
-        What the record tells of it.
+        By the method "regions".
+    photo : PhotoRecord
 
     Raises
     ------
     InvalidArgumentError
         There is no hierarchy.
     """
-    if found.hierarchy is None:
-        raise InvalidArgumentError("source", "has no hierarchy; give a segmentation by method regions")
-    return SavedHierarchy(found.hierarchy, RegionsRecipe(**found.options), photo)
+    return SavedHierarchy(get_hierarchy(found), decode_recipe(found.options, RegionsRecipe), photo)
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------
@@ -139,7 +155,7 @@ def encode_hierarchy(saved: SavedHierarchy) -> bytes:
             "heights": hierarchy.heights,
             "color_sums": hierarchy.color_sums,
             "recipe": np.array(json.dumps(asdict(saved.recipe))),
-            "input": np.array(json.dumps(saved.photo, ensure_ascii=False)),
+            "input": np.array(json.dumps(to_plain(saved.photo), ensure_ascii=False)),
         }
     )
 
@@ -148,7 +164,7 @@ def encode_hierarchy(saved: SavedHierarchy) -> bytes:
 
 
 class _FlawError(Exception):
-    """What is wrong with a file; told as DamagedHierarchyError, which knows its name."""
+    """What is wrong with a file; becomes a DamagedHierarchyError, which names the file."""
 
 
 def load_hierarchy(path: str | Path) -> SavedHierarchy:
@@ -157,41 +173,42 @@ def load_hierarchy(path: str | Path) -> SavedHierarchy:
     Parameters
     ----------
     path : str or Path
-        What ``segmenter segment --method regions --save hierarchy`` wrote.
+        A file that ``segmenter segment --method regions --save hierarchy`` wrote.
 
     Raises
     ------
     MissingFileError, UnreadableFileError, NotAFileError
         There is no such file, or it cannot be opened.
     NotAHierarchyError
-        It is something else.
+        The file is something else.
     HierarchyVersionError
-        It is of a version of the format that is not read.
+        The version of its format cannot be read.
     DamagedHierarchyError
         Something in it is missing or does not fit the rest.
     """
     name = str(path)
     arrays = decode_arrays(Path(path), lambda reason: NotAHierarchyError(name, reason))
-    if text_in(arrays, "format") != FORMAT:
+    if _get_text(arrays, "format") != FORMAT:
         raise NotAHierarchyError(name, "holds arrays, but no hierarchy")
     version = arrays.get("version", np.array(-1))
     if version.shape != () or version.dtype.kind not in "iu" or version != VERSION:
         raise HierarchyVersionError(name, str(version)[:40], VERSION)
     try:
-        return SavedHierarchy(_hierarchy(arrays), _recipe(arrays), _object(arrays, "input"), name)
+        return SavedHierarchy(_decode_hierarchy(arrays), _decode_recipe(arrays), _decode_photo(arrays), name)
     except (_FlawError, InvalidArgumentError) as error:
-        raise DamagedHierarchyError(name, str(error)) from error
+        raise DamagedHierarchyError(name, shorten(str(error), 200)) from error
 
 
-def text_in(arrays: Mapping[str, NDArray[Any]], key: str) -> str | None:
-    """Return the text of an array without axes; None where there is none."""
+def _get_text(arrays: Mapping[str, NDArray[Any]], key: str) -> str | None:
+    """Return the text in an array without axes; None where there is no such array, or no text in it."""
     array = arrays.get(key)
     return str(array) if array is not None and array.shape == () and array.dtype.kind == "U" else None
 
 
-def _object(arrays: Mapping[str, NDArray[Any]], key: str) -> dict[str, Any]:
+def _parse_object(arrays: Mapping[str, NDArray[Any]], key: str) -> dict[str, Any]:
+    """Return the JSON object in an array of text; raise _FlawError where there is none."""
     try:
-        value = json.loads(text_in(arrays, key) or "")
+        value = json.loads(_get_text(arrays, key) or "")
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -199,44 +216,62 @@ def _object(arrays: Mapping[str, NDArray[Any]], key: str) -> dict[str, Any]:
     return value
 
 
-def _recipe(arrays: Mapping[str, NDArray[Any]]) -> RegionsRecipe:
-    options = _object(arrays, "recipe")
-    known = asdict(RegionsRecipe())
-    if options.keys() != known.keys():
-        raise _FlawError("recipe has other options than recipes of regions")
-    return RegionsRecipe(**options)
+def _decode_recipe(arrays: Mapping[str, NDArray[Any]]) -> RegionsRecipe:
+    try:
+        return decode_recipe(_parse_object(arrays, "recipe"), RegionsRecipe)
+    except InvalidArgumentError as error:
+        raise _FlawError(f"recipe: {error}") from error
 
 
-def _hierarchy(arrays: Mapping[str, NDArray[Any]]) -> ColoredHierarchy:
-    """Return the hierarchy of the arrays; raise _FlawError unless they make one."""
-    sums = _array(arrays, "color_sums", "f", (None, 4))
+def _decode_photo(arrays: Mapping[str, NDArray[Any]]) -> PhotoRecord:
+    try:
+        return convert_document(_parse_object(arrays, "input"), PhotoRecord)
+    except DocumentError as error:
+        raise _FlawError(f"input: {error}") from error
+
+
+def _decode_hierarchy(arrays: Mapping[str, NDArray[Any]]) -> ColoredHierarchy:
+    """Return the hierarchy that the arrays make; raise _FlawError where they make none."""
+    sums = _get_array(arrays, "color_sums", "f", (None, 4))
     n = len(sums)
-    superpixels = _array(arrays, "superpixels", "u", (None, None))
-    merges = _array(arrays, "merges", "i", (n - 1, 2))
-    heights = _array(arrays, "heights", "f", (n - 1,))
+    superpixels = _get_array(arrays, "superpixels", "u", (None, None))
+    merges = _get_array(arrays, "merges", "i", (n - 1, 2))
+    heights = _get_array(arrays, "heights", "f", (n - 1,))
+    _check_superpixels(superpixels, sums)
+    if np.isnan(heights).any() or (heights[1:] < heights[:-1]).any() or heights.min(initial=0) < 0:
+        raise _FlawError("heights fall, or are not all numbers from 0")
+    _check_merges(merges, n)
+    return ColoredHierarchy(superpixels.astype(np.int32), merges.astype(np.intp) - 1, heights, sums)
+
+
+def _check_superpixels(superpixels: NDArray[Any], sums: NDArray[Any]) -> None:
+    """Raise _FlawError unless the superpixels are 1…R, and have as many pixels as the sums say."""
+    n = len(sums)
     if int(superpixels.max(initial=0)) > n:
         raise _FlawError(f"superpixels are more than the {n} of color_sums")
     counts = np.bincount(superpixels.ravel(), minlength=n + 1)[1:]
     if not n or not (counts > 0).all() or (counts != sums[:, 0]).any() or not np.isfinite(sums).all():
         raise _FlawError("color_sums are not those of the superpixels")
-    if np.isnan(heights).any() or (heights[1:] < heights[:-1]).any() or heights.min(initial=0) < 0:
-        raise _FlawError("heights fall, or are no numbers from 0")
-    alive = np.ones(n + 1, dtype=bool)
-    alive[0] = False
+
+
+def _check_merges(merges: NDArray[Any], n_superpixels: int) -> None:
+    """Raise _FlawError unless each merge joins two regions that no merge before has given to another."""
+    is_left = np.ones(n_superpixels + 1, dtype=bool)
+    is_left[0] = False
     for kept, gone in merges.tolist():
-        if not (0 < kept <= n and 0 < gone <= n and kept != gone and alive[kept] and alive[gone]):
-            raise _FlawError("merges are not of regions that are there")
-        alive[gone] = False
-    return ColoredHierarchy(superpixels.astype(np.int32), merges.astype(np.intp) - 1, heights, sums)
+        are_numbers = 0 < kept <= n_superpixels and 0 < gone <= n_superpixels and kept != gone
+        if not (are_numbers and is_left[kept] and is_left[gone]):
+            raise _FlawError("merges are of regions that do not exist")
+        is_left[gone] = False
 
 
-def _array(arrays: Mapping[str, NDArray[Any]], key: str, kind: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
+def _get_array(arrays: Mapping[str, NDArray[Any]], key: str, kind: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
     """Return an array of a kind and shape; None = any length."""
     if key not in arrays:
         raise _FlawError(f"{key} is missing")
     array = arrays[key]
     fits = len(array.shape) == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if array.dtype.kind != kind or not fits:
-        told = " × ".join("any" if length is None else str(length) for length in shape)
-        raise _FlawError(f"{key} has the shape {array.shape} and type {array.dtype}, not {told} of {kind}")
+        expected = " × ".join("any" if length is None else str(length) for length in shape)
+        raise _FlawError(f"{key} has the shape {array.shape} and type {array.dtype}, not {expected} of {kind}")
     return array

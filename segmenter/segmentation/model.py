@@ -12,7 +12,7 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import CHANNELS, GRAY_CHANNEL
 from segmenter.mixture.model import Mixture, log_joint_coefficients
 from segmenter.mixture.validation import check_mixture_parts
-from segmenter.segmentation.recipe import MAX_SEGMENTS, Recipe, recipe_from
+from segmenter.segmentation.recipe import MAX_SEGMENTS, Recipe, decode_recipe
 from segmenter.segmentation.result import Segmentation
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def build_model(found: Segmentation, label_names: Sequence[str] | None = None) -
     names = [f"segment {segment.label}" for segment in found.segments] if label_names is None else label_names
     colors = [tuple(min(max(value, 0.0), 1.0) for value in segment.mean_rgb) for segment in found.segments]
     return Model(
-        recipe=recipe_from(found.options),
+        recipe=decode_recipe(found.options, Recipe),
         mixture=mixture,
         channels=found.channels,
         label_names=tuple(names),

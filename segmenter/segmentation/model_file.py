@@ -9,7 +9,8 @@
                  "noise_weight": 0.0, "noise_sides": null},
      "segments": [{"label": 1, "name": "segment 1", "rgb": [0.1, 0.2, 0.3]}, …]}
 
-Whoever reads one can trust it: a key too few or too many, a value of another type or outside its range is an error.
+A file is checked as a whole when it is read: a missing or unknown key, a value of another type or outside its range is
+an error.
 """
 
 from __future__ import annotations
@@ -17,13 +18,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
-from segmenter._version import __version__
 from segmenter.arrays import Floats
 from segmenter.errors import (
     DamagedModelError,
@@ -36,16 +36,57 @@ from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import read_first_bytes
 from segmenter.io.files.remote import to_path
 from segmenter.mixture.model import Mixture
+from segmenter.segmentation.documents import (
+    MAX_BYTES,
+    DocumentError,
+    convert_document,
+    encode_json,
+    shorten,
+    to_plain,
+    to_tuples,
+)
 from segmenter.segmentation.model import Model, build_model
-from segmenter.segmentation.recipe import recipe_from
+from segmenter.segmentation.recipe import Recipe, decode_recipe
+from segmenter.segmentation.record import SOFTWARE, Matrix, Vector
 from segmenter.segmentation.result import Segmentation
 
 SCHEMA = "segmenter-model"
 VERSION = 3
 """Raised when a key is added or means something else."""
 
-MAX_BYTES = 64_000_000
-"""Three times the size of a model of 65,535 segments."""
+
+@dataclass(frozen=True, kw_only=True)
+class MixtureDocument:
+    """The mixture in a model file."""
+
+    covariance_type: str
+    weights: Vector  # K
+    means: Matrix  # (K, D)
+    covariances: tuple[Matrix, ...]  # (K, D, D)
+    noise_weight: float
+    noise_sides: Vector | None  # D
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentDocument:
+    """A segment in a model file."""
+
+    label: int  # 1…K
+    name: str
+    rgb: tuple[float, float, float]  # mean sRGB color, 0 to 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDocument:
+    """The content of a model file."""
+
+    schema: str
+    version: int
+    software: str
+    recipe: Mapping[str, Any]
+    features: tuple[str, ...]
+    mixture: MixtureDocument
+    segments: tuple[SegmentDocument, ...]
 
 
 def save_model(
@@ -55,18 +96,18 @@ def save_model(
     label_names: Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a model, for `segmenter.load_model` and ``segmenter apply``.
+    """Write a model to a file that `segmenter.load_model` and ``segmenter apply`` read.
 
     Parameters
     ----------
     model : Model or Segmentation
-        Of a segmented photo, what was fitted to it.
+        A segmentation gives the mixture that was fitted to its photo.
     path : str or Path
         Usually NAME.model.json.
     label_names : sequence of K str, optional
-        What people call the segments, in the order of their labels.
+        Names of the segments, in the order of their labels.
     overwrite : bool
-        Replace a file that exists.
+        Replace an existing file.
 
     Raises
     ------
@@ -75,7 +116,7 @@ def save_model(
     OutputExistsError
         The file exists and may not be replaced.
     WriteError
-        The system refuses to write it.
+        The file cannot be written.
     """
     if isinstance(model, Segmentation):
         model = build_model(model, label_names)
@@ -90,7 +131,7 @@ def load_model(path: str | Path) -> Model:
     Parameters
     ----------
     path : str or Path
-        What `segmenter.save_model` or ``segmenter segment --save-model`` wrote.
+        A file that `segmenter.save_model` or ``segmenter segment --save-model`` wrote.
 
     Returns
     -------
@@ -102,11 +143,11 @@ def load_model(path: str | Path) -> Model:
     MissingFileError, UnreadableFileError
         There is no such file, or it cannot be opened.
     NotAModelError
-        It is something else, for instance a photo or the record of a run.
+        The file is something else, for instance a photo or the record of a run.
     ModelVersionError
-        It is of a version of the format that is not read.
+        The version of its format cannot be read.
     DamagedModelError
-        Something in it is missing, too much, of a wrong type, outside its range, or does not fit the rest.
+        A part of it is missing, unknown, of a wrong type or outside its range, or does not fit the rest.
     """
     name = str(path)
     try:
@@ -122,37 +163,37 @@ def load_model(path: str | Path) -> Model:
 def encode_model(model: Model) -> bytes:
     """Return a model as the content of a file."""
     mixture = model.mixture
-    document = {
-        "schema": SCHEMA,
-        "version": VERSION,
-        "software": f"segmenter {__version__}",
-        "recipe": asdict(model.recipe),
-        "features": list(model.channels),
-        "mixture": {
-            "covariance_type": mixture.covariance_type,
-            "weights": mixture.weights.tolist(),
-            "means": mixture.means.tolist(),
-            "covariances": mixture.covariances.tolist(),
-            "noise_weight": float(mixture.noise_weight),
-            "noise_sides": None if mixture.noise_sides is None else mixture.noise_sides.tolist(),
-        },
-        "segments": [
-            {"label": label, "name": name, "rgb": list(color)}
+    document = ModelDocument(
+        schema=SCHEMA,
+        version=VERSION,
+        software=SOFTWARE,
+        recipe=asdict(model.recipe),
+        features=model.channels,
+        mixture=MixtureDocument(
+            covariance_type=mixture.covariance_type,
+            weights=to_tuples(mixture.weights.tolist()),
+            means=to_tuples(mixture.means.tolist()),
+            covariances=to_tuples(mixture.covariances.tolist()),
+            noise_weight=float(mixture.noise_weight),
+            noise_sides=None if mixture.noise_sides is None else to_tuples(mixture.noise_sides.tolist()),
+        ),
+        segments=tuple(
+            SegmentDocument(label=label, name=name, rgb=color)
             for label, (name, color) in enumerate(zip(model.label_names, model.colors, strict=True), start=1)
-        ],
-    }
-    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        ),
+    )
+    return encode_json(to_plain(document), allow_nan=False)
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
 class _FlawError(Exception):
-    """What is wrong with a document; told as DamagedModelError, which knows the file."""
+    """What is wrong with a document; becomes a DamagedModelError, which names the file."""
 
 
 def decode_model(content: bytes, name: str) -> Model:
-    """Return the model that a file holds; the errors are those of `load_model`.
+    """Return the model that a file holds; errors as of `load_model`.
 
     Parameters
     ----------
@@ -165,132 +206,81 @@ def decode_model(content: bytes, name: str) -> Model:
     if not content.lstrip(b" \t\r\n").startswith(b"{"):
         raise NotAModelError(name, "is no model" if content else "is empty")
     try:
-        document = json.loads(content.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        schema = document.get("schema")
-        if schema != SCHEMA:
-            raise NotAModelError(name, "is JSON, but no model")
-        version = document.get("version")
-        if type(version) is int and version != VERSION:
-            raise ModelVersionError(name, _shown(version), VERSION)
-        return _model(document, name, hashlib.sha256(content).hexdigest())
+        plain = json.loads(content.decode(), object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant)
+        _check_format(plain, name)
+        document = convert_document(plain, ModelDocument, allow_unknown=False)
+        return _build_model(document, name, hashlib.sha256(content).hexdigest())
     except json.JSONDecodeError as error:
         raise DamagedModelError(name, f"no JSON from line {error.lineno} on") from error
     except UnicodeDecodeError as error:
         raise DamagedModelError(name, f"no UTF-8 from byte {error.start} on") from error
     except RecursionError as error:
-        raise DamagedModelError(name, "lists in lists without end") from error
-    except (InvalidArgumentError, _FlawError) as error:
-        raise DamagedModelError(name, _cut(str(error), 200)) from error
+        raise DamagedModelError(name, "lists are nested too deeply") from error
+    except (InvalidArgumentError, DocumentError, _FlawError) as error:
+        raise DamagedModelError(name, shorten(str(error), 200)) from error
     except (OverflowError, ValueError) as error:
         raise DamagedModelError(name, "a number of hundreds of digits") from error
 
 
-def _model(document: Mapping[str, Any], name: str, digest: str) -> Model:
-    """Return the model of a document of the right schema; raise _FlawError or InvalidArgumentError."""
-    keys = ("schema", "version", "software", "recipe", "features", "mixture", "segments")
-    _, version, software, recipe, features, mixture, segments = _values(document, "the model", keys)
-    if version != VERSION or type(version) is not int:
-        raise _FlawError(f"version is {_shown(version)}, no whole number")
-    _text(software, "software")
-    if not isinstance(recipe, dict):
-        raise _FlawError("recipe is no object")
-    channels = tuple(_text(feature, "a feature") for feature in _list(features, "features"))
-    colors = []
-    names = []
-    for place, segment in enumerate(_list(segments, "segments"), start=1):
-        label, label_name, rgb = _values(segment, f"segment {place}", ("label", "name", "rgb"))
-        if type(label) is not int or label != place:
-            raise _FlawError(f"the label of segment {place} is {_shown(label)}")
-        red, green, blue = _numbers(rgb, (3,), f"rgb of segment {place}").tolist()
-        names.append(_text(label_name, f"the name of segment {place}"))
-        colors.append((red, green, blue))
+def _check_format(plain: Mapping[str, Any], name: str) -> None:
+    """Raise NotAModelError or ModelVersionError unless a JSON object is a model of the version that is read."""
+    if plain.get("schema") != SCHEMA:
+        raise NotAModelError(name, "is JSON, but no model")
+    version = plain.get("version", VERSION)
+    if type(version) is int and version != VERSION:
+        raise ModelVersionError(name, shorten(json.dumps(version), 40), VERSION)
+
+
+def _build_model(document: ModelDocument, name: str, digest: str) -> Model:
+    """Return the model of a document; raise _FlawError or InvalidArgumentError where its parts do not fit."""
+    for label, segment in enumerate(document.segments, start=1):
+        if segment.label != label:
+            raise _FlawError(f"segments[{label - 1}].label is {segment.label}, not {label}")
     return Model(
-        recipe=recipe_from(recipe),
-        mixture=_mixture(mixture, len(channels)),
-        channels=channels,
-        label_names=tuple(names),
-        colors=tuple(colors),
+        recipe=decode_recipe(document.recipe, Recipe),
+        mixture=_build_mixture(document.mixture, len(document.features)),
+        channels=document.features,
+        label_names=tuple(segment.name for segment in document.segments),
+        colors=tuple(segment.rgb for segment in document.segments),
         name=name,
         digest=digest,
     )
 
 
-def _mixture(value: Any, n_features: int) -> Mixture:
-    keys = ("covariance_type", "weights", "means", "covariances", "noise_weight", "noise_sides")
-    covariance_type, weights, means, covariances, noise_weight, noise_sides = _values(value, "mixture", keys)
-    n = len(_list(weights, "weights"))
+def _build_mixture(document: MixtureDocument, n_features: int) -> Mixture:
+    n, sides = len(document.weights), document.noise_sides
     return Mixture(
-        weights=_numbers(weights, (n,), "weights"),
-        means=_numbers(means, (n, n_features), "means"),
-        covariances=_numbers(covariances, (n, n_features, n_features), "covariances"),
-        covariance_type=_text(covariance_type, "covariance_type"),  # type: ignore[arg-type]  # the model checks it
-        noise_weight=_number(noise_weight, "noise_weight"),
-        noise_sides=None if noise_sides is None else _numbers(noise_sides, (n_features,), "noise_sides"),
+        weights=_to_array(document.weights, (n,), "weights"),
+        means=_to_array(document.means, (n, n_features), "means"),
+        covariances=_to_array(document.covariances, (n, n_features, n_features), "covariances"),
+        covariance_type=document.covariance_type,  # type: ignore[arg-type]  # the model checks it
+        noise_weight=document.noise_weight,
+        noise_sides=None if sides is None else _to_array(sides, (n_features,), "noise_sides"),
     )
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _to_array(values: tuple[Any, ...], shape: tuple[int, ...], name: str) -> Floats:
+    """Return nested tuples of numbers as an array of this shape."""
+
+    def check(part: tuple[Any, ...], lengths: tuple[int, ...]) -> None:
+        if len(part) != lengths[0]:
+            raise _FlawError(f"{name} has {len(part)} entries where {lengths[0]} belong")
+        if lengths[1:]:
+            for entry in part:
+                check(entry, lengths[1:])
+
+    check(values, shape)
+    return np.array(values, dtype=np.float64).reshape(shape)
+
+
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs of a JSON object as a dict; raise _FlawError where a key is repeated."""
     values = dict(pairs)
     if len(values) < len(pairs):
-        raise _FlawError("a key is there twice")
+        raise _FlawError("a key occurs twice")
     return values
 
 
 def _refuse_constant(text: str) -> NoReturn:
+    """Raise _FlawError: NaN and Infinity are no JSON."""
     raise _FlawError(f"{text} is no number")
-
-
-def _values(value: Any, what: str, keys: tuple[str, ...]) -> list[Any]:
-    """Return the values of an object in the order of these keys; it has these and no others."""
-    if not isinstance(value, dict):
-        raise _FlawError(f"{what} is no object")
-    for key in keys:
-        if key not in value:
-            raise _FlawError(f"{key} of {what} is missing")
-    for key in value:
-        if key not in keys:
-            raise _FlawError(f"{_shown(key)} of {what} is unknown")
-    return [value[key] for key in keys]
-
-
-def _list(value: Any, what: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise _FlawError(f"{what} is no list")
-    return value
-
-
-def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise _FlawError(f"{what} is no text")
-    return value
-
-
-def _number(value: Any, what: str) -> float:
-    if type(value) is not float and type(value) is not int:
-        raise _FlawError(f"{what} holds {_shown(value)}, which is no number")
-    try:
-        return float(value)
-    except OverflowError:
-        raise _FlawError(f"{what} holds a number that is too large") from None
-
-
-def _numbers(value: Any, shape: tuple[int, ...], what: str) -> Floats:
-    """Return nested lists of this shape as an array."""
-
-    def check(part: Any, lengths: tuple[int, ...]) -> Any:
-        if not lengths:
-            return _number(part, what)
-        if len(_list(part, what)) != lengths[0]:
-            raise _FlawError(f"{what} has {len(part)} entries where {lengths[0]} belong")
-        return [check(entry, lengths[1:]) for entry in part]
-
-    return np.array(check(value, shape), dtype=np.float64).reshape(shape)
-
-
-def _shown(value: Any) -> str:
-    """Return a value as JSON, cut to a length that fits a message."""
-    return _cut(json.dumps(value), 40)
-
-
-def _cut(text: str, n_characters: int) -> str:
-    return text if len(text) <= n_characters else f"{text[:n_characters]}…"

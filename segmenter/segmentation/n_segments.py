@@ -106,7 +106,7 @@ def choose_for_interior(
     """Return the number of segments by the colors of the interior, of one picture or of many."""
     with threadpool_limits(1, user_api="blas"):
         data = interior_cells(colors)
-        likelihoods = list(rising_log_likelihoods(data, min(max_segments, data.n_samples), seed))
+        likelihoods = list(compute_log_likelihoods(data, min(max_segments, data.n_samples), seed))
     log_likelihoods = np.array(likelihoods)
     penalty = GRAY_PENALTY if len(data.origin) == 1 else PENALTY
     criterion = log_likelihoods - penalty * np.arange(1, len(likelihoods) + 1)
@@ -122,7 +122,7 @@ def interior_cells(colors: ColorCounts | DistinctColors) -> PreparedSamples:
     return dither(cells, np.full(features.shape[1], (GRAY_DITHER if is_gray else DITHER) ** 2))
 
 
-def rising_log_likelihoods(data: PreparedSamples, max_components: int, seed: int) -> Iterator[float]:
+def compute_log_likelihoods(data: PreparedSamples, max_components: int, seed: int) -> Iterator[float]:
     """Yield the average log-likelihood of the best fit found of at most K components, for K = 1…Kmax."""
     generator = np.random.default_rng(seed)
     best = None
@@ -131,13 +131,13 @@ def rising_log_likelihoods(data: PreparedSamples, max_components: int, seed: int
         problem = EMProblem(data, config)
         starts = [initialize(data, config, generator) for _ in range(N_STARTS if k > 1 else 1)]
         if best is not None:
-            starts += best_splits(problem, best.mixture)
+            starts += choose_splits(problem, best.mixture)
         found = max((run_em(problem, start) for start in starts), key=lambda found: found.objective)
         if best is None or found.objective > best.objective:
             best = found
         yield best.objective
 
 
-def best_splits(problem: EMProblem, mixture: Mixture) -> list[Mixture]:
+def choose_splits(problem: EMProblem, mixture: Mixture) -> list[Mixture]:
     """Return the mixtures with one component split in two that explain the samples best as they are."""
     return sorted(split_each_component(mixture), key=lambda start: -evaluate(problem, start).objective)[:N_SPLITS]

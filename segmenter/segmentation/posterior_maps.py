@@ -15,7 +15,7 @@ from segmenter.features.color import compute_color_features
 from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.images.photo import MAX_PIXELS, Photo
 from segmenter.mixture.inference import confidence, predict, responsibilities
-from segmenter.segmentation.colors import photo_of
+from segmenter.segmentation.colors import open_photo
 from segmenter.segmentation.result import Segmentation
 
 if TYPE_CHECKING:
@@ -53,21 +53,21 @@ def posterior_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segme
     >>> segmenter.posterior_map(image, segmenter.segment(image, 2))[0, :, 1]
     array([0., 0., 0., 1., 1., 1.], dtype=float32)
     """
-    mixture, photo = found.mixture, photo_for(image, found)
+    mixture, photo = found.mixture, open_segmented_photo(image, found)
     distinct = find_distinct_colors(photo.pixels, photo.mask)
     features = compute_color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
     posteriors = np.zeros((len(distinct.colors) + 1, found.n_labels), dtype=np.float32)
     with threadpool_limits(1, user_api="blas"):
         posteriors[1:] = responsibilities(mixture, features.values)
         labels = predict(mixture, features.values)
-    break_ties(posteriors[1:], labels)
+    resolve_ties(posteriors[1:], labels)
     colors = np.arange(1, len(posteriors), dtype=np.uint32)
     return np.asarray(posteriors[distinct.to_image(colors)])
 
 
-def photo_for(image: str | Path | Image | NDArray[Any] | Photo, found: Segmentation) -> Photo:
+def open_segmented_photo(image: str | Path | Image | NDArray[Any] | Photo, found: Segmentation) -> Photo:
     """Return an image as the photo that was segmented; InvalidArgumentError if it is of another size."""
-    photo = photo_of(image, MAX_PIXELS)
+    photo = open_photo(image, MAX_PIXELS)
     if photo.pixels.shape[:2] != found.labels.shape:
         (height, width), (rows, columns) = photo.pixels.shape[:2], found.labels.shape
         problem = f"has {width}×{height} pixels, but the segmentation {columns}×{rows}; give the image that it is of"
@@ -75,7 +75,7 @@ def photo_for(image: str | Path | Image | NDArray[Any] | Photo, found: Segmentat
     return photo
 
 
-def break_ties(posteriors: NDArray[np.float32], labels: NDArray[np.int32]) -> None:
+def resolve_ties(posteriors: NDArray[np.float32], labels: NDArray[np.int32]) -> None:
     """Let, in place, the posterior of the label win where rounding to float32 made another one equal to it.
 
     Parameters
@@ -111,7 +111,7 @@ def confidence_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segm
     NoMixtureError
         The segments are regions.
     """
-    mixture, photo = found.mixture, photo_for(image, found)
+    mixture, photo = found.mixture, open_segmented_photo(image, found)
     distinct = find_distinct_colors(photo.pixels, photo.mask)
     features = compute_color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
     with threadpool_limits(1, user_api="blas"):

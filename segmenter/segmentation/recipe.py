@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from operator import index
-from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeAlias, get_args
+from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeAlias, TypeVar, get_args
 
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES, ColorSpace
 from segmenter.mixture.config import CovarianceType, FitConfig, Init
-from segmenter.regions.config import HEIGHTS, MERGE_COSTS, SCALES, MergeCost, Scale
+from segmenter.regions.config import FORMER_MERGE_COSTS, HEIGHTS, MERGE_COSTS, SCALES, MergeCost, Scale
 
 ColorMethod: TypeAlias = Literal["gmm", "hard-em", "k-means"]
 
@@ -21,21 +21,21 @@ MAX_SEGMENTS = 65_535
 """Labels have to fit 16 bits."""
 
 MAX_AUTO_SEGMENTS = 10
-"""Where the picture is to tell the number of segments, up to so many are tried."""
+"""Largest number of segments that is tried where the number is chosen by the picture."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every option of a run that compares colors. The same photo and the same recipe give the same segments.
+    """Every option of a run that clusters colors. The same photo and the same recipe give the same segments.
 
     Attributes
     ----------
     n_segments : int, from 1 to 65,535, or "auto"
-        K; "auto" lets the picture tell, see `segmenter.segmentation.n_segments`.
+        K; "auto" chooses it by the picture, see `segmenter.segmentation.n_segments`.
     method : {"gmm", "hard-em", "k-means"}
-        A Gaussian mixture by EM; the same with hard decisions; k-means, which has no `covariance_type`.
+        A Gaussian mixture fitted by EM, or by EM with hard assignments; or k-means, which has no `covariance_type`.
     color_space : {"rgb", "lab", "hsv"}
-        What the colors are compared in, see `segmenter.features.color.compute_color_features`.
+        The space in which colors are compared, see `segmenter.features.color.compute_color_features`.
     covariance_type, init, restarts, tolerance, max_iterations, acceleration, covariance_floor, seed
         See `segmenter.mixture.config.FitConfig`.
     """
@@ -65,7 +65,7 @@ class Recipe:
         if fit_config.n_components > MAX_SEGMENTS:
             raise InvalidArgumentError("n_segments", f"is {self.n_segments}; give 1 to {MAX_SEGMENTS}, or auto")
         for name in ("restarts", "tolerance", "max_iterations", "covariance_floor", "seed"):
-            object.__setattr__(self, name, getattr(fit_config, name))  # plain numbers, whatever they came as
+            object.__setattr__(self, name, getattr(fit_config, name))  # Python's numbers, also where NumPy's were given
         if self.n_segments != "auto":
             object.__setattr__(self, "n_segments", fit_config.n_components)
         if self.method == "k-means" and self.covariance_type != FitConfig.covariance_type:
@@ -75,7 +75,7 @@ class Recipe:
             raise InvalidArgumentError("color_space", f"is {self.color_space!r}; give one of {', '.join(COLOR_SPACES)}")
 
     def fit_config(self) -> FitConfig:
-        """Return the options of the fit; where the number of segments is not known yet, for one component."""
+        """Return the options of the fit; for one component where the number of segments is still to be chosen."""
         return FitConfig(
             method="em" if self.method == "gmm" else self.method,
             n_components=1 if self.n_segments == "auto" else self.n_segments,
@@ -90,26 +90,6 @@ class Recipe:
         )
 
 
-def recipe_from(options: Mapping[str, Any]) -> Recipe:
-    """Return the recipe that ``dataclasses.asdict`` made these options of.
-
-    Raises
-    ------
-    InvalidArgumentError
-        An option is missing, unknown, of another type or outside its range.
-    """
-    known = {field.name: field.default for field in fields(Recipe)}
-    for name in known:
-        if name not in options:
-            raise InvalidArgumentError(name, "is missing")
-    for name, value in options.items():
-        if name not in known:
-            raise InvalidArgumentError(name, "is no option")
-        if isinstance(value, bool) and not isinstance(known[name], bool):  # to Python, True is the number 1
-            raise InvalidArgumentError(name, f"is {value}; give no truth value")
-    return Recipe(**options)
-
-
 @dataclass(frozen=True)
 class RegionsRecipe:
     """Every option of a run that finds regions. The same photo and the same recipe give the same regions.
@@ -117,24 +97,24 @@ class RegionsRecipe:
     Attributes
     ----------
     scale : {"coarse", "medium", "fine"} or float, at least 0; or None
-        Where the hierarchy is cut: at a height that has a name, see `segmenter.regions.config.HEIGHTS`, or at this one.
-        None = into so many regions; of neither given, medium.
+        Height at which the hierarchy is cut, by name, see `segmenter.regions.config.HEIGHTS`, or as a number. None =
+        cut into `n_segments` regions; where both are None, medium.
     n_segments : int from 1 to `n_superpixels`, or None
-        So many regions, exactly.
+        Exact number of regions.
     method : "regions"
-    merge_cost : {"hand", "fitted"}
-        What tells which neighbors are alike, see `segmenter.regions.merging`.
+    merge_cost : {"heuristic", "learned"}
+        How dissimilar two neighboring regions are, see `segmenter.regions.merging`.
     n_superpixels : int, from 1 to 65,535
-        The most that regions are made of.
+        Maximum number of superpixels.
     working_size : float, megapixels, positive
-        Of larger pictures the hierarchy is that of a reduced one, and its boundaries are refined.
+        Larger pictures are reduced to this size to find the hierarchy, and its boundaries are then refined.
     seed : int, at least 0
     """
 
     scale: Scale | float | None = None
     n_segments: int | None = None
     method: Literal["regions"] = "regions"
-    merge_cost: MergeCost = "fitted"
+    merge_cost: MergeCost = "learned"
     n_superpixels: int = 700
     working_size: float = 0.25
     seed: int = 0
@@ -143,37 +123,45 @@ class RegionsRecipe:
         """Raise InvalidArgumentError for the first option outside its range."""
         if self.method != "regions":
             raise InvalidArgumentError("method", f"is {self.method!r}; give regions")
+        object.__setattr__(self, "merge_cost", update_merge_cost(self.merge_cost))
         if self.merge_cost not in MERGE_COSTS:
             raise InvalidArgumentError("merge_cost", f"is {self.merge_cost!r}; give one of {', '.join(MERGE_COSTS)}")
-        limits = {"n_superpixels": (1, MAX_SEGMENTS), "n_segments": (1, MAX_SEGMENTS), "seed": (0, math.inf)}
-        for name, (least, most) in limits.items():
-            value = getattr(self, name)
-            if name == "n_segments" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, SupportsIndex) or not least <= index(value) <= most:
-                legal = f"from {least}" if most == math.inf else f"from {least} to {most}"
-                raise InvalidArgumentError(name, f"is {value!r}; give a whole number {legal}")
-            object.__setattr__(self, name, index(value))
+        object.__setattr__(self, "n_superpixels", _check_count("n_superpixels", self.n_superpixels, 1, MAX_SEGMENTS))
+        if self.n_segments is not None:
+            object.__setattr__(self, "n_segments", _check_count("n_segments", self.n_segments, 1, MAX_SEGMENTS))
+        object.__setattr__(self, "seed", _check_count("seed", self.seed, 0, math.inf))
         size = self.working_size
         if isinstance(size, bool | str) or not isinstance(size, SupportsFloat) or not 0 < float(size) < math.inf:
             raise InvalidArgumentError("working_size", f"is {size!r}; give a positive number of megapixels")
         object.__setattr__(self, "working_size", float(size))
+        self._check_cut()
+
+    def _check_cut(self) -> None:
+        """Raise InvalidArgumentError unless exactly one of scale and number says where to cut; by default medium."""
         if self.n_segments is None:
-            object.__setattr__(self, "scale", scale_of("medium" if self.scale is None else self.scale))
+            object.__setattr__(self, "scale", check_scale("medium" if self.scale is None else self.scale))
         elif self.scale is not None:
-            raise InvalidArgumentError("scale", "and n_segments both tell how many regions; give one of them")
+            raise InvalidArgumentError("scale", "and n_segments both set the number of regions; give one of them")
         elif self.n_segments > self.n_superpixels:
             problem = f"is {self.n_segments}, more than n_superpixels, which is {self.n_superpixels}; raise that"
             raise InvalidArgumentError("n_segments", problem)
 
     @property
     def height(self) -> float | None:
-        """Where the hierarchy is cut; None where the number of regions is given."""
-        return None if self.scale is None else height_of(self.scale, self.merge_cost)
+        """Height at which the hierarchy is cut; None where the number of regions is given."""
+        return None if self.scale is None else get_height(self.scale, self.merge_cost)
 
 
-def scale_of(value: Any) -> Scale | float:
-    """Return a scale as its name or a plain number; raise InvalidArgumentError for anything else."""
+def _check_count(name: str, value: Any, minimum: int, maximum: float) -> int:
+    """Return a count as a Python integer; raise InvalidArgumentError where it is none or outside its range."""
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or not minimum <= index(value) <= maximum:
+        legal = f"from {minimum}" if maximum == math.inf else f"from {minimum} to {maximum}"
+        raise InvalidArgumentError(name, f"is {value!r}; give a whole number {legal}")
+    return index(value)
+
+
+def check_scale(value: Any) -> Scale | float:
+    """Return a scale as its name or a Python float; raise InvalidArgumentError for anything else."""
     for name in SCALES:
         if isinstance(value, str) and value == name:
             return name
@@ -182,42 +170,77 @@ def scale_of(value: Any) -> Scale | float:
     return float(value)
 
 
-def height_of(scale: Scale | float, merge_cost: MergeCost) -> float:
-    """Return the height that a scale stands for under a cost of merging."""
+def get_height(scale: Scale | float, merge_cost: MergeCost) -> float:
+    """Return the height of a scale under a merge cost."""
     return HEIGHTS[merge_cost][scale] if isinstance(scale, str) else scale
 
 
-AnyRecipe: TypeAlias = Recipe | RegionsRecipe
+def update_merge_cost(value: Any) -> Any:
+    """Return a merge cost by its present name; anything else as it is."""
+    return FORMER_MERGE_COSTS.get(value, value) if isinstance(value, str) else value
 
+
+AnyRecipe: TypeAlias = Recipe | RegionsRecipe
+R = TypeVar("R", Recipe, RegionsRecipe)
 
 Method: TypeAlias = Literal["gmm", "hard-em", "k-means", "regions"]
-
 
 METHODS: tuple[Method, ...] = (*COLOR_METHODS, "regions")
 
 
-def option_names(method: Method) -> frozenset[str]:
-    """Return the names of the options that a method has."""
+def get_option_names(method: Method) -> frozenset[str]:
+    """Return the names of the options of a method."""
     return frozenset(field.name for field in fields(RegionsRecipe if method == "regions" else Recipe))
 
 
 def choose_recipe(given: Mapping[str, Any]) -> AnyRecipe:
-    """Return the recipe that options make.
+    """Return the recipe of some options, the others at their defaults.
 
     Parameters
     ----------
     given : mapping of str
-        Those that are not left at their defaults, by name; the method among them.
+        By name; the method among them, unless it is the default.
 
     Raises
     ------
     InvalidArgumentError
-        One is outside its range, or not of this method.
+        An option is outside its range, or the method does not have it.
     """
     method = given.get("method", Recipe.method)
     if method not in METHODS:
         raise InvalidArgumentError("method", f"is {method!r}; give one of {', '.join(METHODS)}")
     for name in given:
-        if name not in option_names(method):
+        if name not in get_option_names(method):
             raise InvalidArgumentError(name, f"is no option of the method {method}; leave it out")
     return RegionsRecipe(**given) if method == "regions" else Recipe(**given)
+
+
+def decode_recipe(options: Mapping[str, Any], kind: type[R]) -> R:
+    """Return the recipe that `dataclasses.asdict` gave these options of.
+
+    Parameters
+    ----------
+    options : mapping of str
+    kind : type
+        `Recipe` or `RegionsRecipe`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        An option is missing, unknown, of another type or outside its range.
+    """
+    known = {field.name: field.default for field in fields(kind)}
+    for name in known:
+        if name not in options:
+            raise InvalidArgumentError(name, "is missing")
+    for name, value in options.items():
+        if name not in known:
+            raise InvalidArgumentError(name, "is no option")
+        if isinstance(value, bool) and not isinstance(known[name], bool):  # to Python, True is the number 1
+            raise InvalidArgumentError(name, f"is {value}; give no truth value")
+    return kind(**options)
+
+
+def update_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a recipe, as plain values, with those of earlier versions by their present names."""
+    return {name: update_merge_cost(value) if name == "merge_cost" else value for name, value in options.items()}

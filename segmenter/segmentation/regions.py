@@ -21,7 +21,7 @@ from segmenter.regions.refinement import refine_superpixels, refine_superpixels_
 from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
 from segmenter.segmentation.result import Segment, Segmentation
 
-COSTS: dict[MergeCost, Cost] = {"hand": HeuristicCost(), "fitted": LearnedCost()}
+COSTS: dict[MergeCost, Cost] = {"heuristic": HeuristicCost(), "learned": LearnedCost()}
 
 
 STEP = 8

@@ -19,7 +19,7 @@ from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import predict
 from segmenter.mixture.initialization import initialize
 from segmenter.mixture.model import Mixture
-from segmenter.segmentation.colors import label_image
+from segmenter.segmentation.colors import build_label_image
 
 from .interleave import call, interleave, median_seconds
 from .photos import describe_photos, photo_paths, read_pixels
@@ -58,7 +58,7 @@ def segment_colors(pixels: Bytes, config: FitConfig, start: Mixture | None) -> t
     distinct = find_distinct_colors(pixels)
     samples = Samples(compute_color_features(distinct.colors, "rgb").values, distinct.counts)
     found = fit(samples, config, start)
-    return found, label_image(distinct, predict(found.mixture, samples.values))
+    return found, build_label_image(distinct, predict(found.mixture, samples.values))
 
 
 def all_pixels(pixels: Bytes) -> Floats:

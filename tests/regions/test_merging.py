@@ -15,7 +15,7 @@ from segmenter.regions.merging import Cost, HeuristicCost, LearnedCost
 from segmenter.regions.superpixels import find_superpixels
 
 BANDS = np.repeat([1, 2, 3], 20)[None].repeat(48, axis=0)
-COST_OF: dict[MergeCost, Cost] = {"hand": HeuristicCost(), "fitted": LearnedCost()}
+COST_OF: dict[MergeCost, Cost] = {"heuristic": HeuristicCost(), "learned": LearnedCost()}
 COSTS = pytest.mark.parametrize("merge_cost", MERGE_COSTS)
 
 

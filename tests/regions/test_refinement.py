@@ -19,6 +19,7 @@ from segmenter.arrays import Bools, Labels
 from segmenter.features.downsample import compute_area_overlaps, compute_reduced_shape, downsample, map_to_reduced
 from segmenter.metrics.partitions import covering
 from segmenter.regions.build import build_hierarchy
+from segmenter.regions.config import MERGE_COSTS
 from segmenter.regions.contour_map import WHITE, build_contour_map
 from segmenter.regions.refinement import (
     Rectangle,
@@ -115,7 +116,7 @@ PICTURES = {
 @pytest.mark.parametrize("size", [0.25, 0.0003])
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
 def test_any_picture_has_regions_that_fill_it(picture: np.ndarray, size: float) -> None:
-    for cost in ("hand", "fitted"):
+    for cost in MERGE_COSTS:
         found = segmenter.segment(picture, method="regions", merge_cost=cost, working_size=size)
         assert found.labels.shape == picture.shape[:2]
         assert np.unique(found.labels).tolist() == list(range(1, found.n_labels + 1))

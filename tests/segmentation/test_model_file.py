@@ -31,10 +31,11 @@ from segmenter.features.config import COLOR_SPACES, ColorSpace
 from segmenter.io.images.photo import photo_from_array
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType
 from segmenter.mixture.model import Mixture
+from segmenter.segmentation.documents import MAX_BYTES
 from segmenter.segmentation.model import Model, build_model
-from segmenter.segmentation.model_file import MAX_BYTES, decode_model, encode_model
-from segmenter.segmentation.posterior_maps import break_ties, confidence_map, posterior_map
-from segmenter.segmentation.recipe import Recipe, recipe_from
+from segmenter.segmentation.model_file import decode_model, encode_model
+from segmenter.segmentation.posterior_maps import confidence_map, posterior_map, resolve_ties
+from segmenter.segmentation.recipe import Recipe, decode_recipe
 from segmenter.workflows.segment.job import plan_job
 from tests.support.damaged_models import DAMAGE
 from tests.support.scenes import BRIGHT, DARK, TWO_COLORS_LABELS, grainy, overlapping, some_mixture, two_colors
@@ -90,7 +91,7 @@ def test_a_model_comes_back_to_the_last_bit(model: Model) -> None:
 
 @given(st.builds(Recipe, tolerance=st.floats(1e-300, 1), seed=st.integers(0, 2**70), acceleration=st.booleans()))
 def test_a_recipe_comes_back(recipe: Recipe) -> None:
-    assert recipe_from(json.loads(json.dumps(asdict(recipe)))) == recipe
+    assert decode_recipe(json.loads(json.dumps(asdict(recipe))), Recipe) == recipe
 
 
 @every_space
@@ -184,7 +185,7 @@ def test_a_model_of_grays_takes_no_colors(color_space: ColorSpace) -> None:
     model = build_model(segmenter.segment(image, 3, color_space=color_space))
     np.testing.assert_array_equal(segmenter.apply(model, image[..., 0]).labels, labels)
     np.testing.assert_array_equal(segmenter.apply(model, np.repeat(image, 3, axis=2)).labels, labels)
-    with pytest.raises(GrayModelError, match="has colors, but the model was fitted to grays"):
+    with pytest.raises(GrayModelError, match="has colors, but the model was fitted to a gray photo"):
         segmenter.apply(model, two_colors())
 
 
@@ -245,7 +246,7 @@ def test_pixels_that_take_no_part_have_no_posterior_and_no_confidence() -> None:
 
 def test_a_tie_by_rounding_goes_to_the_label() -> None:
     posteriors = np.array([[0.5, 0.5], [0.5, 0.5], [0.9, 0.1], [0.2, 0.2]], np.float32)
-    break_ties(posteriors, np.array([1, 2, 1, 0], np.int32))
+    resolve_ties(posteriors, np.array([1, 2, 1, 0], np.int32))
     assert posteriors.argmax(axis=1).tolist() == [0, 1, 0, 0]
     np.testing.assert_allclose(posteriors, [[0.5, 0.5], [0.5, 0.5], [0.9, 0.1], [0.2, 0.2]], rtol=1e-6)
 
@@ -285,7 +286,7 @@ def test_another_version_is_refused_whatever_else_is_in_it(version: int, tmp_pat
     content = json.dumps({"schema": "segmenter-model", "version": version}).encode()
     error = refused(content, tmp_path / "a.model.json")
     assert isinstance(error, ModelVersionError)
-    assert f"version {version}, and version 3 is read" in str(error)
+    assert f"version {version}, but only version 3 can be read" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -314,8 +315,8 @@ def test_what_is_no_model_is_told_apart_from_what_is_damaged(content: bytes, tol
         (b'{"schema": "segmenter-model", ', "no JSON from line 1 on"),
         (b'{"schema": "segmenter-model"} {}', "no JSON"),
         (b'{"schema": "\xff"}', "no UTF-8 from byte 12 on"),
-        (b'{"schema": "segmenter-model", "schema": "segmenter-model"}', "a key is there twice"),
-        (b'{"schema": ' + b"[" * 200_000, "without end"),
+        (b'{"schema": "segmenter-model", "schema": "segmenter-model"}', "a key occurs twice"),
+        (b'{"schema": ' + b"[" * 200_000, "nested too deeply"),
         (b'{"schema": ' + b"1" * 5000 + b"}", "digits"),
         (b'{"a": -Infinity}', "-Infinity is no number"),
     ],

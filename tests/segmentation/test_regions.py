@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,6 +126,31 @@ def test_options_that_do_not_go_together_are_refused(options: dict[str, object],
         choose_recipe(options)
 
 
+@pytest.mark.parametrize(("former", "present"), [("hand", "heuristic"), ("fitted", "learned")])
+def test_merge_costs_are_still_known_by_their_former_names(former: Any, present: Any, folder: Path) -> None:
+    found = segmenter.segment(draw_disks(), method="regions", merge_cost=former)
+    expected = segmenter.segment(draw_disks(), method="regions", merge_cost=present)
+    assert found.options == expected.options
+    assert found.options["merge_cost"] == present
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    options = ("--method", "regions", "--no-figure", "-o", former)
+    assert run("segment", "disks.png", *options, "--merge-cost", former, cwd=folder).returncode == 0
+    assert json.loads((folder / former / "disks.json").read_text())["recipe"]["merge_cost"] == present
+
+
+def test_former_names_of_merge_costs_are_not_shown(folder: Path) -> None:
+    assert "[heuristic|learned]" in run("segment", "--help", cwd=folder).stdout
+    refused = run("segment", "disks.png", "--method", "regions", "--merge-cost", "best", cwd=folder)
+    assert refused.returncode == 2
+    assert "'heuristic', 'learned'" in refused.stderr
+
+
+def test_the_former_name_of_the_default_is_the_default() -> None:
+    assert segmenter.segment(draw_disks(), 2, merge_cost="fitted").n_labels == 2  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="merge_cost is no option of the method gmm"):
+        segmenter.segment(draw_disks(), 2, merge_cost="hand")  # type: ignore[arg-type]
+
+
 def test_regions_have_no_mixture() -> None:
     found = segmenter.segment(draw_disks(), method="regions")
     for ask in (lambda: found.mixture, lambda: found.trace, lambda: segmenter.posterior_map(draw_disks(), found)):
@@ -176,6 +202,10 @@ def test_a_batch_writes_the_same_bytes_whatever_the_jobs_and_can_be_resumed(fold
         assert run("batch", *photos, *arguments, "-j", jobs, "-o", jobs, cwd=folder).returncode == 0
         for path in (folder / "single").iterdir():
             assert (folder / str(jobs) / path.name).read_bytes() == path.read_bytes()
+    again = run("batch", *photos, *arguments, "-o", 1, "--resume", cwd=folder)
+    assert "2 up to date" in again.stderr
+    for path in (folder / "1").glob("*.json"):  # as an earlier version wrote it
+        path.write_text(path.read_text().replace('"merge_cost": "learned"', '"merge_cost": "fitted"'))
     again = run("batch", *photos, *arguments, "-o", 1, "--resume", cwd=folder)
     assert "2 up to date" in again.stderr
     other = run("batch", *photos, *arguments[:2], "--no-figure", "-o", 1, "--resume", cwd=folder)

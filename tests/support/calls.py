@@ -41,7 +41,7 @@ def segmented_photos() -> Results:
         "deep": segmenter.segment(array.astype(np.uint16) * 257, 2, covariance_type="diag", restarts=2),
         "float": segmenter.segment(array / 255, 2, init="random", acceleration=False, max_iterations=20),
         "gray": segmenter.segment(array[..., 0], "auto", method="hard-em"),
-        "regions": segmenter.segment(array, method="regions", scale="fine", merge_cost="hand", n_superpixels=200),
+        "regions": segmenter.segment(array, method="regions", scale="fine", merge_cost="heuristic", n_superpixels=200),
     }
     for name, found in calls.items():
         results |= results_of(name, found)

@@ -10,11 +10,11 @@ import click
 
 from segmenter.cli.help import COLOR_FIT, FIT, REGIONS, TARGET, option
 from segmenter.cli.options.common import Command, Option, is_typed, seed_option, with_options
-from segmenter.cli.options.types import AnyScale, CountOrAuto, ScaleOrNumber
+from segmenter.cli.options.types import AnyScale, CountOrAuto, MergeCostChoice, ScaleOrNumber
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
-from segmenter.regions.config import MERGE_COSTS, SCALES
+from segmenter.regions.config import SCALES
 from segmenter.segmentation.recipe import (
     MAX_SEGMENTS,
     METHODS,
@@ -22,7 +22,7 @@ from segmenter.segmentation.recipe import (
     Recipe,
     RegionsRecipe,
     choose_recipe,
-    option_names,
+    get_option_names,
 )
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ _REGIONS_OPTIONS = (
     option(
         "--merge-cost",
         section=REGIONS,
-        type=click.Choice(MERGE_COSTS),
+        type=MergeCostChoice(),
         default=RegionsRecipe.merge_cost,
         show_default=True,
         help="Dissimilarity of neighboring regions, with weights set by hand, or learned from boundaries people drew.",
@@ -190,7 +190,7 @@ def fit_options(command: Command) -> Command:
 def _with_recipe(command: Command, options: Sequence[Option]) -> Command:
     @wraps(command)
     def with_recipe(*arguments: Any, **values: Any) -> Any:
-        known = option_names("gmm") | option_names("regions")
+        known = get_option_names("gmm") | get_option_names("regions")
         of_recipe = {name: values.pop(name) for name in list(values) if FIELD_OF_OPTION.get(name, name) in known}
         return command(*arguments, recipe=build_recipe(of_recipe), **values)
 
@@ -218,7 +218,7 @@ def build_recipe(values: Mapping[str, Any]) -> AnyRecipe:
         if value is None:
             continue
         field = FIELD_OF_OPTION.get(name, name)
-        if field in option_names(method):
+        if field in get_option_names(method):
             given[field] = "medium" if value == "all" else value  # the other two scales are extra outputs
         elif is_typed(name):
             raise click.UsageError(f"{param.opts[-1]} does not apply to --method {method}; leave it out")

@@ -12,8 +12,8 @@ import click
 
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.io.files.remote import RemotePath, to_path
-from segmenter.regions.config import SCALES, Scale
-from segmenter.segmentation.recipe import scale_of
+from segmenter.regions.config import MERGE_COSTS, SCALES, Scale
+from segmenter.segmentation.recipe import check_scale, update_merge_cost
 
 AnyScale: TypeAlias = Scale | float | Literal["all"]
 
@@ -84,6 +84,17 @@ class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has n
             self.fail(f"{value!r} is neither a whole number from 1 to {self.maximum} nor auto.", param, ctx)
 
 
+class MergeCostChoice(click.Choice):  # type: ignore[type-arg]  # click 8.1 has none
+    """A merge cost; the names of earlier versions are accepted, but not shown."""
+
+    def __init__(self) -> None:
+        super().__init__(MERGE_COSTS)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the present name of the cost."""
+        return super().convert(update_merge_cost(value), param, ctx)
+
+
 class Jobs(CountOrAuto):
     """A number of processes, or ``auto``."""
 
@@ -109,7 +120,7 @@ class ScaleOrNumber(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> AnyScale:
         """Return the name of the scale, or the height."""
         try:
-            return "all" if value == "all" else scale_of(value if value in SCALES else float(value))
+            return "all" if value == "all" else check_scale(value if value in SCALES else float(value))
         except (InvalidArgumentError, ValueError):
             self.fail(f"{value!r} is not one of {', '.join(SCALES)}, all, or a number from 0.", param, ctx)
 

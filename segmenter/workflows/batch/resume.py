@@ -1,82 +1,68 @@
-"""What is done already: the record of a photo, written last, tells of which input and by which options."""
+"""What ``--resume`` need not do again: photos whose record, the last file written, shows the same input and options."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from segmenter._version import __version__
 from segmenter.errors import ReadError
-from segmenter.io.files.local import compute_digest, read_first_bytes
+from segmenter.io.files.local import compute_digest
+from segmenter.segmentation.record import SCHEMA, SOFTWARE, RunRecord, read_record
 from segmenter.workflows.segment.job import SegmentJob, to_windowed
-from segmenter.workflows.segment.record import SCHEMA, describe_files, describe_model
-
-MAX_RECORD_BYTES = 64_000_000
+from segmenter.workflows.segment.record import describe_figure, describe_model, describe_saved
 
 Decision: TypeAlias = Literal["do", "up to date", "redo"]
 
 
-def finished_record(job: SegmentJob) -> dict[str, Any] | None:
-    """Return the record of a photo that is done as asked for; None where anything is missing, changed or different.
+def finished_record(job: SegmentJob) -> RunRecord | None:
+    """Return the record of a photo that is done as the job asks; None where anything is missing, changed or different.
 
-    Whether it went through memory or by windows is no difference: the free memory of the day decides that.
+    It does not matter whether the photo was read in memory or by windows: that depends on the memory free at the time.
 
     Parameters
     ----------
     job : SegmentJob
-        In memory; the windowed job is derived where the record tells of one.
+        In memory; the record may be of the same job by windows.
 
     Raises
     ------
     ReadError
-        The record is there, but the photo cannot be read.
+        There is a record, but the photo cannot be read.
     """
     record = read_record(job.record)
-    if record is None:
+    if record is None or not _has_outputs(record, job) or not _is_by_same_options(record, job):
         return None
-    done, bands = job, job.windows.bands
-    if "windows" in record or bands:
-        done = to_windowed(job, "")
-        windows = record.get("windows")
-        if not isinstance(windows, dict) or windows.get("bands") != (list(bands) or None):
-            return None
-    if not all(path.is_file() for path in done.outputs):
-        return None
-    wanted = {
-        "schema": SCHEMA,
-        "software": f"segmenter {__version__}",
-        "recipe": json.loads(json.dumps(asdict(job.recipe))),
-        "model": None if job.model is None else describe_model(job.model),
-    }
-    if any(record.get(key) != value for key, value in wanted.items()):
-        return None
-    files = describe_files(job)
-    if files["figure"] is not None and record.get("figure") != files["figure"]:
-        return None
-    if not set(files["saved"]) <= set(record.get("saved", ())):
-        return None
-    photo = record.get("input")
-    if not isinstance(photo, dict) or photo.get("sha256") != compute_digest(job.source):
-        return None
-    return record
+    return record if record.input.sha256 == compute_digest(job.source) else None
+
+
+def _has_outputs(record: RunRecord, job: SegmentJob) -> bool:
+    """Return whether a run was on the bands of a job, and all its files exist."""
+    bands = job.windows.bands
+    if record.windows is not None or bands:
+        if record.windows is None or record.windows.bands != (bands or None):
+            return False
+        job = to_windowed(job, "")
+    return all(path.is_file() for path in job.outputs)
+
+
+def _is_by_same_options(record: RunRecord, job: SegmentJob) -> bool:
+    """Return whether a record is of this version, recipe and model, and of all figures and files that are asked for."""
+    figure = describe_figure(job)
+    return (
+        record.schema == SCHEMA
+        and record.software == SOFTWARE
+        and record.recipe == asdict(job.recipe)
+        and record.model == (None if job.model is None else describe_model(job.model))
+        and (figure is None or record.figure == figure)
+        and set(describe_saved(job)) <= set(record.saved)
+    )
 
 
 def decide(job: SegmentJob) -> Decision:
-    """Return what ``resume`` would do with a photo: whatever stands in the way of reading it is for the job to tell."""
+    """Return what ``--resume`` does with a photo; one that cannot be read is left to the job, which says why."""
     if not any(path.exists() for path in job.outputs_of_either_mode):
         return "do"
     try:
         return "redo" if finished_record(job) is None else "up to date"
     except ReadError:
         return "do"
-
-
-def read_record(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file, None where there is none."""
-    try:
-        record = json.loads(read_first_bytes(path, MAX_RECORD_BYTES))
-    except (ReadError, ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None

@@ -93,7 +93,7 @@ def _run_passes(plan: Plan, workers: Workers, watcher: BatchProgress, summary: S
         model = shared_model(plan, workers, watcher, take)
         if model is None:
             return
-    left_out = summary.places()
+    left_out = summary.indices()
     watcher.begin("segmenting", len(plan.entries) - len(left_out))
     function = partial(settle, resume=plan.settings.resume)
     with closing(each_row(function, plan.jobs(model, left_out), workers)) as rows:

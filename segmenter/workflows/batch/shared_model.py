@@ -9,16 +9,15 @@ the lowest bits left out, so that memory is bounded for any number of them.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segmenter._version import __version__
 from segmenter.errors import InvalidArgumentError, ReadError, SegmenterError, UnsupportedPhotoError, describe_problem
 from segmenter.execution.api import Sums, Workers
 from segmenter.execution.map import map_jobs
@@ -29,12 +28,13 @@ from segmenter.io.images.photo import read_photo
 from segmenter.io.rasters.reader import open_windowed
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.colors import fit_colors
+from segmenter.segmentation.documents import DocumentError, convert_document, encode_json, read_object, to_plain
 from segmenter.segmentation.model import Model
 from segmenter.segmentation.model_file import encode_model, load_model
 from segmenter.segmentation.n_segments import choose_for_interior, interior_colors
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
+from segmenter.segmentation.record import SOFTWARE, FitRecord, ModelReference, SelectionRecord
 from segmenter.workflows.batch.plan import MEMORY_ADVICE, SHARED_MODEL, SHARED_RECORD, BatchProgress, Plan
-from segmenter.workflows.batch.resume import read_record
 from segmenter.workflows.batch.summary import Row, summarize_failure
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.record import describe_fit, describe_model, describe_selection
@@ -42,8 +42,35 @@ from segmenter.workflows.segment.strategy import choose_processing_mode
 from segmenter.workflows.windowed.color_summary import compute_center_side
 from segmenter.workflows.windowed.color_tasks import count_interior_of_center
 
+if TYPE_CHECKING:
+    from segmenter.mixture.em import FitTrace
+
 SCHEMA = 2
 """Version of the record of a shared fit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedInputs:
+    """The photos that a model was fitted to."""
+
+    photos: int  # how many, with those that could not be read
+    sha256: str  # of the sorted digests of those that could
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedFitRecord:
+    """The content of shared.json: how the model of all photos was fitted."""
+
+    schema: int
+    software: str
+    recipe: Mapping[str, Any]
+    pixels: int
+    colors: int  # distinct ones
+    bits: int | None  # of a channel, where the lowest were cut to keep the colors few; None = the colors are exact
+    selection: SelectionRecord | None
+    fit: FitRecord
+    inputs: SharedInputs
+    model: ModelReference
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,19 +223,31 @@ def shared_model(
         sums = sum_counts(counts)
     if stopped or not sums:
         return None
-    model, record = fit_shared(to_common_scale(sums), to_common_scale(interiors) if interiors else None, recipe)
+    colors = to_common_scale(sums)
+    model, selection, trace = fit_shared(colors, to_common_scale(interiors) if interiors else None, recipe)
     content = encode_model(model)
-    record |= {
-        "inputs": digest_of_all(digests),
-        "model": {"name": SHARED_MODEL, "sha256": hashlib.sha256(content).hexdigest()},
-    }
-    files = {path: content, settings.output / SHARED_RECORD: (json.dumps(record, indent=1) + "\n").encode()}
+    digest = hashlib.sha256(content).hexdigest()
+    record = SharedFitRecord(
+        schema=SCHEMA,
+        software=SOFTWARE,
+        recipe=asdict(recipe),
+        pixels=int(colors.counts.sum()),
+        colors=len(colors.colors),
+        bits=colors.bits,
+        selection=describe_selection(selection),
+        fit=describe_fit(trace),
+        inputs=identify_photos(digests),
+        model=ModelReference(name=SHARED_MODEL, sha256=digest),
+    )
+    files = {path: content, settings.output / SHARED_RECORD: encode_json(to_plain(record), ensure_ascii=True)}
     write_files(files, overwrite=settings.overwrite or settings.resume)
     return load_model(path)
 
 
-def fit_shared(colors: ColorCounts, inner: ColorCounts | None, recipe: Recipe) -> tuple[Model, dict[str, Any]]:
-    """Return the model of the colors of all photos, and how its fit went as plain values."""
+def fit_shared(
+    colors: ColorCounts, inner: ColorCounts | None, recipe: Recipe
+) -> tuple[Model, Selection | None, FitTrace]:
+    """Return the model of the colors of all photos, how K was chosen (None = it was given), and how the fit went."""
     selection: Selection | None = None
     if recipe.n_segments == "auto":
         max_segments = min(MAX_AUTO_SEGMENTS, len(colors.counts))
@@ -225,42 +264,46 @@ def fit_shared(colors: ColorCounts, inner: ColorCounts | None, recipe: Recipe) -
         label_names=tuple(f"segment {segment.label}" for segment in segments),
         colors=tuple((red, green, blue) for red, green, blue in limited),
     )
-    record = {
-        "schema": SCHEMA,
-        "software": f"segmenter {__version__}",
-        "recipe": asdict(recipe),
-        "pixels": int(colors.counts.sum()),
-        "colors": len(colors.colors),
-        "bits": colors.bits,  # a channel, where the lowest were cut to keep the colors few
-        "selection": describe_selection(selection),
-        "fit": describe_fit(found.trace),
-    }
-    return model, record
+    return model, selection, found.trace
 
 
-def digest_of_all(digests: list[str | None]) -> dict[str, Any]:
-    """Return what tells one set of photos from any other, whatever their names and order."""
+def identify_photos(digests: list[str | None]) -> SharedInputs:
+    """Return what identifies a set of photos, independent of their names and order.
+
+    Parameters
+    ----------
+    digests : list of str or None
+        SHA-256 of each photo; None where it could not be read.
+    """
     known = sorted(digest for digest in digests if digest is not None)
-    return {"photos": len(digests), "sha256": hashlib.sha256("\n".join(known).encode()).hexdigest()}
+    return SharedInputs(photos=len(digests), sha256=hashlib.sha256("\n".join(known).encode()).hexdigest())
+
+
+def read_shared_record(path: Path) -> SharedFitRecord | None:
+    """Return the record of a shared fit; None where there is none, or it is damaged."""
+    try:
+        return convert_document(read_object(path), SharedFitRecord)
+    except DocumentError:
+        return None
 
 
 def up_to_date_model(plan: Plan, workers: Workers, watcher: BatchProgress) -> Model | None:
-    """Return the model of an earlier run if it was fitted to these very photos by this recipe, else None."""
+    """Return the model of an earlier run if it was fitted to exactly these photos by this recipe, else None."""
     output = plan.settings.output
-    record = read_record(output / SHARED_RECORD)
+    record = read_shared_record(output / SHARED_RECORD)
     if record is None:
         return None
     try:
         model = load_model(output / SHARED_MODEL)
     except SegmenterError:
         return None
-    wanted = {
-        "schema": SCHEMA,
-        "software": f"segmenter {__version__}",
-        "recipe": json.loads(json.dumps(asdict(plan.settings.recipe))),
-        "model": describe_model(model),
-    }
-    if any(record.get(key) != value for key, value in wanted.items()):
+    is_same = (
+        record.schema == SCHEMA
+        and record.software == SOFTWARE
+        and record.recipe == asdict(plan.settings.recipe)
+        and record.model == describe_model(model)
+    )
+    if not is_same:
         return None
     watcher.begin("comparing photos", len(plan.entries))
     digests = []
@@ -268,4 +311,4 @@ def up_to_date_model(plan: Plan, workers: Workers, watcher: BatchProgress) -> Mo
         for answer in answers:
             digests.append(answer.result)
             watcher.tell(None)
-    return model if record.get("inputs") == digest_of_all(digests) else None
+    return model if record.inputs == identify_photos(digests) else None

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import ColorSpace
 from segmenter.mixture.config import CovarianceType
-from segmenter.segmentation.recipe import AnyRecipe, Method, Recipe, choose_recipe, option_names
+from segmenter.segmentation.recipe import AnyRecipe, Method, Recipe, choose_recipe, get_option_names
 
 METHOD_NAMES: Final[dict[Method, str]] = {
     "gmm": "GMM",
@@ -114,7 +114,7 @@ def build_recipe(combination: Combination, common: dict[str, Any]) -> AnyRecipe:
         options["covariance_type"] = Recipe.covariance_type
     if n_segments is not None and not (method == "regions" and n_segments == "auto"):
         options["n_segments"] = n_segments
-    return choose_recipe({name: value for name, value in options.items() if name in option_names(method)})
+    return choose_recipe({name: value for name, value in options.items() if name in get_option_names(method)})
 
 
 def build_title(combination: Combination, varied: frozenset[str]) -> str:

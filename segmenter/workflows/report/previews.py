@@ -1,4 +1,4 @@
-"""The small pictures of a result: made by workers, from the label image and the photo, wherever that lies."""
+"""The small pictures of a result, made by workers from its label image and the photo, which has to be found first."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ from segmenter.io.labels.thumbnails import (
     shrink,
 )
 from segmenter.render.pixels import to_display_rgb
-from segmenter.workflows.report.results import Result
+from segmenter.segmentation.record import RunRecord
+from segmenter.workflows.report.results import PhotoResult
 
-MANY = 8
-"""Pictures that are worth starting processes for."""
+MIN_JOBS_FOR_PROCESSES = 8
+"""Of fewer jobs, starting processes takes longer than the work."""
 
 
 @dataclass(frozen=True)
 class PreviewJob:
-    """What the pictures of one result are made of; plain values."""
+    """The files that the pictures of one result are made from."""
 
     labels: Path
     shape: tuple[int, int]  # (H, W)
-    colors: tuple[str, ...]  # of the segments, as in CSS
-    photos: tuple[Path, ...]  # where the photo may lie, the likeliest first
-    digest: str | None  # of the photo; None = any will do
+    colors: tuple[str, ...]  # of the segments, #rrggbb
+    photos: tuple[Path, ...]  # where the photo may be, the likeliest first
+    digest: str | None  # SHA-256 of the photo; None = any photo of this name is taken
     max_pixels: int
 
 
@@ -46,40 +47,30 @@ class Preview:
     """The pictures of one result, as the content of files."""
 
     thumbnail: bytes = b""
-    photo: bytes = b""  # b"" = it was not found
+    photo: bytes = b""  # b"" = not found
     labels: bytes = b""
     problem: str = ""  # why there are no pictures at all
     photo_problem: str = ""  # why the photo is not among them
 
 
 def map_previews(jobs: Sequence[tuple[int, PreviewJob]], n_workers: int) -> Generator[tuple[int, Preview]]:
-    """Yield the place and the pictures of each job, as they are done."""
-    if len(jobs) < MANY or n_workers == 1:
-        for place, job in jobs:
-            yield place, make_preview(job)
+    """Yield the index of each job and its pictures, as they are done."""
+    if len(jobs) < MIN_JOBS_FOR_PROCESSES or n_workers == 1:
+        for index, job in jobs:
+            yield index, make_preview(job)
         return
     for answer in map_jobs(make_preview, jobs, Workers(n_workers)):
         yield answer.index, answer.result or Preview(problem=f"{answer.job.labels}: {answer.lost}")
 
 
 def make_preview(job: PreviewJob) -> Preview:
-    """Return the pictures of one result; what stands in their way is told, not raised."""
+    """Return the pictures of one result; errors are returned with it, not raised."""
     try:
         small = read_label_preview(job.labels, job.shape)
         if small.max() > len(job.colors):
-            raise DamagedRecordError(str(job.labels), "it holds more labels than its record tells")
+            raise DamagedRecordError(str(job.labels), "it holds more labels than its record")
         colors = np.frombuffer(bytes.fromhex("".join(color[1:] for color in job.colors)), np.uint8).reshape(-1, 3)
-        photo, photo_problem = None, "not found"
-        for path in job.photos:
-            try:
-                found = read_photo(path, max_pixels=job.max_pixels)
-            except ReadError as error:
-                photo_problem = str(error)
-                continue
-            if job.digest is None or found.digest == job.digest:
-                photo = shrink(display_rgba(found))
-                break
-            photo_problem = f"{path} is another photo, or has changed since"
+        photo, photo_problem = find_photo(job)
         if photo is not None and photo.shape[:2] != small.shape:
             photo, photo_problem = None, "has another size"
         return Preview(
@@ -89,31 +80,46 @@ def make_preview(job: PreviewJob) -> Preview:
             photo_problem="" if photo is not None else photo_problem,
         )
     except Exception as error:  # whatever happens to one result, the others are shown
-        told = str(error) if isinstance(error, SegmenterError) else describe_problem(error, job.labels)
-        return Preview(problem=told)
+        return Preview(problem=str(error) if isinstance(error, SegmenterError) else describe_problem(error, job.labels))
 
 
-def display_rgba(photo: Photo) -> Bytes:
-    """Return a photo as 8-bit sRGB, with opacity where some of its pixels take no part."""
+def find_photo(job: PreviewJob) -> tuple[Bytes | None, str]:
+    """Return the photo of a result, reduced and ready to show; None, and why, where it was not found."""
+    problem = "not found"
+    for path in job.photos:
+        try:
+            photo = read_photo(path, max_pixels=job.max_pixels)
+        except ReadError as error:
+            problem = str(error)
+            continue
+        if job.digest is None or photo.digest == job.digest:
+            return shrink(to_display_rgba(photo)), ""
+        problem = f"{path} is another photo, or has changed since"
+    return None, problem
+
+
+def to_display_rgba(photo: Photo) -> Bytes:
+    """Return a photo as 8-bit sRGB; with an opacity channel where some pixels take no part."""
     pixels = to_display_rgb(photo.pixels)
     return pixels if photo.mask is None else np.dstack([pixels, 255 * photo.mask.astype(np.uint8)])
 
 
 def plan_previews(
-    folder: Path, results: Sequence[Result], photos: Path | None, max_pixels: int
+    folder: Path, results: Sequence[PhotoResult], photos: Path | None, max_pixels: int
 ) -> list[tuple[int, PreviewJob]]:
-    """Return what to make the pictures of each result from, with its place among the results.
+    """Return a job for the pictures of each result that is done, with the index of the result.
 
-    Records name their photo, but no folder. It is looked for by that name: below ``photos``, where the summary says,
-    beside the results, and in the folder above them; the digest in the record tells whether it is the one.
+    A record holds the name of its photo, but no folder. A photo of that name is looked for below ``photos``, where the
+    summary says, beside the results, and in the folder above them; the digest in the record shows whether it is the
+    one.
 
     Parameters
     ----------
     folder : Path
         Where the results are.
-    results : sequence of Result
+    results : sequence of PhotoResult
     photos : Path, optional
-        Where photos are looked for first, in its sub-folders too.
+        Folder to search first, with its sub-folders.
     max_pixels : int
         Larger photos are not decoded.
 
@@ -123,31 +129,30 @@ def plan_previews(
         ``photos`` is no folder that can be read.
     """
     named: Mapping[str, Sequence[Path]] = {} if photos is None else group_files_by_name(photos)
-    jobs = []
-    for place, result in enumerate(results):
-        if result.record is None:
-            continue
-        taken = result.record["input"]
-        name, below = Path(taken["name"]).name, result.stem.relative_to(folder).parent
-        places = [
-            *(sorted(named.get(name, ()), key=lambda path: path.parent.parts[-len(below.parts) :] != below.parts)),
-            *([Path(result.source)] if result.source else []),
-            *(top / name for top in (folder / below, folder / os.pardir / below, folder / os.pardir)),
-        ]
-        jobs.append(
-            (
-                place,
-                PreviewJob(
-                    next(
-                        filter(os.path.exists, get_label_image_paths(result.stem)),
-                        get_label_image_paths(result.stem)[0],
-                    ),
-                    (taken["height"], taken["width"]),
-                    tuple(segment["color"] for segment in result.record["segments"]),
-                    tuple(dict.fromkeys(path for path in places if os.path.isfile(path))),  # noqa: PTH113
-                    taken["sha256"],
-                    max_pixels,
-                ),
-            )
-        )
-    return jobs
+    return [
+        (index, plan_preview(folder, result, result.record, named, max_pixels))
+        for index, result in enumerate(results)
+        if result.record is not None
+    ]
+
+
+def plan_preview(
+    folder: Path, result: PhotoResult, record: RunRecord, named: Mapping[str, Sequence[Path]], max_pixels: int
+) -> PreviewJob:
+    """Return the job for the pictures of one result; ``named`` are the files below ``photos``, by their names."""
+    name, sub_folder = Path(record.input.name).name, result.stem.relative_to(folder).parent
+    parts = sub_folder.parts
+    candidates = [
+        *sorted(named.get(name, ()), key=lambda path: path.parent.parts[-len(parts) :] != parts),
+        *([Path(result.source)] if result.source else []),
+        *(top / name for top in (folder / sub_folder, folder / os.pardir / sub_folder, folder / os.pardir)),
+    ]
+    label_images = get_label_image_paths(result.stem)
+    return PreviewJob(
+        next(filter(os.path.exists, label_images), label_images[0]),
+        (record.input.height, record.input.width),
+        tuple(segment.color for segment in record.segments),
+        tuple(dict.fromkeys(path for path in candidates if os.path.isfile(path))),  # noqa: PTH113  # ten thousands
+        record.input.sha256,
+        max_pixels,
+    )

@@ -1,25 +1,25 @@
-"""A page to look through results: what earlier runs left in a folder, as one HTML file."""
+"""A page to look through the results in a folder, as one HTML file."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
-from segmenter._version import __version__
 from segmenter.errors import OutputExistsError
 from segmenter.io.files.atomic import check_writable, write_files
 from segmenter.render.report import Entry, Page, data_address, pictures_script, render_page
+from segmenter.segmentation.record import SOFTWARE, FitRecord, RunRecord
 from segmenter.workflows.report.previews import Preview, map_previews, plan_previews
-from segmenter.workflows.report.results import Result, read_results
+from segmenter.workflows.report.results import PhotoResult, read_results
 from segmenter.workflows.segment.outputs import check_path
 
 MAX_PAGE: Final = 50_000_000
-"""Bytes. Where a page would be larger, its pictures go to a folder beside it, and are loaded when they are wanted."""
+"""Bytes. The pictures of a larger page go to a folder next to it, and are loaded when they are to be seen."""
 
 PICTURES_ENDING = ".pictures"
 
@@ -45,28 +45,28 @@ def make_report(
     n_workers: int = 1,
     max_pixels: int = 500_000_000,
     max_page: int = MAX_PAGE,
-    tell: Callable[[int, int], object] = lambda done, of: None,
+    on_progress: Callable[[int, int], object] = lambda n_done, n_all: None,
 ) -> Report:
     """Make a page of the results in a folder.
 
     Parameters
     ----------
     folder : Path
-        What `segmenter segment` and `segmenter batch` wrote to.
+        The output folder of `segmenter segment` or `segmenter batch`.
     output : Path
-        The page. Its pictures go to ``NAME.pictures`` beside it where they do not fit in.
+        The page. Pictures that do not fit in go to the folder ``NAME.pictures`` next to it.
     photos : Path, optional
-        Where the photos lie, at any depth, see `segmenter.workflows.report.previews.plan_previews`.
+        Where to look for the photos, at any depth, see `segmenter.workflows.report.previews.plan_previews`.
     overwrite : bool
-        Replace a page that exists.
+        Replace an existing page.
     n_workers : int, at least 1
-        Processes that make the pictures; the page does not depend on it.
+        Number of processes that make the pictures; the page does not depend on it.
     max_pixels : int
         Photos of more pixels are not shown.
     max_page : int, bytes
-        The largest page that holds its pictures.
-    tell : callable
-        Given how many pictures are made, and of how many, as they are made.
+        Size of the largest page that holds its pictures itself.
+    on_progress : callable
+        Called after each picture, with the number of those made and of all.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def make_report(
     ReadError
         ``folder`` holds no results, or ``photos`` cannot be read; nothing was written.
     WriteError
-        The page exists and may not be replaced, or cannot be written.
+        The page exists and must not be replaced, or cannot be written.
     """
     results = read_results(folder)
     check_page(output, overwrite=overwrite)
@@ -85,109 +85,112 @@ def make_report(
     jobs = plan_previews(folder, results, photos, max_pixels)
     previews: dict[int, Preview] = {}
     with closing(map_previews(jobs, n_workers)) as made:
-        for place, preview in made:
-            previews[place] = preview
-            tell(len(previews), len(jobs))
+        for index, preview in made:
+            previews[index] = preview
+            on_progress(len(previews), len(jobs))
     title = folder.resolve().name or "results"
-    files = dict(page_files(results, previews, output, title, max_page))
+    files = dict(encode_page(results, previews, output, title, max_page))
     write_files(files, overwrite=overwrite)
     return Report(
         output,
         len(results),
         len(files[output]),
-        pictures_folder(output) if len(files) > 1 else None,
-        tuple(results[place].name for place, preview in sorted(previews.items()) if preview.photo_problem),
-        tuple(_damages(results, previews)),
+        get_pictures_folder(output) if len(files) > 1 else None,
+        tuple(results[index].name for index, preview in sorted(previews.items()) if preview.photo_problem),
+        tuple(_find_damages(results, previews)),
     )
 
 
 def check_page(output: Path, *, overwrite: bool) -> None:
-    """Raise WriteError where a page cannot be written, or exists and may not be replaced."""
+    """Raise WriteError where a page cannot be written, or exists and must not be replaced."""
     check_path(output)
     if not overwrite and os.path.lexists(output):
         raise OutputExistsError(str(output))
 
 
-def pictures_folder(output: Path) -> Path:
-    """Return where the pictures of a page go that do not fit in."""
+def get_pictures_folder(output: Path) -> Path:
+    """Return the folder for the pictures that do not fit in a page."""
     return output.with_name(f"{output.stem}{PICTURES_ENDING}")
 
 
-def page_files(
-    results: Sequence[Result], previews: dict[int, Preview], output: Path, title: str, max_page: int
+def encode_page(
+    results: Sequence[PhotoResult], previews: dict[int, Preview], output: Path, title: str, max_page: int
 ) -> Iterator[tuple[Path, bytes]]:
     """Yield the path and the content of each file of a page, the page last."""
     n_bytes = sum(len(preview.thumbnail + preview.photo + preview.labels) for preview in previews.values())
     in_folder = 4 * n_bytes / 3 > max_page
-    folder = pictures_folder(output)
+    folder = get_pictures_folder(output)
     entries = []
-    for place, result in enumerate(results):
-        preview = previews.get(place, Preview())
+    for index, result in enumerate(results):
+        preview = previews.get(index, Preview())
+        entry = _build_entry(result, preview)
         pictures = {
             "photo": data_address(preview.photo, "image/webp"),
             "labels": data_address(preview.labels, "image/png"),
         }
-        shown: dict[str, Any] = {}
         if in_folder and preview.labels:
-            thumbnail, script = (folder / f"{place + 1:05d}.{ending}" for ending in ("webp", "js"))
+            thumbnail, script = (folder / f"{index + 1:05d}.{ending}" for ending in ("webp", "js"))
             yield thumbnail, preview.thumbnail
-            yield script, pictures_script(place, pictures).encode()
-            shown = {"thumbnail": _address(thumbnail), "script": _address(script)}
+            yield script, pictures_script(index, pictures).encode()
+            entry = replace(entry, thumbnail=_to_address(thumbnail), script=_to_address(script))
         elif preview.labels:
-            shown = {"thumbnail": data_address(preview.thumbnail, "image/webp"), "pictures": pictures}
-        entries.append(_entry(result, preview, shown))
-    yield output, render_page(Page(title, f"segmenter {__version__}", entries)).encode()
+            entry = replace(entry, thumbnail=data_address(preview.thumbnail, "image/webp"), pictures=pictures)
+        entries.append(entry)
+    yield output, render_page(Page(title, SOFTWARE, entries)).encode()
 
 
-def _address(path: Path) -> str:
-    """Return the address of a file in a folder beside the page."""
+def _to_address(path: Path) -> str:
+    """Return the address of a file in a folder next to the page."""
     return f"{quote(os.fsencode(path.parent.name))}/{quote(path.name)}"
 
 
-def _entry(result: Result, preview: Preview, shown: dict[str, Any]) -> Entry:
-    """Return what a page tells of a result; ``shown`` are the addresses of its pictures."""
+def _build_entry(result: PhotoResult, preview: Preview) -> Entry:
+    """Return what a page shows of a result, without its pictures."""
     if result.record is None or preview.problem:
         status = result.status if result.record is None else "damaged"
         return Entry(result.name, status, result.results, preview.problem or result.reason, seconds=result.seconds)
-    doubts = _doubts(result)
+    doubts = _find_doubts(result.record)
     return Entry(
         result.name,
         "to check" if doubts else "done",
         result.results,
-        notes=(*result.record["input"]["notes"], *doubts),
+        notes=(*result.record.input.notes, *doubts),
         record=result.record,
         seconds=result.seconds,
         photo_problem=preview.photo_problem,
-        **shown,
     )
 
 
-def _doubts(result: Result) -> list[str]:
+def _find_doubts(record: RunRecord) -> list[str]:
     """Return why a person should look at a result before trusting it."""
-    record = result.record or {}
-    doubts = []
-    if fit := record.get("fit"):
-        if fit["n_died"]:
-            doubts.append(f"{fit['n_died']} components died and were removed")
-        if collapsed := fit.get("collapsed"):
-            doubts.append(f"no spread of color of their own in some direction: segments {_listed(collapsed)}")
-        if fit["verdict"] == "suspicious":
-            doubts.append("one Gaussian alone explains the colors as well")
-        if fit["stop"] != "converged":
-            doubts.append(f"stopped after {fit['n_iterations']} steps: {fit['stop']}")
-    if empty := [segment["label"] for segment in record["segments"] if not segment["pixels"]]:
-        doubts.append(f"no pixel is most probably of segment {_listed(empty)}")
+    doubts = [] if record.fit is None else _find_doubts_about_fit(record.fit)
+    if empty := [segment.label for segment in record.segments if not segment.pixels]:
+        doubts.append(f"no pixel is most probably of segment {_join_labels(empty)}")
     return doubts
 
 
-def _listed(labels: Sequence[int]) -> str:
+def _find_doubts_about_fit(fit: FitRecord) -> list[str]:
+    doubts = []
+    if fit.n_died:
+        doubts.append(f"{fit.n_died} components died and were removed")
+    if fit.collapsed:
+        doubts.append(f"no spread of color of their own in some direction: segments {_join_labels(fit.collapsed)}")
+    if fit.verdict == "suspicious":
+        doubts.append("one Gaussian alone explains the colors as well")
+    if fit.stop != "converged":
+        doubts.append(f"stopped after {fit.n_iterations} steps: {fit.stop}")
+    return doubts
+
+
+def _join_labels(labels: Sequence[int]) -> str:
+    """Return the first few labels, and how many more there are."""
     return ", ".join(map(str, labels[:5])) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
 
 
-def _damages(results: Sequence[Result], previews: dict[int, Preview]) -> Iterator[str]:
+def _find_damages(results: Sequence[PhotoResult], previews: dict[int, Preview]) -> Iterator[str]:
     """Yield what is wrong with each result that cannot be shown."""
-    for place, result in enumerate(results):
+    for index, result in enumerate(results):
         if result.status == "damaged":
             yield result.reason
-        elif place in previews and previews[place].problem:
-            yield previews[place].problem
+        elif index in previews and previews[index].problem:
+            yield previews[index].problem

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from segmenter.io.files.atomic import write_files
 from segmenter.regions.config import Scale
-from segmenter.segmentation.hierarchy_file import ENDING, cut, cut_recipe, load_hierarchy
+from segmenter.segmentation.hierarchy_file import ENDING, build_cut_recipe, cut, load_hierarchy
 from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
+from segmenter.segmentation.record import RunRecord, encode_record
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.in_memory import encode_images
 from segmenter.workflows.segment.job import Extra, SegmentJob, plan_job
-from segmenter.workflows.segment.record import describe, describe_files, describe_segment
+from segmenter.workflows.segment.record import build_record
 
 
 def plan_cut(
@@ -39,7 +38,7 @@ def plan_cut(
     )
 
 
-def run_cut(job: SegmentJob) -> tuple[Segmentation, dict[str, Any]]:
+def run_cut(job: SegmentJob) -> tuple[Segmentation, RunRecord]:
     """Cut one hierarchy and write what ``segment --no-figure`` would write for its photo, byte for byte.
 
     Parameters
@@ -50,7 +49,7 @@ def run_cut(job: SegmentJob) -> tuple[Segmentation, dict[str, Any]]:
     Returns
     -------
     Segmentation
-    dict
+    RunRecord
         The content of NAME.json.
 
     Raises
@@ -63,15 +62,12 @@ def run_cut(job: SegmentJob) -> tuple[Segmentation, dict[str, Any]]:
     scale = asked.scale if isinstance(asked, RegionsRecipe) else None
     n_segments = None if asked.n_segments == "auto" else asked.n_segments
     found = cut(saved, n_segments, scale=scale)
-    record = describe(saved.photo, found, cut_recipe(saved, n_segments, scale)) | describe_files(job)
-    others = {scale: cut(saved, scale=scale) for scale in job.other_scales}
-    if others:
-        record["scales"] = {
-            scale: [describe_segment(segment) for segment in other.segments] for scale, other in others.items()
-        }
+    other_cuts = {other: cut(saved, scale=other) for other in job.other_scales}
+    recipe = build_cut_recipe(saved, n_segments, scale)
+    record = build_record(job, saved.photo, found, recipe=recipe, other_cuts=other_cuts)
     files = encode_images(found, job.labels, job.segments)
-    for scale, paths in job.other_scales.items():
-        files |= encode_images(others[scale], *paths)
-    files[job.record] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+    for other, paths in job.other_scales.items():
+        files |= encode_images(other_cuts[other], *paths)
+    files[job.record] = encode_record(record)
     write_files(files, overwrite=job.overwrite)
     return found, record

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,16 +15,10 @@ from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.apply import apply_model
 from segmenter.segmentation.colors import segment_photo
 from segmenter.segmentation.model import build_model
-from segmenter.segmentation.model_file import encode_model
+from segmenter.segmentation.record import encode_record
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.job import SegmentJob
-from segmenter.workflows.segment.record import (
-    describe,
-    describe_files,
-    describe_origin,
-    describe_photo,
-    describe_segment,
-)
+from segmenter.workflows.segment.record import build_record, describe_origin, describe_photo
 from segmenter.workflows.segment.result import SegmentResult
 
 
@@ -52,7 +45,7 @@ def run_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentRes
         from segmenter.workflows.segment.plots import draw_plots
 
         files |= draw_plots(result.photo, result.segmentation, job, describe_origin(result.record))
-    files[job.record] = (json.dumps(result.record, indent=1, ensure_ascii=False) + "\n").encode()
+    files[job.record] = encode_record(result.record)
     write_files(files, overwrite=job.overwrite)
     return result
 
@@ -61,15 +54,12 @@ def compute_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> Segmen
     """Read and segment one photo, and write nothing."""
     photo = read_photo(stream or job.source, name=str(job.source), max_pixels=job.max_pixels)
     segmentation = segment_photo(photo, job.recipe) if job.model is None else apply_model(photo, job.model)
-    record = describe(describe_photo(photo), segmentation, job.recipe, job.model) | describe_files(job)
     other_cuts: dict[Scale, Segmentation] = {}
     if job.other_scales:
         from segmenter.segmentation.hierarchy_file import cut
 
         other_cuts = {scale: cut(segmentation, scale=scale) for scale in job.other_scales}
-        record["scales"] = {
-            scale: [describe_segment(segment) for segment in found.segments] for scale, found in other_cuts.items()
-        }
+    record = build_record(job, describe_photo(photo), segmentation, other_cuts=other_cuts)
     return SegmentResult(record, segmentation, photo, other_cuts)
 
 
@@ -102,12 +92,14 @@ def encode_extras(result: SegmentResult, job: SegmentJob) -> dict[Path, bytes]:
 
         files[job.confidence] = encode_gray(confidence_map(photo, segmentation))
     if job.saved_model is not None:
+        from segmenter.segmentation.model_file import encode_model
+
         files[job.saved_model] = encode_model(build_model(segmentation))
     if job.hierarchy is not None and job.contour_map is not None:
         from segmenter.regions.contour_map import build_contour_map
-        from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
+        from segmenter.segmentation.hierarchy_file import build_saved_hierarchy, encode_hierarchy
 
-        saved = saved_hierarchy(segmentation, result.record["input"])
+        saved = build_saved_hierarchy(segmentation, result.record.input)
         files[job.hierarchy] = encode_hierarchy(saved)
         files[job.contour_map] = encode_gray(build_contour_map(saved.hierarchy))
     for scale, paths in job.other_scales.items():

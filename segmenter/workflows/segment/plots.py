@@ -16,8 +16,8 @@ from segmenter.io.images.photo import Photo
 from segmenter.render.palette import lightness_palette
 from segmenter.render.pixels import get_mean_colors, to_display_rgb
 from segmenter.render.silencing import silence_matplotlib
-from segmenter.segmentation.colors import rgb_of
-from segmenter.segmentation.posterior_maps import confidence_map, photo_for
+from segmenter.segmentation.colors import compute_rgb
+from segmenter.segmentation.posterior_maps import confidence_map, open_segmented_photo
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.outputs import PLOTS, Plot
@@ -114,7 +114,7 @@ def draw_plot(
         raise InvalidArgumentError("plot", f"is {plot!r}; give one of {', '.join(PLOTS)}")
     if names is not None and len(names) != found.n_labels:
         raise InvalidArgumentError("names", f"are {len(names)}, but there are {found.n_labels} segments")
-    photo = photo_for(image, found)
+    photo = open_segmented_photo(image, found)
     with silence_matplotlib():
         return _draw(plot, photo, found, shares_of(found), names=names, name=name, dpi=dpi)
 
@@ -155,7 +155,7 @@ def _draw(
     features = compute_color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
     samples = ColorSamples(
         features.values,
-        np.rint(255 * rgb_of(distinct)).astype(np.uint8),
+        np.rint(255 * compute_rgb(distinct)).astype(np.uint8),
         distinct.counts.astype(np.float64),
         found.channels,
     )

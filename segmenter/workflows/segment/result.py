@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from segmenter.io.images.photo import Photo
 from segmenter.regions.config import Scale
+from segmenter.segmentation.record import RunRecord
 from segmenter.segmentation.result import Segmentation
 
 
@@ -19,7 +19,7 @@ class SegmentResult:
     pixels on a side; the record and the segments describe the whole picture.
     """
 
-    record: Mapping[str, Any]  # the content of NAME.json
+    record: RunRecord  # the content of NAME.json
     segmentation: Segmentation
     photo: Photo
     other_cuts: Mapping[Scale, Segmentation] = field(default_factory=dict)  # regions at the other scales, if asked for

@@ -26,7 +26,7 @@ from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windowed
 from segmenter.mixture.inference import predict
 from segmenter.mixture.model import Mixture
-from segmenter.segmentation.colors import visible_bands
+from segmenter.segmentation.colors import to_visible_bands
 from segmenter.segmentation.n_segments import interior_colors
 from segmenter.workflows.windowed.preview import get_sampled_slices
 
@@ -235,7 +235,7 @@ class MixtureLabeler:
 
     def to_rgb(self, colors: Pixels) -> Floats:
         """Return colors (n, C) as RGB (n, 3) from 0 to 1."""
-        return np.asarray(visible_bands(to_unit_range(to_photo_range(colors, self.low, self.high)[0])))
+        return np.asarray(to_visible_bands(to_unit_range(to_photo_range(colors, self.low, self.high)[0])))
 
 
 @dataclass(frozen=True)

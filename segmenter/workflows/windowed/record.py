@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from segmenter.io.images.photo import Photo
 from segmenter.io.rasters.base import is_georeferenced
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.render.silencing import silence_matplotlib
-from segmenter.segmentation.colors import visible_bands
+from segmenter.segmentation.colors import to_visible_bands
+from segmenter.segmentation.record import RunRecord, WindowsRecord
 from segmenter.segmentation.result import Segment
 from segmenter.workflows.segment.job import SegmentJob
-from segmenter.workflows.segment.record import describe, describe_files, describe_origin, describe_photo
+from segmenter.workflows.segment.record import build_record, describe_origin, describe_photo
 from segmenter.workflows.segment.result import SegmentResult
 from segmenter.workflows.windowed.passes import WindowedSegmentation
 
@@ -40,17 +42,14 @@ def notes(picture: WindowedPicture, found: WindowedSegmentation, job: SegmentJob
     return (*told, *found.notes)
 
 
-def describe_windowed(
+def build_windowed_record(
     photo: Photo, found: WindowedSegmentation, picture: WindowedPicture, job: SegmentJob
-) -> dict[str, Any]:
-    """Return the record of a run, as `segmenter.workflows.segment.record.describe` has it."""
+) -> RunRecord:
+    """Return the record of a run by windows: the photo is the reduced picture, what is recorded the whole one."""
     height, width = picture.shape
-    whole = describe_photo(photo) | {"width": width, "height": height, "dtype": str(picture.dtype)}
-    record = describe(whole, found.segmentation, job.recipe, job.model)
-    n_labeled = sum(segment.n_pixels for segment in found.segmentation.segments)
-    record["unlabeled_pixels"] = height * width - n_labeled
-    windows = {"bands": list(job.windows.bands) or None, "fitted_pixels": found.n_fitted}
-    return record | {"windows": windows} | describe_files(job)
+    whole = replace(describe_photo(photo), width=width, height=height, dtype=str(picture.dtype))
+    windows = WindowsRecord(bands=job.windows.bands or None, fitted_pixels=found.n_fitted)
+    return build_record(job, whole, found.segmentation, windows=windows)
 
 
 def draw(result: SegmentResult, shape: tuple[int, int], job: SegmentJob) -> bytes:
@@ -84,7 +83,7 @@ def displayed(photo: Photo, segments: Sequence[Segment]) -> tuple[Bytes, Bytes]:
     means = np.array([segment.mean_rgb for segment in segments])
     low, high = 0.0, 1.0
     if pixels.dtype != np.uint8 and photo.mask is not None and photo.mask.any():
-        low, high = np.quantile(visible_bands(to_unit_range(pixels[photo.mask])), STRETCH)
+        low, high = np.quantile(to_visible_bands(to_unit_range(pixels[photo.mask])), STRETCH)
         high = high if high > low else low + 1
 
     def to_bytes(values: NDArray[Any]) -> Bytes:
@@ -92,8 +91,8 @@ def displayed(photo: Photo, segments: Sequence[Segment]) -> tuple[Bytes, Bytes]:
         return np.asarray(np.rint(255 * clean.clip(0, 1)).astype(np.uint8))
 
     if pixels.dtype == np.uint8:
-        return np.ascontiguousarray(visible_bands(pixels)), to_bytes(means)
+        return np.ascontiguousarray(to_visible_bands(pixels)), to_bytes(means)
     shown = np.empty((*pixels.shape[:2], 3), np.uint8)
     for row, part in zip(shown, pixels, strict=True):
-        row[:] = to_bytes(visible_bands(to_unit_range(part)))
+        row[:] = to_bytes(to_visible_bands(to_unit_range(part)))
     return shown, to_bytes(means)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,12 +16,13 @@ from segmenter.io.rasters.reader import WindowedPicture, open_windowed
 from segmenter.segmentation.model import build_model
 from segmenter.segmentation.model_file import encode_model
 from segmenter.segmentation.recipe import RegionsRecipe
+from segmenter.segmentation.record import encode_record
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.progress import Progress
 from segmenter.workflows.segment.record import describe_origin
 from segmenter.workflows.segment.result import SegmentResult
 from segmenter.workflows.windowed.colors import find_segments
-from segmenter.workflows.windowed.record import describe_windowed, displayed, draw, notes
+from segmenter.workflows.windowed.record import build_windowed_record, displayed, draw, notes
 from segmenter.workflows.windowed.regions import find_regions
 
 
@@ -57,7 +57,7 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
             digest.result(),
             notes(picture, found, job),
         )
-        record = describe_windowed(photo, found, picture, job)
+        record = build_windowed_record(photo, found, picture, job)
         result = SegmentResult(record, found.segmentation, photo)
         files: dict[Path, bytes | Path] = {job.labels: found.label_image}
         if job.figure is not None:
@@ -70,7 +70,7 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
             files |= draw_plots(shown, found.segmentation, job, describe_origin(record), height * width)
         if job.saved_model is not None:
             files[job.saved_model] = encode_model(build_model(found.segmentation))
-        files[job.record] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+        files[job.record] = encode_record(record)
         write_files(files, overwrite=job.overwrite)
     return result
 

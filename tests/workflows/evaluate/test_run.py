@@ -24,7 +24,8 @@ from segmenter.errors import NotLabelsError, SegmenterError
 from segmenter.io.labels.annotations import read_label_file, renumber
 from segmenter.io.labels.png import encode_labels
 from segmenter.metrics.contours import cut_contours, space_heights_evenly
-from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
+from segmenter.segmentation.hierarchy_file import build_saved_hierarchy, encode_hierarchy
+from segmenter.segmentation.record import PhotoRecord
 from segmenter.workflows.evaluate.pairing import pair_up
 from segmenter.workflows.evaluate.run import Scales, evaluate_photo
 from segmenter.workflows.evaluate.scores import compute_measures
@@ -246,7 +247,8 @@ def test_hierarchies_of_ours_are_cut_at_even_heights(tmp_path: Path) -> None:
     truth = tmp_path / "a.npy"
     np.save(truth, found.labels)
     hierarchy = tmp_path / "a.hierarchy.npz"
-    hierarchy.write_bytes(encode_hierarchy(saved_hierarchy(found, {})))
+    photo = PhotoRecord(name="a.png", sha256=None, width=60, height=40, channels=1, dtype="uint8", notes=())
+    hierarchy.write_bytes(encode_hierarchy(build_saved_hierarchy(found, photo)))
     record = json.loads(run(hierarchy, truth, "--scales", 40, "--json").stdout)
     assert record["heights"] == pytest.approx(space_heights_evenly(40).tolist())
     numbers = [scale["n_regions"] for scale in record["photos"][0]["scales"]]

@@ -31,8 +31,9 @@ from segmenter.io.labels.thumbnails import (
     shrink_labels,
 )
 from segmenter.render.report import script_text
-from segmenter.workflows.report.results import checked_record, read_results
-from segmenter.workflows.report.run import make_report, pictures_folder
+from segmenter.segmentation.record import decode_record, describe_record
+from segmenter.workflows.report.results import read_results
+from segmenter.workflows.report.run import get_pictures_folder, make_report
 from tests.support.command import run_text as run
 from tests.support.files import save_image
 from tests.support.scenes import grainy, overlapping, two_colors
@@ -244,7 +245,7 @@ def test_missing_photos_are_told_in_one_line(results: Path, tmp_path: Path) -> N
         (lambda out: (out / "bands.json").unlink(), "no JSON object"),
         (
             lambda out: (out / "bands.json").write_text('{"schema": 2, "input": {}, "segments": []}'),
-            "software is missing",
+            "input: object missing required field `name`",
         ),
         (lambda out: (out / "bands.labels.png").unlink(), "bands.labels.png: no such file"),
         (lambda out: (out / "bands.labels.png").write_bytes(b"\x89PNG\r\n\x1a\n\0"), "bands.labels.png: is damaged"),
@@ -278,15 +279,19 @@ def test_results_that_are_gone_are_told(results: Path, tmp_path: Path) -> None:
 
 
 RECORD = {
+    "schema": 3,
     "software": "segmenter 1",
     "input": {"name": "a.png", "sha256": None, "width": 2, "height": 1, "channels": 3, "dtype": "uint8", "notes": []},
     "recipe": {},
-    "segments": [{"label": 1, "pixels": 2, "share": 1.0, "color": "#000000"}],
+    "unlabeled_pixels": 0,
+    "segments": [{"label": 1, "pixels": 2, "share": 1.0, "color": "#000000", "mean_rgb": [0, 0, 0]}],
 }
 
 
 def test_a_record_need_not_tell_of_a_fit() -> None:
-    assert checked_record(RECORD, "a.json") == RECORD
+    record = decode_record(RECORD, "a.json")
+    assert record.fit is None
+    assert describe_record(record) == RECORD | {"selection": None, "figure": None, "saved": []}
 
 
 @pytest.mark.parametrize(
@@ -319,14 +324,16 @@ def test_a_record_that_makes_no_sense_is_refused(place: str, value: Any) -> None
         part = part[int(step) if step.isdigit() else step]
     part[name] = value
     with pytest.raises(DamagedRecordError, match=r"a\.json: cannot be shown"):
-        checked_record(record, "a.json")
+        decode_record(record, "a.json")
 
 
 FULL = RECORD | {
-    "selection": {"rule": "some rule"},
-    "model": {"name": "a.model.json"},
+    "selection": {"rule": "some rule", "n_segments": 1, "log_likelihoods": [1.0], "criterion": [1.0]},
+    "model": {"name": "a.model.json", "sha256": None},
     "fit": {
         "log_likelihoods": [1.0, 2.0],
+        "objectives": [1.0, 2.0],
+        "restarts_on_cells": False,
         "restarts": [1.5],
         "stop": "converged",
         "verdict": "converged",
@@ -432,7 +439,7 @@ def test_pictures_that_do_not_fit_go_to_a_folder_beside_the_page(made: Path, tmp
     whole, apart = tmp_path / "whole.html", tmp_path / "a page.html"
     make_report(made / "out", whole, photos=made / "photos")
     report = make_report(made / "out", apart, photos=made / "photos", max_page=100)
-    assert report.pictures == pictures_folder(apart) == tmp_path / "a page.pictures"
+    assert report.pictures == get_pictures_folder(apart) == tmp_path / "a page.pictures"
     inside, beside = Reader(whole.read_text()), Reader(apart.read_text())
     assert not any(name.startswith("pictures-") for name in beside.blocks)
     assert beside.images == [f"a%20page.pictures/{place:05d}.webp" for place in (1, 2, 4)]

@@ -183,7 +183,7 @@ def test_a_damaged_model_is_one_line_and_nothing_is_written(
         (".", None, "is a folder"),
         ("two.png", None, "is no model"),
         ("text.json", '{"schema": 1}', "is JSON, but no model"),
-        ("new.json", '{"schema": "segmenter-model", "version": 1}', "of version 1, and version 3 is read"),
+        ("new.json", '{"schema": "segmenter-model", "version": 1}', "of version 1, but only version 3 can be read"),
         ("half.json", '{"schema": "segmenter-model", "version', "damaged"),
     ],
 )
@@ -205,7 +205,7 @@ def test_a_model_of_grays_refuses_a_photo_with_colors_and_goes_on(photo: Path, t
     result = run("apply", "fitted/gray.model.json", photo, "gray.png", "--no-figure", "--json", "-q", cwd=tmp_path)
     assert result.returncode == 1
     line = get_error_line(result.stderr)
-    assert "two.png: has colors, but fitted/gray.model.json was fitted to grays" in line
+    assert "two.png: has colors, but fitted/gray.model.json was fitted to a gray photo" in line
     bad, good = (json.loads(printed) for printed in result.stdout.decode().splitlines())
     assert bad["error"] in line
     assert good["input"]["name"] == "gray.png"

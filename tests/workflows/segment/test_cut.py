@@ -27,12 +27,14 @@ from segmenter.errors import (
 from segmenter.io.files.npz import encode_arrays
 from segmenter.regions.contour_map import WHITE, build_contour_map, find_merge_heights
 from segmenter.regions.hierarchy import Hierarchy
-from segmenter.segmentation.hierarchy_file import encode_hierarchy, saved_hierarchy
+from segmenter.segmentation.hierarchy_file import build_saved_hierarchy, encode_hierarchy
+from segmenter.segmentation.record import PhotoRecord
 from tests.support.command import run_text as run
 from tests.support.scenes import draw_disks
 
 FOUND = segmenter.segment(draw_disks(), method="regions")
-CONTENT = encode_hierarchy(saved_hierarchy(FOUND, {"name": "disks.png"}))
+PHOTO = PhotoRecord(name="disks.png", sha256=None, width=80, height=60, channels=3, dtype="uint8", notes=())
+CONTENT = encode_hierarchy(build_saved_hierarchy(FOUND, PHOTO))
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,17 @@ def test_what_is_read_is_what_was_found(tmp_path: Path) -> None:
     for source in (path, loaded, FOUND):
         np.testing.assert_array_equal(segmenter.cut(source).labels, FOUND.labels)
         assert segmenter.cut(source, 4).n_labels == 4
+
+
+def test_hierarchies_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.hierarchy.npz"
+    path.write_bytes(CONTENT)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["recipe"] = np.array(str(arrays["recipe"]).replace("learned", "fitted"))
+    path.write_bytes(encode_arrays(arrays))
+    assert segmenter.load_hierarchy(path).recipe.merge_cost == "learned"
+    np.testing.assert_array_equal(segmenter.cut(path).labels, FOUND.labels)
 
 
 def test_cuts_that_cannot_be_are_refused() -> None:
@@ -181,9 +194,11 @@ def changed(tmp_path: Path, **arrays: object) -> HierarchyError:
         ({"superpixels": np.ones((60, 80))}, "superpixels has the shape (60, 80) and type float64"),
         ({"superpixels": np.ones((60, 80), np.uint8)}, "color_sums are not those of the superpixels"),
         ({"superpixels": np.full((60, 80), 60000, np.uint16)}, "superpixels are more than"),
-        ({"recipe": "{}"}, "recipe has other options"),
+        ({"recipe": "{}"}, "recipe: scale is missing"),
+        ({"recipe": '{"speed": 1}'}, "recipe: scale is missing"),
         ({"recipe": "[1"}, "recipe is no JSON object"),
         ({"input": 3}, "input is no JSON object"),
+        ({"input": '{"name": "disks.png"}'}, "input: object missing required field `sha256`"),
         ({"color_sums": np.zeros((0, 4))}, "merges has the shape"),
     ],
 )
@@ -197,9 +212,9 @@ def test_heights_and_merges_are_checked(tmp_path: Path) -> None:
     assert FOUND.hierarchy is not None
     heights, merges = FOUND.hierarchy.heights, FOUND.hierarchy.merges + 1
     for wrong in (heights[::-1] + np.arange(len(heights))[::-1], np.full_like(heights, np.nan), heights - 9):
-        assert "heights fall, or are no numbers" in str(changed(tmp_path, heights=wrong))
+        assert "heights fall, or are not all numbers" in str(changed(tmp_path, heights=wrong))
     for strange in (merges * 0, merges * 0 + 1, merges[np.zeros(len(merges), int)], merges + 500):
-        assert "merges are not of regions that are there" in str(changed(tmp_path, merges=strange.astype(np.int32)))
+        assert "merges are of regions that do not exist" in str(changed(tmp_path, merges=strange.astype(np.int32)))
 
 
 def test_other_versions_and_other_files_are_refused(tmp_path: Path) -> None:

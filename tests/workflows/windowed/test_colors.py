@@ -233,7 +233,7 @@ class TestBands:
         assert (labels[:10] == 0).all()
         assert (labels[10:15, :20] == 0).all()
         assert np.count_nonzero(labels) == 60 * 50 - 10 * 50 - 5 * 20
-        assert result.record["unlabeled_pixels"] == 600
+        assert result.record.unlabeled_pixels == 600
         assert any("600 pixels hold no data" in note for note in result.photo.notes)
 
     def test_that_are_not_there_are_refused(self, tmp_path: Path) -> None:
@@ -289,7 +289,8 @@ class TestASample:
             monkeypatch.setattr(module, "MAX_SAMPLE_PIXELS", 4000)
         result = run_by_windows(path)
         assert "fitted to a sample of 4,000 pixels" in result.photo.notes
-        assert result.record["windows"]["fitted_pixels"] == 4000
+        assert result.record.windows is not None
+        assert result.record.windows.fitted_pixels == 4000
         agreement = np.mean(read_written_labels(path) == segmenter.segment(path, restarts=1).labels)
         assert agreement > 0.98
 

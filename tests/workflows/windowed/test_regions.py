@@ -117,7 +117,7 @@ class TestOfBands:
             labels = read_written_labels(path)
             np.testing.assert_array_equal(labels == 0, np.isnan(pixels).any(axis=2))
             assert covering(labels, np.where(labels > 0, LARGE_TRUTH, 0)) > 0.85
-            assert result.record["unlabeled_pixels"] == 4000
+            assert result.record.unlabeled_pixels == 4000
             assert "4,000 pixels hold no data and get label 0" in result.photo.notes
 
     def test_three_must_be_chosen(self, tmp_path: Path) -> None:
