@@ -112,9 +112,9 @@ FAULTS: dict[str, tuple[Callable[[], Any], str]] = {
     "one dimension": (lambda: Samples(np.arange(3.0)), r"values have the shape \(3,\)"),
     "no row": (lambda: Samples(np.empty((0, 2))), r"values have the shape \(0, 2\)"),
     "no column": (lambda: Samples(np.empty((2, 0))), r"values have the shape \(2, 0\)"),
-    "text": (lambda: Samples(np.array([["a"]])), "values hold what is no number"),
-    "ragged": (lambda: Samples([[1.0], [1.0, 2.0]]), "values hold what is no number"),  # type: ignore[arg-type]
-    "infinite": (lambda: Samples(np.array([[np.inf]])), "values hold infinity"),
+    "text": (lambda: Samples(np.array([["a"]])), "values contain something other than numbers"),
+    "ragged": (lambda: Samples([[1.0], [1.0, 2.0]]), "values contain something other than numbers"),  # type: ignore[arg-type]
+    "infinite": (lambda: Samples(np.array([[np.inf]])), "values contain infinity"),
     "zero weights": (lambda: Samples(VALUES, np.zeros(5)), "weights are not all positive"),
     "negative weight": (lambda: Samples(VALUES, np.array([1, 1, -1.0, 1, 1])), "weights are not all positive"),
     "NaN weight": (lambda: Samples(VALUES, np.array([1, 1, np.nan, 1, 1])), "weights are not all positive"),
@@ -123,11 +123,11 @@ FAULTS: dict[str, tuple[Callable[[], Any], str]] = {
     "K > N": (lambda: fit(Samples(VALUES), FitConfig(6)), "n_components is 6, but there are 5 samples"),
     "start of other features": (
         lambda: fit(Samples(VALUES), FitConfig(2), some_mixture(2, 3)),
-        r"start.means have the shape \(2, 3\), which should be \(2, 2\)",
+        r"start.means must have the shape \(2, 2\), not \(2, 3\)",
     ),
     "start with NaN": (
         lambda: fit(Samples(VALUES), FitConfig(2), replace(START, means=START.means * np.nan)),
-        "start.means holds NaN",
+        "start.means must not contain NaN",
     ),
     "start without weight": (
         lambda: fit(Samples(VALUES), FitConfig(2), replace(START, weights=np.array([1.0, 0.0]))),
@@ -139,12 +139,12 @@ FAULTS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "prior of other features": (
         lambda: fit(Samples(VALUES), FitConfig(2), prior=NormalInverseWishart(np.zeros(3), 1, np.eye(3), 3)),
-        "prior is of 3 features, but the samples have 2",
+        "prior has 3 features, but the samples have 2",
     ),
-    "label beyond K": (lambda: clamp(np.array([3], np.int32), np.array([1, 2])), "labels hold 3"),
+    "label beyond K": (lambda: clamp(np.array([3], np.int32), np.array([1, 2])), "labels contain 3"),
     "values of other features": (
         lambda: predict(MIXTURE, np.ones((1, 3))),
-        r"values have the shape \(1, 3\); the mixture is of \(N, 2\)",
+        r"values have the shape \(1, 3\); the mixture takes \(N, 2\)",
     ),
     "one row as a vector": (lambda: segmenter.score_samples(MIXTURE, VALUES[0]), r"values have the shape \(2,\)"),
     "subnormal": (lambda: fit(Samples(VALUES * 1e-310), FitConfig(2)), "values of feature 0 .* spread over 9.5e-310"),
@@ -153,14 +153,14 @@ FAULTS: dict[str, tuple[Callable[[], Any], str]] = {
     "soft labels of NaN": (lambda: segmenter.soft([[np.nan, 1]]), "probabilities must be"),
     "broken labels": (
         lambda: segmenter.fit_learned(VALUES, [1, 2, 0.5, 0, 0], FitConfig()),
-        "labels are no row of whole",
+        "labels are not a list of whole numbers",
     ),
     "labeled vector": (lambda: segmenter.fit_clamped([1, 2], [1, 0], FitConfig()), r"values have the shape \(2,\)"),
-    "mixture of text": (lambda: Mixture(["a"], [[0]], [[[1]]]), "weights hold what is no number"),  # type: ignore[arg-type]
+    "mixture of text": (lambda: Mixture(["a"], [[0]], [[[1]]]), "weights contain something other than numbers"),  # type: ignore[arg-type]
     "fewer than no samples": (lambda: segmenter.sample(MIXTURE, -1, np.random.default_rng()), "n_samples is -1"),
     "a seed as generator": (lambda: segmenter.sample(MIXTURE, 1, 0), "generator is 0; give"),  # type: ignore[arg-type]
     "criterion of nothing": (lambda: segmenter.bic(fit(Samples(VALUES), FitConfig(1)), 0), "total_weight is 0"),
-    "infinite value": (lambda: segmenter.impute(MIXTURE, np.array([[np.inf, 0]])), "values hold infinity"),
+    "infinite value": (lambda: segmenter.impute(MIXTURE, np.array([[np.inf, 0]])), "values contain infinity"),
 }
 
 

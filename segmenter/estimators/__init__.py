@@ -1,4 +1,4 @@
-"""The mixture as scikit-learn's users know it; needs scikit-learn (``pip install 'segmenter[sklearn]'``)."""
+"""Gaussian mixtures as a scikit-learn estimator; needs scikit-learn (``pip install 'segmenter[sklearn]'``)."""
 
 from segmenter.estimators.gaussian_mixture import GaussianMixture
 

@@ -1,4 +1,4 @@
-"""What scikit-learn's callers give, checked and as the mixture layer takes it: weights, partial labels, rows."""
+"""Convert what callers of scikit-learn give to what the mixture layer takes: weights, partial labels, samples."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
 
 
-def checked_weights(sample_weight: ArrayLike | None, values: Floats) -> Floats:
-    """Return the weight of each sample, (N,), at least 0 and not all 0."""
+def validate_weights(sample_weight: ArrayLike | None, values: Floats) -> Floats:
+    """Return the weight of each sample, (N,), at least 0 and not all 0; 1 each if none are given."""
     weights = np.asarray(_check_sample_weight(sample_weight, values, dtype=np.float64, ensure_non_negative=True))
     if not weights.any():
-        raise InvalidArgumentError("sample_weight", "holds weights of zero only; give at least one above")
+        raise InvalidArgumentError("sample_weight", "contains only zeros; give at least one positive weight")
     return weights
 
 
-def numbered_classes(y: ArrayLike, values: Floats, n_components: int) -> tuple[NDArray[Any] | None, Labels | None]:
-    """Return the classes, ascending, and the number of the class of each sample, (N,), 1…; 0 = unlabeled.
+def number_classes(y: ArrayLike, values: Floats, n_components: int) -> tuple[NDArray[Any] | None, Labels | None]:
+    """Return the classes, ascending, and the number of the class of each sample, (N,), 1…C; 0 = unlabeled.
 
-    None for both where nothing is labeled, or where the classes are more than the components.
+    Both are None if nothing is labeled, or if there are more classes than components, with a warning.
     """
     given = column_or_1d(y)
     check_consistent_length(values, given)
@@ -39,7 +39,7 @@ def numbered_classes(y: ArrayLike, values: Floats, n_components: int) -> tuple[N
     is_labeled = np.array([label != -1 for label in given.tolist()], dtype=np.bool_)
     classes, number = np.unique(given[is_labeled], return_inverse=True)
     if len(classes) > n_components:
-        text = f"y holds {len(classes)} classes, more than n_components={n_components}, and is ignored"
+        text = f"y contains {len(classes)} classes, more than n_components={n_components}, and is ignored"
         warnings.warn(f"{text}; give y=None or raise n_components", UserWarning, stacklevel=3)
     if not 1 <= len(classes) <= n_components:
         return None, None
@@ -48,20 +48,20 @@ def numbered_classes(y: ArrayLike, values: Floats, n_components: int) -> tuple[N
     return classes, labels
 
 
-def present(values: Floats, weights: Floats, labels: Labels | None) -> tuple[Samples, Labels | None]:
-    """Return the samples that weigh something, and their labels."""
+def drop_weightless(values: Floats, weights: Floats, labels: Labels | None) -> tuple[Samples, Labels | None]:
+    """Return the samples of positive weight, and their labels."""
     is_present = weights > 0
     if is_present.all():
         return Samples(values, weights), labels
     return Samples(values[is_present], weights[is_present]), None if labels is None else labels[is_present]
 
 
-def distinct(values: Floats, weights: Floats, labels: Labels | None) -> tuple[Samples, Labels | None]:
-    """Return the distinct samples that weigh something, ascending, with their summed weights, and their labels.
+def merge_duplicates(values: Floats, weights: Floats, labels: Labels | None) -> tuple[Samples, Labels | None]:
+    """Return the distinct samples of positive weight, ascending, with their summed weights, and their labels.
 
-    So a start that is drawn does not depend on the order of the rows, nor on whether they are repeated or weighted.
+    A drawn start then depends neither on the order of the rows, nor on whether they are repeated or weighted.
     """
-    samples, labels = present(values, weights, labels)
+    samples, labels = drop_weightless(values, weights, labels)
     columns = [samples.values[:, d] for d in range(samples.values.shape[1])] + ([] if labels is None else [labels])
     order = np.argsort(columns[0], kind="stable")
     if has_ties(columns[0][order]):
@@ -77,12 +77,12 @@ def distinct(values: Floats, weights: Floats, labels: Labels | None) -> tuple[Sa
 
 
 def has_ties(ascending: NDArray[Any]) -> bool:
-    """Return whether two of some ascending numbers, NaN at the end, are the same."""
+    """Return whether two of some ascending numbers, with NaN at the end, are equal."""
     return bool((ascending[1:] == ascending[:-1]).any() or np.isnan(ascending[-2:]).all())
 
 
-def checked_start(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
-    """Return a given part of the start as finite numbers of a shape."""
+def validate_start_array(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
+    """Return a given parameter of the start as an array of finite numbers; InvalidArgumentError for another shape."""
     array = check_array(value, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name)
     if array.shape != shape:
         raise InvalidArgumentError(name, f"has the shape {array.shape}; give {shape}")

@@ -1,4 +1,4 @@
-"""Covariances in the shapes that scikit-learn has for each family; here they are (K, D, D) always."""
+"""Covariances in the shapes that scikit-learn uses for each family; in this package they are always (K, D, D)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from segmenter.mixture.config import CovarianceType
 from segmenter.mixture.model import inverse_factors
 
 
-def shape_of(covariance_type: CovarianceType, n_components: int, n_features: int) -> tuple[int, ...]:
-    """Return the shape that covariances of a family have."""
+def get_shape(covariance_type: CovarianceType, n_components: int, n_features: int) -> tuple[int, ...]:
+    """Return the shape of the covariances of a family in scikit-learn."""
     shapes: dict[CovarianceType, tuple[int, ...]] = {
         "full": (n_components, n_features, n_features),
         "tied": (n_features, n_features),
@@ -21,7 +21,7 @@ def shape_of(covariance_type: CovarianceType, n_components: int, n_features: int
 
 
 def from_matrices(matrices: Floats, covariance_type: CovarianceType) -> Floats:
-    """Return what a family keeps of matrices (K, D, D)."""
+    """Return matrices (K, D, D) in the shape of their family."""
     if covariance_type == "full":
         return matrices
     if covariance_type == "tied":
@@ -30,14 +30,14 @@ def from_matrices(matrices: Floats, covariance_type: CovarianceType) -> Floats:
     return np.array(diagonals if covariance_type == "diag" else diagonals[:, 0])
 
 
-def to_matrices(kept: Floats, covariance_type: CovarianceType, n_components: int, n_features: int) -> Floats:
-    """Return the matrices (K, D, D) of which a family keeps these."""
+def to_matrices(values: Floats, covariance_type: CovarianceType, n_components: int, n_features: int) -> Floats:
+    """Return the matrices (K, D, D) of values in the shape of their family."""
     if covariance_type in ("full", "tied"):
-        return np.broadcast_to(kept, (n_components, n_features, n_features))
-    return np.asarray(kept.reshape(n_components, -1)[:, :, None] * np.eye(n_features))
+        return np.broadcast_to(values, (n_components, n_features, n_features))
+    return np.asarray(values.reshape(n_components, -1)[:, :, None] * np.eye(n_features))
 
 
-def inverses(matrices: Floats) -> Floats:
-    """Return the inverse of each of some symmetric positive definite matrices, (K, D, D)."""
+def invert(matrices: Floats) -> Floats:
+    """Return the inverses of symmetric positive definite matrices (K, D, D)."""
     factors = inverse_factors(matrices)
     return np.asarray(factors.transpose(0, 2, 1) @ factors)

@@ -1,10 +1,10 @@
-"""SQUAREM: leaps along the path of EM (Varadhan and Roland 2008, "Simple and globally convergent methods").
+"""SQUAREM: extrapolate the path of EM (Varadhan and Roland 2008, "Simple and globally convergent methods").
 
-EM near its end moves along one slow direction. From three points in a row, s, s' and s'', with r = s' − s and
-v = (s'' − s') − r, the leap to s − 2 α r + α² v with α = −‖r‖ / ‖v‖ foresees many steps. Here the points are sufficient
-statistics, not parameters: their sums over all monomials, in units of the features. An M-step turns the leap into a
-mixture as it does any statistics, and where it cannot, because a mass or a variance came out negative, or where the
-objective did not rise, the leap is not taken: the objective stays monotone.
+Near its end, EM moves along one slow direction. From three consecutive points s, s' and s'', with r = s' − s and
+v = (s'' − s') − r, SQUAREM steps to s − 2 α r + α² v with α = −‖r‖ / ‖v‖, which anticipates many EM steps. Here the
+points are sufficient statistics, not parameters: the sums over all monomials, in units of the features. An M-step turns
+the extrapolated statistics into a mixture, as it does with any others. If it cannot, because a mass or a variance came
+out negative, or if the objective does not rise, the step is not taken; so the objective stays monotone.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from segmenter.mixture.model import pairs
 
 
 def squarem_step(path: Sequence[SufficientStatistics], variances: Floats) -> SufficientStatistics | None:
-    """Return the statistics that three steps in a row lead to, or None where there is nothing to foresee.
+    """Return the statistics extrapolated from three consecutive EM steps, or None where they cannot be used.
 
     Parameters
     ----------
     path : sequence of 3 SufficientStatistics
     variances : ndarray of shape (D,)
-        The units that differences are measured in.
+        Of the features; their roots are the units in which differences are measured.
     """
-    sums, is_ahead = extrapolate([statistics.sums for statistics in path], variances)
-    return replace(path[-1], sums=sums) if is_ahead else None
+    sums, is_usable = extrapolate([statistics.sums for statistics in path], variances)
+    return replace(path[-1], sums=sums) if is_usable else None
 
 
 def extrapolate(path: Sequence[Floats], variances: Floats) -> tuple[Floats, Bools]:
-    """Return the sums that three steps in a row lead to, for one mixture or for many, and where they can be used.
+    """Return the sums extrapolated from three consecutive EM steps, for one mixture or several, and where to use them.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def extrapolate(path: Sequence[Floats], variances: Floats) -> tuple[Floats, Bool
     Returns
     -------
     sums : ndarray of shape (..., K, P)
-    is_ahead : ndarray of shape (...), bool
-        False where the steps do not slow down evenly, or a mass came out negative.
+    is_usable : ndarray of shape (...), bool
+        False where the step would be no longer than the EM steps themselves, or where a mass is not positive.
     """
     before, middle, after = path
     deviations = np.sqrt(variances)

@@ -1,7 +1,8 @@
-"""Many climbs at once: mixtures of equally many components, one below the other, share every step of EM.
+"""EM from several starts at once: mixtures of R × K components that share every step.
 
-On a few thousand samples the calls of NumPy cost more than the arithmetic, and the more mixtures take part in a call
-the less each costs. Every mixture climbs as it would alone, to its own end.
+On a few thousand samples, the calls of NumPy cost more than the arithmetic; the more mixtures share a call, the less
+each one costs. Each mixture takes the same steps as on its own, and stops on its own. The components of the mixtures
+are stacked into one `Mixture` of R K components.
 """
 
 from __future__ import annotations
@@ -19,20 +20,22 @@ from segmenter.mixture.e_step import SufficientStatistics, stable_exp
 from segmenter.mixture.m_step import m_step
 from segmenter.mixture.model import Mixture, inverse_factors, log_joint_coefficients
 
-MOST_DENSITIES = 131_072
+MAX_DENSITIES = 131_072
 """Densities of a block of samples, so that they (1 MB) stay in the second-level cache."""
 
 
 @dataclass(frozen=True, eq=False)
-class End:
-    """Where the climb of a mixture ended."""
+class BatchedRun:
+    """The end of the run of one mixture."""
 
     mixture: Mixture
     objective: float  # nats per sample
-    is_over: bool  # False: a component lost its mass, and the mixture has to go on alone
+    is_finished: bool  # False: a component died, and the mixture has to continue on its own
 
 
-def run_em_batch(data: PreparedSamples, config: FitConfig, starts: Sequence[Mixture], least_mass: float) -> list[End]:
+def run_em_batch(
+    data: PreparedSamples, config: FitConfig, starts: Sequence[Mixture], min_mass: float
+) -> list[BatchedRun]:
     """Alternate E-steps and M-steps from each start until its objective rises by less than the tolerance.
 
     Parameters
@@ -41,76 +44,84 @@ def run_em_batch(data: PreparedSamples, config: FitConfig, starts: Sequence[Mixt
         Complete.
     config : FitConfig
         Of soft EM without noise.
-    starts : sequence of Mixture
+    starts : sequence of R Mixture
         All with K components.
-    least_mass : float
-        A component with less has died.
+    min_mass : float
+        A component with less mass has died.
 
     Returns
     -------
-    list of End
-        One for each start, in their order.
+    list of R BatchedRun
+        In the order of the starts.
     """
-    stack = stacked(starts)
-    ends: dict[int, End] = {}
-    climbing = np.arange(len(starts))
-    before = np.full(len(starts), -np.inf)  # objectives
-    is_plain = np.zeros(len(starts), dtype=np.bool_)  # whether the last step was a plain one, not a leap
-    path: list[Floats] = []
+    stack = stack_mixtures(starts)
+    runs: dict[int, BatchedRun] = {}
+    active = np.arange(len(starts))  # indices of the starts whose mixtures are in the stack
+    previous = np.full(len(starts), -np.inf)  # objectives before the last step
+    is_plain = np.zeros(len(starts), dtype=np.bool_)  # whether the last step was an M-step, without a SQUAREM step
+    path: list[Floats] = []  # sums of the consecutive M-steps that the next SQUAREM step extrapolates
     for n_steps in range(config.max_iterations + 1):
-        sums, objectives = e_step_batch(data, stack, len(climbing))
-        is_over = (objectives - before < config.tolerance) & is_plain | (n_steps == config.max_iterations)
-        has_died = (sums[:, :, 0] < least_mass).any(axis=1)
-        for i in np.flatnonzero(is_over | has_died):
-            ends[climbing[i]] = End(only(stack, np.arange(len(climbing)) == i), float(objectives[i]), bool(is_over[i]))
-        goes_on = ~(is_over | has_died)
-        if not goes_on.any():
+        sums, objectives = e_step_batch(data, stack, len(active))
+        is_finished = (objectives - previous < config.tolerance) & is_plain | (n_steps == config.max_iterations)
+        has_died = (sums[:, :, 0] < min_mass).any(axis=1)
+        for i in np.flatnonzero(is_finished | has_died):
+            mixture = select_mixtures(stack, np.arange(len(active)) == i)
+            runs[active[i]] = BatchedRun(mixture, float(objectives[i]), bool(is_finished[i]))
+        continues = ~(is_finished | has_died)
+        if not continues.any():
             break
-        climbing, before, sums = climbing[goes_on], objectives[goes_on], sums[goes_on]
-        path = [*(sums_before[goes_on] for sums_before in path), sums]
-        is_plain = np.ones(len(climbing), dtype=np.bool_)
+        active, previous, sums = active[continues], objectives[continues], sums[continues]
+        path = [*(earlier[continues] for earlier in path), sums]
+        is_plain = np.ones(len(active), dtype=np.bool_)
         if config.acceleration and len(path) == 3:
-            sums, before, is_plain = squarem_step_batch(data, config, path, before, least_mass)
+            sums, previous, is_plain = squarem_step_batch(data, config, path, previous, min_mass)
             path = [sums]
         stack = m_step_batch(sums, data, config)
-    return [ends[i] for i in range(len(starts))]
+    return [runs[i] for i in range(len(starts))]
 
 
 def squarem_step_batch(
-    data: PreparedSamples, config: FitConfig, path: Sequence[Floats], objectives: Floats, least_mass: float
+    data: PreparedSamples, config: FitConfig, path: Sequence[Floats], objectives: Floats, min_mass: float
 ) -> tuple[Floats, Floats, Bools]:
-    """Return the sums (R, K, P) and objectives (R,) after a leap of each mixture, or those before, and which leapt not.
+    """Take a SQUAREM step with each mixture whose objective it raises; the others stay where they are.
 
     Parameters
     ----------
     data : PreparedSamples
     config : FitConfig
     path : sequence of 3 ndarray of shape (R, K, P)
-        The sums of three plain steps in a row.
+        The sums of three consecutive M-steps.
     objectives : ndarray of shape (R,)
-        Of the last step.
-    least_mass : float
+        Of the last of them, nats per sample.
+    min_mass : float
+
+    Returns
+    -------
+    sums : ndarray of shape (R, K, P)
+    objectives : ndarray of shape (R,)
+    is_plain : ndarray of shape (R,), bool
+        Where no step was taken.
     """
     is_plain = np.ones(len(objectives), dtype=np.bool_)
-    foreseen, is_ahead = extrapolate(path, data.variances)
-    leapt = np.flatnonzero(is_ahead)
-    if len(leapt):
-        ahead = m_step_batch(foreseen[leapt], data, config)
-        legal = are_legal(ahead, len(leapt))
-        ahead, leapt = only(ahead, legal), leapt[legal]
-    if len(leapt) == 0:
+    extrapolated, is_usable = extrapolate(path, data.variances)
+    chosen = np.flatnonzero(is_usable)  # indices of the mixtures that may take the step
+    if len(chosen):
+        stack = m_step_batch(extrapolated[chosen], data, config)
+        is_valid = find_valid_mixtures(stack, len(chosen))
+        stack, chosen = select_mixtures(stack, is_valid), chosen[is_valid]
+    if len(chosen) == 0:
         return path[-1], objectives, is_plain
-    sums_ahead, objectives_ahead = e_step_batch(data, ahead, len(leapt))
-    rises = (objectives_ahead > objectives[leapt]) & (sums_ahead[:, :, 0] >= least_mass).all(axis=1)
-    leapt = leapt[rises]
+    new_sums, new_objectives = e_step_batch(data, stack, len(chosen))
+    is_better = (new_objectives > objectives[chosen]) & (new_sums[:, :, 0] >= min_mass).all(axis=1)
+    chosen = chosen[is_better]
     sums, objectives = path[-1].copy(), objectives.copy()
-    sums[leapt], objectives[leapt], is_plain[leapt] = sums_ahead[rises], objectives_ahead[rises], False
+    sums[chosen], objectives[chosen], is_plain[chosen] = new_sums[is_better], new_objectives[is_better], False
     return sums, objectives, is_plain
 
 
-def are_legal(stack: Mixture, n_mixtures: int) -> Bools:
-    """Return of which mixtures of a stack all covariances are positive definite, (R,)."""
-    legal = np.ones(n_mixtures, dtype=np.bool_)
+def find_valid_mixtures(stack: Mixture, n_mixtures: int) -> Bools:
+    """Return which of the R mixtures of a stack have only positive definite covariances, (R,)."""
+    is_valid = np.ones(n_mixtures, dtype=np.bool_)
     try:
         _ = stack.inverse_factors
     except np.linalg.LinAlgError:
@@ -118,12 +129,12 @@ def are_legal(stack: Mixture, n_mixtures: int) -> Bools:
             try:
                 inverse_factors(covariances)
             except np.linalg.LinAlgError:
-                legal[i] = False
-    return legal
+                is_valid[i] = False
+    return is_valid
 
 
-def stacked(mixtures: Sequence[Mixture]) -> Mixture:
-    """Return mixtures of R × K components as one of R K components, whose weights sum to R."""
+def stack_mixtures(mixtures: Sequence[Mixture]) -> Mixture:
+    """Return R mixtures of K components each as one of R K components, whose weights sum to R."""
     return replace(
         mixtures[0],
         weights=np.concatenate([mixture.weights for mixture in mixtures]),
@@ -132,28 +143,28 @@ def stacked(mixtures: Sequence[Mixture]) -> Mixture:
     )
 
 
-def only(stack: Mixture, chosen: Bools) -> Mixture:
-    """Return some of the mixtures of a stack, given as a mask of shape (R,)."""
+def select_mixtures(stack: Mixture, chosen: Bools) -> Mixture:
+    """Return some of the R mixtures of a stack, given as a mask of shape (R,)."""
     rows = np.repeat(chosen, stack.n_components // len(chosen))
     return replace(stack, weights=stack.weights[rows], means=stack.means[rows], covariances=stack.covariances[rows])
 
 
-def statistics_of(sums: Floats, data: PreparedSamples) -> SufficientStatistics:
-    """Return sums (K, P) as statistics whose log-likelihood nobody asks for."""
+def to_statistics(sums: Floats, data: PreparedSamples) -> SufficientStatistics:
+    """Return sums (K, P) as the statistics that an M-step takes; their log-likelihood is not known (NaN)."""
     return SufficientStatistics(sums, 0.0, np.nan, data.total_weight, data.origin)
 
 
 def e_step_batch(data: PreparedSamples, stack: Mixture, n_mixtures: int) -> tuple[Floats, Floats]:
-    """Return the sums (R, K, P) and the average log-likelihoods (R,) of R mixtures."""
-    (part,) = data.parts
-    coefficients = log_joint_coefficients(stack, data.origin)
+    """Return the sums (R, K, P) and the average log-likelihoods (R,), nats per sample, of the R mixtures of a stack."""
+    (group,) = data.groups
+    coefficients = log_joint_coefficients(stack, data.origin)  # (R K, P)
     sums = np.zeros_like(coefficients)
     log_likelihoods = np.zeros(n_mixtures)
-    size = max(256, MOST_DENSITIES // len(coefficients))
-    for _, phi, weights in part.blocks():
+    size = max(256, MAX_DENSITIES // len(coefficients))
+    for _, phi, weights in group.blocks():
         for first in range(0, len(weights), size):
             block, mass = phi[:, first : first + size], weights[first : first + size]
-            joint = (coefficients @ block).reshape(n_mixtures, -1, len(mass))
+            joint = (coefficients @ block).reshape(n_mixtures, -1, len(mass))  # (R, K, n)
             densities, log_density, total = stable_exp(joint)
             log_likelihoods += log_density @ mass
             densities *= (mass / total)[:, None, :]
@@ -162,8 +173,8 @@ def e_step_batch(data: PreparedSamples, stack: Mixture, n_mixtures: int) -> tupl
 
 
 def m_step_batch(sums: Floats, data: PreparedSamples, config: FitConfig) -> Mixture:
-    """Return the stack of the mixtures that sums (R, K, P) lead to."""
-    if config.is_shared:  # among the components of each
-        return stacked([m_step(statistics_of(each, data), config.covariance_type) for each in sums])
-    together = m_step(statistics_of(sums.reshape(-1, sums.shape[2]), data), config.covariance_type)
-    return replace(together, weights=together.weights * len(sums))
+    """Return the stack of R mixtures that M-steps make of sums (R, K, P)."""
+    if config.is_shared:  # the components of each mixture share a covariance, but not with those of the others
+        return stack_mixtures([m_step(to_statistics(each, data), config.covariance_type) for each in sums])
+    stack = m_step(to_statistics(sums.reshape(-1, sums.shape[2]), data), config.covariance_type)
+    return replace(stack, weights=stack.weights * len(sums))

@@ -1,4 +1,4 @@
-"""The options of a fit: plain values, without NumPy, so that a command line can know them at no cost."""
+"""The options of a fit: plain values, without NumPy, so that the command line can import them at no cost."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ class FitConfig:
     n_components : int, at least 1
         K, the number of Gaussians.
     covariance_type : {"full", "tied", "diag", "spherical"}
-        One free covariance each; one shared by all; axis-parallel; a multiple of the identity. k-means ignores it.
+        One free covariance for each component; one shared by all; axis-parallel ones; multiples of the identity.
+        k-means ignores it.
     init : {"k-means++", "random"}
         How a starting mixture is drawn, see `segmenter.mixture.initialization`.
     restarts : int, at least 1
-        How many starts are tried; the best is kept.
+        Number of starts; the best run is kept.
     tolerance : float, nats per sample, positive
         The fit has converged when one more step raises the objective by less than this.
     max_iterations : int, at least 1
-        Limit of M-steps of a run.
+        Maximum number of M-steps of a run.
     covariance_floor : float, from 1e-12 to 1
-        The least variance δ, relative to that of the data, see `segmenter.mixture.data`.
+        δ, the minimum variance relative to that of the data, see `segmenter.mixture.data`.
     acceleration : bool
-        Leap ahead after every two steps, see `segmenter.mixture.acceleration`; not with a log prior.
+        Extrapolate by SQUAREM after every three steps, see `segmenter.mixture.acceleration`; ignored with a log prior.
     noise : bool
         Add a uniform component over the bounding box of the data, for outliers; its label is 0.
     seed : int, at least 0
-        Seed of the only source of randomness, the starts.
+        Seed of the starts, the only source of randomness.
     method : {"em", "hard-em", "k-means"}
-        EM; "classification" EM, which gives every sample to its most probable component alone (Celeux and Govaert
-        1992); Lloyd's k-means, which is hard EM with equal weights and one spherical covariance for all.
+        EM; "classification" EM, which assigns each sample to its most probable component alone (Celeux and Govaert
+        1992); Lloyd's k-means, which is hard EM with equal weights and one spherical covariance for all components.
     """
 
     n_components: int = 4
@@ -63,20 +64,20 @@ class FitConfig:
 
     @property
     def family(self) -> CovarianceType:
-        """Return the covariance type, or that of k-means."""
+        """Return the covariance type of the fitted mixture: for k-means always "spherical"."""
         return "spherical" if self.method == "k-means" else self.covariance_type
 
     @property
     def is_shared(self) -> bool:
-        """Return whether all components have one covariance."""
+        """Return whether all components share one covariance."""
         return self.method == "k-means" or self.covariance_type == "tied"
 
     def __post_init__(self) -> None:
         """Raise InvalidArgumentError for the first option outside its range."""
-        for name, least in (("n_components", 1), ("restarts", 1), ("max_iterations", 1), ("seed", 0)):
+        for name, minimum in (("n_components", 1), ("restarts", 1), ("max_iterations", 1), ("seed", 0)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, SupportsIndex) or index(value) < least:
-                raise InvalidArgumentError(name, f"is {value!r}; give a whole number from {least}")
+            if isinstance(value, bool) or not isinstance(value, SupportsIndex) or index(value) < minimum:
+                raise InvalidArgumentError(name, f"is {value!r}; give a whole number from {minimum}")
             object.__setattr__(self, name, index(value))
         for name, lowest, highest in (("tolerance", 0.0, math.inf), ("covariance_floor", 1e-12, 1.0)):
             value = getattr(self, name)

@@ -1,16 +1,25 @@
-"""Samples made ready for many passes: about their mean, slightly blurred, in blocks of monomials that stay in cache.
+"""Samples prepared for the many passes of EM: centred, grouped by missing values, cut into blocks of monomials.
 
-Maximum likelihood is unbounded: a component may sit on one sample and shrink. Adding a constant to the covariances
-after an M-step stops that, but then no objective is known that the iteration climbs. Here every sample x counts as one
-that was measured with a Gaussian error ε of variances δ V, V the variances of the features and δ tiny; the objective is
+*Centred*: the mean of the samples is subtracted, so that sums of squares do not cancel. *Grouped*: samples with the
+same features observed form one group (`MissingnessGroup`); without missing values there is a single group. *In blocks*:
+the E-step reads each group in blocks that fit in the second-level cache, as the monomials φ of
+`segmenter.mixture.model`.
+
+The covariance floor
+--------------------
+The likelihood of a mixture is unbounded: a component may sit on a single sample and shrink. Adding a constant to the
+covariances after each M-step prevents that, but then no objective is known that EM climbs. Instead, every sample x
+counts as if it had been measured with a Gaussian error ε of variances δ V, where V are the variances of the features
+and δ, the *covariance floor*, is tiny. In other words, the samples are blurred. The objective becomes
 
     1/N Σ_n log Σ_k π_k exp E_ε[log N(x_n + ε | μ_k, Σ_k)]    (nats per sample).
 
-E_ε[φ(x + ε)] is φ(x) with δ V_j added to x_j², so that E-step and M-step stay as they are, the objective never falls,
-and no covariance falls below δ V. As E_ε[log N] = log N − ½ δ tr(V Σ_k⁻¹), this is a prior exp(−½ δ N_k tr(V Σ_k⁻¹)) on
-each covariance, an inverse Wishart without its determinant that weighs as much as the samples of the component. δ has
-no unit: scaling or shifting the features, or counting every sample twice, changes no segment. And where the samples
-fill fewer than D dimensions, all components have the same floor in the others, so that these do not count.
+E_ε[φ(x + ε)] is φ(x) with δ V_j (the *floor variances*) added to x_j². So the E-step and the M-step stay the same, the
+objective never falls, and no variance falls below δ V. Since E_ε[log N] = log N − ½ δ tr(V Σ_k⁻¹), this amounts to a
+prior exp(−½ δ N_k tr(V Σ_k⁻¹)) on each covariance: an inverse Wishart prior without its determinant, which weighs as
+much as the samples of the component. δ has no unit, so the segments do not change if the features are scaled or
+shifted, or if every sample is counted twice. And where the samples span fewer than D dimensions, all components have
+the same floor in the remaining ones, so that these do not matter.
 """
 
 from __future__ import annotations
@@ -24,186 +33,190 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Samples
 from segmenter.errors import InvalidArgumentError
-from segmenter.mixture.lazy_samples import Centred, Columns, LazySamples, iterate_slices, mean_of, ranges_of
+from segmenter.mixture.lazy_samples import (
+    Centred,
+    Columns,
+    LazySamples,
+    compute_mean,
+    compute_ranges,
+    iterate_slices,
+)
 from segmenter.mixture.model import block_size, monomials, n_monomials, square_index
 
-KEPT_MONOMIALS = 1_000_000
-"""Monomials are kept between iterations up to this many numbers (8 MB); beyond, each pass computes them again."""
+MAX_CACHED_MONOMIALS = 1_000_000
+"""Monomials are kept between passes up to this many numbers (8 MB); beyond that, each pass computes them again."""
 
-BINNED_AT_ONCE = 65_536
-"""Samples that are put into cells at once, so that what this takes on the way does not grow with the samples."""
-
-LEAST_SPREAD, MOST_SPREAD = 1e-100, 1e105
-"""Spreads of a feature whose squares, and products of these, are well within the range of float64."""
-
-MANY_SAMPLES = 1000
-"""With fewer samples every start runs on all of them."""
-
-MAX_GRID_FEATURES = 3
-"""Up to so many features, starts are compared on the cells of a grid, beyond on samples drawn at random."""
-
-SCREENING_BINS = 32
-"""Cells an axis of the grid."""
-
-DRAWN_SAMPLES, DRAWN_SAMPLES_EACH = 4000, 500
-"""How many samples are drawn, at least and for each component."""
-
-SCREENING_GAIN = 4
-"""Starts are screened only where this takes fewer samples by this factor."""
+MIN_SPREAD, MAX_SPREAD = 1e-100, 1e105
+"""Ranges of a feature whose squares, and the products of these, are well within the range of float64."""
 
 
 @dataclass(frozen=True, eq=False)
 class MissingnessGroup:
-    """Samples of which the same features were observed."""
+    """The samples that have the same features observed."""
 
-    observed: NDArray[np.intp]  # (O,), ascending
-    rows: NDArray[np.intp] | None  # (n,), which samples they are; None = all, in order
+    observed: NDArray[np.intp]  # (O,), indices of the observed features, ascending
+    rows: NDArray[np.intp] | None  # (n,), indices of the samples among all N; None = all of them, in order
     centred: Columns  # (O, n), observed features minus the origin
-    weights: Floats  # (n,)
-    covariance_floor: Floats  # (O,), δ V of the observed features
-    kept: tuple[Floats, ...]  # the monomials (P_o, block) of every block, or empty
+    weights: Floats  # (n,), positive
+    floor_variances: Floats  # (O,), δ V of the observed features, added to their squares in the monomials
+    cached_monomials: tuple[Floats, ...]  # (P_o, block) for every block; empty = computed in each pass
 
     @functools.cached_property
-    def total(self) -> Floats:
-        """The weighted sum of the monomials, shape (P_o,)."""
+    def monomial_sums(self) -> Floats:
+        """The weighted sum of the monomials over the samples, shape (P_o,)."""
         return np.asarray(sum(phi @ weights for _, phi, weights in self.blocks()))
 
     def blocks(self) -> Iterator[tuple[slice, Floats, Floats]]:
-        """Yield the place of each block in the part, its monomials (P_o, block) and weights; valid until the next."""
+        """Yield the slice of each block of samples within the group, its monomials (P_o, block) and its weights.
+
+        The monomials are valid until the next block: their memory is reused.
+        """
         size = block_size(len(self.centred))
-        buffer = np.empty(0 if self.kept else n_monomials(len(self.centred)) * min(size, len(self.weights)))
-        for i, first in enumerate(range(0, len(self.weights), size)):
-            place = slice(first, first + size)
-            if self.kept:
-                phi = self.kept[i]
+        is_cached = bool(self.cached_monomials)
+        buffer = np.empty(0 if is_cached else n_monomials(len(self.centred)) * min(size, len(self.weights)))
+        for i, block in enumerate(iterate_slices(len(self.weights), size)):
+            if is_cached:
+                phi = self.cached_monomials[i]
             else:
-                centred = self.centred[:, place]
+                centred = self.centred[:, block]
                 shape = n_monomials(len(centred)), centred.shape[1]
-                phi = monomials(centred, self.covariance_floor, out=buffer[: shape[0] * shape[1]].reshape(shape))
-            yield place, phi, self.weights[place]
+                phi = monomials(centred, self.floor_variances, out=buffer[: shape[0] * shape[1]].reshape(shape))
+            yield block, phi, self.weights[block]
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedSamples:
-    """Samples as the E-step takes them; most often one part, with missing values one for each pattern of them."""
+    """Samples as the E-step reads them: a single group, or with missing values one for each pattern of these."""
 
-    origin: Floats  # (D,), mean of the values that were observed
-    variances: Floats  # (D,), V, of these values; see `scale_of`
-    covariance: Floats  # (D, D), of all samples, blurred; diagonal where values are missing
+    origin: Floats  # (D,), mean of the observed values
+    variances: Floats  # (D,), V, variances of the observed values, positive; see `compute_variances`
+    covariance: Floats  # (D, D), of all samples, floor variances included; diagonal if values are missing
     covariance_floor: float  # δ
-    total_weight: float
-    least_weight: float
-    n_samples: int
-    parts: tuple[MissingnessGroup, ...]
+    total_weight: float  # sum of the weights of all samples
+    min_weight: float  # of the lightest sample
+    n_samples: int  # N
+    groups: tuple[MissingnessGroup, ...]
 
     @property
     def is_complete(self) -> bool:
         """Whether no value is missing."""
-        return all(len(part.observed) == len(self.origin) for part in self.parts)
+        return all(len(group.observed) == len(self.origin) for group in self.groups)
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """The mean, variances and covariance of samples, without the covariance floor."""
+
+    mean: Floats  # (D,)
+    variances: Floats  # (D,), positive
+    covariance: Floats  # (D, D), diagonal if values are missing
 
 
 def prepare_samples(samples: Samples | LazySamples, covariance_floor: float) -> PreparedSamples:
-    """Return samples as data; NaN marks a missing value, δ is the `blur`."""
+    """Return samples prepared for EM; NaN marks missing values, the covariance floor is δ."""
     if isinstance(samples, LazySamples):
         return prepare_lazy_samples(samples, covariance_floor)
+    if any(np.isnan(column).any() for column in samples.values.T):
+        return prepare_incomplete_samples(samples, covariance_floor)
     values, weights = samples.values, samples.weights
-    is_complete = not any(np.isnan(column).any() for column in values.T)
-    if is_complete:
-        origin = weights @ values / weights.sum()
-    else:
-        seen = ~np.isnan(values)
-        mass = weights @ seen
-        origin = weights @ np.where(seen, values, 0) / np.where(mass > 0, mass, 1)
-    centred = np.empty((values.shape[1], len(values)))
-    for row, column, center in zip(centred, values.T, origin, strict=True):
-        np.subtract(column, center, out=row)
-    variances = scale_of(centred, weights)
-    covariance = scatter_of(centred, weights) / weights.sum() if is_complete else np.diag(variances)
-    everything = np.arange(values.shape[1])
-    if is_complete:
-        parts: tuple[MissingnessGroup, ...] = (
-            part_of(everything, None, centred, weights, covariance_floor * variances),
+    origin = weights @ values / weights.sum()
+    centred = subtract_origin(values, origin)
+    variances = compute_variances(centred, weights)
+    moments = Moments(origin, variances, compute_scatter(centred, weights) / weights.sum())
+    group = build_group(np.arange(len(origin)), None, centred, weights, covariance_floor * variances)
+    return assemble(moments, covariance_floor, weights, (group,))
+
+
+def prepare_incomplete_samples(samples: Samples, covariance_floor: float) -> PreparedSamples:
+    """Return samples with missing values prepared for EM, a group for each pattern of them."""
+    values, weights = samples.values, samples.weights
+    is_observed = ~np.isnan(values)
+    mass = weights @ is_observed
+    origin = weights @ np.where(is_observed, values, 0) / np.where(mass > 0, mass, 1)
+    centred = subtract_origin(values, origin)
+    variances = compute_variances(centred, weights)
+    groups = tuple(
+        build_group(
+            np.flatnonzero(pattern),
+            rows,
+            centred[pattern][:, rows],
+            weights[rows],
+            covariance_floor * variances[pattern],
         )
-    else:
-        parts = tuple(
-            part_of(
-                everything[pattern],
-                rows,
-                centred[pattern][:, rows],
-                weights[rows],
-                covariance_floor * variances[pattern],
-            )
-            for pattern, rows in patterns(seen)
-        )
-    return prepare_groups(np.asarray(origin), variances, covariance, covariance_floor, weights, parts)
+        for pattern, rows in iterate_patterns(is_observed)
+    )
+    return assemble(Moments(origin, variances, np.diag(variances)), covariance_floor, weights, groups)
 
 
 def prepare_lazy_samples(samples: LazySamples, covariance_floor: float) -> PreparedSamples:
-    """Return samples as data of one part, whose values are never all there."""
+    """Return lazy samples prepared for EM, as one group whose values are never all in memory."""
     weights, size = samples.weights, block_size(samples.rows.shape[1])
-    centred = Centred(samples.rows, mean_of(samples, size))
-    covariance = scatter_of(centred, weights) / weights.sum()
-    low, high = ranges_of(centred, len(weights), size)
-    variances = with_scales(covariance.diagonal().copy(), high > low)
-    part = part_of(np.arange(len(centred)), None, centred, weights, covariance_floor * variances)
-    return prepare_groups(centred.origin, variances, covariance, covariance_floor, weights, (part,))
+    centred = Centred(samples.rows, compute_mean(samples, size))
+    covariance = compute_scatter(centred, weights) / weights.sum()
+    minima, maxima = compute_ranges(centred, len(weights), size)
+    variances = fill_constant_features(covariance.diagonal().copy(), maxima > minima)
+    group = build_group(np.arange(len(centred)), None, centred, weights, covariance_floor * variances)
+    return assemble(Moments(centred.origin, variances, covariance), covariance_floor, weights, (group,))
 
 
-def prepare_groups(
-    origin: Floats,
-    variances: Floats,
-    covariance: Floats,
-    covariance_floor: float,
-    weights: Floats,
-    parts: tuple[MissingnessGroup, ...],
+def assemble(
+    moments: Moments, covariance_floor: float, weights: Floats, groups: tuple[MissingnessGroup, ...]
 ) -> PreparedSamples:
-    """Return data of parts, from the covariance (D, D) of the samples as they are and the weights (N,) of all."""
+    """Return prepared samples from their groups, their moments and the weights (N,) of all of them."""
     return PreparedSamples(
-        origin=origin,
-        variances=variances,
-        covariance=covariance + np.diag(covariance_floor * variances),
+        origin=np.asarray(moments.mean),
+        variances=moments.variances,
+        covariance=moments.covariance + np.diag(covariance_floor * moments.variances),
         covariance_floor=covariance_floor,
         total_weight=float(weights.sum()),
-        least_weight=float(weights.min()),
+        min_weight=float(weights.min()),
         n_samples=len(weights),
-        parts=parts,
+        groups=groups,
     )
 
 
-def patterns(seen: Bools) -> Iterator[tuple[Bools, NDArray[np.intp]]]:
-    """Yield each pattern of observed features, (D,), with the samples that have it, from a mask (N, D)."""
-    distinct, pattern_of = np.unique(seen, axis=0, return_inverse=True)
+def subtract_origin(values: Floats, origin: Floats) -> Floats:
+    """Return samples (N, D) minus an origin (D,), transposed: (D, N), a contiguous row for each feature."""
+    centred = np.empty((values.shape[1], len(values)))
+    for row, column, center in zip(centred, values.T, origin, strict=True):
+        np.subtract(column, center, out=row)
+    return centred
+
+
+def iterate_patterns(is_observed: Bools) -> Iterator[tuple[Bools, NDArray[np.intp]]]:
+    """Yield each distinct pattern of observed features, (D,), and the indices of its samples, from a mask (N, D)."""
+    distinct, pattern_of = np.unique(is_observed, axis=0, return_inverse=True)
     for i, pattern in enumerate(distinct):
         yield pattern, np.flatnonzero(pattern_of == i)
 
 
-def part_of(
+def build_group(
     observed: NDArray[np.intp],
     rows: NDArray[np.intp] | None,
     centred: Columns,
     weights: Floats,
-    covariance_floor: Floats,
+    floor_variances: Floats,
 ) -> MissingnessGroup:
-    """Return a part whose monomials are kept if they are few."""
+    """Return a group of samples whose monomials are cached if they are few; arguments as in `MissingnessGroup`."""
     n_features, n_samples = len(centred), len(weights)
-    size = block_size(n_features)
-    keep = n_samples * n_monomials(n_features) <= KEPT_MONOMIALS
-    kept = (
-        tuple(monomials(centred[:, i : i + size], covariance_floor) for i in range(0, n_samples, size)) if keep else ()
-    )
-    return MissingnessGroup(observed, rows, centred, weights, covariance_floor, kept)
+    cached: tuple[Floats, ...] = ()
+    if n_samples * n_monomials(n_features) <= MAX_CACHED_MONOMIALS:
+        blocks = iterate_slices(n_samples, block_size(n_features))
+        cached = tuple(monomials(centred[:, block], floor_variances) for block in blocks)
+    return MissingnessGroup(observed, rows, centred, weights, floor_variances, cached)
 
 
-def scatter_of(centred: Columns, weights: Floats) -> Floats:
+def compute_scatter(centred: Columns, weights: Floats) -> Floats:
     """Return the weighted sum of x xᵀ over samples (D, N), shape (D, D), without a copy of the samples."""
-    blocks = ((centred[:, place], weights[place]) for place in iterate_slices(len(weights), block_size(len(centred))))
+    slices = iterate_slices(len(weights), block_size(len(centred)))
+    blocks = ((centred[:, block], weights[block]) for block in slices)
     return np.asarray(sum(block * mass @ block.T for block, mass in blocks))
 
 
-def scale_of(centred: Floats, weights: Floats) -> Floats:
+def compute_variances(centred: Floats, weights: Floats) -> Floats:
     """Return the variance of each feature, shape (D,), always positive.
 
-    A constant feature tells no scale of its own: it takes the mean variance of the others, or 1 where all are constant.
+    A constant feature has no scale of its own: it gets the mean variance of the others, or 1 if all are constant.
 
     Parameters
     ----------
@@ -214,60 +227,56 @@ def scale_of(centred: Floats, weights: Floats) -> Floats:
     Raises
     ------
     InvalidArgumentError
-        A feature spreads over so little or so much that its variance is out of the range of float64.
+        The range of a feature is so small or so large that its variance is out of the range of float64.
     """
     variances, varies = np.ones(len(centred)), np.zeros(len(centred), dtype=np.bool_)
     for d, row in enumerate(centred):
-        seen = slice(None) if not np.isnan(row).any() else ~np.isnan(row)
-        values, mass = row[seen], weights[seen]
+        observed = slice(None) if not np.isnan(row).any() else ~np.isnan(row)
+        values, mass = row[observed], weights[observed]
         spread = float(np.ptp(values)) if len(values) else 0.0
         if spread > 0:
-            if not LEAST_SPREAD <= spread <= MOST_SPREAD:
+            if not MIN_SPREAD <= spread <= MAX_SPREAD:
                 problem = f"of feature {d} (from 0) spread over {spread:.3g}, whose square is out of range"
                 raise InvalidArgumentError("values", f"{problem}; multiply them by a power of ten")
             variances[d] = float(np.vdot(values * values, mass)) / float(mass.sum())
             varies[d] = variances[d] > 0
-    return with_scales(variances, varies)
+    return fill_constant_features(variances, varies)
 
 
-def with_scales(variances: Floats, varies: Bools) -> Floats:
-    """Return variances (D,), with the mean of the others, or 1, for features that do not vary."""
+def fill_constant_features(variances: Floats, varies: Bools) -> Floats:
+    """Return variances (D,) in which features that do not vary get the mean of the others, or 1 if none varies."""
     others = variances[varies].mean() if varies.any() else 1.0
     return np.where(varies, variances, others)
 
 
-# ---- fewer samples that stand for all ------------------------------------------------------------------------------
-
-
-def points_of(data: PreparedSamples) -> tuple[Floats, Floats]:
-    """Return all samples about the origin, (D, N), missing values at the mean, and their weights, (N,)."""
+def get_points(data: PreparedSamples) -> tuple[Floats, Floats]:
+    """Return all samples minus the origin, (D, N), and their weights, (N,); a missing value is at the mean, 0."""
     if data.is_complete:
-        (part,) = data.parts
-        return part.centred[:, :], part.weights
+        (group,) = data.groups
+        return group.centred[:, :], group.weights
     points, weights = np.zeros((len(data.origin), data.n_samples)), np.empty(data.n_samples)
-    for part in data.parts:
-        assert part.rows is not None  # only complete data has a part of all rows
-        points[np.ix_(part.observed, part.rows)] = part.centred[:, :]
-        weights[part.rows] = part.weights
+    for group in data.groups:
+        assert group.rows is not None  # only complete data has a group of all samples
+        points[np.ix_(group.observed, group.rows)] = group.centred[:, :]
+        weights[group.rows] = group.weights
     return points, weights
 
 
 def dither(data: PreparedSamples, variances: Floats) -> PreparedSamples:
-    """Return samples as if a Gaussian error of these variances, (D,), had been added to each, on top of the blur.
+    """Return the samples as if a Gaussian error of these variances, (D,), had been added to each.
 
-    No error is drawn: its mean effect on φ is a constant added to the squares x_j².
+    No error is drawn: its expected effect on φ is a constant added to the squares x_j², on top of the floor variances.
     """
-    parts = []
-    for part in data.parts:
-        errors = variances[part.observed]
+    groups = []
+    for group in data.groups:
+        errors = variances[group.observed]
         shift = np.zeros((n_monomials(len(errors)), 1))
         shift[square_index(len(errors)).diagonal(), 0] = errors
-        parts.append(
-            replace(part, covariance_floor=part.covariance_floor + errors, kept=tuple(phi + shift for phi in part.kept))
-        )
+        cached = tuple(phi + shift for phi in group.cached_monomials)
+        groups.append(replace(group, floor_variances=group.floor_variances + errors, cached_monomials=cached))
     return replace(
         data,
         variances=data.variances + variances,
         covariance=data.covariance + np.diag(variances),
-        parts=tuple(parts),
+        groups=tuple(groups),
     )

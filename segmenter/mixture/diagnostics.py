@@ -16,10 +16,10 @@ from segmenter.mixture.m_step import fit_covariances, m_step
 from segmenter.mixture.model import Mixture
 
 COLLAPSED = 4.0
-"""A component has collapsed where some variance is below this multiple of the blur of the data."""
+"""A component has collapsed if its variance in some direction is below this multiple of the floor variance."""
 
 TOLERANCE, MAX_STEPS = 1e-5, 100
-"""Of EM with one component, in nats per sample: a hundredth of what is suspicious."""
+"""Of EM with one component; the tolerance, in nats per sample, is a hundredth of the gain that is suspicious."""
 
 MAX_LISTED = 5
 """Components that a sentence lists by their numbers; of more it gives the count."""
@@ -123,24 +123,24 @@ def format_numbers(noun: str, numbers: Sequence[int]) -> str:
     return f"{noun if len(numbers) == 1 else noun + 's'} {listed}{f' and {n_more} more' if n_more > 0 else ''}"
 
 
-def collapsed_components(mixture: Mixture, data: PreparedSamples) -> tuple[int, ...]:
-    """Return the components, 1…K, that have no spread but the blur in some direction that the data spreads in."""
-    floors = data.variances
+def find_collapsed_components(mixture: Mixture, data: PreparedSamples) -> tuple[int, ...]:
+    """Return the components, 1…K, that have no variance but the floor in some direction in which the data varies."""
+    variances = data.variances
     if mixture.covariance_type == "spherical":
-        floors = np.full_like(floors, floors.mean())
-    unit = np.outer(np.sqrt(floors), np.sqrt(floors))  # not the root of the product, which may be out of range
+        variances = np.full_like(variances, variances.mean())
+    unit = np.outer(np.sqrt(variances), np.sqrt(variances))  # not the root of the product, which may be out of range
     spreads, directions = np.linalg.eigh(data.covariance / unit)
-    real = directions[:, spreads > 2 * COLLAPSED * data.covariance_floor]
-    if real.shape[1] == 0:
+    varying = directions[:, spreads > 2 * COLLAPSED * data.covariance_floor]  # directions in which the data varies
+    if varying.shape[1] == 0:
         return ()
-    least = np.linalg.eigvalsh(real.T @ (mixture.covariances / unit) @ real)[:, 0]
-    return tuple(int(k) + 1 for k in np.flatnonzero(least < COLLAPSED * data.covariance_floor))
+    min_variances = np.linalg.eigvalsh(varying.T @ (mixture.covariances / unit) @ varying)[:, 0]
+    return tuple(int(k) + 1 for k in np.flatnonzero(min_variances < COLLAPSED * data.covariance_floor))
 
 
 def single_gaussian_log_likelihood(data: PreparedSamples, covariance_type: CovarianceType) -> float:
-    """Return the average log-likelihood of the Gaussian of a family that fits best, to 1e-4 nats.
+    """Return the average log-likelihood of the best-fitting single Gaussian of a family, to 1e-4 nats per sample.
 
-    In closed form, or where values are missing by EM with one component.
+    In closed form, or by EM with one component if values are missing.
     """
     one = np.ones(1)
     gaussian = Mixture(
@@ -163,15 +163,15 @@ def single_gaussian_log_likelihood(data: PreparedSamples, covariance_type: Covar
 
 
 def covariance_floor_cost(mixture: Mixture, shares: Floats, data: PreparedSamples) -> float:
-    """Return what the blur of the data costs the average log-likelihood, ½ δ Σ_k π_k tr(V Σ_k⁻¹), in nats.
+    """Return by how much the covariance floor lowers the average log-likelihood, ½ δ Σ_k π_k tr(V Σ_k⁻¹), in nats.
 
-    Exact to second order in it: to 1e-8 nats unless components that collapsed overlap others.
+    The error is of second order in this cost: below 1e-8 nats unless collapsed components overlap others.
 
     Parameters
     ----------
     mixture : Mixture
     shares : ndarray of shape (K,)
-        π, the part of the samples that each component explains.
+        π, the share of the samples that each component explains.
     data : PreparedSamples
     """
     inverse = mixture.inverse_factors

@@ -1,4 +1,4 @@
-"""The E-step: everything that a fit needs to know of the samples, as sums that can be added."""
+"""The E-step: reduce the samples to the sums that the M-step needs, by their responsibilities under a mixture."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import numpy as np
 
 from segmenter.arrays import Bools, Floats
 from segmenter.mixture.data import MissingnessGroup, PreparedSamples
-from segmenter.mixture.missing import completed_sums
+from segmenter.mixture.missing import complete_sums
 from segmenter.mixture.model import Mixture, block_size, log_joint_coefficients, marginal, square_index
 
-LEAST_SAFE, MOST_SAFE = 1e-217, 1e217
-"""Where the density of every sample lies within, densities can be summed as they are."""
+MIN_SAFE, MAX_SAFE = 1e-217, 1e217
+"""If the densities of all samples lie between these, they can be summed without scaling."""
 
 LOG_ZERO = -700.0
-"""Log densities below count as this, in nats: beyond, exp takes up to forty times as long to come to nothing."""
+"""Smaller log densities, in nats, are raised to this: below, exp takes up to forty times as long to return about 0."""
 
 
 @dataclass(frozen=True, eq=False)
 class SufficientStatistics:
-    """Sums over samples of responsibility × weight × φ(x − origin); those of the parts add up to those of the whole."""
+    """Sums over samples of responsibility × weight × φ(x − origin); those of disjoint sets of samples can be added."""
 
     sums: Floats  # (K, P)
-    noise_mass: float  # weight of the samples that are noise
+    noise_mass: float  # sum of weight × responsibility of the noise
     log_likelihood: float  # nats, summed over the weighted samples
-    total_weight: float
+    total_weight: float  # sum of the weights of the samples
     origin: Floats  # (D,)
 
     def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
-        """Return the statistics of both sets of samples; their origins are the same."""
+        """Return the statistics of both sets of samples, which have the same origin."""
         return SufficientStatistics(
             self.sums + other.sums,
             self.noise_mass + other.noise_mass,
@@ -38,24 +38,38 @@ class SufficientStatistics:
             self.origin,
         )
 
-    def only(self, components: Bools) -> SufficientStatistics:
+    def select(self, components: Bools) -> SufficientStatistics:
         """Return the statistics of some components, given as a mask of shape (K,)."""
         return self if components.all() else replace(self, sums=self.sums[components])
 
     @property
     def mass(self) -> Floats:
-        """Weight of each component, shape (K,)."""
+        """Mass of each component, its sum of weight × responsibility, shape (K,)."""
         return self.sums[:, 0]
 
     @property
     def first(self) -> Floats:
-        """Sum of x − origin, shape (K, D)."""
+        """First moments, the sum of x − origin, shape (K, D)."""
         return self.sums[:, 1 : 1 + len(self.origin)]
 
     @property
     def second(self) -> Floats:
-        """Sum of (x − origin)(x − origin)ᵀ, shape (K, D, D)."""
+        """Second moments, the sum of (x − origin)(x − origin)ᵀ, shape (K, D, D)."""
         return self.sums[:, square_index(len(self.origin))]
+
+
+@dataclass(frozen=True, eq=False)
+class EStepOptions:
+    """How an E-step assigns samples to components."""
+
+    log_prior: Floats | None  # (K, N) or (K, 1), nats; with noise K + 1 rows
+    is_hard: bool  # whether each sample belongs to its most probable component alone
+    responsibilities: Floats | None  # (K, N), is filled with the responsibilities; with noise K + 1 rows
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the mixture alone determines soft responsibilities, which nobody asks for."""
+        return self.log_prior is None and self.responsibilities is None and not self.is_hard
 
 
 def e_step(
@@ -73,58 +87,49 @@ def e_step(
     data : PreparedSamples
     mixture : Mixture
     log_prior : ndarray of shape (K, N) or (K, 1), float64, nats, optional
-        Added to the log weights of each sample; ``-inf`` forbids a component. With noise, K + 1 rows.
+        Added to the log weights for each sample; ``-inf`` forbids a component. With noise, K + 1 rows.
     is_hard : bool
-        Give each sample to its most probable component alone; the log-likelihood is then the classification
+        Assign each sample to its most probable component alone. The log-likelihood is then the classification
         log-likelihood, Σ_n max_k log π_k N(x_n | μ_k, Σ_k) (Celeux and Govaert 1992).
     responsibilities : ndarray of shape (K, N), float64, optional
-        Where to leave the responsibilities; with noise, K + 1 rows.
+        Output array for the responsibilities; with noise, K + 1 rows.
     """
+    options = EStepOptions(log_prior, is_hard, responsibilities)
     total: SufficientStatistics | None = None
-    for part in data.parts:
-        statistics = _e_step_of_part(part, data, mixture, log_prior, is_hard, responsibilities)
+    for group in data.groups:
+        statistics = _compute_group_statistics(group, data, mixture, options)
         total = statistics if total is None else total + statistics
-    assert total is not None  # data has at least one part
+    assert total is not None  # data has at least one group
     return total
 
 
-def _e_step_of_part(
-    part: MissingnessGroup,
-    data: PreparedSamples,
-    mixture: Mixture,
-    log_prior: Floats | None,
-    is_hard: bool,
-    responsibilities: Floats | None,
+def _compute_group_statistics(
+    group: MissingnessGroup, data: PreparedSamples, mixture: Mixture, options: EStepOptions
 ) -> SufficientStatistics:
-    observed_mixture = marginal(mixture, part.observed)
-    coefficients = log_joint_coefficients(observed_mixture, data.origin[part.observed])
-    if log_prior is None and responsibilities is None and not is_hard:
-        sums, log_likelihood = _sums_beside_a_reference(part, coefficients)
+    """Return the statistics of the samples of one group, with missing values at their expectations."""
+    coefficients = log_joint_coefficients(marginal(mixture, group.observed), data.origin[group.observed])
+    if options.is_plain:
+        sums, log_likelihood = _compute_sums_relative_to_reference(group, coefficients)
     else:
-        sums, log_likelihood = _sums(part, coefficients, log_prior, is_hard, responsibilities)
+        sums, log_likelihood = _compute_sums(group, coefficients, options)
     n_components = mixture.n_components
     noise_mass = float(sums[n_components:, 0].sum())
-    total_weight = float(part.weights.sum()) if len(data.parts) > 1 else data.total_weight
-    sums = completed_sums(sums[:n_components], mixture, part.observed, data.origin)
+    total_weight = float(group.weights.sum()) if len(data.groups) > 1 else data.total_weight
+    sums = complete_sums(sums[:n_components], mixture, group.observed, data.origin)
     return SufficientStatistics(sums, noise_mass, log_likelihood, total_weight, data.origin)
 
 
-def _sums(
-    part: MissingnessGroup,
-    coefficients: Floats,
-    log_prior: Floats | None,
-    is_hard: bool,
-    responsibilities: Floats | None,
-) -> tuple[Floats, float]:
-    """Return the sums (K, P) and the log-likelihood of a part."""
+def _compute_sums(group: MissingnessGroup, coefficients: Floats, options: EStepOptions) -> tuple[Floats, float]:
+    """Return the sums (K, P_o) over a group and its log-likelihood, from the coefficients (K, P_o) of the mixture."""
+    log_prior, responsibilities = options.log_prior, options.responsibilities
     sums = np.zeros_like(coefficients)
     log_likelihood = 0.0
-    for place, phi, weights in part.blocks():
-        joint = coefficients @ phi
-        rows = place if part.rows is None else part.rows[place]
+    for block, phi, weights in group.blocks():
+        joint = coefficients @ phi  # (K, block)
+        rows = block if group.rows is None else group.rows[block]
         if log_prior is not None:
             joint += log_prior if log_prior.shape[1] == 1 else log_prior[:, rows]
-        if is_hard:
+        if options.is_hard:
             log_density, total = hard_assign(joint), np.ones(1)
         else:
             joint, log_density, total = stable_exp(joint)
@@ -136,50 +141,50 @@ def _sums(
     return sums, log_likelihood
 
 
-def _sums_beside_a_reference(part: MissingnessGroup, coefficients: Floats) -> tuple[Floats, float]:
-    """Return the same where nothing but the mixture tells the responsibilities, with less arithmetic.
+def _compute_sums_relative_to_reference(group: MissingnessGroup, coefficients: Floats) -> tuple[Floats, float]:
+    """Return the same as `_compute_sums` for a plain E-step, with less arithmetic.
 
-    Densities are taken beside that of a reference component r, the one that fits all samples best on the average, so
-    that hardly a ratio is out of the range of float64. Its row needs no product and no exponential, its
-    responsibilities are 1 / Σ_k p_k / p_r, and Σ_n w_n log p_r(x_n) is a product of its coefficients with sums that
-    stay the same during a fit.
+    All densities are divided by that of a reference component r: the one that fits the samples best on average, so that
+    hardly any ratio is out of the range of float64. The reference needs neither a product nor an exponential: its
+    responsibilities are 1 / Σ_k p_k / p_r. And Σ_n w_n log p_r(x_n) is the product of its coefficients with sums of the
+    monomials that do not change during a fit.
     """
-    reference = int(np.argmax(coefficients @ part.total))
+    reference = int(np.argmax(coefficients @ group.monomial_sums))
     order = [*(k for k in range(len(coefficients)) if k != reference), reference]
-    ratios = coefficients[order[:-1]] - coefficients[reference]
+    log_ratios = coefficients[order[:-1]] - coefficients[reference]  # (K − 1, P_o)
     sums = np.zeros_like(coefficients)
-    log_likelihood = float(coefficients[reference] @ part.total)
-    size = min(block_size(len(part.centred)), len(part.weights))
-    buffer, floor, ones = np.empty(len(order) * size), np.full(size, LOG_ZERO), np.ones(len(ratios))
+    log_likelihood = float(coefficients[reference] @ group.monomial_sums)
+    size = min(block_size(len(group.centred)), len(group.weights))
+    buffer, floor, ones = np.empty(len(order) * size), np.full(size, LOG_ZERO), np.ones(len(log_ratios))
     with np.errstate(over="ignore"):
-        for _, phi, weights in part.blocks():
-            shares = buffer[: len(order) * len(weights)].reshape(len(order), len(weights))
-            others = shares[:-1]
-            np.matmul(ratios, phi, out=others)
-            np.maximum(others, floor[: len(weights)], out=others)
-            np.exp(others, out=others)
-            total = ones @ others
+        for _, phi, weights in group.blocks():
+            joint = buffer[: len(order) * len(weights)].reshape(len(order), len(weights))  # (K, block), reference last
+            ratios = joint[:-1]
+            np.matmul(log_ratios, phi, out=ratios)
+            np.maximum(ratios, floor[: len(weights)], out=ratios)
+            np.exp(ratios, out=ratios)
+            total = ones @ ratios
             total += 1
-            if total.max() < MOST_SAFE:
+            if total.max() < MAX_SAFE:
                 log_likelihood += float(weights @ np.log(total))
-                np.divide(weights, total, out=shares[-1])
-                others *= shares[-1]
+                np.divide(weights, total, out=joint[-1])
+                ratios *= joint[-1]
             else:
-                shares[-1] = 0
-                np.matmul(ratios, phi, out=others)
-                shares, log_density, total = stable_exp(shares)
+                joint[-1] = 0
+                np.matmul(log_ratios, phi, out=ratios)
+                joint, log_density, total = stable_exp(joint)
                 log_likelihood += float(weights @ log_density)
-                shares *= weights / total
-            sums += shares @ phi.T
+                joint *= weights / total
+            sums += joint @ phi.T
     sums[order] = sums.copy()
     return sums, log_likelihood
 
 
 def stable_exp(joint: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return joint densities up to a factor for each sample, from their logarithms.
+    """Return joint densities from their logarithms, up to a factor for each sample.
 
-    The factor is 1 where the densities of all samples are within the range of float64, which their sums tell; else each
-    sample is divided by its largest. Those that are nothing beside it count as the least that exp is fast for.
+    If the densities of all samples are within the range of float64, which their sums show, the factor is 1. Otherwise
+    the densities of each sample are divided by its largest one. Negligible ones are raised to exp(`LOG_ZERO`).
 
     Parameters
     ----------
@@ -189,15 +194,15 @@ def stable_exp(joint: Floats) -> tuple[Floats, Floats, Floats]:
     -------
     densities : ndarray of shape (..., K, n)
     log_density : ndarray of shape (..., n), nats
-        Of the whole mixture, the factor not applied.
+        Of the whole mixture, without the factor.
     total : ndarray of shape (..., n)
-        What a column of the densities is to be divided by to be responsibilities.
+        Sum of the densities over the components: densities / total are the responsibilities.
     """
     floor, ones = np.full(joint.shape[-1], LOG_ZERO), np.ones(joint.shape[-2])
     densities = np.maximum(joint, floor)
     with np.errstate(over="ignore"):
         total = ones @ np.exp(densities, out=densities)
-    if total.min() > LEAST_SAFE and total.max() < MOST_SAFE:
+    if total.min() > MIN_SAFE and total.max() < MAX_SAFE:
         return densities, np.log(total), total
     peak = joint.max(axis=-2, keepdims=True)
     np.maximum(joint - peak, floor, out=densities)
@@ -206,14 +211,14 @@ def stable_exp(joint: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def hard_assign(joint: Floats) -> Floats:
-    """Turn log joint densities (K, n), in place, into 1 for the largest of each sample and 0 elsewhere; return it.
+    """Replace log joint densities (K, n) by 1 for the largest of each sample and 0 elsewhere; return the largest, (n,).
 
-    Of equals the first is taken.
+    Of equal ones the first counts.
     """
     peak = joint.max(axis=0)
-    taken = np.zeros(joint.shape[1], dtype=np.bool_)
+    is_assigned = np.zeros(joint.shape[1], dtype=np.bool_)
     for row in joint:
-        is_largest = (row == peak) & ~taken
-        taken |= is_largest
-        row[:] = is_largest
+        is_first_largest = (row == peak) & ~is_assigned
+        is_assigned |= is_first_largest
+        row[:] = is_first_largest
     return np.asarray(peak)

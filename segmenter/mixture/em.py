@@ -1,4 +1,9 @@
-"""Expectation maximization: the fit of a mixture to samples, and an account of how it went."""
+"""Expectation maximization (EM): fit a mixture to samples, and return how the fit went.
+
+Inside this layer, responsibilities, log joint densities and log priors of N samples are arrays of shape (K, N), a row
+for each component, as the matrix products of the E-step make them. The public functions, and the log priors that
+callers give, use (N, K).
+"""
 
 from __future__ import annotations
 
@@ -15,55 +20,60 @@ from segmenter.mixture.acceleration import squarem_step
 from segmenter.mixture.batched_em import run_em_batch
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import PreparedSamples, prepare_samples
-from segmenter.mixture.diagnostics import collapsed_components, covariance_floor_cost, single_gaussian_log_likelihood
+from segmenter.mixture.diagnostics import (
+    covariance_floor_cost,
+    find_collapsed_components,
+    single_gaussian_log_likelihood,
+)
 from segmenter.mixture.e_step import SufficientStatistics, e_step
-from segmenter.mixture.initialization import as_k_means, initialize
+from segmenter.mixture.initialization import initialize, to_k_means
 from segmenter.mixture.lazy_samples import LazySamples
-from segmenter.mixture.log_prior import LogPrior, checked
+from segmenter.mixture.log_prior import LogPrior, check_log_prior
 from segmenter.mixture.m_step import NormalInverseWishart, m_step
 from segmenter.mixture.model import Mixture, has_noise, reorder
-from segmenter.mixture.screening import screening_subset
+from segmenter.mixture.screening import build_screening_subset
 from segmenter.mixture.validation import check_start
 
 Stop: TypeAlias = Literal["converged", "iteration limit", "all noise"]
 Verdict: TypeAlias = Literal["converged", "iteration limit", "all noise", "degenerate", "suspicious"]
 
 N_FINALISTS = 2
-"""Screened runs that go on with all samples."""
+"""Screened runs that continue on all samples."""
 
 SAME_OPTIMUM = 10
 """Mixtures whose objectives differ by less than this multiple of the tolerance count as the same optimum."""
 
-OUT_OF_REACH = 500
-"""A finalist behind by more than this multiple of the tolerance has lost: on 50 photos two of 15 were ahead later."""
+MAX_FINALIST_GAP = 500
+"""A finalist behind the best by more than this multiple of the tolerance is dropped; on 50 photos, 2 of 15 such
+finalists would have won."""
 
 SUSPICIOUS_GAIN = 1e-3
-"""Nats per sample that several components must explain more than one Gaussian."""
+"""Nats per sample by which several components must explain the samples better than a single Gaussian does."""
 
-DEAD = 1e-6
-"""A component has died when its mass is below this part of the lightest sample."""
+DEAD_MASS = 1e-6
+"""A component has died when its mass is below this fraction of the weight of the lightest sample."""
 
-FIRST_NOISE = 0.05
-"""Weight of the noise in a drawn start."""
+INITIAL_NOISE_WEIGHT = 0.05
+"""Weight of the noise component in a drawn start."""
 
-ALL_NOISE = 0.99
-"""Where noise takes this part of the samples, it has left nothing that components could be told from."""
+ALL_NOISE_SHARE = 0.99
+"""If the noise takes this share of the samples, too little is left to estimate components from."""
 
 
 @dataclass(frozen=True, eq=False)
 class FitTrace:
-    """How a fit went; all values are nats per sample."""
+    """How a fit went; all likelihoods and objectives are in nats per sample."""
 
     log_likelihoods: Floats  # (n_iterations + 1,), average log-likelihood before each M-step and at the end
-    objectives: Floats  # (n_iterations + 1,), the same for blurred samples, plus any prior; never falls
+    objectives: Floats  # (n_iterations + 1,), the same for blurred samples, plus any log prior; never falls
     stop: Stop
-    restarts: Floats  # (R,), final objective of each start, on the screening cells where there were any; may be empty
-    screened: bool  # whether the restarts ran on cells
+    restarts: Floats  # (R,), final objective of each start, on the screening subset if there was one; may be empty
+    screened: bool  # whether the starts were compared on a screening subset
     n_died: int  # components that lost all their mass and were removed
-    collapsed: tuple[int, ...]  # 1…K, components whose spread in some direction is that of the blur alone
-    survivors: tuple[int, ...]  # 1…K of the start, which of its components those at the end were
-    single_gaussian: float  # log-likelihood of one Gaussian of the same family for all
-    noise_share: float = 0.0  # part of the samples that are noise, 0 to 1
+    collapsed: tuple[int, ...]  # 1…K, components whose variance in some direction is that of the covariance floor
+    survivors: tuple[int, ...]  # for each of the final components, its number in the start, 1…K of the start
+    single_gaussian: float  # log-likelihood of a single Gaussian of the same family
+    noise_share: float = 0.0  # share of the samples that are noise, 0 to 1
 
     @property
     def n_iterations(self) -> int:
@@ -84,11 +94,11 @@ class FitTrace:
     def verdict(self) -> Verdict:
         """Return whether the fit can be trusted.
 
-        "all noise": the noise took 99 % of the samples or more; "suspicious": several components explain the samples no
-        better than one Gaussian of the same family does; "degenerate": some died or collapsed; otherwise why the fit
-        stopped.
+        "all noise": the noise took 99 % of the samples or more. "suspicious": several components explain the samples no
+        better than a single Gaussian of the same family. "degenerate": some components died or collapsed. Otherwise,
+        why the fit stopped.
         """
-        if self.noise_share >= ALL_NOISE:
+        if self.noise_share >= ALL_NOISE_SHARE:
             return "all noise"
         if self.n_components > 1 and self.log_likelihoods[-1] - self.single_gaussian < SUSPICIOUS_GAIN:
             return "suspicious"
@@ -115,37 +125,62 @@ class Fit:
         return Fit(reorder(self.mixture, order), replace(self.trace, collapsed=collapsed, survivors=survivors))
 
 
-def fit(
+@dataclass(frozen=True, eq=False)
+class EMProblem:
+    """Everything that stays the same during a run of EM."""
+
+    data: PreparedSamples
+    config: FitConfig
+    log_prior: LogPrior | None = None
+    prior: NormalInverseWishart | None = None
+    n_components: int = 0  # K of the start, for the log prior; 0 = that of the mixture
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The result of an E-step: how well a mixture explains the samples, and what the next M-step needs."""
+
+    statistics: SufficientStatistics
+    log_likelihood: float  # nats per sample
+    objective: float  # nats per sample
+    responsibilities: Floats | None  # (K of the start, N), 0 for dead components; only if the log prior uses them
+
+
+# ---- fits ----------------------------------------------------------------------------------------------------------
+
+
+def fit(  # the public interface: samples, options, and each kind of prior knowledge
     samples: Samples | LazySamples,
     config: FitConfig,
     start: Mixture | None = None,
     *,
     log_prior: LogPrior | None = None,
     prior: NormalInverseWishart | None = None,
-    beside: Sequence[Mixture] = (),
+    extra_starts: Sequence[Mixture] = (),
 ) -> Fit:
     """Fit a mixture, from a given start or from the best of several drawn ones.
 
-    Drawn starts are screened: each runs to convergence on some thousand cells or samples that stand for all, and only
-    the best few go on with all samples. Where there are few samples anyway, every start runs on all of them.
+    Drawn starts are screened: each runs to convergence on some thousand cells or samples that represent all of them,
+    and only the best few continue on all samples. If there are few samples anyway, every start runs on all of them.
 
-    A component whose mass falls below a millionth of the lightest sample has died; it is removed, and the trace tells.
-    So little is lost with it that the objective falls by no more than a millionth of a nat.
+    A component whose mass falls below a millionth of the weight of the lightest sample has died; it is removed and
+    counted in the trace. This lowers the objective by no more than a millionth of a nat.
 
     Parameters
     ----------
     samples : Samples or LazySamples
         At least as many distinct ones as components. NaN marks missing values, which are integrated out.
     config : FitConfig
-        With a start, its number of components, its covariance type and its noise count, and nothing is drawn.
+        If a start is given, its number of components, covariance type and noise replace those of the configuration,
+        and nothing is drawn.
     start : Mixture, optional
-        Where to start from.
+        The mixture to start from.
     log_prior : LogPrior, optional
-        What is known of the component of each sample, see `segmenter.mixture.log_prior`.
+        What is known about the component of each sample, see `segmenter.mixture.log_prior`.
     prior : NormalInverseWishart, optional
         Conjugate prior on means and covariances; the fit is then a maximum a posteriori one.
-    beside : sequence of Mixture
-        The best of these, as they are, is one more start beside those that are drawn.
+    extra_starts : sequence of Mixture
+        The best of these, as they are, is used as one more start in addition to those that are drawn.
 
     Returns
     -------
@@ -154,68 +189,86 @@ def fit(
     Raises
     ------
     InvalidArgumentError
-        There are fewer samples than components to draw, or a start or a prior of other features, or a log prior that is
-        none.
+        There are fewer samples than components to draw; or the start, the prior or the log prior is not valid for these
+        samples.
     """
-    n_samples, n_features = (samples.values if isinstance(samples, Samples) else samples.rows).shape
-    if prior is not None and len(prior.mean) != n_features:
-        raise InvalidArgumentError("prior", f"is of {len(prior.mean)} features, but the samples have {n_features}")
-    if start is not None:
-        check_start(start, n_features)
-    elif n_samples < config.n_components:
-        raise InvalidArgumentError("n_components", f"is {config.n_components}, but there are {n_samples} samples")
+    check_fit_arguments(samples, config, start, prior)
     data = prepare_samples(samples, config.covariance_floor)
     problem = EMProblem(data, config, log_prior, prior)
-    if start is not None:
-        return compared(run_em(problem, as_k_means(start) if config.method == "k-means" else start), data)
-    screen = None if log_prior is not None else screening_subset(data, config)
-    ground = problem if screen is None else replace(problem, data=screen)
-    generators = [np.random.default_rng([config.seed, restart]) for restart in range(config.restarts)]
-    starts = [initialize(ground.data, config, generator) for generator in generators]
-    if config.noise:
-        starts = [with_noise(drawn_start, problem) for drawn_start in starts]
-    if beside:
-        starts.append(max(beside, key=lambda mixture: evaluate(ground, mixture).objective))
-    if screen is None:
-        runs = [run_em(problem, drawn_start) for drawn_start in starts]
-        objectives = np.array([run.objective for run in runs])
+    if start is None:
+        found = fit_from_drawn_starts(problem, extra_starts)
     else:
-        screened, objectives = run_em_from_each_start(ground, starts)
-        runs = [run_em(problem, mixture) for mixture in finalists(problem, screened, objectives)]
-    best = max(runs, key=lambda run: run.objective)
-    n_died = config.n_components - best.mixture.n_components
-    trace = replace(best.trace, restarts=objectives, screened=screen is not None, n_died=n_died)
-    return compared(Fit(best.mixture, trace), data)
-
-
-def compared(found: Fit, data: PreparedSamples) -> Fit:
-    """Return a fit that also tells what one Gaussian alone would explain."""
+        found = run_em(problem, to_k_means(start) if config.method == "k-means" else start)
     single_gaussian = single_gaussian_log_likelihood(data, found.mixture.covariance_type)
     return Fit(found.mixture, replace(found.trace, single_gaussian=single_gaussian))
 
 
-@dataclass(frozen=True, eq=False)
-class EMProblem:
-    """All that stays the same during a climb."""
+def check_fit_arguments(
+    samples: Samples | LazySamples, config: FitConfig, start: Mixture | None, prior: NormalInverseWishart | None
+) -> None:
+    """Raise InvalidArgumentError unless a start, or the number to draw, and a prior go with the samples."""
+    n_samples, n_features = (samples.values if isinstance(samples, Samples) else samples.rows).shape
+    if prior is not None and len(prior.mean) != n_features:
+        raise InvalidArgumentError("prior", f"has {len(prior.mean)} features, but the samples have {n_features}")
+    if start is not None:
+        check_start(start, n_features)
+    elif n_samples < config.n_components:
+        raise InvalidArgumentError("n_components", f"is {config.n_components}, but there are {n_samples} samples")
 
-    data: PreparedSamples
-    config: FitConfig
-    log_prior: LogPrior | None = None
-    prior: NormalInverseWishart | None = None
-    n_components: int = 0  # K of the start, for the log prior
+
+def fit_from_drawn_starts(problem: EMProblem, extra_starts: Sequence[Mixture]) -> Fit:
+    """Return the best of the runs from drawn starts and the best extra start, see `fit`."""
+    config = problem.config
+    subset = None if problem.log_prior is not None else build_screening_subset(problem.data, config)
+    screening = problem if subset is None else replace(problem, data=subset)
+    generators = [np.random.default_rng([config.seed, restart]) for restart in range(config.restarts)]
+    starts = [initialize(screening.data, config, generator) for generator in generators]
+    if config.noise:
+        starts = [add_noise(drawn_start, problem) for drawn_start in starts]
+    if extra_starts:
+        starts.append(max(extra_starts, key=lambda mixture: evaluate(screening, mixture).objective))
+    if subset is None:
+        runs = [run_em(problem, drawn_start) for drawn_start in starts]
+        objectives = np.array([run.objective for run in runs])
+    else:
+        screened, objectives = run_em_from_each_start(screening, starts)
+        runs = [run_em(problem, mixture) for mixture in choose_finalists(problem, screened, objectives)]
+    best = max(runs, key=lambda run: run.objective)
+    n_died = config.n_components - best.mixture.n_components
+    trace = replace(best.trace, restarts=objectives, screened=subset is not None, n_died=n_died)
+    return Fit(best.mixture, trace)
+
+
+def add_noise(mixture: Mixture, problem: EMProblem) -> Mixture:
+    """Return the mixture with a uniform noise component over the bounding box of the data."""
+    sides = np.sqrt(problem.data.variances)  # kept for features that are constant or were never observed
+    for d in range(len(sides)):
+        rows = [group.centred[:, :][group.observed == d] for group in problem.data.groups if d in group.observed]
+        low, high = min((row.min() for row in rows), default=0), max((row.max() for row in rows), default=0)
+        sides[d] = high - low if high > low else sides[d]
+    noise_weight = INITIAL_NOISE_WEIGHT
+    return replace(mixture, weights=(1 - noise_weight) * mixture.weights, noise_weight=noise_weight, noise_sides=sides)
 
 
 def run_em_from_each_start(problem: EMProblem, starts: Sequence[Mixture]) -> tuple[list[Mixture], Floats]:
-    """Return the mixture that each start leads to, and their objectives (R,); many at once where that is the same."""
-    mixtures, objectives = list(starts), np.full(len(starts), np.nan)
+    """Run EM from each start, in a batch where that gives the same; without a log prior.
+
+    Returns
+    -------
+    mixtures : list of Mixture
+        The end of each run.
+    objectives : ndarray of shape (R,)
+        Their objectives, nats per sample.
+    """
     config = problem.config
-    n_most = max(start.n_components for start in starts)
-    whole = [i for i, start in enumerate(starts) if start.n_components == n_most]
-    is_plain = config.method == "em" and not config.noise and problem.prior is None
-    if is_plain and problem.data.is_complete and len(whole) > 1:
-        ends = run_em_batch(problem.data, config, [starts[i] for i in whole], least_mass_of(problem))
-        for i, end in zip(whole, ends, strict=True):
-            mixtures[i], objectives[i] = end.mixture, end.objective if end.is_over else np.nan
+    mixtures, objectives = list(starts), np.full(len(starts), np.nan)  # NaN = to be run on its own
+    max_components = max(start.n_components for start in starts)
+    batch = [i for i, start in enumerate(starts) if start.n_components == max_components]
+    is_plain_em = config.method == "em" and not config.noise and problem.prior is None
+    if is_plain_em and problem.data.is_complete and len(batch) > 1:
+        runs = run_em_batch(problem.data, config, [starts[i] for i in batch], compute_min_mass(problem))
+        for i, run in zip(batch, runs, strict=True):
+            mixtures[i], objectives[i] = run.mixture, run.objective if run.is_finished else np.nan
     for i, mixture in enumerate(mixtures):
         if np.isnan(objectives[i]):
             found = run_em(problem, mixture)
@@ -223,94 +276,115 @@ def run_em_from_each_start(problem: EMProblem, starts: Sequence[Mixture]) -> tup
     return mixtures, objectives
 
 
-def least_mass_of(problem: EMProblem) -> float:
-    """Return the mass below which a component has died."""
-    if problem.prior is not None:  # which tells what a component without samples is like
-        return float(np.finfo(np.float64).tiny * problem.data.total_weight)
-    return max(DEAD * problem.data.least_weight, 1e-12 * problem.data.total_weight)
+def choose_finalists(problem: EMProblem, mixtures: Sequence[Mixture], objectives: Floats) -> list[Mixture]:
+    """Return the screened mixtures that continue on all samples, best first.
 
+    Of mixtures at the same optimum only one is a candidate. The candidates of the highest objectives are evaluated on
+    all samples, and the best of these continue.
 
-def finalists(problem: EMProblem, mixtures: Sequence[Mixture], objectives: Floats) -> list[Mixture]:
-    """Return the screened mixtures that go on: of the best that stand in different places, those best on all samples.
-
-    The objectives (R,) are those on what stands for all samples.
+    Parameters
+    ----------
+    problem : EMProblem
+        With all samples.
+    mixtures : sequence of Mixture
+    objectives : ndarray of shape (R,)
+        Of the mixtures on the screening subset, nats per sample.
     """
     tolerance = problem.config.tolerance
-    apart: list[int] = []
+    candidates: list[int] = []
     for i in np.argsort(-objectives, kind="stable"):
-        if not apart or objectives[apart[-1]] - objectives[i] > SAME_OPTIMUM * tolerance:
-            apart.append(int(i))
-    scored = [(evaluate(problem, mixtures[i]).objective, mixtures[i]) for i in apart[: 2 * N_FINALISTS]]
+        if not candidates or objectives[candidates[-1]] - objectives[i] > SAME_OPTIMUM * tolerance:
+            candidates.append(int(i))
+    scored = [(evaluate(problem, mixtures[i]).objective, mixtures[i]) for i in candidates[: 2 * N_FINALISTS]]
     scored.sort(key=lambda pair: -pair[0])
     best = scored[0][0]
-    return [mixture for objective, mixture in scored[:N_FINALISTS] if best - objective <= OUT_OF_REACH * tolerance]
+    return [mixture for objective, mixture in scored[:N_FINALISTS] if best - objective <= MAX_FINALIST_GAP * tolerance]
 
 
-def with_noise(mixture: Mixture, problem: EMProblem) -> Mixture:
-    """Return the mixture with a uniform component over the bounding box of the data."""
-    sides = np.sqrt(problem.data.variances)  # of a feature that does not vary, or that was never observed
-    for d in range(len(sides)):
-        rows = [part.centred[:, :][part.observed == d] for part in problem.data.parts if d in part.observed]
-        low, high = min((row.min() for row in rows), default=0), max((row.max() for row in rows), default=0)
-        sides[d] = high - low if high > low else sides[d]
-    noise_weight = FIRST_NOISE
-    return replace(mixture, weights=(1 - noise_weight) * mixture.weights, noise_weight=noise_weight, noise_sides=sides)
+# ---- a run of EM ---------------------------------------------------------------------------------------------------
 
 
 def run_em(problem: EMProblem, start: Mixture) -> Fit:
-    """Alternate E-steps and M-steps from a start until the objective rises by less than the tolerance."""
+    """Alternate E-steps and M-steps from a start until the objective rises by less than the tolerance.
+
+    The loop begins with an evaluated mixture. It removes the components that have died, makes an M-step, and evaluates
+    the result with an E-step. With acceleration, three M-steps in a row are followed by a SQUAREM step, which counts as
+    an iteration if it raises the objective.
+
+    Only an M-step after which no component died and no SQUAREM step followed is *plain*. EM has converged when a plain
+    step gains less than the tolerance; one more M-step is then made. So the last entries of the trace always belong to
+    the mixture that is returned.
+
+    Parameters
+    ----------
+    problem : EMProblem
+    start : Mixture
+
+    Returns
+    -------
+    Fit
+        Without the log-likelihood of a single Gaussian (NaN), which `fit` computes only once.
+    """
     problem = replace(problem, n_components=start.n_components)
-    data, config = problem.data, problem.config
-    least_mass = least_mass_of(problem)
-    mixture, survivors = start, np.arange(start.n_components)
-    steps: list[Step] = []  # only the last holds its responsibilities
-    path: list[SufficientStatistics] = []
+    config, min_mass = problem.config, compute_min_mass(problem)
+    can_accelerate = config.acceleration and problem.log_prior is None
+    mixture, survivors = start, np.arange(start.n_components)  # survivors: indices of the components in the start
+    evaluation = evaluate(problem, mixture, survivors)
+    history = [without_responsibilities(evaluation)]  # one entry more than iterations
+    path: list[Evaluation] = []  # of the M-steps in a row that the next SQUAREM step extrapolates
     stop: Stop = "iteration limit"
-    is_plain = False  # whether the last step was a plain one, whose gain tells of convergence
-    while True:
-        step = evaluate(problem, mixture, survivors, steps[-1].responsibilities if steps else None)
-        gain = step.objective - steps[-1].objective if steps else np.inf
-        steps[-1:] = [replace(last, responsibilities=None) for last in steps[-1:]]
-        steps.append(step)
-        if stop == "converged" or len(steps) > config.max_iterations:
-            break
-        if gain < config.tolerance and is_plain:
-            stop = "converged"  # one more M-step, whose likelihood the next turn tells
-        alive = step.statistics.mass >= least_mass
-        if not alive.any():  # noise explains every sample: there is nothing to estimate a component from
+    is_plain = False
+    while len(history) <= config.max_iterations:
+        has_converged = is_plain and history[-1].objective - history[-2].objective < config.tolerance
+        is_alive = evaluation.statistics.mass >= min_mass
+        if not is_alive.any():  # the noise explains every sample, and nothing is left to estimate components from
             stop = "all noise"
             break
-        survivors = survivors[alive]
-        path = [*path, step.statistics] if alive.all() else []
-        is_plain = bool(alive.all())
-        may_leap = stop != "converged" and len(steps) < config.max_iterations  # a leap is a step more
-        if config.acceleration and problem.log_prior is None and len(path) == 3 and may_leap:
-            leapt = try_squarem_step(problem, path, start)
-            ahead = None if leapt is None else evaluate(problem, leapt, survivors)
-            if ahead and ahead.objective > step.objective and ahead.statistics.mass.max() >= least_mass:
-                steps.append(ahead)
-                step, is_plain = ahead, False
-                alive = step.statistics.mass >= least_mass
-                survivors = survivors[alive]
-            path = [step.statistics] if alive.all() else []
-        mixture = maximize(problem, step.statistics.only(alive), start)
+        is_plain = bool(is_alive.all())
+        path = [*path, evaluation] if is_plain and can_accelerate else []
+        if len(path) == 3 and not has_converged and len(history) < config.max_iterations:
+            accelerated = try_squarem_step(problem, path, start, survivors)
+            if accelerated is not None:
+                evaluation, is_plain = accelerated, False
+                history.append(evaluation)
+                is_alive = evaluation.statistics.mass >= min_mass
+            path = [evaluation] if is_alive.all() else []
+        survivors = survivors[is_alive]
+        mixture = run_m_step(problem, evaluation.statistics.select(is_alive), start)
+        evaluation = evaluate(problem, mixture, survivors, evaluation.responsibilities)
+        history.append(without_responsibilities(evaluation))
+        if has_converged:
+            stop = "converged"
+            break
     trace = FitTrace(
-        log_likelihoods=np.array([step.log_likelihood for step in steps]),
-        objectives=np.array([step.objective for step in steps]),
+        log_likelihoods=np.array([each.log_likelihood for each in history]),
+        objectives=np.array([each.objective for each in history]),
         stop=stop,
         restarts=np.empty(0),
         screened=False,
         n_died=start.n_components - mixture.n_components,
-        collapsed=collapsed_components(mixture, data),
+        collapsed=find_collapsed_components(mixture, problem.data),
         survivors=tuple(int(k) + 1 for k in survivors),
-        single_gaussian=np.nan,  # `fit` tells it once, not of every run
-        noise_share=steps[-1].statistics.noise_mass / data.total_weight,
+        single_gaussian=np.nan,
+        noise_share=evaluation.statistics.noise_mass / problem.data.total_weight,
     )
     return Fit(mixture, trace)
 
 
-def maximize(problem: EMProblem, statistics: SufficientStatistics, start: Mixture) -> Mixture:
-    """Return the mixture that an M-step makes of statistics."""
+def compute_min_mass(problem: EMProblem) -> float:
+    """Return the mass below which a component has died."""
+    if problem.prior is not None:  # the prior says what a component without samples is like, so hardly any mass will do
+        return float(np.finfo(np.float64).tiny * problem.data.total_weight)
+    return max(DEAD_MASS * problem.data.min_weight, 1e-12 * problem.data.total_weight)
+
+
+def without_responsibilities(evaluation: Evaluation) -> Evaluation:
+    """Return an evaluation that does not keep the K×N responsibilities in memory."""
+    return evaluation if evaluation.responsibilities is None else replace(evaluation, responsibilities=None)
+
+
+def run_m_step(problem: EMProblem, statistics: SufficientStatistics, start: Mixture) -> Mixture:
+    """Return the mixture that the M-step of the configured method makes of statistics, of the family of the start."""
     is_k_means = problem.config.method == "k-means"
     return m_step(
         statistics,
@@ -321,27 +395,31 @@ def maximize(problem: EMProblem, statistics: SufficientStatistics, start: Mixtur
     )
 
 
-def try_squarem_step(problem: EMProblem, path: Sequence[SufficientStatistics], start: Mixture) -> Mixture | None:
-    """Return the mixture that a leap along the path leads to, or None where it leads to none."""
-    ahead = squarem_step(path, problem.data.variances)
-    if ahead is None:
+def try_squarem_step(
+    problem: EMProblem, path: Sequence[Evaluation], start: Mixture, survivors: NDArray[np.intp]
+) -> Evaluation | None:
+    """Return the evaluation of the mixture that SQUAREM extrapolates to, or None unless it raises the objective.
+
+    Parameters
+    ----------
+    problem : EMProblem
+    path : sequence of 3 Evaluation
+        Of consecutive M-steps, with the same components.
+    start : Mixture
+    survivors : ndarray of shape (K,)
+        See `evaluate`.
+    """
+    statistics = squarem_step([evaluation.statistics for evaluation in path], problem.data.variances)
+    if statistics is None:
         return None
-    mixture = maximize(problem, ahead, start)
+    mixture = run_m_step(problem, statistics, start)
     try:
         _ = mixture.inverse_factors
-    except np.linalg.LinAlgError:
+    except np.linalg.LinAlgError:  # a covariance is not positive definite
         return None
-    return mixture
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """What an E-step tells of a mixture."""
-
-    statistics: SufficientStatistics
-    log_likelihood: float  # nats per sample
-    objective: float  # nats per sample
-    responsibilities: Floats | None  # (N, K of the start), 0 for the dead, where the log prior asks for them
+    accelerated = evaluate(problem, mixture, survivors)
+    is_alive = accelerated.statistics.mass.max() >= compute_min_mass(problem)
+    return accelerated if is_alive and accelerated.objective > path[-1].objective else None
 
 
 def evaluate(
@@ -349,7 +427,7 @@ def evaluate(
     mixture: Mixture,
     survivors: NDArray[np.intp] | None = None,
     responsibilities: Floats | None = None,
-) -> Step:
+) -> Evaluation:
     """Return the statistics, the average log-likelihood and the objective of a mixture.
 
     Parameters
@@ -357,29 +435,48 @@ def evaluate(
     problem : EMProblem
     mixture : Mixture
     survivors : ndarray of shape (K,), optional
-        Which of the components of the start these are, for the log prior.
-    responsibilities : ndarray of shape (N, K), optional
-        From the step before, for the log prior; K as in the start.
+        Index of each component in the start, from 0, for the log prior; None = all components of the start are left.
+    responsibilities : ndarray of shape (K of the start, N), optional
+        Of the E-step before, for the log prior.
     """
-    data, is_hard = problem.data, problem.config.method != "em"
-    log_prior, kept, given = None, None, None
+    data = problem.data
+    log_prior, new_responsibilities = None, None
     if problem.log_prior is not None:
-        n_at_start = problem.n_components
-        log_prior = checked(problem.log_prior(responsibilities), data.n_samples, n_at_start)
-        log_prior = np.ascontiguousarray(log_prior.T)
-        if survivors is not None and len(survivors) < len(log_prior):
-            log_prior = log_prior[survivors]
-        if has_noise(mixture):  # what is known of a sample is known whatever the noise
-            log_prior = np.vstack([log_prior, np.where(np.isneginf(log_prior).any(axis=0), -np.inf, 0.0)])
+        log_prior = compute_log_prior(problem, problem.log_prior, mixture, survivors, responsibilities)
         if problem.log_prior.uses_responsibilities:
-            kept = np.empty((len(log_prior), data.n_samples))
-    statistics = e_step(data, mixture, log_prior=log_prior, is_hard=is_hard, responsibilities=kept)
+            new_responsibilities = np.empty((len(log_prior), data.n_samples))
+    is_hard = problem.config.method != "em"
+    statistics = e_step(data, mixture, log_prior=log_prior, is_hard=is_hard, responsibilities=new_responsibilities)
     total = statistics.total_weight
     objective = statistics.log_likelihood / total
     log_likelihood = objective + covariance_floor_cost(mixture, statistics.mass / total, data)
     if problem.prior is not None:
         objective += problem.prior.log_density(mixture) / total
-    if kept is not None and survivors is not None:
-        given = np.zeros((data.n_samples, n_at_start))
-        given[:, survivors] = kept[: mixture.n_components].T
-    return Step(statistics, log_likelihood, objective, given)
+    of_start = None  # the responsibilities of all components of the start
+    if new_responsibilities is not None and survivors is not None:
+        of_start = np.zeros((problem.n_components, data.n_samples))
+        of_start[survivors] = new_responsibilities[: mixture.n_components]
+    return Evaluation(statistics, log_likelihood, objective, of_start)
+
+
+def compute_log_prior(
+    problem: EMProblem,
+    log_prior: LogPrior,
+    mixture: Mixture,
+    survivors: NDArray[np.intp] | None,
+    responsibilities: Floats | None,
+) -> Floats:
+    """Return the log prior of the components of a mixture, (K, N) or (K, 1), with noise one row more.
+
+    A caller's log prior knows the components of the start and arrays of shape (N, K); the other arguments are those of
+    `evaluate`.
+    """
+    n_components = problem.n_components or mixture.n_components
+    previous = None if responsibilities is None else np.ascontiguousarray(responsibilities.T)
+    values = check_log_prior(log_prior(previous), problem.data.n_samples, n_components)
+    nats = np.ascontiguousarray(values.T)
+    if survivors is not None and len(survivors) < len(nats):
+        nats = nats[survivors]
+    if has_noise(mixture):  # a sample with forbidden components belongs to one of the others, so it is not noise
+        nats = np.vstack([nats, np.where(np.isneginf(nats).any(axis=0), -np.inf, 0.0)])
+    return nats

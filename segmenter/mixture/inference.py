@@ -1,4 +1,4 @@
-"""What a mixture says of samples: densities, responsibilities, labels, expectations."""
+"""Inference with a given mixture: densities, responsibilities, labels and expectations of samples."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
-from segmenter.mixture.data import patterns
+from segmenter.mixture.data import iterate_patterns
 from segmenter.mixture.lazy_samples import LazySamples
-from segmenter.mixture.missing import regression
+from segmenter.mixture.missing import regress_missing
 from segmenter.mixture.model import (
     Mixture,
     block_size,
@@ -22,14 +22,14 @@ from segmenter.mixture.model import (
     marginal,
     monomials,
 )
-from segmenter.mixture.validation import checked_values
+from segmenter.mixture.validation import validate_values
 
 
 def iterate_log_joint(mixture: Mixture, values: Floats) -> Iterator[tuple[Any, Floats]]:
-    """Yield the rows of a block of samples, and their log joint densities, shape (K, n), in nats.
+    """Yield, block by block, the indices of n samples and their log joint densities, shape (K, n), in nats.
 
-    With noise there are K + 1 rows. NaN marks missing values; they are integrated out. The array yielded is used again
-    for the next block; a caller may change it, but not keep it.
+    With noise there are K + 1 rows. NaN marks missing values, which are integrated out. The memory of the array is
+    reused for the next block; a caller may change the array, but not keep it.
 
     Parameters
     ----------
@@ -39,24 +39,25 @@ def iterate_log_joint(mixture: Mixture, values: Floats) -> Iterator[tuple[Any, F
     Raises
     ------
     InvalidArgumentError
-        The values are of other features than the mixture, hold infinity, or are no numbers.
+        The values are not numbers, contain infinity, or differ from the mixture in the number of features.
     """
-    values = checked_values(mixture, values)
-    seen = ~np.isnan(values)
-    if seen.all():
-        yield from _log_joint_blocks(mixture, values)
+    values = validate_values(mixture, values)
+    is_observed = ~np.isnan(values)
+    if is_observed.all():
+        yield from _iterate_complete(mixture, values)
         return
-    for pattern, rows in patterns(seen):
+    for pattern, rows in iterate_patterns(is_observed):
         observed = np.flatnonzero(pattern)
-        for place, joint in _log_joint_blocks(marginal(mixture, observed), values[np.ix_(rows, observed)]):
-            yield rows[place], joint
+        for block, joint in _iterate_complete(marginal(mixture, observed), values[np.ix_(rows, observed)]):
+            yield rows[block], joint
 
 
-def _log_joint_blocks(mixture: Mixture, values: Floats) -> Iterator[tuple[slice, Floats]]:
+def _iterate_complete(mixture: Mixture, values: Floats) -> Iterator[tuple[slice, Floats]]:
     """Yield the same for samples without missing values.
 
-    A fit walks over `mixture.data.MissingnessGroup` instead: it passes many times, over monomials that are blurred and
-    kept about one origin; here there is one pass, about the mean of the mixture, and nothing to keep.
+    A fit iterates over a `segmenter.mixture.data.MissingnessGroup` instead: it makes many passes over monomials that
+    are relative to one origin and include the floor variances. Here there is a single pass, relative to the mean of the
+    mixture, and nothing to cache.
     """
     origin = mixture.weights @ mixture.means / mixture.weights.sum()
     coefficients = log_joint_coefficients(mixture, origin)
@@ -72,7 +73,7 @@ def _log_joint_blocks(mixture: Mixture, values: Floats) -> Iterator[tuple[slice,
 
 
 def predict(mixture: Mixture, values: Floats) -> Labels:
-    """Return the most probable component of each sample; the first of equals.
+    """Return the most probable component of each sample; the first if several are equally probable.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ def predict(mixture: Mixture, values: Floats) -> Labels:
         best = joint[0]
         block_labels = np.ones(joint.shape[1], dtype=np.int32)
         for k in range(1, len(joint)):
-            block_labels += (k + 1 - block_labels) * (joint[k] > best)  # faster than a choice by mask
+            block_labels += (k + 1 - block_labels) * (joint[k] > best)  # faster than np.where
             np.maximum(best, joint[k], out=best)
         labels[rows] = block_labels
     if has_noise(mixture):
@@ -120,9 +121,9 @@ def responsibilities(mixture: Mixture, values: Floats) -> Floats:
 
 
 def confidence(mixture: Mixture, values: Floats) -> Floats:
-    """Return the largest posterior probability of each sample, that of a Gaussian, shape (N,), 0 to 1.
+    """Return the posterior probability of the most probable Gaussian of each sample, shape (N,), 0 to 1.
 
-    As ``responsibilities(mixture, values).max(axis=1)``, without an array of N×K.
+    Like ``responsibilities(mixture, values).max(axis=1)``, but without an array of N×K.
     """
     result = np.empty(len(values))
     for rows, joint in iterate_log_joint(mixture, values):
@@ -132,7 +133,7 @@ def confidence(mixture: Mixture, values: Floats) -> Floats:
 
 
 def score_samples(mixture: Mixture, values: Floats) -> Floats:
-    """Return the log density of each sample, shape (N,), in nats; of what was observed where values are missing."""
+    """Return the log density of the observed values of each sample, shape (N,), in nats."""
     result = np.empty(len(values))
     for rows, joint in iterate_log_joint(mixture, values):
         result[rows] = normalize_in_place(joint)
@@ -140,7 +141,7 @@ def score_samples(mixture: Mixture, values: Floats) -> Floats:
 
 
 def normalize_in_place(joint: Floats) -> Floats:
-    """Turn log joint densities (K, n), in place, into responsibilities; return the log densities (n,), in nats."""
+    """Replace log joint densities (K, n) by responsibilities, in place; return the log densities (n,), in nats."""
     peak = joint.max(axis=0)
     joint -= peak
     np.exp(joint, out=joint)
@@ -150,7 +151,7 @@ def normalize_in_place(joint: Floats) -> Floats:
 
 
 def average_over_components(mixture: Mixture, samples: Samples | LazySamples, quantities: Floats) -> Floats:
-    """Return the mean of other quantities of the samples over each component, by responsibility × weight.
+    """Return the mean of other quantities of the samples over each component, weighted by responsibility × weight.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ def average_over_components(mixture: Mixture, samples: Samples | LazySamples, qu
     Returns
     -------
     ndarray of shape (K, Q), float64
-        NaN for a component without any responsibility.
+        NaN for a component without any mass.
     """
     mass = np.zeros((mixture.n_components, 1))
     sums = np.zeros((mixture.n_components, quantities.shape[1]))
@@ -175,7 +176,7 @@ def average_over_components(mixture: Mixture, samples: Samples | LazySamples, qu
 
 
 def impute(mixture: Mixture, values: Floats) -> Floats:
-    """Return the samples with each missing value at its expectation given those observed.
+    """Return the samples with each missing value replaced by its expectation given the observed ones.
 
     Parameters
     ----------
@@ -186,19 +187,19 @@ def impute(mixture: Mixture, values: Floats) -> Floats:
     Returns
     -------
     ndarray of shape (N, D), float64
-        Without NaN; observed values are as they were.
+        Without NaN; observed values are unchanged.
     """
-    values = checked_values(mixture, values)
+    values = validate_values(mixture, values)
     filled = values.copy()
-    share = responsibilities(mixture, values)
-    for pattern, rows in patterns(~np.isnan(values)):
+    posteriors = responsibilities(mixture, values)  # (N, K)
+    for pattern, rows in iterate_patterns(~np.isnan(values)):
         observed = np.flatnonzero(pattern)
-        missing, slopes, _ = regression(mixture, observed)
+        missing, slopes, _ = regress_missing(mixture, observed)
         if len(missing) == 0:
             continue
         deviations = values[np.ix_(rows, observed)] - mixture.means[:, None, observed]  # (K, n, O)
         expected = mixture.means[:, None, missing] + deviations @ slopes.transpose(0, 2, 1)  # (K, n, M)
-        mass = share[rows].T[:, :, None]
+        mass = posteriors[rows].T[:, :, None]  # (K, n, 1)
         filled[np.ix_(rows, missing)] = (mass * expected).sum(axis=0) / mass.sum(axis=0)
     return filled
 
@@ -209,7 +210,7 @@ def sample(mixture: Mixture, n_samples: int, generator: np.random.Generator) -> 
     Raises
     ------
     InvalidArgumentError
-        The number is no whole one from 0, or the generator is none, such as a seed.
+        The number is not a whole number from 0, or the generator is not a generator (a seed, for example).
     """
     if not isinstance(n_samples, SupportsIndex) or index(n_samples) < 0:
         raise InvalidArgumentError("n_samples", f"is {n_samples!r}; give a whole number from 0")

@@ -1,4 +1,17 @@
-"""Starting mixtures, drawn from the samples by a random generator or estimated from labels."""
+"""Starting mixtures: drawn from the samples, or built from what is already known about them.
+
+*Drawn*: `initialize` draws means and covariances at random, or clusters by k-means++, with a given generator.
+
+*From known parameters or labels*: `build_starts` starts from weights, means or covariances that are given, and draws
+the rest. Labels of some samples determine the means only, by k-means++ within each class. This is what callers of
+scikit-learn expect of ``y`` and ``n_init``: a single labeled sample is enough for a class with several components,
+which then borrows unlabeled samples; each restart draws anew; and labels can be combined with given weights or
+covariances.
+
+`segmenter.mixture.semi_supervised` starts from labels in another way, the published one: it fits one mixture to each
+class, in closed form, for weights, means and covariances. That takes as many labeled samples as a covariance needs, and
+gives the same single start every time.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +23,32 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import MissingnessGroup, PreparedSamples, points_of, prepare_samples
+from segmenter.mixture.data import MissingnessGroup, PreparedSamples, get_points, prepare_samples
 from segmenter.mixture.e_step import SufficientStatistics
 from segmenter.mixture.m_step import fit_covariances, m_step
 from segmenter.mixture.model import Mixture
 
-OUTLYING = 0.1
-"""With noise, up to this part of the samples may be outliers, on which no seed should fall."""
+MAX_OUTLIER_SHARE = 0.1
+"""With noise, up to this share of the samples may be outliers, among which no seed should be drawn."""
+
+
+# ---- drawn starts --------------------------------------------------------------------------------------------------
 
 
 def initialize(data: PreparedSamples, config: FitConfig, generator: np.random.Generator) -> Mixture:
     """Return a starting mixture of the kind that the configuration names."""
     if config.init == "random":
-        return random_start(data, config, generator)
-    return k_means_plus_plus_start(data, config, generator)
+        return draw_random_start(data, config, generator)
+    return draw_k_means_plus_plus_start(data, config, generator)
 
 
-def random_start(data: PreparedSamples, config: FitConfig, generator: np.random.Generator) -> Mixture:
+def draw_random_start(data: PreparedSamples, config: FitConfig, generator: np.random.Generator) -> Mixture:
     """Return the classic random start: means from the data, random positive semi-definite covariances, weights 1/K.
 
-    A covariance is G Gᵀ / D in units of the standard deviations of the features, G a D×D matrix of standard normal
-    numbers, plus the blur of the data. Where starts are screened, the means come from what stands for the data.
+    A covariance is G Gᵀ / D in units of the standard deviations of the features, where G is a D×D matrix of standard
+    normal numbers, plus the floor variances. If starts are screened, the means come from the screening subset.
     """
-    points, mass = points_of(data)
+    points, mass = get_points(data)
     n_components, n_features = config.n_components, len(points)
     chosen = generator.choice(len(mass), n_components, replace=False, p=mass / mass.sum())
     g = generator.standard_normal((n_components, n_features, n_features)) * np.sqrt(data.variances)[:, None]
@@ -45,44 +61,128 @@ def random_start(data: PreparedSamples, config: FitConfig, generator: np.random.
     )
 
 
-def k_means_plus_plus_start(data: PreparedSamples, config: FitConfig, generator: np.random.Generator) -> Mixture:
-    """Return the mixture of the clusters around K seeds, each sample in the cluster of its nearest seed."""
-    points, weights = points_of(data)
+def draw_k_means_plus_plus_start(data: PreparedSamples, config: FitConfig, generator: np.random.Generator) -> Mixture:
+    """Return the mixture of the clusters around K seeds, where each sample is in the cluster of its nearest seed."""
+    points, weights = get_points(data)
     scaled = points / np.sqrt(data.variances)[:, None]
-    outlying = OUTLYING if config.noise else 0.0
-    cluster = k_means_plus_plus(scaled, weights, config.n_components, generator, outlying=outlying)
-    return mixture_of_clusters(data, cluster, config)
+    outlier_share = MAX_OUTLIER_SHARE if config.noise else 0.0
+    cluster = k_means_plus_plus(scaled, weights, config.n_components, generator, outlier_share=outlier_share)
+    return estimate_from_clusters(data, cluster, config)
 
 
-def mixture_of_clusters(data: PreparedSamples, cluster: NDArray[np.intp], config: FitConfig) -> Mixture:
-    """Return the mixture that has a component for each cluster that holds samples.
+def estimate_from_clusters(data: PreparedSamples, cluster: NDArray[np.intp], config: FitConfig) -> Mixture:
+    """Return the mixture with one component for each cluster that contains samples.
 
     Parameters
     ----------
     data : PreparedSamples
         A missing value counts as the mean of its feature.
     cluster : ndarray of shape (N,), intp
-        0…K−1; −1 = in none.
+        0…K−1; −1 = in no cluster.
     config : FitConfig
     """
     if data.is_complete:
-        (part,) = data.parts
+        (group,) = data.groups
     else:
-        points, weights = points_of(data)
-        everything = np.arange(len(data.origin))
-        part = MissingnessGroup(everything, None, points, weights, data.covariance_floor * data.variances, ())
-    sums: Floats | None = None
-    for place, phi, weights in part.blocks():
-        one_hot = (cluster[place] == np.arange(config.n_components)[:, None]) * weights
+        points, weights = get_points(data)
+        all_features = np.arange(len(data.origin))
+        group = MissingnessGroup(all_features, None, points, weights, data.covariance_floor * data.variances, ())
+    sums: Floats | None = None  # (K, P)
+    for block, phi, weights in group.blocks():
+        one_hot = (cluster[block] == np.arange(config.n_components)[:, None]) * weights  # (K, block)
         sums = one_hot @ phi.T if sums is None else sums + one_hot @ phi.T
     assert sums is not None  # there is at least one sample
     statistics = SufficientStatistics(sums, 0.0, 0.0, data.total_weight, data.origin)
     is_k_means = config.method == "k-means"
-    return m_step(statistics.only(statistics.mass > 0), config.family, equal_weights=is_k_means)
+    return m_step(statistics.select(statistics.mass > 0), config.family, equal_weights=is_k_means)
 
 
-def as_k_means(mixture: Mixture) -> Mixture:
-    """Return the mixture that k-means takes another one for: equal weights, and one spherical covariance for all."""
+# ---- k-means++ -----------------------------------------------------------------------------------------------------
+
+
+def k_means_plus_plus(
+    points: Floats, weights: Floats, n_clusters: int, generator: np.random.Generator, *, outlier_share: float = 0.0
+) -> NDArray[np.intp]:
+    """Return the cluster of each point around seeds drawn by k-means++ (Arthur and Vassilvitskii 2007).
+
+    Each further seed is drawn with a probability proportional to weight × squared distance to the nearest seed so far.
+    Of 2 + ln K candidates, the one that lowers the sum of these most is taken.
+
+    Parameters
+    ----------
+    points : ndarray of shape (D, N), float64
+        At least `n_clusters` of them differ.
+    weights : ndarray of shape (N,), float64
+    n_clusters : int
+    generator : numpy.random.Generator
+    outlier_share : float, from 0 to less than 1
+        This share of the mass, the points farthest from the seeds so far, counts as outliers: their squared distances
+        are cut to the smallest of them. So few seeds are drawn among outliers, and no candidate among them wins. In the
+        end the outliers are in no cluster.
+
+    Returns
+    -------
+    ndarray of shape (N,), intp
+        0…K−1; −1 = outlier. Every cluster contains at least its seed, unless fewer than K points can be told apart in
+        float64.
+    """
+    n_candidates = 2 + int(np.log(n_clusters))
+    cluster = np.zeros(points.shape[1], dtype=np.intp)
+    seed = draw_indices(weights, generator, 1)[0]
+    distances = squared_distances(points, seed)
+    limit = find_outlier_distance(distances, weights, outlier_share)
+    for k in range(1, n_clusters):
+        mass = weights * np.minimum(distances, limit)
+        if not mass.any():  # no other point can be told apart from the seeds
+            break
+        candidates = [
+            np.minimum(squared_distances(points, seed), distances)
+            for seed in draw_indices(mass, generator, n_candidates)
+        ]
+        costs = [float(weights @ np.minimum(candidate, limit)) for candidate in candidates]
+        nearest = candidates[int(np.argmin(costs))]
+        cluster[nearest < distances] = k
+        distances = nearest
+        limit = find_outlier_distance(distances, weights, outlier_share)
+    cluster[distances > limit] = -1
+    return cluster
+
+
+def find_outlier_distance(distances: Floats, weights: Floats, outlier_share: float) -> float:
+    """Return the distance beyond which a share of the mass lies; infinite if the share or that distance is 0.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (N,)
+    weights : ndarray of shape (N,)
+    outlier_share : float, from 0 to less than 1
+    """
+    if outlier_share == 0:
+        return float("inf")
+    order = np.argsort(distances)
+    cumulative = np.cumsum(weights[order])
+    limit = float(distances[order[np.searchsorted(cumulative, (1 - outlier_share) * cumulative[-1])]])
+    return limit if limit > 0 else float("inf")
+
+
+def squared_distances(points: Floats, i: int) -> Floats:
+    """Return the squared Euclidean distances of all points (D, N) from point i, shape (N,)."""
+    differences = points - points[:, i : i + 1]
+    return np.asarray(np.einsum("dn,dn->n", differences, differences))
+
+
+def draw_indices(mass: Floats, generator: np.random.Generator, n: int) -> list[int]:
+    """Return n indices, each with a probability proportional to its mass, by inversion of the cumulative sum."""
+    cumulative = np.cumsum(mass)
+    indices = np.searchsorted(cumulative, generator.random(n) * cumulative[-1], side="right")
+    return [int(i) for i in indices]
+
+
+# ---- starts made of other mixtures ---------------------------------------------------------------------------------
+
+
+def to_k_means(mixture: Mixture) -> Mixture:
+    """Return the mixture that k-means starts from: the same means, equal weights, one spherical covariance for all."""
     n_components, n_features = mixture.n_components, mixture.n_features
     variance = mixture.covariances.diagonal(axis1=1, axis2=2).mean()
     return replace(
@@ -94,16 +194,16 @@ def as_k_means(mixture: Mixture) -> Mixture:
 
 
 def split_each_component(mixture: Mixture) -> list[Mixture]:
-    """Return K mixtures of K + 1 components: in each, one component is halved across its longest axis.
+    """Return K mixtures of K + 1 components, in each of which one component is halved across its longest axis.
 
-    Weight, mean and covariance of the two together are those of the one: the means go 0.8 standard deviations to either
-    side, which leaves 1 − 0.8² of the variance along the axis.
+    The two halves together have the weight, mean and covariance of the whole: their means are 0.8 standard deviations
+    to either side, which leaves 1 − 0.8² of the variance along the axis.
     """
-    return [_split(mixture, k) for k in range(mixture.n_components)]
+    return [_split_component(mixture, k) for k in range(mixture.n_components)]
 
 
-def _split(mixture: Mixture, k: int) -> Mixture:
-    """Return the mixture with component k, from 0, halved."""
+def _split_component(mixture: Mixture, k: int) -> Mixture:
+    """Return the mixture with component k, from 0, halved; the second half comes last."""
     variances, axes = np.linalg.eigh(mixture.covariances[k])
     step = 0.8 * np.sqrt(variances[-1]) * axes[:, -1]
     weights, means, covariances = mixture.weights.copy(), mixture.means.copy(), mixture.covariances.copy()
@@ -118,151 +218,93 @@ def _split(mixture: Mixture, k: int) -> Mixture:
     )
 
 
-def k_means_plus_plus(
-    points: Floats, weights: Floats, n_clusters: int, generator: np.random.Generator, *, outlying: float = 0.0
-) -> NDArray[np.intp]:
-    """Return the cluster of each point around seeds drawn by k-means++ (Arthur and Vassilvitskii 2007).
-
-    Each further seed is drawn with a probability proportional to weight × squared distance to the nearest seed so far;
-    of 2 + ln K candidates the one that lowers the sum of these most is taken.
-
-    Parameters
-    ----------
-    points : ndarray of shape (D, N), float64
-        At least `n_clusters` of them differ.
-    weights : ndarray of shape (N,), float64
-    n_clusters : int
-    generator : numpy.random.Generator
-    outlying : float, from 0 to less than 1
-        Samples beyond the squared distance that leaves out this part of the mass count as if they were at it, so that
-        few seeds are drawn among outliers, and no candidate among them wins; in the end they are in no cluster.
-
-    Returns
-    -------
-    ndarray of shape (N,), intp
-        0…K−1, −1 for what is outlying; every cluster holds at least its seed, unless fewer points than K can be told
-        apart in float64.
-    """
-    n_candidates = 2 + int(np.log(n_clusters))
-    cluster = np.zeros(points.shape[1], dtype=np.intp)
-    seed = draw(weights, generator, 1)[0]
-    distances = squared_distances(points, seed)
-    limit = outlying_distance(distances, weights, outlying)
-    for k in range(1, n_clusters):
-        mass = weights * np.minimum(distances, limit)
-        if not mass.any():  # all other points are too near to tell apart
-            break
-        candidates = [
-            np.minimum(squared_distances(points, seed), distances) for seed in draw(mass, generator, n_candidates)
-        ]
-        costs = [float(weights @ np.minimum(candidate, limit)) for candidate in candidates]
-        nearest = candidates[int(np.argmin(costs))]
-        cluster[nearest < distances] = k
-        distances = nearest
-        limit = outlying_distance(distances, weights, outlying)
-    cluster[distances > limit] = -1
-    return cluster
-
-
-def outlying_distance(distances: Floats, weights: Floats, outlying: float) -> float:
-    """Return the distance beyond which lies a part of the mass, infinite where there is no such part or it is 0."""
-    if outlying == 0:
-        return float("inf")
-    order = np.argsort(distances)
-    cumulative = np.cumsum(weights[order])
-    limit = float(distances[order[np.searchsorted(cumulative, (1 - outlying) * cumulative[-1])]])
-    return limit if limit > 0 else float("inf")
-
-
-def squared_distances(points: Floats, i: int) -> Floats:
-    """Return the squared Euclidean distances of all points (D, N) to point i, shape (N,)."""
-    differences = points - points[:, i : i + 1]
-    return np.asarray(np.einsum("dn,dn->n", differences, differences))
-
-
-def draw(mass: Floats, generator: np.random.Generator, n: int) -> list[int]:
-    """Return n indices, each with probability proportional to its mass, by inversion of the cumulative sum."""
-    cumulative = np.cumsum(mass)
-    indices = np.searchsorted(cumulative, generator.random(n) * cumulative[-1], side="right")
-    return [int(i) for i in indices]
+# ---- starts from known parameters or labels ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
-class GivenStart:
-    """The parameters of a starting mixture that are known."""
+class KnownParameters:
+    """The parameters of a starting mixture that are given."""
 
-    weights: Floats | None = None  # (K,), positive, of sum 1
+    weights: Floats | None = None  # (K,), positive, with sum 1
     means: Floats | None = None  # (K, D)
     covariances: Floats | None = None  # (K, D, D), positive definite, of the family
 
     @property
     def is_empty(self) -> bool:
-        """Whether none is known."""
+        """Whether no parameter is given."""
         return self.weights is None and self.means is None and self.covariances is None
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is left to draw."""
+        """Whether all are given, and nothing is left to draw."""
         return self.weights is not None and self.means is not None and self.covariances is not None
 
 
-def starts_for(
+def build_starts(
     samples: Samples,
     config: FitConfig,
-    given: GivenStart,
+    known: KnownParameters,
     labels: Labels | None,
-    stands_for: NDArray[np.intp] | None,
+    component_classes: NDArray[np.intp] | None,
 ) -> list[Mixture] | None:
-    """Return the mixtures to start from where some of it is known beforehand, or None.
+    """Return the starting mixtures for given parameters or labels, or None if neither is given.
+
+    There is one for each restart, or a single one if the means or all parameters are given: then nothing is drawn.
 
     Parameters
     ----------
     samples : Samples
     config : FitConfig
-    given : GivenStart
-    labels : ndarray of shape (N,), optional
-        Of the samples, 1…n_classes; 0 = unlabeled.
-    stands_for : ndarray of shape (K,), optional
-        The class of each component.
+    known : KnownParameters
+    labels : ndarray of shape (N,), int32, optional
+        The class of each sample, 1…C; 0 = unlabeled.
+    component_classes : ndarray of shape (K,), intp, optional
+        The class of each component, 1…C; given with the labels.
+
+    Raises
+    ------
+    InvalidArgumentError
+        There are fewer distinct samples, or ones that can be told apart, than components.
     """
     n_components = config.n_components
-    if given.weights is not None and given.means is not None and given.covariances is not None:
-        return [Mixture(given.weights, given.means, given.covariances, config.covariance_type)]
+    if known.weights is not None and known.means is not None and known.covariances is not None:
+        return [Mixture(known.weights, known.means, known.covariances, config.covariance_type)]
     if len(samples.weights) < n_components:
         n_distinct = len(samples.weights)
         raise InvalidArgumentError("n_components", f"is {n_components}, but X has {n_distinct} distinct samples")
-    if given.is_empty and labels is None:
+    if known.is_empty and labels is None:
         return None
     data = prepare_samples(samples, config.covariance_floor)
     starts = []
-    for restart in range(config.restarts if given.means is None else 1):
+    for restart in range(config.restarts if known.means is None else 1):
         generator = np.random.default_rng([config.seed, restart])
-        means = given.means
-        if means is None and labels is not None and stands_for is not None:
-            means = class_means(data, labels, stands_for, generator)
-        start = initialize(data, config, generator) if means is None else mixture_about(means, data, config)
+        means = known.means
+        if means is None and labels is not None and component_classes is not None:
+            means = draw_class_means(data, labels, component_classes, generator)
+        start = initialize(data, config, generator) if means is None else build_mixture_around(means, data, config)
         if start.n_components < n_components:
             raise InvalidArgumentError(
                 "n_components", f"is {n_components}, but X has fewer samples that can be told apart"
             )
-        weights = start.weights if given.weights is None else given.weights
-        covariances = start.covariances if given.covariances is None else given.covariances
+        weights = start.weights if known.weights is None else known.weights
+        covariances = start.covariances if known.covariances is None else known.covariances
         starts.append(replace(start, weights=weights, covariances=covariances))
     return starts
 
 
-def class_means(
-    data: PreparedSamples, labels: Labels, stands_for: NDArray[np.intp], generator: np.random.Generator
+def draw_class_means(
+    data: PreparedSamples, labels: Labels, component_classes: NDArray[np.intp], generator: np.random.Generator
 ) -> Floats:
-    """Return starting means, (K, D): of the labeled samples of each class, split by k-means++ among its components.
+    """Return starting means, (K, D): k-means++ splits the labeled samples of each class among its components.
 
-    A class with fewer labeled samples than components takes the unlabeled ones as its own, too.
+    A class with fewer labeled samples than components also uses the unlabeled ones. For the labels (N,) and the
+    component classes (K,) see `build_starts`.
     """
-    points, weights = points_of(data)
+    points, weights = get_points(data)
     scaled = points / np.sqrt(data.variances)[:, None]
-    means = np.empty((len(stands_for), len(points)))
-    for number in np.unique(stands_for):
-        components = np.flatnonzero(stands_for == number)
+    means = np.empty((len(component_classes), len(points)))
+    for number in np.unique(component_classes):
+        components = np.flatnonzero(component_classes == number)
         pool = np.flatnonzero(labels == number)
         if len(pool) < len(components):
             pool = np.flatnonzero((labels == number) | (labels == 0))
@@ -273,16 +315,17 @@ def class_means(
     return means
 
 
-def mixture_about(means: Floats, data: PreparedSamples, config: FitConfig) -> Mixture:
-    """Return the mixture of some means, equal weights, and one covariance: the scatter about the nearest means."""
-    points, _ = points_of(data)
+def build_mixture_around(means: Floats, data: PreparedSamples, config: FitConfig) -> Mixture:
+    """Return a mixture of given means (K, D), equal weights and one covariance: the scatter about the nearest means."""
+    points, _ = get_points(data)
     scale = np.sqrt(data.variances)[:, None]
-    nearest, least = np.zeros(points.shape[1], dtype=np.intp), np.full(points.shape[1], np.inf)
+    nearest = np.zeros(points.shape[1], dtype=np.intp)
+    min_distances = np.full(points.shape[1], np.inf)
     for k, mean in enumerate(means - data.origin):
         distances = np.square((points - mean[:, None]) / scale).sum(axis=0)
-        nearest[distances < least] = k
-        np.minimum(least, distances, out=least)
-    covariance = mixture_of_clusters(data, nearest, replace(config, method="k-means")).covariances[0]
+        nearest[distances < min_distances] = k
+        np.minimum(min_distances, distances, out=min_distances)
+    covariance = estimate_from_clusters(data, nearest, replace(config, method="k-means")).covariances[0]
     n_components = len(means)
     weights, covariances = np.full(n_components, 1 / n_components), np.tile(covariance, (n_components, 1, 1))
     return Mixture(weights, means, covariances, config.covariance_type)

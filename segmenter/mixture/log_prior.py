@@ -1,6 +1,7 @@
-"""What is known of the component of each sample before it is looked at: one seam for labels, soft labels and neighbors.
+"""Log priors: what is known about the component of each sample in advance, from labels, soft labels or neighbors.
 
-A log prior adds nats to the log weights. The EM loop does not know where they come from; −∞ forbids a component.
+A log prior adds nats to the log weights; −∞ forbids a component. EM does not know where these nats come from. Arrays
+have the shape (N, K) here, as for callers; the E-step itself uses (K, N).
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ from segmenter.errors import InvalidArgumentError
 
 
 class LogPrior(Protocol):
-    """Nats added to the log weights of each sample."""
+    """Nats that are added to the log weights for each sample."""
 
     @property
     def uses_responsibilities(self) -> bool:
-        """Whether the prior depends on the responsibilities of the step before, as neighbors' do."""
+        """Whether the prior depends on the responsibilities of the previous E-step, as one of neighbors does."""
 
     def __call__(self, responsibilities: Floats | None) -> Floats:
-        """Return an array of shape (N, K), or (1, K) for all samples alike; K as in the starting mixture.
+        """Return nats of shape (N, K), or (1, K) if they are the same for all samples; K is that of the start.
 
         Parameters
         ----------
         responsibilities : ndarray of shape (N, K) or None
-            Of the step before; None at the first step, and where they are not used.
+            Of the previous E-step; None in the first E-step, and if they are not used.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class FixedLogPrior:
-    """A log prior that stays as it is."""
+    """A log prior that stays the same during a fit."""
 
     values: Floats  # (N, K) or (1, K), nats
     uses_responsibilities: bool = False
@@ -45,31 +46,34 @@ class FixedLogPrior:
         return self.values
 
 
-def checked(values: Floats, n_samples: int, n_components: int) -> Floats:
-    """Return the nats that a log prior gave, (N, K) or (1, K), as they are.
+def check_log_prior(values: Floats, n_samples: int, n_components: int) -> Floats:
+    """Return the nats of a log prior, (N, K) or (1, K), unchanged if they are valid.
 
     Raises
     ------
     InvalidArgumentError
-        They are of another shape, hold NaN or +∞, or forbid a sample every component.
+        They have the wrong shape, contain NaN or +∞, or forbid all components for some sample.
     """
     if values.shape not in ((1, n_components), (n_samples, n_components)):
         problem = (
-            f"has the shape {values.shape}; give {(n_samples, n_components)}, or {(1, n_components)} for all alike"
+            f"has the shape {values.shape}; give {(n_samples, n_components)}, or {(1, n_components)} for all samples"
         )
         raise InvalidArgumentError("log_prior", problem)
     best = values.max(axis=1)
     if not (best < np.inf).all():  # NaN is not
-        raise InvalidArgumentError("log_prior", "holds NaN or infinity; give nats, -inf where a component is forbidden")
+        raise InvalidArgumentError(
+            "log_prior", "contains NaN or infinity; give nats, -inf where a component is forbidden"
+        )
     if np.isneginf(best).any():
         row = int(np.isneginf(best).argmax())
-        which = "every sample all components" if len(values) < n_samples else f"sample {row} (from 0) all components"
-        raise InvalidArgumentError("log_prior", f"forbids {which}; allow at least one, or drop one of the priors")
+        which = "every sample" if len(values) < n_samples else f"sample {row} (from 0)"
+        problem = f"forbids all components for {which}; allow at least one, or drop one of the priors"
+        raise InvalidArgumentError("log_prior", problem)
     return values
 
 
 def clamp(labels: ArrayLike, component_classes: ArrayLike) -> FixedLogPrior:
-    """Forbid labeled samples all components but those of their class.
+    """Return the log prior that allows labeled samples only the components of their class.
 
     Parameters
     ----------
@@ -81,24 +85,24 @@ def clamp(labels: ArrayLike, component_classes: ArrayLike) -> FixedLogPrior:
     Raises
     ------
     InvalidArgumentError
-        A label has no component, or they are no whole numbers.
+        A label has no component, or the labels or classes are not whole numbers.
     """
     labels = to_whole_numbers("labels", labels)
     component_classes = to_whole_numbers("component_classes", component_classes)
-    stray = np.setdiff1d(labels[labels != 0], component_classes)
-    if len(stray):
-        raise InvalidArgumentError("labels", f"hold {stray[0]}, which no component stands for")
+    unknown = np.setdiff1d(labels[labels != 0], component_classes)
+    if len(unknown):
+        raise InvalidArgumentError("labels", f"contain {unknown[0]}, a class without a component")
     allowed = (labels[:, None] == 0) | (labels[:, None] == component_classes)
     return FixedLogPrior(np.where(allowed, 0.0, -np.inf))
 
 
 def soft(probabilities: ArrayLike) -> FixedLogPrior:
-    """Take probabilities of the components of each sample, shape (N, K), as they are known beforehand.
+    """Return the log prior of probabilities of the components, known in advance for each sample, shape (N, K).
 
     Raises
     ------
     InvalidArgumentError
-        They are of another shape, negative, NaN or infinite, or all 0 for a sample.
+        They have the wrong shape, are negative, NaN or infinite, or all 0 for some sample.
     """
     given = to_floats("probabilities", probabilities)
     if given.ndim != 2 or not ((given >= 0) & (given < np.inf)).all() or not given.any(axis=1).all():
@@ -109,7 +113,7 @@ def soft(probabilities: ArrayLike) -> FixedLogPrior:
 
 @dataclass(frozen=True, eq=False)
 class SumOfLogPriors:
-    """Several log priors that hold at the same time."""
+    """The sum of several log priors, which all apply at the same time."""
 
     priors: Sequence[LogPrior]
 

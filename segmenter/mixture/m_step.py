@@ -1,4 +1,4 @@
-"""The M-step: the mixture that explains the expected statistics best, for each covariance family."""
+"""The M-step: the mixture that fits the expected statistics best, for each covariance family."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from segmenter.mixture.e_step import SufficientStatistics
 from segmenter.mixture.model import Mixture, inverse_factors
 
 ROUNDING = 64 * np.finfo(np.float64).eps
-"""Relative error that the second moments may have gathered."""
+"""Relative rounding error that the second moments may have accumulated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,21 +22,21 @@ class NormalInverseWishart:
 
     p(μ, Σ) ∝ |Σ|^−(ν+D+2)/2 exp(−½ tr(Ψ Σ⁻¹) − ½ κ (μ − m)ᵀ Σ⁻¹ (μ − m))
 
-    Its mode is μ = m, Σ = Ψ / (ν + D + 2): that is what a component without samples is best like.
+    Its mode is μ = m, Σ = Ψ / (ν + D + 2): the most probable component without any samples.
 
     Raises
     ------
     InvalidArgumentError
-        A part is outside its range or of another shape, named as ``prior.scale``.
+        A field is outside its range or has the wrong shape; it is named like ``prior.scale``.
     """
 
     mean: Floats  # (D,), m
     mean_weight: float  # κ, in samples, at least 0; 0 leaves the means free
-    scale: Floats  # (D, D), Ψ, positive definite; sum of squares, so units of the features squared × samples
+    scale: Floats  # (D, D), Ψ, positive definite; a sum of squares: units of the features squared × samples
     degrees: float  # ν, in samples; above −D − 2
 
     def __post_init__(self) -> None:
-        """Raise InvalidArgumentError for the first part outside its range."""
+        """Raise InvalidArgumentError for the first field outside its range."""
         mean, scale = np.asarray(self.mean, dtype=np.float64), np.asarray(self.scale, dtype=np.float64)
         if mean.ndim != 1 or not np.isfinite(mean).all():
             raise InvalidArgumentError("prior.mean", "must be D finite numbers")
@@ -85,13 +85,13 @@ def m_step(
     Parameters
     ----------
     statistics : SufficientStatistics
-        Every component has mass.
+        Of the E-step; every component has mass.
     covariance_type : {"full", "tied", "diag", "spherical"}
     prior : NormalInverseWishart, optional
     noise_sides : ndarray of shape (D,), optional
-        Of the box of the uniform component, if the statistics hold some noise.
+        Sides of the box that the uniform noise fills, if there is noise.
     equal_weights : bool
-        Make the weights equal, and let all components share their covariance: k-means.
+        Make the weights equal, and let all components share one covariance: k-means.
 
     Returns
     -------
@@ -124,17 +124,17 @@ def m_step(
 
 
 def fit_covariances(scatter: Floats, counts: Floats, covariance_type: CovarianceType, *, is_shared: bool) -> Floats:
-    """Return the covariances of a family that fit best to the scatter of each component.
+    """Return the covariances of a family that fit the scatter of each component best.
 
     Parameters
     ----------
     scatter : ndarray of shape (K, D, D)
         Sum of (x − μ_k)(x − μ_k)ᵀ over the samples of component k.
     counts : ndarray of shape (K,)
-        Samples of each component.
+        Mass of each component, in samples.
     covariance_type : {"full", "tied", "diag", "spherical"}
     is_shared : bool
-        One covariance for all components.
+        Whether all components have the same covariance.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Missing values, integrated out: what was observed is enough for the E-step, and tells what to expect of the rest."""
+"""Missing values, integrated out: the E-step uses the observed values, and expectations of what is missing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from segmenter.arrays import Floats
 from segmenter.mixture.model import Mixture, n_monomials, pairs, square_index
 
 
-def regression(mixture: Mixture, observed: NDArray[np.intp]) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """Return how each component predicts the missing features from those observed (Bishop 2006, eq. 2.81–2.82).
+def regress_missing(mixture: Mixture, observed: NDArray[np.intp]) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """Return how each component predicts the missing features from the observed ones (Bishop 2006, eq. 2.81–2.82).
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def regression(mixture: Mixture, observed: NDArray[np.intp]) -> tuple[NDArray[np
     Returns
     -------
     missing : ndarray of shape (M,)
-        Indices of the others.
+        Indices of the missing features.
     slopes : ndarray of shape (K, M, O)
         B with E[x_m | x_o] = μ_m + B (x_o − μ_o).
     covariances : ndarray of shape (K, M, M)
@@ -38,11 +38,12 @@ def regression(mixture: Mixture, observed: NDArray[np.intp]) -> tuple[NDArray[np
     )
 
 
-def completed_sums(sums: Floats, mixture: Mixture, observed: NDArray[np.intp], origin: Floats) -> Floats:
-    """Return the expected sums over all monomials, from those over the monomials of the observed features.
+def complete_sums(sums: Floats, mixture: Mixture, observed: NDArray[np.intp], origin: Floats) -> Floats:
+    """Return the expected sums of all monomials, from the sums of the monomials of the observed features.
 
-    The features about the origin are z = T z_o + t plus an error of covariance C that only missing features have; so
-    the expected moments follow from the observed ones without another look at the samples (Ghahramani and Jordan 1994).
+    Relative to the origin, the features are z = T z_o + t plus an error of covariance C, which only missing features
+    have. So the expected moments follow from the observed ones, without another pass over the samples (Ghahramani and
+    Jordan 1994).
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def completed_sums(sums: Floats, mixture: Mixture, observed: NDArray[np.intp], o
     n_features, n_observed = mixture.n_features, len(observed)
     if n_observed == n_features:
         return sums
-    missing, slopes, residual = regression(mixture, observed)
+    missing, slopes, residual = regress_missing(mixture, observed)
     n_components = mixture.n_components
     means = mixture.means - origin
     mapping = np.zeros((n_components, n_features, n_observed))

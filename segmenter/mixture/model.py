@@ -4,8 +4,8 @@ The logarithm of a weighted Gaussian density is a polynomial of degree two. With
 
     φ(x) = [1, x_1 … x_D, x_i x_j for i ≤ j],    P = 1 + D + D(D+1)/2 entries,
 
-all components at once are one matrix product, A φ, and all sufficient statistics are another, R φᵀ. The features are
-taken about an origin near their mean; about zero, the products would cancel.
+the log densities of all components are one matrix product, A φ, and all sufficient statistics are another, R φᵀ. The
+features are taken relative to an origin near their mean; relative to zero, the products would cancel.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from segmenter.arrays import Floats, to_floats
 from segmenter.mixture.config import CovarianceType
 
 BLOCK_MONOMIALS = 122_880
-"""Monomials of a block of samples (1 MB): about what the second-level cache holds."""
+"""Monomials of a block of samples (1 MB): about as many as the second-level cache holds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
     """A Gaussian mixture; the components are numbered 1…K in this order."""
 
-    weights: Floats  # (K,), positive; they and the weight of the noise sum to 1
+    weights: Floats  # (K,), positive; with the weight of the noise they sum to 1
     means: Floats  # (K, D), units of the features
-    covariances: Floats  # (K, D, D), positive definite, whatever the family
+    covariances: Floats  # (K, D, D), positive definite, in full for every family
     covariance_type: CovarianceType = "full"
-    noise_weight: float = 0.0  # of a uniform component for outliers, label 0; 0 = there is none
-    noise_sides: Floats | None = None  # (D,), of the box that it fills evenly, units of the features; None without it
+    noise_weight: float = 0.0  # of a uniform component for outliers, label 0; 0 = no noise
+    noise_sides: Floats | None = None  # (D,), sides of the box that the noise fills, units of the features; or None
 
     def __post_init__(self) -> None:
-        """Take whatever holds numbers, such as lists; raise InvalidArgumentError where it does not."""
+        """Convert lists and the like to arrays; raise InvalidArgumentError if they are not numbers."""
         for name in ("weights", "means", "covariances", "noise_sides"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, to_floats(name, getattr(self, name)))
 
     @functools.cached_property
     def inverse_factors(self) -> Floats:
-        """L⁻¹ with L Lᵀ = Σ for each component, shape (K, D, D); LinAlgError where one is not positive definite."""
+        """L⁻¹ with L Lᵀ = Σ for each component, shape (K, D, D); LinAlgError if a Σ is not positive definite."""
         return inverse_factors(self.covariances)
 
     @property
     def n_components(self) -> int:
-        """K."""
+        """K, without the noise."""
         return len(self.weights)
 
     @property
@@ -67,12 +67,12 @@ def reorder(mixture: Mixture, order: NDArray[np.intp]) -> Mixture:
 
 
 def has_noise(mixture: Mixture) -> bool:
-    """Return whether outliers have a component of their own."""
+    """Return whether there is a noise component."""
     return mixture.noise_weight > 0 and mixture.noise_sides is not None
 
 
 def n_parameters(mixture: Mixture) -> int:
-    """Return the number of free parameters: weights, means, and covariances of the family.
+    """Return the number of free parameters: weights, means, and those of the covariances of the family.
 
     K − 1 weights (one more with noise) + K D means + K D (D + 1) / 2, D (D + 1) / 2, K D or K covariances, for "full",
     "tied", "diag" and "spherical".
@@ -89,7 +89,7 @@ def n_parameters(mixture: Mixture) -> int:
 
 
 def marginal(mixture: Mixture, features: NDArray[np.intp]) -> Mixture:
-    """Return the distribution of some of the features, given by their indices (O,) (Bishop 2006, eq. 2.98)."""
+    """Return the marginal distribution of some features, given by their indices (O,) (Bishop 2006, eq. 2.98)."""
     if len(features) == mixture.n_features:
         return mixture
     return replace(
@@ -101,41 +101,41 @@ def marginal(mixture: Mixture, features: NDArray[np.intp]) -> Mixture:
 
 
 def n_monomials(n_features: int) -> int:
-    """Return P."""
+    """Return P, the number of monomials of D features."""
     return 1 + n_features + n_features * (n_features + 1) // 2
 
 
 def block_size(n_features: int) -> int:
-    """Return how many samples are worked on at once."""
+    """Return the number of samples in a block."""
     return max(256, BLOCK_MONOMIALS // n_monomials(n_features))
 
 
 @functools.cache
 def pairs(n_features: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the rows and the columns (i ≤ j) of the quadratic monomials, in their order in φ."""
+    """Return the indices i and j, i ≤ j, of the quadratic monomials x_i x_j, in their order in φ."""
     return np.triu_indices(n_features)
 
 
 @functools.cache
 def square_index(n_features: int) -> NDArray[np.intp]:
-    """Return an array of shape (D, D): where in φ the monomial x_i x_j stands."""
+    """Return the index in φ of each monomial x_i x_j, shape (D, D)."""
     rows, columns = pairs(n_features)
     index = np.empty((n_features, n_features), dtype=np.intp)
     index[rows, columns] = index[columns, rows] = 1 + n_features + np.arange(len(rows))
     return index
 
 
-def monomials(centred: Floats, covariance_floor: Floats | None = None, out: Floats | None = None) -> Floats:
+def monomials(centred: Floats, floor_variances: Floats | None = None, out: Floats | None = None) -> Floats:
     """Return φ of each sample.
 
     Parameters
     ----------
     centred : ndarray of shape (D, n), float64
-        Features minus the origin, a row a feature.
-    blur : ndarray of shape (D,), optional
+        Features minus the origin, one row for each feature.
+    floor_variances : ndarray of shape (D,), optional
         Added to the squares x_j²: the mean of φ over an error of these variances, see `segmenter.mixture.data`.
     out : ndarray of shape (P, n), float64, optional
-        Where to put the result.
+        Output array.
 
     Returns
     -------
@@ -148,8 +148,8 @@ def monomials(centred: Floats, covariance_floor: Floats | None = None, out: Floa
     row = 1 + n_features
     for i in range(n_features):
         np.multiply(centred[i], centred[i:], out=phi[row : row + n_features - i])
-        if covariance_floor is not None:
-            phi[row] += covariance_floor[i]
+        if floor_variances is not None:
+            phi[row] += floor_variances[i]
         row += n_features - i
     return phi
 
@@ -157,7 +157,7 @@ def monomials(centred: Floats, covariance_floor: Floats | None = None, out: Floa
 def inverse_factors(covariances: Floats) -> Floats:
     """Return L⁻¹ with L Lᵀ = Σ for each covariance, shape (K, D, D); Σ⁻¹ is L⁻ᵀ L⁻¹.
 
-    Far more exact than inverting a covariance that is all but flat across a slanted line.
+    This is far more accurate than inverting Σ itself if the samples nearly lie on a slanted line.
     """
     return np.asarray(np.linalg.inv(np.linalg.cholesky(covariances)))
 
@@ -171,7 +171,7 @@ def log_joint_coefficients(mixture: Mixture, origin: Floats) -> Floats:
     ----------
     mixture : Mixture
     origin : ndarray of shape (D,)
-        The point that the monomials are about.
+        The point that is subtracted from x in the monomials.
 
     Returns
     -------

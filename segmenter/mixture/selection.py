@@ -1,8 +1,8 @@
-"""How many components: criteria that weigh the likelihood of a fit against its size, and rules that choose by them.
+"""The number of components: criteria that weigh the likelihood of a fit against its size, and rules that use them.
 
-BIC, AIC and ICL are in nats and on the scale of deviances, −2 log L + a penalty: **lower is better**. Log-likelihoods,
-held-out ones too, are in nats per sample: **higher is better**. All of them hold for independent samples, such as the
-rows of a table. Pixels are not independent; for pictures see `segmenter.segmentation.n_segments`.
+BIC, AIC and ICL are in nats, on the scale of deviances, −2 log L + a penalty: **lower is better**. Log-likelihoods,
+including held-out ones, are in nats per sample: **higher is better**. All assume independent samples, such as the rows
+of a table. Pixels are not independent; for pictures, see `segmenter.segmentation.n_segments`.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ N_FOLDS = 5
 class Selection:
     """How a number of components was chosen."""
 
-    rule: str  # in words, as people are told
+    rule: str  # in words, for messages and figures
     n_components: int  # the K chosen
     log_likelihoods: Floats  # (Kmax,), L(K) for K = 1…Kmax, nats per sample
-    criterion: Floats  # (Kmax,), what the rule maximizes: the largest is at K, nats per sample
+    criterion: Floats  # (Kmax,), what the rule maximizes, nats per sample: largest at the K chosen
 
 
 @dataclass(frozen=True, eq=False)
 class SelectionTable:
-    """All criteria of the fits with 1…Kmax components; row K − 1 is that of K. NaN where nothing was measured."""
+    """All criteria of the fits with 1…Kmax components, at index K − 1; NaN where a criterion was not computed."""
 
     n_parameters: Floats  # (Kmax,)
     log_likelihood: Floats  # (Kmax,), average, nats per sample; higher is better
@@ -48,7 +48,7 @@ class SelectionTable:
     aic: Floats  # (Kmax,), nats; lower is better
     icl: Floats  # (Kmax,), nats; lower is better
     held_out: Floats  # (Kmax,), average over samples that the fit did not see, nats per sample; higher is better
-    is_sound: Bools  # (Kmax,), whether no component died or collapsed; the likelihood of others tells nothing
+    is_sound: Bools  # (Kmax,), whether no component died or collapsed; otherwise the likelihood means nothing
 
     @property
     def n_components(self) -> tuple[int, ...]:
@@ -89,7 +89,7 @@ def compute_aic(mixture: Mixture, log_likelihood: float) -> float:
 def icl(found: Fit, samples: Samples) -> float:
     """Return the integrated completed likelihood, BIC + 2 × entropy, in nats; lower is better (Biernacki et al. 2000).
 
-    The entropy −Σ_n w_n Σ_k r_nk log r_nk of the responsibilities makes components that overlap dear.
+    The entropy of the responsibilities, −Σ_n w_n Σ_k r_nk log r_nk, penalizes components that overlap.
     """
     return bic(found, float(samples.weights.sum())) + 2 * assignment_entropy(found.mixture, samples)
 
@@ -127,25 +127,27 @@ def held_out_log_likelihood(
     Parameters
     ----------
     samples : Samples
-        With whole weights each counts as so many rows, which are dealt to the folds one by one: weighting a sample and
-        repeating it are the same. Other weights stay whole, and samples are dealt.
+        If all weights are whole numbers, a sample of weight w counts as w rows, which are dealt to the folds one by
+        one, so that weighting a sample and repeating it are the same. Otherwise a sample goes to one fold with all its
+        weight.
     config : FitConfig
-        Its seed also deals the samples: the same folds for every K.
+        Its seed also deals the samples: the folds are the same for every K.
     n_folds : int, at least 2
     start : Mixture, optional
-        Where the fit of every fold starts, instead of drawn starts. The fit to all samples saves nine tenths of the
-        time, and is for very many samples: of few, it has seen what is held out, and the criterion takes too large a K.
+        Start of the fits of all folds, instead of drawn ones. Starting from the fit to all samples saves nine tenths of
+        the time, but is meant for very many samples: with few, that fit has seen the held-out ones, and the criterion
+        chooses too large a K.
 
     Returns
     -------
     float
-        NaN where some fold leaves fewer distinct samples than components to fit, and of a single sample.
+        NaN if there is only one sample, or if some fold leaves fewer distinct samples than components.
     """
     if n_folds < 2:
         raise InvalidArgumentError("n_folds", f"is {n_folds}; give a whole number from 2")
     total = mass = 0.0
-    for seen, unseen in _folds(samples, n_folds, np.random.default_rng(config.seed)):
-        if _n_distinct(seen, config.n_components) < config.n_components:
+    for seen, unseen in _iterate_folds(samples, n_folds, np.random.default_rng(config.seed)):
+        if _count_distinct(seen, config.n_components) < config.n_components:
             return float("nan")
         mixture = fit(seen, config, start).mixture
         total += average_log_likelihood(mixture, unseen) * float(unseen.weights.sum())
@@ -153,8 +155,8 @@ def held_out_log_likelihood(
     return total / mass if mass > 0 else float("nan")
 
 
-def _folds(samples: Samples, n_folds: int, generator: np.random.Generator) -> Iterator[tuple[Samples, Samples]]:
-    """Yield what is seen and what is not of each fold; folds that would hold nothing are left out."""
+def _iterate_folds(samples: Samples, n_folds: int, generator: np.random.Generator) -> Iterator[tuple[Samples, Samples]]:
+    """Yield the samples to fit and the held-out ones of each fold; folds without either are left out."""
     weights = samples.weights
     if (weights == np.rint(weights)).all():
         dealt = generator.multinomial(weights.astype(np.int64), np.full(n_folds, 1 / n_folds)).astype(np.float64)
@@ -164,20 +166,20 @@ def _folds(samples: Samples, n_folds: int, generator: np.random.Generator) -> It
     for unseen in dealt.T:
         seen = weights - unseen
         if unseen.any() and seen.any():
-            yield _weighted(samples, seen), _weighted(samples, unseen)
+            yield _reweight(samples, seen), _reweight(samples, unseen)
 
 
-def _weighted(samples: Samples, weights: Floats) -> Samples:
-    """Return the samples of positive weight."""
+def _reweight(samples: Samples, weights: Floats) -> Samples:
+    """Return the samples with other weights, (N,), without those of weight 0."""
     chosen = weights > 0
     return Samples(samples.values[chosen], weights[chosen])
 
 
-def _n_distinct(samples: Samples, most: int) -> int:
-    """Return the number of distinct samples, or `most` if there are more; a look at the first few is often enough."""
-    if len(np.unique(samples.values[: 4 * most], axis=0)) >= most:
-        return most
-    return min(most, len(np.unique(samples.values, axis=0)))
+def _count_distinct(samples: Samples, limit: int) -> int:
+    """Return the number of distinct samples, or `limit` if there are more; often the first few samples suffice."""
+    if len(np.unique(samples.values[: 4 * limit], axis=0)) >= limit:
+        return limit
+    return min(limit, len(np.unique(samples.values, axis=0)))
 
 
 # ---- tables and rules ----------------------------------------------------------------------------------------------
@@ -191,17 +193,17 @@ def selection_table(
     n_folds: int | None = N_FOLDS,
     shared_folds: bool = False,
 ) -> SelectionTable:
-    """Fit 1…Kmax components and return every criterion of each.
+    """Fit 1…Kmax components and return all criteria of each fit.
 
     Parameters
     ----------
     samples : Samples
     config : FitConfig
-        Its number of components is not looked at.
+        Its number of components is ignored.
     max_components : int, at least 1
-        Kmax; no more than there are distinct samples are tried.
+        Kmax; at most the number of distinct samples is tried.
     n_folds : int, optional
-        Of the held-out log-likelihood; None leaves it out, and takes a sixth of the time.
+        Of the held-out log-likelihood; None leaves that out, which takes a sixth of the time.
     shared_folds : bool
         Whether the fits of the folds start from the fit to all samples, see `held_out_log_likelihood`.
 
@@ -220,7 +222,7 @@ def selection_table(
         raise InvalidArgumentError("method", f"is {config.method!r}, which maximizes no likelihood; give em")
     total_weight = float(samples.weights.sum())
     rows = []
-    for k, found in enumerate(fit_incrementally(samples, config, _n_distinct(samples, max_components)), start=1):
+    for k, found in enumerate(fit_incrementally(samples, config, _count_distinct(samples, max_components)), start=1):
         config_k, start = replace(config, n_components=k), found.mixture if shared_folds else None
         held_out = (
             np.nan if n_folds is None else held_out_log_likelihood(samples, config_k, n_folds=n_folds, start=start)
@@ -241,38 +243,42 @@ def selection_table(
 
 
 def fit_incrementally(samples: Samples, config: FitConfig, max_components: int) -> Iterator[Fit]:
-    """Yield the fits of K = 1…Kmax components; K explain no less than K − 1 did for want of a good start."""
-    beside: Sequence[Mixture] = ()
-    least = -np.inf
+    """Yield the fits with K = 1…Kmax components.
+
+    Each fit also starts from the one before with a component split, so that a lack of good starts never makes K
+    components explain the samples worse than K − 1.
+    """
+    extra_starts: Sequence[Mixture] = ()
+    min_objective = -np.inf
     for k in range(1, max_components + 1):
         config_k = replace(config, n_components=k)
-        found = fit(samples, config_k, beside=beside)
-        if found.objective < least:  # on the few samples that starts are compared on, it seemed better
-            start = max(beside, key=lambda start: average_log_likelihood(start, samples))
+        found = fit(samples, config_k, extra_starts=extra_starts)
+        if found.objective < min_objective:  # a worse start seemed better on the screening subset
+            start = max(extra_starts, key=lambda start: average_log_likelihood(start, samples))
             found = max(found, fit(samples, config_k, start), key=lambda found: found.objective)
         if config.method == "em":
-            beside, least = split_each_component(found.mixture), found.objective
+            extra_starts, min_objective = split_each_component(found.mixture), found.objective
         yield found
 
 
 def is_sound(found: Fit) -> bool:
-    """Return whether no component died or collapsed; one component is what it is."""
+    """Return whether no component died or collapsed; a single component is always sound."""
     return found.mixture.n_components == 1 or not (found.trace.n_died or found.trace.collapsed)
 
 
 def choose(table: SelectionTable, rule: Rule) -> int:
-    """Return the number of components that a rule chooses; of equals the smallest.
+    """Return the number of components that a rule chooses; the smallest if several are equally good.
 
     Parameters
     ----------
     table : SelectionTable
     rule : {"bic", "aic", "icl", "held-out"}
-        The least BIC, AIC or ICL, or the largest held-out log-likelihood.
+        The smallest BIC, AIC or ICL, or the largest held-out log-likelihood.
 
     Raises
     ------
     InvalidArgumentError
-        There is no such rule, or what it goes by was not measured.
+        There is no such rule, or its criterion was not computed.
     """
     if rule not in RULES:
         raise InvalidArgumentError("rule", f"is {rule!r}; give one of {', '.join(RULES)}")

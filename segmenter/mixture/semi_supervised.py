@@ -1,10 +1,10 @@
-"""Mixtures of classes, some samples of which carry labels.
+"""Semi-supervised fits: mixtures of classes, of which some samples are labeled.
 
-Two ways, and one start for both. *Learned start*: weights, means and covariances of the labeled samples in closed form,
-then EM on the unlabeled ones, which are free to move away from it. *Clamped*: labeled and unlabeled samples together;
-the labeled ones weigh λ each, and only the components of their class may answer for them. The loop of EM knows of
-neither: the first is a starting mixture, the second a log prior and weights. Where labels are too few for that, see
-`segmenter.mixture.initialization`.
+There are two methods, with the same start: weights, means and covariances of the labeled samples in closed form.
+*Learned start*: EM then runs on the unlabeled samples alone, and may move away from the start. *Clamped*: EM runs on
+all samples; the labeled ones have weight λ each, and belong only to the components of their class. For EM, the first is
+just a starting mixture, and the second a log prior and weights. If there are too few labels to estimate covariances
+from, see `segmenter.mixture.initialization`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ClassFit:
     """A fitted mixture whose components stand for classes."""
 
     fit: Fit
-    component_classes: NDArray[np.intp]  # (K,), 1…C; a class has several components, or none where they died
+    component_classes: NDArray[np.intp]  # (K,), 1…C; a class may have several components, or none if these died
 
     def reordered(self, order: NDArray[np.intp]) -> ClassFit:
         """Return the same with component ``order[0]`` (from 0) first, ``order[1]`` second, and so on."""
@@ -39,21 +39,22 @@ class ClassFit:
 def learned_start(
     values: ArrayLike, labels: ArrayLike, config: FitConfig, *, components_per_class: int = 1
 ) -> tuple[Mixture, NDArray[np.intp]]:
-    """Return the mixture that the labeled samples alone make.
+    """Return the mixture estimated from the labeled samples alone.
 
-    With one component a class it is the maximum of their joint likelihood in closed form (Bishop 2006, section 4.2.2):
-    π_c = N_c / N, μ_c the mean and Σ_c the covariance (divided by N_c) of the samples of class c. With several, a
-    mixture is fitted to each class, its weights times π_c. A component of D samples or fewer, or without spread in some
-    direction, has no covariance of its own; it takes that of all, each about its own mean.
+    With one component per class, it maximizes their joint likelihood in closed form (Bishop 2006, section 4.2.2):
+    π_c = N_c / N, and μ_c and Σ_c are the mean and the covariance (divided by N_c) of the samples of class c. With
+    several components, a mixture is fitted to each class, and its weights are multiplied by π_c. A component of at most
+    D samples, or without spread in some direction, has no covariance of its own: it gets the pooled one of all
+    components, each relative to its own mean.
 
     Parameters
     ----------
     values : array of shape (N, D), numbers
-        NaN where missing; the covariance of a class is then found by EM, with one component, too.
+        NaN where missing; then even a single component per class is fitted by EM.
     labels : array of shape (N,), whole numbers
-        1…C, each class at least once; 0 = unlabeled, left out here.
+        1…C, each class at least once; 0 = unlabeled, ignored here.
     config : FitConfig
-        Its covariance type counts, and for classes of several components how they are fitted.
+        Its covariance type is used, and for several components per class the options of their fits.
     components_per_class : int, at least 1
 
     Returns
@@ -66,28 +67,32 @@ def learned_start(
     Raises
     ------
     InvalidArgumentError
-        No sample is labeled, a class has none, or fewer distinct ones than components.
+        No sample is labeled, or a class has no samples, or fewer distinct ones than components.
     """
-    values, labels = checked(values, labels)
+    values, labels = validate_labeled(values, labels)
     n_classes, n_features = int(labels.max()), values.shape[1]
     counts = np.bincount(labels, minlength=n_classes + 1)[1:]
     if not counts.all():
-        raise InvalidArgumentError("labels", f"hold no sample of class {int(counts.argmin()) + 1}; label at least one")
-    free = replace(
+        raise InvalidArgumentError(
+            "labels", f"contain no sample of class {int(counts.argmin()) + 1}; label at least one"
+        )
+    config_of_class = replace(
         config,
         n_components=components_per_class,
         method="em",
         covariance_type="full" if config.covariance_type == "tied" else config.covariance_type,
-        restarts=config.restarts if components_per_class > 1 else 1,  # one component has one start
+        restarts=config.restarts if components_per_class > 1 else 1,  # all starts of one component are the same
         noise=False,
     )
     mixtures, has_own = [], []
     for c in range(1, n_classes + 1):
         members = values[labels == c]
         if components_per_class > 1 and len(np.unique(members, axis=0)) < components_per_class:
-            problem = f"hold fewer distinct samples of class {c} than its {components_per_class} components; label more"
+            problem = (
+                f"contain fewer distinct samples of class {c} than its {components_per_class} components; label more"
+            )
             raise InvalidArgumentError("labels", problem)
-        found = fit(Samples(members, np.ones(len(members))), free)
+        found = fit(Samples(members, np.ones(len(members))), config_of_class)
         mass = len(members) * found.mixture.weights
         has_own += [k not in found.trace.collapsed and mass[k - 1] > n_features for k in range(1, len(mass) + 1)]
         mixtures.append(found.mixture)
@@ -98,7 +103,7 @@ def learned_start(
     if config.covariance_type == "tied" or not all(has_own):
         pooled = np.tensordot(weights, scatter, 1)
         labeled = values[labels > 0]
-        if counts.sum() <= n_features + n_classes:  # too few for that, too
+        if counts.sum() <= n_features + n_classes:  # too few even for a pooled covariance
             pooled = prepare_samples(Samples(labeled, np.ones(len(labeled))), config.covariance_floor).covariance
         scatter = np.where(np.array(has_own)[:, None, None] & (config.covariance_type != "tied"), scatter, pooled)
     mixture = Mixture(
@@ -111,13 +116,13 @@ def learned_start(
 
 
 def fit_learned(values: ArrayLike, labels: ArrayLike, config: FitConfig, *, components_per_class: int = 1) -> ClassFit:
-    """Fit the unlabeled samples, those of label 0, from the learned start of the others."""
-    values, labels = checked(values, labels)
+    """Fit a mixture to the unlabeled samples, those of label 0, from the learned start of the labeled ones."""
+    values, labels = validate_labeled(values, labels)
     start, classes = learned_start(values, labels, config, components_per_class=components_per_class)
     unlabeled = values[labels == 0]
     if len(unlabeled) == 0:
-        raise InvalidArgumentError("labels", "leave no sample unlabeled; nothing is left to fit")
-    return surviving(fit(Samples(unlabeled, np.ones(len(unlabeled))), config, start), classes)
+        raise InvalidArgumentError("labels", "leave no sample unlabeled, so there is nothing to fit")
+    return keep_surviving_classes(fit(Samples(unlabeled, np.ones(len(unlabeled))), config, start), classes)
 
 
 def fit_clamped(
@@ -128,7 +133,7 @@ def fit_clamped(
     labeled_weight: float = 1.0,
     components_per_class: int = 1,
 ) -> ClassFit:
-    """Fit all samples, each labeled one to the components of its class alone, from the learned start.
+    """Fit a mixture to all samples from the learned start, each labeled one only to the components of its class.
 
     Parameters
     ----------
@@ -138,35 +143,37 @@ def fit_clamped(
         1…C; 0 = unlabeled.
     config : FitConfig
     labeled_weight : float, positive
-        λ: as how many samples each labeled one counts. 1 is maximum likelihood; many times more, and the unlabeled
-        samples hardly matter.
+        λ, the weight of each labeled sample, in unlabeled samples. 1 gives maximum likelihood; with a weight many times
+        larger, the unlabeled samples hardly matter.
     components_per_class : int, at least 1
 
     Raises
     ------
     InvalidArgumentError
-        No sample is labeled, a class has none, or the weight is not positive.
+        No sample is labeled, a class has no samples, or the weight is not positive.
     """
     if not 0 < labeled_weight < np.inf:
         raise InvalidArgumentError("labeled_weight", f"is {labeled_weight}; give a positive number")
-    values, labels = checked(values, labels)
+    values, labels = validate_labeled(values, labels)
     start, classes = learned_start(values, labels, config, components_per_class=components_per_class)
     weights = np.where(labels > 0, float(labeled_weight), 1.0)
-    return surviving(fit(Samples(values, weights), config, start, log_prior=clamp(labels, classes)), classes)
+    return keep_surviving_classes(
+        fit(Samples(values, weights), config, start, log_prior=clamp(labels, classes)), classes
+    )
 
 
-def surviving(found: Fit, classes: NDArray[np.intp]) -> ClassFit:
-    """Return the fit with the classes of the components that are left."""
+def keep_surviving_classes(found: Fit, classes: NDArray[np.intp]) -> ClassFit:
+    """Return the fit with the classes of the surviving components, from those of the start, (K of the start,)."""
     return ClassFit(found, classes[np.array(found.trace.survivors, dtype=np.intp) - 1])
 
 
-def checked(values: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
-    """Return samples (N, D) and their labels (N,); InvalidArgumentError where they do not fit, or there are none."""
+def validate_labeled(values: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
+    """Return samples (N, D) and their labels (N,); InvalidArgumentError if they do not match, or none is labeled."""
     samples, classes = Samples(to_floats("values", values)).values, to_whole_numbers("labels", labels)
     if len(classes) != len(samples):
-        raise InvalidArgumentError("labels", f"are {len(classes)} for {len(samples)} samples; give one a sample")
+        raise InvalidArgumentError("labels", f"are {len(classes)} for {len(samples)} samples; give one for each sample")
     if classes.min() < 0:
-        raise InvalidArgumentError("labels", f"hold {classes.min()}; give 1 to the number of classes, 0 = unlabeled")
+        raise InvalidArgumentError("labels", f"contain {classes.min()}; give 1 to the number of classes, 0 = unlabeled")
     if not classes.any():
         raise InvalidArgumentError("labels", "are all 0; label some samples of each class")
     return samples, classes

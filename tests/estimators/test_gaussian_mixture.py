@@ -1,4 +1,4 @@
-"""The façade behaves as scikit-learn's users expect of a mixture, and does what they have asked for beyond it."""
+"""The estimator behaves as users of scikit-learn expect, and does what they have asked for beyond that."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def full_covariances(model: GaussianMixture) -> list[NDArray[Any]]:
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.filterwarnings("ignore:y holds . classes:UserWarning")
+@pytest.mark.filterwarnings("ignore:y contains . classes:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(  # type: ignore[untyped-decorator]
     [
@@ -109,7 +109,7 @@ def test_it_is_cloned_and_pickled() -> None:
     np.testing.assert_array_equal(again.predict_proba(values), model.predict_proba(values))
 
 
-def test_before_a_fit_nothing_is_told() -> None:
+def test_nothing_can_be_predicted_before_a_fit() -> None:
     model = GaussianMixture()
     assert not hasattr(model, "weights_")
     for method in (model.predict, model.predict_proba, model.score, model.score_samples, model.bic, model.aic):
@@ -208,7 +208,7 @@ def test_a_mixture_is_recovered(covariance_type: CovarianceType) -> None:
     np.testing.assert_allclose(full_covariances(model), np.broadcast_to(np.eye(2), (3, 2, 2)), atol=0.35)
 
 
-def test_too_few_steps_are_told() -> None:
+def test_too_few_steps_give_a_warning() -> None:
     values, _ = blobs(distance=2.0)
     model = GaussianMixture(3, max_iter=1, tol=1e-9, random_state=0)
     with pytest.warns(ConvergenceWarning, match="max_iter=1"):
@@ -217,7 +217,7 @@ def test_too_few_steps_are_told() -> None:
     assert model.n_iter_ == 1
 
 
-def test_without_a_tolerance_it_climbs_until_nothing_rises() -> None:
+def test_with_tolerance_0_it_runs_until_the_objective_stops_rising() -> None:
     values, _ = blobs()
     model = GaussianMixture(2, tol=0, max_iter=1000, random_state=0).fit(values)
     assert model.converged_
@@ -411,11 +411,11 @@ def test_rows_that_share_a_feature_are_merged_where_they_share_all() -> None:
     values, _ = blobs()
     coarse = np.column_stack([np.round(values[:, 0] / 6), np.round(values[:, 1])])
     coarse[::7, 1] = 99
-    distinct, counts = np.unique(coarse, axis=0, return_counts=True)
-    for array in (coarse, distinct):
+    merge_duplicates, counts = np.unique(coarse, axis=0, return_counts=True)
+    for array in (coarse, merge_duplicates):
         array[array == 99] = np.nan
     rows = GaussianMixture(3, random_state=0).fit(coarse)
-    merged = GaussianMixture(3, random_state=0).fit(distinct[::-1], sample_weight=counts[::-1])
+    merged = GaussianMixture(3, random_state=0).fit(merge_duplicates[::-1], sample_weight=counts[::-1])
     np.testing.assert_array_equal(rows.means_, merged.means_)
     np.testing.assert_array_equal(rows.lower_bounds_, merged.lower_bounds_)
 
@@ -430,7 +430,7 @@ def test_with_a_given_start_a_weight_counts_as_that_many_rows() -> None:
 
 
 @pytest.mark.parametrize("weights", [[0.0, 0.0, 0.0], [1.0, -1.0, 1.0], [1.0, 1.0], [np.nan, 1.0, 1.0]])
-def test_weights_that_are_none_are_refused(weights: list[float]) -> None:
+def test_invalid_weights_are_refused(weights: list[float]) -> None:
     with pytest.raises(ValueError, match=r"(?i)weight"):
         GaussianMixture().fit([[0.0], [1.0], [2.0]], sample_weight=weights)
 
@@ -506,7 +506,7 @@ def test_without_labels_y_says_nothing() -> None:
     assert not hasattr(unlabeled, "classes_")
 
 
-def test_more_classes_than_components_are_ignored_and_told() -> None:
+def test_more_classes_than_components_are_ignored_with_a_warning() -> None:
     values, cluster = blobs()
     model = GaussianMixture(2, random_state=0).fit(values, np.minimum(cluster, 1))
     with pytest.warns(UserWarning, match="3 classes, more than n_components=2"):

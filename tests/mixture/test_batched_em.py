@@ -1,4 +1,4 @@
-"""Climbs that share their steps: each mixture goes where it would go alone."""
+"""EM from several starts at once: each mixture ends where it would on its own."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from hypothesis import strategies as st
 
 from segmenter.arrays import Samples
 from segmenter.mixture.acceleration import extrapolate
-from segmenter.mixture.batched_em import are_legal, e_step_batch, only, run_em_batch, stacked, statistics_of
+from segmenter.mixture.batched_em import (
+    e_step_batch,
+    find_valid_mixtures,
+    run_em_batch,
+    select_mixtures,
+    stack_mixtures,
+    to_statistics,
+)
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType, FitConfig
 from segmenter.mixture.data import prepare_samples
 from segmenter.mixture.e_step import e_step
-from segmenter.mixture.em import EMProblem, finalists, fit, least_mass_of, run_em, run_em_from_each_start
+from segmenter.mixture.em import EMProblem, choose_finalists, compute_min_mass, fit, run_em, run_em_from_each_start
 from segmenter.mixture.initialization import initialize
 from segmenter.mixture.m_step import m_step
 from tests.support.scenes import blobs, some_mixture
@@ -28,50 +35,52 @@ def describe_problem(samples: Samples, config: FitConfig) -> EMProblem:
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("acceleration", [False, True])
 @pytest.mark.parametrize("n_features", [1, 3])
-def test_each_mixture_climbs_as_it_does_alone(
+def test_each_mixture_ends_where_it_would_on_its_own(
     covariance_type: CovarianceType, acceleration: bool, n_features: int
 ) -> None:
     samples, _ = blobs(3, n_features, distance=2.0, n_each=200)
     config = FitConfig(3, covariance_type, init="random", acceleration=acceleration, tolerance=1e-6)
     problem = describe_problem(samples, config)
     starts = [initialize(problem.data, config, np.random.default_rng(seed)) for seed in range(5)]
-    ends = run_em_batch(problem.data, config, starts, least_mass_of(problem))
-    assert len({round(end.objective, 3) for end in ends}) > 1 or n_features == 3  # they do not all go to one place
+    ends = run_em_batch(problem.data, config, starts, compute_min_mass(problem))
+    assert (
+        len({round(end.objective, 3) for end in ends}) > 1 or n_features == 3
+    )  # they do not all end at the same optimum
     for start, end in zip(starts, ends, strict=True):
         alone = run_em(problem, start).trace
-        assert end.is_over
-        before_last = -2 if alone.converged else -1  # alone, one more step follows
+        assert end.is_finished
+        before_last = -2 if alone.converged else -1  # on its own, one more step follows
         assert end.objective == pytest.approx(alone.objectives[before_last], abs=1e-9)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.sampled_from(COVARIANCE_TYPES))
-def test_an_e_step_of_many_is_that_of_each(
+def test_an_e_step_of_several_mixtures_is_that_of_each(
     n_mixtures: int, n_components: int, n_features: int, family: CovarianceType
 ) -> None:
     data = prepare_samples(blobs(2, n_features)[0], 1e-9)
     mixtures = [some_mixture(n_components, n_features, family, seed=seed) for seed in range(n_mixtures)]
-    sums, objectives = e_step_batch(data, stacked(mixtures), n_mixtures)
+    sums, objectives = e_step_batch(data, stack_mixtures(mixtures), n_mixtures)
     for mixture, found, objective in zip(mixtures, sums, objectives, strict=True):
         alone = e_step(data, mixture)
         np.testing.assert_allclose(found, alone.sums, rtol=1e-9, atol=1e-12 * np.abs(alone.sums).max())
         assert objective * data.total_weight == pytest.approx(alone.log_likelihood, rel=1e-12)
 
 
-def test_a_mixture_that_loses_a_component_goes_on_alone() -> None:
+def test_a_mixture_that_loses_a_component_continues_on_its_own() -> None:
     samples, _ = blobs(2, 2, n_each=100)
     config = FitConfig(3, tolerance=1e-8)
     problem = describe_problem(samples, config)
     regular = initialize(problem.data, config, np.random.default_rng(0))
     far = replace(regular, means=regular.means + np.array([[0.0], [0.0], [1e4]]))
-    ends = run_em_batch(problem.data, config, [regular, far], least_mass_of(problem))
-    assert [end.is_over for end in ends] == [True, False]
+    ends = run_em_batch(problem.data, config, [regular, far], compute_min_mass(problem))
+    assert [end.is_finished for end in ends] == [True, False]
     mixtures, objectives = run_em_from_each_start(problem, [regular, far])
     assert [mixture.n_components for mixture in mixtures] == [3, 2]
     assert objectives[1] == run_em(problem, far).objective
 
 
-def test_starts_of_fewer_components_and_other_methods_climb_alone() -> None:
+def test_starts_with_fewer_components_and_other_methods_run_on_their_own() -> None:
     samples, _ = blobs(3, 2, n_each=100)
     problem = describe_problem(samples, FitConfig(3, method="hard-em"))
     starts = [some_mixture(3, 2, seed=1), some_mixture(2, 2, seed=2), some_mixture(3, 2, seed=3)]
@@ -82,17 +91,17 @@ def test_starts_of_fewer_components_and_other_methods_climb_alone() -> None:
         np.testing.assert_allclose(objectives, alone, atol=here.config.tolerance)
 
 
-def test_only_mixtures_with_positive_definite_covariances_are_legal() -> None:
+def test_only_mixtures_with_positive_definite_covariances_are_valid() -> None:
     mixtures = [some_mixture(2, 2, seed=seed) for seed in range(3)]
     flat = np.tile(np.diag([1.0, -1.0]), (2, 1, 1))
-    stack = stacked([mixtures[0], replace(mixtures[1], covariances=flat), mixtures[2]])
-    legal = are_legal(stack, 3)
+    stack = stack_mixtures([mixtures[0], replace(mixtures[1], covariances=flat), mixtures[2]])
+    legal = find_valid_mixtures(stack, 3)
     assert legal.tolist() == [True, False, True]
-    assert are_legal(only(stack, legal), 2).all()
-    assert only(stack, legal).means.tolist() == [*mixtures[0].means.tolist(), *mixtures[2].means.tolist()]
+    assert find_valid_mixtures(select_mixtures(stack, legal), 2).all()
+    assert select_mixtures(stack, legal).means.tolist() == [*mixtures[0].means.tolist(), *mixtures[2].means.tolist()]
 
 
-def test_a_leap_of_many_is_that_of_each() -> None:
+def test_an_extrapolation_of_several_mixtures_is_that_of_each() -> None:
     samples, _ = blobs(2, 2, distance=2.0)
     data = prepare_samples(samples, 1e-9)
     paths = []
@@ -100,7 +109,7 @@ def test_a_leap_of_many_is_that_of_each() -> None:
         mixture, path = some_mixture(2, 2, seed=seed), []
         for _ in range(3):
             path.append(e_step(data, mixture).sums)
-            mixture = m_step(statistics_of(path[-1], data), "full")
+            mixture = m_step(to_statistics(path[-1], data), "full")
         paths.append(path)
     together, are_ahead = extrapolate([np.stack(step) for step in zip(*paths, strict=True)], data.variances)
     for path, found, is_ahead in zip(paths, together, are_ahead, strict=True):
@@ -109,7 +118,7 @@ def test_a_leap_of_many_is_that_of_each() -> None:
         assert is_ahead == alone_ahead
 
 
-def test_of_screened_mixtures_those_within_reach_of_the_best_go_on() -> None:
+def test_screened_mixtures_close_to_the_best_become_finalists() -> None:
     samples, _ = blobs(3, 2, n_each=100)
     problem = describe_problem(samples, FitConfig(3))
     best = fit(samples, problem.config).mixture
@@ -118,6 +127,6 @@ def test_of_screened_mixtures_those_within_reach_of_the_best_go_on() -> None:
     candidates = [far, near, same, best]
     objectives = np.array([run_em_from_each_start(problem, [each])[1][0] for each in (best, best, best, best)])
     objectives -= [1.0, 0.01, 1e-9, 0.0]
-    assert [mixture is best for mixture in finalists(problem, candidates, objectives)] == [True, False]
-    assert finalists(problem, candidates[:1], objectives[:1]) == [far]
-    assert finalists(problem, [far, best], objectives[[0, 3]]) == [best]
+    assert [mixture is best for mixture in choose_finalists(problem, candidates, objectives)] == [True, False]
+    assert choose_finalists(problem, candidates[:1], objectives[:1]) == [far]
+    assert choose_finalists(problem, [far, best], objectives[[0, 3]]) == [best]

@@ -1,4 +1,4 @@
-"""What must hold of every Gaussian mixture fitted by EM, and what is known of tiny ones."""
+"""What must hold for every Gaussian mixture fitted by EM, and the known answers of tiny ones."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from segmenter import errors
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, SegmenterError
 from segmenter.mixture import data as mixture_data
+from segmenter.mixture import screening
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, CovarianceType, FitConfig, Init
-from segmenter.mixture.data import PreparedSamples, part_of, prepare_samples
+from segmenter.mixture.data import PreparedSamples, build_group, prepare_samples
 from segmenter.mixture.e_step import SufficientStatistics, e_step, stable_exp
 from segmenter.mixture.em import Fit, FitTrace, fit
 from segmenter.mixture.inference import average_over_components, predict
-from segmenter.mixture.initialization import initialize, k_means_plus_plus, random_start
+from segmenter.mixture.initialization import draw_random_start, initialize, k_means_plus_plus
 from segmenter.mixture.m_step import m_step
 from segmenter.mixture.model import Mixture, block_size, log_joint_coefficients, monomials, reorder
-from segmenter.mixture.screening import bin_samples, screening_subset
+from segmenter.mixture.screening import bin_samples, build_screening_subset
 from tests.support.scenes import (
     any_samples,
     average_log_likelihood,
@@ -41,7 +42,7 @@ from tests.support.scenes import (
 
 FAMILIES = st.sampled_from(COVARIANCE_TYPES)
 every_family = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-BLUR = 1e-9
+COVARIANCE_FLOOR = 1e-9
 every_init = pytest.mark.parametrize("init", INITS)
 
 
@@ -148,7 +149,7 @@ def test_predict_of_far_outliers_goes_to_the_widest_component() -> None:
 def test_component_averages_of_the_features_are_the_means_of_the_next_m_step() -> None:
     samples, _ = blobs(3, 2, distance=2.0)
     mixture = some_mixture(3, 2)
-    stepped = m_step(e_step(prepare_samples(samples, BLUR), mixture), "full")
+    stepped = m_step(e_step(prepare_samples(samples, COVARIANCE_FLOOR), mixture), "full")
     np.testing.assert_allclose(average_over_components(mixture, samples, samples.values), stepped.means, rtol=1e-9)
 
 
@@ -164,15 +165,15 @@ def test_component_averages_are_nan_where_nothing_is_explained() -> None:
 @settings(max_examples=40, deadline=None)
 @given(any_samples(), st.data())
 def test_statistics_do_not_depend_on_how_the_samples_are_split(samples: Samples, data: st.DataObject) -> None:
-    whole = prepare_samples(samples, BLUR)
+    whole = prepare_samples(samples, COVARIANCE_FLOOR)
     owner = data.draw(arrays.arrays(np.int8, len(samples.weights), elements=st.integers(0, 2)))
     mixture = mixture_over(whole, 3)
-    parts = [e_step(some_of(whole, np.flatnonzero(owner == p)), mixture) for p in np.unique(owner)]
-    assert_statistics_close(reduce(add, parts), e_step(whole, mixture))
+    groups = [e_step(some_of(whole, np.flatnonzero(owner == p)), mixture) for p in np.unique(owner)]
+    assert_statistics_close(reduce(add, groups), e_step(whole, mixture))
 
 
 def mixture_over(data: PreparedSamples, n_components: int, seed: int = 0) -> Mixture:
-    """Return some mixture in the place and the units of the data."""
+    """Return some mixture near the data and in its units."""
     unit = np.sqrt(data.variances)
     mixture = some_mixture(n_components, len(unit), seed=seed)
     return replace(
@@ -182,22 +183,24 @@ def mixture_over(data: PreparedSamples, n_components: int, seed: int = 0) -> Mix
 
 def some_of(data: PreparedSamples, rows: NDArray[np.intp]) -> PreparedSamples:
     """Return some of the samples, about the same origin."""
-    (part,) = data.parts
-    weights = part.weights[rows]
-    chosen = part_of(part.observed, None, np.ascontiguousarray(part.centred[:, rows]), weights, part.covariance_floor)
-    return replace(data, total_weight=float(weights.sum()), n_samples=len(rows), parts=(chosen,))
+    (group,) = data.groups
+    weights = group.weights[rows]
+    chosen = build_group(
+        group.observed, None, np.ascontiguousarray(group.centred[:, rows]), weights, group.floor_variances
+    )
+    return replace(data, total_weight=float(weights.sum()), n_samples=len(rows), groups=(chosen,))
 
 
 def test_statistics_do_not_depend_on_blocks_nor_on_whether_monomials_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     samples, _ = blobs(3, 3)
     mixture = some_mixture(3, 3)
-    kept = e_step(prepare_samples(samples, BLUR), mixture)
+    cached = e_step(prepare_samples(samples, COVARIANCE_FLOOR), mixture)
     monkeypatch.setattr(mixture_data, "block_size", lambda n_features: 32)
-    assert_statistics_close(e_step(prepare_samples(samples, BLUR), mixture), kept)
-    monkeypatch.setattr(mixture_data, "KEPT_MONOMIALS", 0)
-    data = prepare_samples(samples, BLUR)
-    assert not data.parts[0].kept
-    assert_statistics_close(e_step(data, mixture), kept)
+    assert_statistics_close(e_step(prepare_samples(samples, COVARIANCE_FLOOR), mixture), cached)
+    monkeypatch.setattr(mixture_data, "MAX_CACHED_MONOMIALS", 0)
+    data = prepare_samples(samples, COVARIANCE_FLOOR)
+    assert not data.groups[0].cached_monomials
+    assert_statistics_close(e_step(data, mixture), cached)
 
 
 def test_statistics_are_the_sums_of_weighted_responsibilities() -> None:
@@ -234,9 +237,9 @@ def test_counting_every_sample_twice_changes_nothing() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(arrays.arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 8)), elements=st.floats(-300, 300)))
-def test_the_safe_path_of_exponentiate_equals_the_fast_path(joint: Floats) -> None:
+def test_the_safe_path_of_stable_exp_equals_the_fast_path(joint: Floats) -> None:
     fast, log_density, total = stable_exp(joint)
-    out_of_range = np.column_stack([joint, np.full(len(joint), -1e4)])  # one such sample sends all the safe way
+    out_of_range = np.column_stack([joint, np.full(len(joint), -1e4)])  # one such sample makes all take the safe path
     safe, safe_log_density, safe_total = stable_exp(out_of_range)
     np.testing.assert_allclose(safe_log_density[:-1], log_density, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose((safe / safe_total)[:, :-1], fast / total, rtol=1e-9, atol=1e-300)
@@ -258,26 +261,26 @@ def test_responsibilities_are_finite_at_any_level_of_the_log_density(level: floa
 @settings(max_examples=40, deadline=None)
 @given(any_samples(max_features=3), st.integers(1, 6))
 def test_cells_keep_weight_mean_and_second_moments(samples: Samples, n_bins: int) -> None:
-    data = prepare_samples(samples, BLUR)
+    data = prepare_samples(samples, COVARIANCE_FLOOR)
     cells = bin_samples(data, n_bins)
     assert cells.n_samples <= min(data.n_samples, n_bins ** len(data.origin))
-    assert cells.parts[0].weights.sum() == pytest.approx(data.total_weight)
+    assert cells.groups[0].weights.sum() == pytest.approx(data.total_weight)
     all_alike = Mixture(np.ones(1), data.origin[None], np.diag(data.variances)[None])
     assert_statistics_close(e_step(cells, all_alike), e_step(data, all_alike))
 
 
-def test_cells_do_not_depend_on_how_many_samples_are_put_into_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = prepare_samples(blobs(3, 2)[0], BLUR)
-    at_once = bin_samples(data, 4).parts[0]
-    monkeypatch.setattr(mixture_data, "BINNED_AT_ONCE", 7)
-    in_turns = bin_samples(data, 4).parts[0]
-    np.testing.assert_allclose(in_turns.kept[0], at_once.kept[0], rtol=1e-12)
+def test_cells_do_not_depend_on_how_many_samples_are_binned_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = prepare_samples(blobs(3, 2)[0], COVARIANCE_FLOOR)
+    at_once = bin_samples(data, 4).groups[0]
+    monkeypatch.setattr(screening, "BINNING_BLOCK", 7)
+    in_turns = bin_samples(data, 4).groups[0]
+    np.testing.assert_allclose(in_turns.cached_monomials[0], at_once.cached_monomials[0], rtol=1e-12)
     np.testing.assert_array_equal(in_turns.weights, at_once.weights)
 
 
 def test_an_m_step_on_cells_is_exact_where_no_cell_mixes_components() -> None:
     samples, labels = blobs(3, 2, distance=40.0)
-    data = prepare_samples(samples, BLUR)
+    data = prepare_samples(samples, COVARIANCE_FLOOR)
     cells = bin_samples(data, 16)
     assert cells.n_samples < data.n_samples
     wide = np.broadcast_to(np.eye(2), (3, 2, 2))
@@ -289,7 +292,7 @@ def test_an_m_step_on_cells_is_exact_where_no_cell_mixes_components() -> None:
 @settings(max_examples=40, deadline=None)
 @given(any_samples(max_features=3), st.integers(1, 6), st.integers(1, 4), st.integers(0, 99))
 def test_the_likelihood_on_cells_is_a_lower_bound(samples: Samples, n_bins: int, n_components: int, seed: int) -> None:
-    data = prepare_samples(samples, BLUR)
+    data = prepare_samples(samples, COVARIANCE_FLOOR)
     mixture = mixture_over(data, n_components, seed)
     on_cells = e_step(bin_samples(data, n_bins), mixture).log_likelihood
     on_samples = e_step(data, mixture).log_likelihood
@@ -302,9 +305,9 @@ def test_restarts_are_screened_on_cells_where_these_are_few_and_the_fit_ends_at_
     assert found.trace.screened
     assert found.trace.objectives[-1] >= found.trace.restarts.max() - 1e-9
     assert not fit(blobs(3, 2, n_each=10)[0], FitConfig(3)).trace.screened
-    assert screening_subset(prepare_samples(samples, BLUR), FitConfig(500)) is None
-    many_features = prepare_samples(blobs(3, 4, n_each=7000)[0], BLUR)
-    few = screening_subset(many_features, FitConfig(3))
+    assert build_screening_subset(prepare_samples(samples, COVARIANCE_FLOOR), FitConfig(500)) is None
+    many_features = prepare_samples(blobs(3, 4, n_each=7000)[0], COVARIANCE_FLOOR)
+    few = build_screening_subset(many_features, FitConfig(3))
     assert few is not None
     assert few.n_samples == 4000
 
@@ -317,10 +320,10 @@ def test_a_random_start_is_even_weights_points_of_the_data_and_positive_definite
     covariance_type: CovarianceType,
 ) -> None:
     samples, _ = blobs(3, 3)
-    data = prepare_samples(samples, BLUR)
+    data = prepare_samples(samples, COVARIANCE_FLOOR)
     config = FitConfig(5, covariance_type)
     for seed in range(20):
-        start = random_start(data, config, np.random.default_rng(seed))
+        start = draw_random_start(data, config, np.random.default_rng(seed))
         np.testing.assert_array_equal(start.weights, np.full(5, 0.2))
         assert np.linalg.eigvalsh(start.covariances).min() > 0
         np.testing.assert_array_equal(start.covariances, start.covariances.transpose(0, 2, 1))
@@ -330,8 +333,8 @@ def test_a_random_start_is_even_weights_points_of_the_data_and_positive_definite
 
 
 def test_random_covariances_are_of_the_size_of_the_data_on_average() -> None:
-    data = prepare_samples(Samples(np.array([[0.0, 0.0], [2.0, 2000.0]]), np.ones(2)), BLUR)
-    starts = [random_start(data, FitConfig(2), np.random.default_rng(seed)).covariances for seed in range(500)]
+    data = prepare_samples(Samples(np.array([[0.0, 0.0], [2.0, 2000.0]]), np.ones(2)), COVARIANCE_FLOOR)
+    starts = [draw_random_start(data, FitConfig(2), np.random.default_rng(seed)).covariances for seed in range(500)]
     average = np.concatenate(starts).mean(axis=0)
     np.testing.assert_allclose(average.diagonal(), [1, 1e6], rtol=0.2)
     assert abs(average[0, 1]) < 200
@@ -354,7 +357,7 @@ def test_k_means_plus_plus_finds_far_clusters() -> None:
 @every_family
 @every_init
 def test_a_start_depends_on_nothing_but_its_generator(init: Init, covariance_type: CovarianceType) -> None:
-    data = prepare_samples(blobs(3, 2)[0], BLUR)
+    data = prepare_samples(blobs(3, 2)[0], COVARIANCE_FLOOR)
     config = FitConfig(3, covariance_type, init)
     one, same, other = (initialize(data, config, np.random.default_rng(seed)) for seed in (5, 5, 6))
     np.testing.assert_array_equal(one.means, same.means)
@@ -489,7 +492,10 @@ def test_a_scale_that_is_a_power_of_two_scales_a_start_and_a_step_to_the_last_bi
     assume(np.ptp(samples.values, axis=0).any())  # features that are all constant have no scale; they take 1
     config = FitConfig(data.draw(some_components(samples)), covariance_type, init)
     scale = 2.0**exponent
-    one, other = prepare_samples(samples, BLUR), prepare_samples(Samples(samples.values * scale, samples.weights), BLUR)
+    one, other = (
+        prepare_samples(samples, COVARIANCE_FLOOR),
+        prepare_samples(Samples(samples.values * scale, samples.weights), COVARIANCE_FLOOR),
+    )
     starts = [initialize(data, config, np.random.default_rng(0)) for data in (one, other)]
     all_alike = [Mixture(np.ones(1), data.origin[None], np.diag(data.variances)[None]) for data in (one, other)]
     steps = [m_step(e_step(data, m), covariance_type) for data, m in zip((one, other), all_alike, strict=True)]
@@ -615,7 +621,7 @@ def test_a_fit_converges_at_the_first_step_that_gains_less_than_the_tolerance(to
     assert (gains[:-2] >= tolerance).all()
 
 
-def test_a_tighter_tolerance_climbs_higher() -> None:
+def test_a_tighter_tolerance_reaches_a_higher_objective() -> None:
     samples, _ = blobs(3, 2, distance=3.0)
     loose, tight = (fit(samples, FitConfig(3, tolerance=t), some_mixture(3, 2)).trace for t in (1e-2, 1e-8))
     assert tight.n_iterations > loose.n_iterations
@@ -654,7 +660,7 @@ def test_two_points_are_two_collapsed_components(init: Init, covariance_type: Co
 
 
 @every_family
-def test_a_collapsed_component_is_told_from_a_broad_one(covariance_type: CovarianceType) -> None:
+def test_a_collapsed_component_is_distinguished_from_a_broad_one(covariance_type: CovarianceType) -> None:
     broad = np.random.default_rng(0).standard_normal((50, 2))
     samples = Samples(np.concatenate([broad, np.full((1, 2), 50.0)]), np.append(np.ones(50), 20.0))
     found = fit(samples, FitConfig(2, covariance_type))
@@ -696,7 +702,7 @@ def test_a_far_outlier_leaves_everything_finite(init: Init, covariance_type: Cov
 
 
 @every_family
-def test_a_component_that_explains_nothing_is_removed_and_told(covariance_type: CovarianceType) -> None:
+def test_a_component_that_explains_nothing_is_removed_and_counted(covariance_type: CovarianceType) -> None:
     samples, labels = blobs(2, 2)
     means = np.array([[12.0, 12.0], [1e4, -1e4], [24.0, 24.0]])
     start = Mixture(np.full(3, 1 / 3), means, np.broadcast_to(np.eye(2), (3, 2, 2)), covariance_type)
@@ -716,11 +722,11 @@ def fit_with_a_death() -> FitTrace:
     return found.trace
 
 
-def test_a_death_costs_no_more_than_rounding() -> None:
+def test_the_death_of_a_component_costs_no_more_than_rounding() -> None:
     assert np.diff(fit_with_a_death().objectives).min() >= -1e-6
 
 
-def test_a_death_is_not_taken_for_convergence() -> None:
+def test_the_death_of_a_component_is_not_mistaken_for_convergence() -> None:
     trace = fit_with_a_death()
     assert trace.converged
     assert abs(np.diff(trace.objectives)[-2:]).max() < 1e-6
@@ -844,7 +850,7 @@ def test_an_error_made_by_keywords_survives_as_well(kind: type[SegmenterError]) 
 
 
 @every_error
-def test_an_error_tells_all_in_one_line(kind: type[SegmenterError]) -> None:
+def test_an_error_message_is_one_line(kind: type[SegmenterError]) -> None:
     text = str(kind(*_data(kind).values()))
     assert "\n" not in text
     if "some text" in _data(kind).values():

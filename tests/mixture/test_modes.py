@@ -1,4 +1,4 @@
-"""What a fit can do beside plain EM: hard assignments, k-means, missing values, noise, priors, leaps, verdicts."""
+"""What a fit can do besides plain EM: hard EM, k-means, missing values, noise, priors, SQUAREM, verdicts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def slack(objectives: Floats) -> float:
 
 @settings(max_examples=60, deadline=None)
 @given(any_samples(), st.data(), FAMILIES, st.sampled_from(METHODS), st.booleans(), st.integers(0, 99))
-def test_no_method_ever_loses(
+def test_the_objective_of_no_method_ever_falls(
     samples: Samples,
     data: st.DataObject,
     covariance_type: CovarianceType,
@@ -64,7 +64,7 @@ def test_no_method_ever_loses(
     assert np.diff(objectives).min(initial=0) >= -slack(objectives)
 
 
-def test_hard_em_climbs_the_classification_likelihood() -> None:
+def test_hard_em_maximizes_the_classification_likelihood() -> None:
     samples, _ = blobs(3, 2, distance=3.0)
     found = fit(samples, FitConfig(3, method="hard-em"))
     best = log_joint(found.mixture, samples.values).max(axis=1)
@@ -117,8 +117,8 @@ def test_k_means_is_that_of_scikit_learn_from_the_same_seeds() -> None:
     np.testing.assert_array_equal(predict(found, samples.values) - 1, theirs.labels_)
 
 
-def test_k_means_takes_from_a_given_start_its_means_alone() -> None:
-    """Also where weights and covariances are unlike: they are no part of its model, and the objective never falls."""
+def test_k_means_takes_only_the_means_of_a_given_start() -> None:
+    """Weights and covariances of the start do not matter, as k-means has none, and the objective never falls."""
     samples, _ = blobs(3, 2, distance=2.0)
     start = some_mixture(3, 2)
     start = replace(start, means=samples.values[:3])
@@ -153,9 +153,7 @@ def test_k_means_with_noise_shares_evenly_what_the_noise_leaves() -> None:
 
 @every_family
 @pytest.mark.parametrize("init", INITS)
-def test_k_means_is_that_of_lloyd_whatever_the_family_and_the_start(
-    covariance_type: CovarianceType, init: Init
-) -> None:
+def test_k_means_is_that_of_lloyd_for_every_family_and_start(covariance_type: CovarianceType, init: Init) -> None:
     """On clusters drawn out along a line, where a shared full covariance would divide the samples otherwise."""
     round_samples, _ = blobs(3, 2, distance=3.0)
     samples = Samples(round_samples.values @ np.array([[6.0, 1.0], [1.0, 1.0]]), round_samples.weights)
@@ -173,7 +171,7 @@ def test_k_means_is_that_of_lloyd_whatever_the_family_and_the_start(
 
 @settings(max_examples=60, deadline=None)
 @given(any_samples(), st.data(), FAMILIES, st.sampled_from(METHODS), st.booleans(), st.integers(0, 99))
-def test_no_method_ever_loses_with_noise(
+def test_the_objective_of_no_method_ever_falls_with_noise(
     samples: Samples,
     data: st.DataObject,
     covariance_type: CovarianceType,
@@ -202,14 +200,14 @@ def test_no_method_ever_loses_with_noise(
 
 
 @every_family
-def test_leaps_come_to_the_same_end_in_fewer_steps(covariance_type: CovarianceType) -> None:
+def test_squarem_steps_reach_the_same_optimum_in_fewer_iterations(covariance_type: CovarianceType) -> None:
     samples, _ = blobs(3, 2, distance=2.5)
     start = some_mixture(3, 2, covariance_type)
     start = replace(start, means=start.means + samples.values.mean(axis=0))
     config = FitConfig(3, covariance_type, tolerance=1e-11, max_iterations=20_000)
-    plain, leaping = fit(samples, config, start), fit(samples, replace(config, acceleration=True), start)
-    assert leaping.trace.n_iterations < plain.trace.n_iterations
-    assert leaping.objective >= plain.objective - 1e-7
+    plain, accelerated = fit(samples, config, start), fit(samples, replace(config, acceleration=True), start)
+    assert accelerated.trace.n_iterations < plain.trace.n_iterations
+    assert accelerated.objective >= plain.objective - 1e-7
 
 
 @pytest.mark.parametrize("acceleration", [False, True])
@@ -278,7 +276,7 @@ def test_a_row_without_any_value_changes_nothing() -> None:
     np.testing.assert_allclose(holed.covariances, plain.covariances, rtol=1e-5)
 
 
-def test_impute_keeps_what_was_seen_and_expects_the_rest() -> None:
+def test_impute_keeps_observed_values_and_fills_in_expectations() -> None:
     covariance = np.array([[2.0, 1.2], [1.2, 1.0]])
     mixture = Mixture(np.ones(1), np.array([[1.0, -1.0]]), covariance[None])
     values = np.array([[3.0, np.nan], [np.nan, 0.5], [4.0, 5.0], [np.nan, np.nan]])
@@ -314,7 +312,7 @@ def test_impute_under_several_components_weighs_their_expectations(covariance_ty
 @every_family
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("acceleration", [False, True])
-def test_drawn_starts_with_missing_values_never_lose(
+def test_the_objective_never_falls_from_drawn_starts_with_missing_values(
     covariance_type: CovarianceType, method: Method, acceleration: bool
 ) -> None:
     samples = with_holes(blobs(3, 3, distance=3.0)[0], 0.4)
@@ -346,7 +344,7 @@ def test_far_samples_are_noise_and_leave_the_clusters_alone() -> None:
     assert (shares.sum(axis=1)[predicted == 0] < 0.5).all()
 
 
-def test_a_feature_that_was_never_observed_does_not_keep_noise_from_being_told() -> None:
+def test_a_feature_that_was_never_observed_does_not_hide_noise() -> None:
     samples, _ = blobs(2, 2)
     values = np.column_stack([samples.values, np.full(len(samples.weights), np.nan)])
     found = fit(Samples(values, samples.weights), FitConfig(2, noise=True, restarts=8))
@@ -357,7 +355,7 @@ def test_a_feature_that_was_never_observed_does_not_keep_noise_from_being_told()
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n_each", [100, 1000])
 def test_outliers_draw_no_seeds_where_there_is_noise(method: Method, n_each: int) -> None:
-    """Seeded by the squared distance alone, every one of these fits had a component on outliers, or between them."""
+    """With seeds drawn by plain squared distances, each of these fits had a component on or between outliers."""
     for seed in range(6):
         samples, _ = blobs(3, 2, n_each=n_each, distance=6.0, seed=seed)
         far = np.random.default_rng(seed).uniform(-150, 190, (n_each // 10, 2))
@@ -369,11 +367,11 @@ def test_outliers_draw_no_seeds_where_there_is_noise(method: Method, n_each: int
 
 def test_seeds_leave_out_the_part_that_may_be_outliers_but_not_ties() -> None:
     points = np.append(np.linspace(0, 1, 19), 1e6)[None]
-    cluster = k_means_plus_plus(points, np.ones(20), 2, np.random.default_rng(0), outlying=0.1)
+    cluster = k_means_plus_plus(points, np.ones(20), 2, np.random.default_rng(0), outlier_share=0.1)
     assert cluster[-1] == -1
     assert {0, 1} <= set(cluster.tolist())
     mostly_alike = np.append(np.zeros(19), 1.0)[None]
-    cluster = k_means_plus_plus(mostly_alike, np.ones(20), 2, np.random.default_rng(0), outlying=0.1)
+    cluster = k_means_plus_plus(mostly_alike, np.ones(20), 2, np.random.default_rng(0), outlier_share=0.1)
     assert sorted(set(cluster.tolist())) == [0, 1]
 
 
@@ -388,7 +386,7 @@ def test_where_noise_explains_every_sample_the_components_stay_as_they_were(meth
     np.testing.assert_array_equal(predict(found.mixture, values), 0)
 
 
-def test_noise_beside_clusters_is_no_reason_for_a_verdict() -> None:
+def test_some_noise_among_clusters_does_not_change_the_verdict() -> None:
     samples, _ = blobs(2, 2, n_each=300)
     far = np.random.default_rng(5).uniform(-150, 190, (30, 2))
     polluted = Samples(np.vstack([samples.values, far]), np.append(samples.weights, np.ones(30)))
@@ -427,7 +425,7 @@ def test_the_density_of_noise_is_that_of_the_sides_observed() -> None:
     assert score_samples(mixture, rows)[2] == pytest.approx(np.log(0.4 + 0.6))
 
 
-def test_a_row_without_any_value_is_of_the_greatest_weight_however_dense_the_noise() -> None:
+def test_a_row_without_any_value_belongs_to_the_component_of_largest_weight() -> None:
     nothing = np.full((1, 2), np.nan)
     mixture = replace(some_mixture(3, 2), weights=np.array([0.2, 0.5, 0.1]), noise_weight=0.2)
     for side in (1e-9, 1.0, 1e9):
@@ -490,7 +488,7 @@ def test_the_objective_never_falls_under_a_conjugate_prior(covariance_type: Cova
 
 @settings(max_examples=150, deadline=None)
 @given(any_samples(), st.data(), FAMILIES, st.sampled_from(METHODS), st.booleans(), st.booleans())
-def test_no_samples_lose_under_a_conjugate_prior(
+def test_the_objective_never_falls_for_any_samples_under_a_conjugate_prior(
     samples: Samples,
     data: st.DataObject,
     covariance_type: CovarianceType,
@@ -665,15 +663,18 @@ def test_probabilities_that_leave_a_sample_nothing_are_refused() -> None:
 @pytest.mark.parametrize(
     ("log_prior", "problem"),
     [
-        (combine(*(clamp(np.array(2 * [0] + [k], np.int32), np.array([1, 2])) for k in (1, 2))), r"forbids sample 2 "),
-        (FixedLogPrior(np.full((1, 2), -np.inf)), "forbids every sample"),
-        (FixedLogPrior(np.array([[0.0, np.nan]])), "holds NaN"),
-        (FixedLogPrior(np.array([[0.0, np.inf]])), "holds NaN or infinity"),
+        (
+            combine(*(clamp(np.array(2 * [0] + [k], np.int32), np.array([1, 2])) for k in (1, 2))),
+            "all components for sample 2 \\(from 0\\)",
+        ),
+        (FixedLogPrior(np.full((1, 2), -np.inf)), "forbids all components for every sample"),
+        (FixedLogPrior(np.array([[0.0, np.nan]])), "contains NaN"),
+        (FixedLogPrior(np.array([[0.0, np.inf]])), "contains NaN or infinity"),
         (FixedLogPrior(np.zeros((1, 3))), r"shape \(1, 3\); give \(3, 2\), or \(1, 2\)"),
         (FixedLogPrior(np.zeros((2, 2))), r"shape \(2, 2\); give \(3, 2\)"),
     ],
 )
-def test_a_log_prior_that_cannot_be_is_told(log_prior: LogPrior, problem: str) -> None:
+def test_an_invalid_log_prior_is_refused(log_prior: LogPrior, problem: str) -> None:
     samples = Samples(np.array([[0.0], [1.0], [2.0]]), np.ones(3))
     start = Mixture(np.full(2, 0.5), np.array([[0.0], [2.0]]), np.ones((2, 1, 1)))
     with pytest.raises(InvalidArgumentError, match="^log_prior .*" + problem):
@@ -784,7 +785,7 @@ def test_with_missing_values_one_gaussian_is_found_as_well(covariance_type: Cova
 @pytest.mark.parametrize("is_holed", [False, True])
 @pytest.mark.parametrize("has_constant", [False, True])
 def test_components_that_are_alike_are_suspicious(is_holed: bool, has_constant: bool) -> None:
-    """A constant feature, all of whose spread is blur, explains nothing, whatever K."""
+    """A constant feature varies only by the covariance floor, and explains nothing for any K."""
     values = np.random.default_rng(0).standard_normal((300, 3))
     values[:, 2] = 1.0 if has_constant else values[:, 2]
     samples = with_holes(Samples(values), 0.2) if is_holed else Samples(values)

@@ -1,4 +1,4 @@
-"""From the same start, EM arrives where scikit-learn's does, in as many steps."""
+"""From the same start, EM ends where that of scikit-learn does, in as many steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many components: criteria by hand and against scikit-learn, rules against the truth."""
+"""The number of components: criteria by hand and against scikit-learn, rules against the truth."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_held_out_likelihood_is_that_of_the_density_it_came_from() -> None:
 
 
 @pytest.mark.parametrize("weights", [np.array([5.0, 5, 5, 5]), np.array([0.5, 1.5, 2.5, 3.5])])
-def test_held_out_takes_whole_and_broken_weights(weights: Floats) -> None:
+def test_held_out_takes_whole_and_fractional_weights(weights: Floats) -> None:
     samples = Samples(np.array([[0.0], [1.0], [2.0], [4.0]]), weights)
     assert np.isfinite(held_out_log_likelihood(samples, FitConfig(1), n_folds=2))
 
@@ -130,7 +130,7 @@ def test_the_likelihood_of_a_table_never_falls() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_fits_of_many_samples_rise_though_starts_are_compared_on_few(seed: int) -> None:
+def test_the_likelihood_rises_with_k_though_starts_are_screened(seed: int) -> None:
     """Up to the tolerance of EM; repeated rows make spikes, which cells of a grid do not show."""
     generator = np.random.default_rng(seed)
     values = np.round(generator.standard_t(2, (6000, 2)), 1).clip(-3, 3)
@@ -150,7 +150,7 @@ def table_of(**columns: list[float]) -> SelectionTable:
     return SelectionTable(**values, is_sound=np.ones(3, np.bool_))
 
 
-def test_of_equals_the_smallest_is_chosen() -> None:
+def test_the_smallest_of_equally_good_numbers_is_chosen() -> None:
     for rule in RULES:
         assert choose(table_of(), rule) == 1
     assert choose(table_of(bic=[3.0, 1.0, 1.0]), "bic") == 2
@@ -158,7 +158,7 @@ def test_of_equals_the_smallest_is_chosen() -> None:
     assert choose(table_of(held_out=[-3.0, np.nan, -4.0]), "held-out") == 1
 
 
-def test_what_cannot_be_chosen_by_is_said() -> None:
+def test_a_rule_that_cannot_be_used_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="give one of bic, aic, icl, held-out"):
         choose(table_of(), "gap")  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match="give n_folds"):

@@ -1,4 +1,4 @@
-"""A few labeled samples, and many without."""
+"""Fits to a few labeled samples and many unlabeled ones."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_all_clamped_is_the_learned_start() -> None:
 
 @pytest.mark.parametrize("each", [1, 2])
 def test_clamped_samples_never_leave_their_class(each: int) -> None:
-    values, labels = two_classes(distance=0.5)  # hardly to be told apart
+    values, labels = two_classes(distance=0.5)  # which overlap widely
     some = partly(labels, 3)
     found = fit_clamped(values, some, CONFIG, labeled_weight=50, components_per_class=each)
     share = responsibilities(found.fit.mixture, values)
@@ -123,9 +123,9 @@ def test_the_weight_pulls_towards_the_labeled() -> None:
 def test_several_components_a_class_find_its_parts() -> None:
     generator = np.random.default_rng(0)
     centers, classes = np.array([-9.0, 9.0, 0.0, 18.0]), np.array([1, 1, 2, 2], np.int32)  # interleaved
-    part = np.repeat(np.arange(4), 50)
-    values = (centers[part] + generator.standard_normal(200))[:, None]
-    labels = classes[part]
+    group = np.repeat(np.arange(4), 50)
+    values = (centers[group] + generator.standard_normal(200))[:, None]
+    labels = classes[group]
     for found in (
         fit_learned(values, partly(labels, 3), CONFIG, components_per_class=2),
         fit_clamped(values, partly(labels, 3), CONFIG, components_per_class=2),
@@ -153,20 +153,20 @@ def test_a_component_that_dies_takes_its_class_along() -> None:
         ([1, 2, 1, 2], "unlabeled"),
     ],
 )
-def test_labels_that_do_not_fit_are_named(labels: list[int], problem: str) -> None:
+def test_invalid_labels_are_refused(labels: list[int], problem: str) -> None:
     values = np.arange(8.0).reshape(4, 2)
     with pytest.raises(InvalidArgumentError, match=problem):
         fit_learned(values, np.array(labels, np.int32), CONFIG)
 
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, np.inf, np.nan])
-def test_a_weight_that_is_none_is_refused(weight: float) -> None:
+def test_an_invalid_weight_is_refused(weight: float) -> None:
     values, labels = two_classes()
     with pytest.raises(InvalidArgumentError, match="labeled_weight"):
         fit_clamped(values, labels, CONFIG, labeled_weight=weight)
 
 
-def test_too_few_samples_for_the_components_of_a_class_are_told() -> None:
+def test_too_few_samples_for_the_components_of_a_class_are_refused() -> None:
     values, labels = two_classes()
     labels[:58] = 0
     with pytest.raises(InvalidArgumentError, match="class 1"):

@@ -57,7 +57,7 @@ DAMAGE: dict[str, tuple[Callable[[Any], None], str]] = {
     "no weights": (change("mixture", "weights", to=[]), "means has 2 entries where 0 belong"),
     "no components": (
         lambda content: content["mixture"].update(weights=[], means=[], covariances=[]),
-        "weights are 0",
+        "weights are empty",
     ),
     "weights that sum to less": (change("mixture", "weights", to=[0.5, 0.4]), "sum to 0.9"),
     "a weight of 0": (change("mixture", "weights", to=[1.0, 0.0]), "not all positive"),
