@@ -1,4 +1,4 @@
-"""The options of regions: plain values, without NumPy, so that a command line can know them at no cost."""
+"""The options of regions: plain values, without NumPy, so that the command line can import them at no cost."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ HEIGHTS: dict[MergeCost, dict[Scale, float]] = {
 }
 """The height of each named scale, in the unit of the cost: heights of `learned` are probabilities.
 
-Chosen on BSDS500 train: medium has the largest covering of what people drew, and the three together as well."""
+Chosen on BSDS500 train: medium has the largest covering of the annotations, as have the three together."""
 
 OTHER_SCALES: tuple[Scale, ...] = tuple(scale for scale in SCALES if scale != "medium")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from segmenter.features.color_counts import ColorCounts, count_colors, sum_counts, to_common_scale
 
 
-def counted(part: ColorCounts) -> dict[tuple[float, ...], float]:
+def to_dict(part: ColorCounts) -> dict[tuple[float, ...], float]:
     return {tuple(color): count for color, count in zip(part.colors.tolist(), part.counts.tolist(), strict=True)}
 
 
@@ -30,11 +30,11 @@ def test_sums_do_not_depend_on_how_pictures_are_grouped(
         assert total.colors.dtype == np.dtype(dtype)
 
 
-def test_kinds_count_in_common_as_in_one_picture() -> None:
+def test_colors_of_several_kinds_are_counted_as_if_in_one_picture() -> None:
     gray, color = np.array([[[5], [9]]], np.uint8), np.array([[[5, 5, 5], [1, 2, 3]]], np.uint8)
     deep = np.array([[[5 * 257], [6]]], np.uint16)
     common = to_common_scale(sum_counts(count_colors(pixels) for pixels in (gray, color, deep)))
-    assert counted(common) == {
+    assert to_dict(common) == {
         (6 / 65535,) * 3: 1,
         (1 / 255, 2 / 255, 3 / 255): 1,
         (5 / 255,) * 3: 3,
@@ -42,16 +42,14 @@ def test_kinds_count_in_common_as_in_one_picture() -> None:
     }
 
 
-def test_one_kind_stays_as_it_is() -> None:
+def test_a_single_kind_is_unchanged() -> None:
     (total,) = sum_counts([count_colors(np.array([[[7], [7], [3]]], np.uint8))])
     assert to_common_scale([total]) is total
-    assert counted(total) == {(3,): 1, (7,): 2}
+    assert to_dict(total) == {(3,): 1, (7,): 2}
 
 
 @pytest.mark.parametrize("dtype", ["u2", "f4"])
-def test_colors_beyond_the_limit_lose_their_lowest_bits_however_they_are_grouped(
-    dtype: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_colors_lose_their_lowest_bits_in_any_grouping(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("segmenter.features.color_counts.MAX_COLORS", 300)
     pixels = np.random.default_rng(0).integers(0, 1 << 16, (12, 40, 40, 3))
     pixels[:, :, 20:] = 65535
@@ -73,12 +71,12 @@ def test_colors_beyond_the_limit_lose_their_lowest_bits_however_they_are_grouped
 def test_counts_are_exact_beyond_32_bits() -> None:
     many = ColorCounts(np.array([[7], [9]], np.uint8), np.array([3e9, 1.0]))
     (total,) = sum_counts([many, many, many])
-    assert counted(total) == {(7,): 9_000_000_000, (9,): 3}
+    assert to_dict(total) == {(7,): 9_000_000_000, (9,): 3}
 
 
 @pytest.mark.parametrize("n_channels", [1, 3])
 @pytest.mark.parametrize("is_masked", [False, True])
-def test_many_pixels_are_counted_as_few_are(n_channels: int, is_masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_pixels_are_counted_like_few(n_channels: int, is_masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 5, (30, 40, n_channels), np.uint8)
     mask = generator.random((30, 40)) < 0.5 if is_masked else None

@@ -1,4 +1,4 @@
-"""Distinct colors lose nothing of a photo, and colors become the features that their names promise."""
+"""Distinct colors represent a photo exactly, and colors become the features that are named."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def photos(draw: st.DrawFn) -> tuple[Pixels, Bools | None]:
 
 
 def check_distinct(pixels: Pixels, mask: Bools | None) -> None:
-    """Check all that is promised of the distinct colors of a photo, by counting pixel after pixel."""
+    """Check every property of the distinct colors of a photo, by counting pixel by pixel."""
     found = find_distinct_colors(pixels, mask)
     taking_part = pixels.reshape(-1, pixels.shape[2]) if mask is None else pixels[mask]
     colors = [tuple(color) for color in found.colors.tolist()]
@@ -52,9 +52,9 @@ def check_distinct(pixels: Pixels, mask: Bools | None) -> None:
     assert found.counts.tolist() == [pixel_colors.count(color) for color in colors]
     for channel in range(pixels.shape[2]):
         expected = pixels[..., channel] if mask is None else np.where(mask, pixels[..., channel], 0)
-        spread = found.to_image(found.colors[:, channel])
-        assert spread.dtype == pixels.dtype
-        np.testing.assert_array_equal(spread, expected)
+        image = found.to_image(found.colors[:, channel])
+        assert image.dtype == pixels.dtype
+        np.testing.assert_array_equal(image, expected)
 
 
 # ---- distinct colors -----------------------------------------------------------------------------------------------
@@ -62,13 +62,13 @@ def check_distinct(pixels: Pixels, mask: Bools | None) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(photos())
-def test_distinct_colors_are_sorted_counted_and_spread_exactly(photo: tuple[Pixels, Bools | None]) -> None:
+def test_distinct_colors_are_sorted_counted_and_turned_back_into_the_photo(photo: tuple[Pixels, Bools | None]) -> None:
     check_distinct(*photo)
 
 
 @every_kind
 @pytest.mark.parametrize("masked", [False, True])
-def test_distinct_colors_do_not_depend_on_how_they_are_counted(
+def test_distinct_colors_do_not_depend_on_the_method_of_counting(
     dtype: Any, n_channels: int, masked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def test_distinct_colors_do_not_depend_on_how_they_are_counted(
     check_distinct(pixels, mask)
 
 
-def test_masked_pixels_count_nowhere_and_become_0() -> None:
+def test_masked_pixels_are_not_counted_and_become_0() -> None:
     pixels = np.array([[[5], [9]], [[9], [5]]], np.uint8)
     found = find_distinct_colors(pixels, np.array([[True, False], [True, True]]))
     assert found.colors.tolist() == [[5], [9]]
@@ -87,7 +87,7 @@ def test_masked_pixels_count_nowhere_and_become_0() -> None:
     assert found.to_image(np.array([1, 2], np.int32)).tolist() == [[1, 0], [2, 1]]
 
 
-def test_a_photo_is_left_as_it_was() -> None:
+def test_the_pixels_are_not_changed() -> None:
     pixels = np.zeros((2, 3, 3), np.uint8)
     pixels.flags.writeable = False
     find_distinct_colors(pixels).to_image(np.ones(1))  # writing to the pixels would raise
@@ -108,7 +108,7 @@ def test_colors_of_any_type_are_numbers_from_0_to_1(dtype: Any, n_channels: int)
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @every_space
-def test_features_have_a_name_each(dtype: Any, color_space: ColorSpace) -> None:
+def test_each_feature_has_a_name(dtype: Any, color_space: ColorSpace) -> None:
     features = compute_color_features(np.array([[0, 0, 0], [1, 0, 1]], dtype), color_space)
     assert features.channels == CHANNELS[color_space]
     assert features.values.shape == (2, 3)
@@ -138,7 +138,7 @@ def test_hues_of_359_and_1_degrees_are_next_to_each_other() -> None:
     assert np.linalg.norm(before_red - cyan) > 1.9
 
 
-def test_the_hsv_cone_forgets_the_hue_of_black_and_keeps_its_known_points() -> None:
+def test_in_the_hsv_cone_black_has_no_hue_and_primary_colors_have_their_known_values() -> None:
     colors = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 255, 255], [128, 128, 128]], np.uint8)
     third = 2 * np.pi / 3
     expected = [[0, 0, 0], [1, 0, 1], [np.cos(third), np.sin(third), 1], [-1, 0, 1], [0, 0, 128 / 255]]
@@ -147,7 +147,7 @@ def test_the_hsv_cone_forgets_the_hue_of_black_and_keeps_its_known_points() -> N
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @every_space
-def test_grays_have_one_feature_whether_the_file_says_so_or_not(dtype: Any, color_space: ColorSpace) -> None:
+def test_grays_have_one_feature_in_one_channel_or_in_three(dtype: Any, color_space: ColorSpace) -> None:
     gray = levels(dtype)[:, None]
     one, three = (
         compute_color_features(gray, color_space),
@@ -160,12 +160,12 @@ def test_grays_have_one_feature_whether_the_file_says_so_or_not(dtype: Any, colo
 
 
 @every_space
-def test_one_color_that_is_not_gray_brings_all_features(color_space: ColorSpace) -> None:
+def test_a_single_color_that_is_not_gray_gives_all_features(color_space: ColorSpace) -> None:
     colors = np.array([[10, 10, 10], [20, 20, 21]], np.uint8)
     assert compute_color_features(colors, color_space).values.shape == (2, 3)
 
 
-def test_luminance_weighs_green_most_and_is_the_level_of_a_gray() -> None:
+def test_luminance_weights_green_most_and_equals_the_level_of_a_gray() -> None:
     assert LUMINANCE.sum() == pytest.approx(1)
     primaries = luminance(np.array([[0, 0, 255], [255, 0, 0], [0, 255, 0], [255, 255, 255]], np.uint8))
     np.testing.assert_allclose(primaries, [0.0722, 0.2126, 0.7152, 1])

@@ -1,4 +1,4 @@
-"""Regions of masked, tiny and large pictures: no label where nothing is, and boundaries found at the full size."""
+"""Regions of masked, tiny and large pictures: no label outside the mask, and boundaries found at the full size."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_superpixels_are_connected_and_fill_the_mask(mask: Bools, n_superpixels:
     assert all(components(labels == n)[1] == 1 for n in range(1, labels.max() + 1))
 
 
-def test_what_is_masked_is_no_region_whatever_is_there() -> None:
+def test_masked_pixels_belong_to_no_region_and_their_colors_do_not_matter() -> None:
     mask = DISK_LABELS != 3
     found = []
     for hidden in (0, 255):
@@ -60,7 +60,7 @@ def test_what_is_masked_is_no_region_whatever_is_there() -> None:
     assert covering(found[0].cut_to_n_regions(2), np.where(mask, DISK_LABELS, 0)) > 0.9
 
 
-def test_regions_that_do_not_touch_merge_last_of_all() -> None:
+def test_regions_that_do_not_touch_merge_last() -> None:
     mask = np.ones(DISK_LABELS.shape, dtype=np.bool_)
     mask[:, 39:41] = False
     hierarchy = build_hierarchy(draw_disks(), mask)
@@ -71,7 +71,7 @@ def test_regions_that_do_not_touch_merge_last_of_all() -> None:
     assert (build_contour_map(hierarchy)[1::2, 78] == WHITE).all()
 
 
-def test_transparent_pixels_get_no_label_at_any_size(tmp_path: Path) -> None:
+def test_transparent_pixels_get_no_label_at_any_working_size(tmp_path: Path) -> None:
     picture = np.dstack([draw_disks(), np.where(DISK_LABELS == 3, 0, 255).astype(np.uint8)])
     Image.fromarray(picture).save(tmp_path / "a.png")
     for size in (0.25, 0.002):
@@ -86,7 +86,7 @@ def test_transparent_pixels_get_no_label_at_any_size(tmp_path: Path) -> None:
 
 @given(st.integers(0, 10**6))
 @settings(deadline=None, max_examples=25)
-def test_regions_have_pixels_whatever_the_mask_and_the_size(seed: int) -> None:
+def test_every_region_has_pixels_for_any_mask_and_working_size(seed: int) -> None:
     generator = np.random.default_rng(seed)
     shape = tuple(generator.integers(20, 90, 2))
     mask = generator.random(shape) < generator.choice([0.02, 0.3, 0.9])
@@ -115,7 +115,7 @@ PICTURES = {
 
 @pytest.mark.parametrize("size", [0.25, 0.0003])
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
-def test_any_picture_has_regions_that_fill_it(picture: np.ndarray, size: float) -> None:
+def test_the_regions_of_any_picture_are_connected_and_fill_it(picture: np.ndarray, size: float) -> None:
     for cost in MERGE_COSTS:
         found = segmenter.segment(picture, method="regions", merge_cost=cost, working_size=size)
         assert found.labels.shape == picture.shape[:2]
@@ -123,34 +123,35 @@ def test_any_picture_has_regions_that_fill_it(picture: np.ndarray, size: float) 
         assert all(components(found.labels == n)[1] == 1 for n in range(1, found.n_labels + 1))
 
 
-def test_sixteen_bits_and_eight_are_one_picture() -> None:
+def test_sixteen_bits_give_the_same_regions_as_eight() -> None:
     deep = draw_disks().astype(np.uint16) * 257
     for size in (0.25, 0.001):
         one, other = (segmenter.segment(p, 4, method="regions", working_size=size) for p in (draw_disks(), deep))
         np.testing.assert_array_equal(one.labels, other.labels)
 
 
-# ---- reduced and refined -------------------------------------------------------------------------------------------
+# ---- downsampling and refinement -----------------------------------------------------------------------------------
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.data())
 @settings(deadline=None)
-def test_areas_are_shared_exactly(n_pixels: int, n_places: int, data: st.DataObject) -> None:
-    if n_places > n_pixels:
-        n_places, n_pixels = n_pixels, n_places
+def test_area_overlaps_are_exact(n_pixels: int, n_reduced: int, data: st.DataObject) -> None:
+    if n_reduced > n_pixels:
+        n_reduced, n_pixels = n_pixels, n_reduced
     first = data.draw(st.integers(0, n_pixels - 1))
     n = data.draw(st.integers(1, n_pixels - first))
-    place, overlaps = compute_area_overlaps(first, n, n_pixels, n_places)
-    width = Fraction(n_pixels, n_places)
+    first_reduced, overlaps = compute_area_overlaps(first, n, n_pixels, n_reduced)
+    width = Fraction(n_pixels, n_reduced)
     found = overlaps.toarray()
-    for part in range(n_places):
+    for part in range(n_reduced):
         for pixel in range(n):
             exact = min((part + 1) * width, Fraction(first + pixel + 1)) - max(part * width, Fraction(first + pixel))
-            there = found[part - place, pixel] if place <= part < place + len(found) else 0
-            assert there == max(exact, Fraction(0)) * n_places
+            row = part - first_reduced
+            overlap = found[row, pixel] if 0 <= row < len(found) else 0
+            assert overlap == max(exact, Fraction(0)) * n_reduced
 
 
-def test_a_reduced_picture_is_means_over_what_takes_part() -> None:
+def test_a_reduced_picture_holds_means_over_the_pixels_that_take_part() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
     blocks = np.asarray(pixels, dtype=np.float64).reshape(4, 3, 5, 4, 3) / 255
     means, nothing = downsample(pixels, None, (4, 5))
@@ -166,19 +167,19 @@ def test_a_reduced_picture_is_means_over_what_takes_part() -> None:
     np.testing.assert_allclose(masked, expected, rtol=1e-6)
 
 
-def test_reduced_pictures_keep_their_shape() -> None:
+def test_reduced_pictures_keep_their_proportions() -> None:
     assert compute_reduced_shape(3000, 4000, 250_000) == (433, 577)
     assert compute_reduced_shape(1, 10**6, 250_000) == (1, 500_000)
 
 
 def edge(height: int = 96, width: int = 120) -> Labels:
-    """Return two halves that meet at a slanting line."""
+    """Return two halves separated by a slanting line."""
     y, x = np.indices((height, width))
     return 1 + (x > 50 + y / 5).astype(np.int32)
 
 
 @pytest.mark.parametrize("factor", [3, 6])
-def test_a_boundary_is_found_to_the_pixel_not_enlarged(factor: int) -> None:
+def test_a_refined_boundary_is_accurate_and_an_enlarged_one_is_not(factor: int) -> None:
     truth = edge()
     grain = np.random.default_rng(0).integers(-15, 16, (*truth.shape, 3))
     pixels = (np.array([[80, 90, 60], [150, 120, 110]])[truth - 1] + grain).astype(np.uint8)
@@ -191,10 +192,11 @@ def test_a_boundary_is_found_to_the_pixel_not_enlarged(factor: int) -> None:
 
 @given(st.integers(0, 10**6), st.sampled_from([None, 0.3, 0.8, 0.95]))
 @settings(deadline=None)
-def test_refined_superpixels_are_all_there_and_in_one_piece(seed: int, unmasked_share: float | None) -> None:
-    """In one piece within each connected piece of the mask, that is, except where the reduced picture's labels stay.
+def test_refined_superpixels_are_all_present_and_connected(seed: int, unmasked_share: float | None) -> None:
+    """Check that superpixels are connected within each component of the mask.
 
-    They stay in a piece of the mask that holds no superpixel's largest piece; the mask may divide them there.
+    The exception are components that hold the largest component of no superpixel: there the labels of the reduced
+    picture stay, and the mask may divide them.
     """
     generator = np.random.default_rng(seed)
     reduced_shape = tuple(int(n) for n in generator.integers(1, 9, 2))
@@ -209,9 +211,9 @@ def test_refined_superpixels_are_all_there_and_in_one_piece(seed: int, unmasked_
     found = refine_superpixels(small, pixels, None if unmasked_share is None else mask)
     np.testing.assert_array_equal(found > 0, mask)
     assert np.unique(found[mask]).tolist() == np.unique(small[reduced_mask]).tolist()
-    pieces, n_pieces = components(mask)
-    for piece in range(1, n_pieces + 1):
-        inside = pieces == piece
+    mask_components, n_components = components(mask)
+    for component in range(1, n_components + 1):
+        inside = mask_components == component
         is_unchanged = unmasked_share is not None and (found[inside] == small[at][inside]).all()
         assert is_unchanged or all(components(inside & (found == n))[1] == 1 for n in np.unique(found[inside]))
 
@@ -239,7 +241,7 @@ def test_rectangles_do_not_depend_on_how_a_picture_is_divided(seed: int, is_mask
     np.testing.assert_array_equal(divided > 0, np.ones(shape) if mask is None else mask)
 
 
-def test_no_speck_is_left_in_rectangles() -> None:
+def test_rectangles_contain_no_fragments() -> None:
     truth = edge(240, 300)
     grain = np.random.default_rng(0).integers(-60, 61, (*truth.shape, 3))
     pixels = (np.array([[80, 90, 60], [150, 120, 110]])[truth - 1] + grain).astype(np.uint8)
@@ -252,7 +254,7 @@ def test_no_speck_is_left_in_rectangles() -> None:
     assert (found != truth).mean() < 0.01
 
 
-def test_the_working_size_is_a_size_not_another_method() -> None:
+def test_a_smaller_working_size_finds_the_same_shapes() -> None:
     picture = np.kron(draw_disks(), np.ones((3, 3, 1), np.uint8))
     truth = np.kron(DISK_LABELS, np.ones((3, 3), int))
     found = segmenter.segment(picture, 3, method="regions", working_size=0.006)
