@@ -623,6 +623,32 @@ def test_help_tells_of_every_command_in_whole_sentences(tmp_path: Path) -> None:
     assert all(line.endswith(".") and not line.endswith("...") for line in told)
 
 
+def test_help_groups_the_options_under_headings(tmp_path: Path) -> None:
+    lines = run("segment", "--help", cwd=tmp_path, env={**os.environ, "COLUMNS": "80"}).stdout.decode().splitlines()
+    headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert headings == [
+        "What to find:",
+        "Regions (--method regions only):",
+        "Fit (all methods except regions):",
+        "Large pictures:",
+        "Output:",
+        "Figures:",
+        "General:",
+    ]
+    regions = lines[lines.index(headings[1]) : lines.index(headings[2])]
+    options = [line.split()[0] for line in regions if line.startswith("  --")]
+    assert options == ["--scale", "--merge-cost", "--superpixels", "--working-size"]
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_shows_defaults_and_ranges_in_words(name: str, tmp_path: Path) -> None:
+    text = run(name, "--help", cwd=tmp_path, env={**os.environ, "COLUMNS": "80"}).stdout.decode()
+    assert "<=" not in text
+    assert "x>" not in text
+    assert "default: no-" not in text
+    assert "Of regions" not in text
+
+
 def test_help_lists_one_output_a_line(tmp_path: Path) -> None:
     lines = run("segment", "--help", cwd=tmp_path).stdout.decode().splitlines()
     assert [line.split()[0] for line in lines if line.startswith("    NAME.")] == [

@@ -220,7 +220,7 @@ def test_a_batch_writes_the_same_bytes_whatever_the_jobs_and_can_be_resumed(fold
         ("--superpixels 9", "--superpixels does not apply to --method gmm"),
         ("--method regions -k 3 --scale fine", "-k and --scale both set the number of regions; give one of them"),
         ("--method regions -k 800", "-k 800 needs as many superpixels; add --superpixels 800"),
-        ("--method regions -k auto", "-k auto is for sets of colors; with --method regions give a number, or --scale"),
+        ("--method regions -k auto", "-k auto does not apply to --method regions; give a number, or --scale"),
         ("--method regions --scale big", "'big' is not one of coarse, medium, fine, all, or a number from 0"),
         ("--method regions --scale nan", "'nan' is not one of"),
         ("--method regions --save posteriors", "--save posteriors needs a mixture, which --method regions does"),
