@@ -289,23 +289,23 @@ def print_segments(segments: Sequence[Segment]) -> None:
 
 def print_fit(trace: FitTrace) -> None:
     """Print how a fit went, and the problems that only ``--verbose`` reports."""
-    from segmenter.mixture.diagnostics import describe_problem, find_problems
+    from segmenter.mixture.diagnostics import describe_fit_problem, find_fit_problems
 
     steps = "1 iteration" if trace.n_iterations == 1 else f"{trace.n_iterations} iterations"
     print_message(f"  {trace.stop} after {steps}, {trace.log_likelihoods[-1]:.4f} nats per pixel")
     if len(trace.restarts) > 1:
         spread = trace.restarts.max() - trace.restarts.min()
         print_message(f"  best of {len(trace.restarts)} starts, which differ by {spread:.4f} nats per pixel")
-    for problem in find_problems(trace):
+    for problem in find_fit_problems(trace):
         if problem.kind in VERBOSE_PROBLEMS:
-            print_message(f"  {describe_problem(problem, 'pixels')}")
+            print_message(f"  {describe_fit_problem(problem, 'pixels')}")
 
 
 def collect_notes(result: SegmentResult) -> list[str]:
     """Return what a person should know before trusting the segments."""
-    from segmenter.mixture.diagnostics import describe_problem, find_problems
+    from segmenter.mixture.diagnostics import describe_fit_problem, find_fit_problems
 
     segments, trace = result.segmentation.segments, result.segmentation.fit_trace
     empty = [segment.label for segment in segments if segment.n_pixels == 0]
-    problems = [problem for problem in find_problems(trace, empty) if problem.kind not in VERBOSE_PROBLEMS]
-    return [*result.photo.notes, *(describe_problem(problem, "pixels") for problem in problems)]
+    problems = [problem for problem in find_fit_problems(trace, empty) if problem.kind not in VERBOSE_PROBLEMS]
+    return [*result.photo.notes, *(describe_fit_problem(problem, "pixels") for problem in problems)]

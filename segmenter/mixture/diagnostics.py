@@ -60,7 +60,7 @@ class FitProblem:
     components: tuple[int, ...] = ()  # 1…K, those that collapsed or are empty
 
 
-def find_problems(fit: FitFacts | None, empty: Sequence[int] = ()) -> list[FitProblem]:
+def find_fit_problems(fit: FitFacts | None, empty: Sequence[int] = ()) -> list[FitProblem]:
     """Return what is wrong with a fit; an empty list if nothing is.
 
     Parameters
@@ -87,7 +87,7 @@ def find_problems(fit: FitFacts | None, empty: Sequence[int] = ()) -> list[FitPr
     return problems
 
 
-def describe_problem(problem: FitProblem, samples: Literal["pixels", "rows"]) -> str:
+def describe_fit_problem(problem: FitProblem, samples: Literal["pixels", "rows"]) -> str:
     """Return a problem as a sentence without its final stop, for segments of pixels or for clusters of rows."""
     is_photo = samples == "pixels"
     group, component = ("segments", "segment") if is_photo else ("clusters", "component")  # of a cluster maybe several

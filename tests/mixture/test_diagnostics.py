@@ -9,7 +9,7 @@ import pytest
 
 from segmenter.arrays import Samples
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.diagnostics import FitProblem, describe_problem, find_problems, format_numbers
+from segmenter.mixture.diagnostics import FitProblem, describe_fit_problem, find_fit_problems, format_numbers
 from segmenter.mixture.em import fit
 
 
@@ -25,8 +25,8 @@ class RecordedFit:
 
 
 def test_a_sound_fit_has_no_problems() -> None:
-    assert find_problems(RecordedFit()) == []
-    assert find_problems(None) == []
+    assert find_fit_problems(RecordedFit()) == []
+    assert find_fit_problems(None) == []
 
 
 @pytest.mark.parametrize(
@@ -41,23 +41,23 @@ def test_a_sound_fit_has_no_problems() -> None:
     ],
 )
 def test_each_fact_is_a_problem_of_its_own(recorded: RecordedFit, problem: FitProblem) -> None:
-    assert find_problems(recorded) == [problem]
+    assert find_fit_problems(recorded) == [problem]
 
 
 def test_problems_add_up() -> None:
     recorded = RecordedFit(stop="iteration limit", verdict="suspicious", n_died=1, collapsed=(2,))
-    kinds = [problem.kind for problem in find_problems(recorded, empty=[4])]
+    kinds = [problem.kind for problem in find_fit_problems(recorded, empty=[4])]
     assert kinds == ["not converged", "died", "collapsed", "suspicious", "empty"]
 
 
 def test_empty_components_are_a_problem_though_nothing_was_fitted() -> None:
-    assert find_problems(None, empty=[2, 5]) == [FitProblem("empty", components=(2, 5))]
+    assert find_fit_problems(None, empty=[2, 5]) == [FitProblem("empty", components=(2, 5))]
 
 
 def test_the_trace_of_a_fit_holds_the_facts() -> None:
     values = np.random.default_rng(0).normal(size=(50, 2))
     found = fit(Samples(values), FitConfig(2, max_iterations=1))
-    assert FitProblem("not converged", 1) in find_problems(found.trace)
+    assert FitProblem("not converged", 1) in find_fit_problems(found.trace)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_the_trace_of_a_fit_holds_the_facts() -> None:
 def test_a_problem_is_one_sentence_with_the_nouns_of_its_samples(
     problem: FitProblem, of_pixels: str, of_rows: str
 ) -> None:
-    assert describe_problem(problem, "pixels") == of_pixels
-    assert describe_problem(problem, "rows") == of_rows
+    assert describe_fit_problem(problem, "pixels") == of_pixels
+    assert describe_fit_problem(problem, "rows") == of_rows
 
 
 def test_a_long_list_of_segments_is_cut() -> None:

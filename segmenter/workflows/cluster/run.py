@@ -23,7 +23,7 @@ from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import SIGNATURE_BYTES, read_first_bytes
 from segmenter.io.tables.layout import Layout, read_layout, read_table_stream
 from segmenter.io.tables.table import Table, append_columns, check_variances, read_table, read_text_column
-from segmenter.mixture.diagnostics import describe_problem, find_problems
+from segmenter.mixture.diagnostics import describe_fit_problem, find_fit_problems
 from segmenter.workflows.cluster.clustering import WHY_BIC, Clusters, cluster, cluster_by_classes
 from segmenter.workflows.cluster.recipe import TableRecipe
 from segmenter.workflows.segment.outputs import FigureFormat, check_path, format_path
@@ -294,5 +294,5 @@ def build_notes(table: Table, clusters: Clusters, new_columns: Sequence[str], re
         notes.append("columns without a name are left out")
     if new_columns[0] != "label":
         notes.append(f"the table already has a column with the name of a new one; the labels are in {new_columns[0]!r}")
-    notes += [describe_problem(problem, "rows") for problem in find_problems(clusters.fit.trace)]
+    notes += [describe_fit_problem(problem, "rows") for problem in find_fit_problems(clusters.fit.trace)]
     return notes

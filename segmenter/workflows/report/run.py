@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from segmenter.errors import OutputExistsError
 from segmenter.io.files.atomic import check_writable, write_files
+from segmenter.mixture.diagnostics import describe_fit_problem, find_fit_problems
 from segmenter.render.report import Entry, Page, data_address, pictures_script, render_page
-from segmenter.segmentation.record import SOFTWARE, FitRecord, RunRecord
+from segmenter.segmentation.record import SOFTWARE, RunRecord
 from segmenter.workflows.report.previews import Preview, map_previews, plan_previews
 from segmenter.workflows.report.results import PhotoResult, read_results
 from segmenter.workflows.segment.outputs import check_path
@@ -163,28 +164,8 @@ def _build_entry(result: PhotoResult, preview: Preview) -> Entry:
 
 def _find_doubts(record: RunRecord) -> list[str]:
     """Return why a person should look at a result before trusting it."""
-    doubts = [] if record.fit is None else _find_doubts_about_fit(record.fit)
-    if empty := [segment.label for segment in record.segments if not segment.pixels]:
-        doubts.append(f"no pixel is most probably of segment {_join_labels(empty)}")
-    return doubts
-
-
-def _find_doubts_about_fit(fit: FitRecord) -> list[str]:
-    doubts = []
-    if fit.n_died:
-        doubts.append(f"{fit.n_died} components died and were removed")
-    if fit.collapsed:
-        doubts.append(f"no spread of color of their own in some direction: segments {_join_labels(fit.collapsed)}")
-    if fit.verdict == "suspicious":
-        doubts.append("one Gaussian alone explains the colors as well")
-    if fit.stop != "converged":
-        doubts.append(f"stopped after {fit.n_iterations} steps: {fit.stop}")
-    return doubts
-
-
-def _join_labels(labels: Sequence[int]) -> str:
-    """Return the first few labels, and how many more there are."""
-    return ", ".join(map(str, labels[:5])) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
+    empty = [segment.label for segment in record.segments if not segment.pixels]
+    return [describe_fit_problem(problem, "pixels") for problem in find_fit_problems(record.fit, empty)]
 
 
 def _find_damages(results: Sequence[PhotoResult], previews: dict[int, Preview]) -> Iterator[str]:
