@@ -1,4 +1,4 @@
-"""Matplotlib axes placed in mm, and what plots of mixtures draw on them: densities, points, ellipses and a legend."""
+"""Matplotlib axes positioned in mm, and the parts of mixture plots: densities, points, ellipses and a legend."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from segmenter.render.page import INK, LINE_PT, MM_PER_INCH, SMALL_PT, TEXT_PT, 
 from segmenter.render.palette import LUMINANCE, N_COLORS, palette
 
 MAX_POINTS: Final = 5_000
-"""Points of a scatter plot; of more rows, a random sample of this size is drawn."""
+"""Maximum number of points in a scatter plot; if there are more rows, a random sample of this size is drawn."""
 
 MAX_LEGEND_CLUSTERS: Final = 10
 
-MAX_NAME: Final = 24
-"""Characters of a name that are shown."""
+MAX_NAME_LENGTH: Final = 24
+"""Maximum number of characters shown of a name."""
 
 GRAY: Final = "#8a8a8a"
 GRID_COLOR: Final = "#ececec"
@@ -39,15 +39,15 @@ SIGMAS: Final = (1.0, 2.0)
 HALO: Final[list[AbstractPathEffect]] = [withStroke(linewidth=2.2, foreground="white")]
 MAX_LINE_LUMINANCE: Final = 0.5
 DARKENING: Final = 0.72
-"""Factor of the brighter colors of dots and lines, which are thinner than areas: same hue, but legible on white."""
+"""Factor that darkens bright colors of dots and lines, so that these show on white, with the hue kept."""
 
 
 @dataclass(frozen=True, eq=False)
 class ClusterModel:
-    """A mixture whose components make up named clusters 1…C."""
+    """A mixture whose components form the named clusters 1…C; a cluster may have several components."""
 
     mixture: Mixture
-    component_clusters: NDArray[np.intp]  # (K,), the cluster of each component, 1…C
+    component_clusters: NDArray[np.intp]  # (K,), cluster of each component, 1…C
     names: Sequence[str]  # C of them
 
     @property
@@ -65,14 +65,14 @@ def create_figure(width_mm: float, height_mm: float, dpi: int) -> Figure:
 
 
 def add_axes(figure: Figure, box: Box) -> Axes:
-    """Return new axes in a box, whose position is in mm from the top left corner of the figure."""
+    """Return new axes in a box, whose position and size are in mm from the top left corner of the figure."""
     width, height = (float(inches) * MM_PER_INCH for inches in figure.get_size_inches())
     bottom = height - box.top - box.height
     return figure.add_axes((box.left / width, bottom / height, box.width / width, box.height / height))
 
 
 def style_axes(axes: Axes, *, n_ticks: int = 6, integer: bool = False) -> None:
-    """Set fonts, ticks and spines; call it after the limits and labels of the axes are set."""
+    """Set fonts, ticks and spines; call this after setting the limits and labels of the axes."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -92,7 +92,7 @@ def style_axes(axes: Axes, *, n_ticks: int = 6, integer: bool = False) -> None:
 
 
 def _move_exponent_to_label(axis: Axis, formatter: ScalarFormatter) -> None:
-    """Append the common power of ten of the ticks to the axis label; as separate text it would overlap other panels."""
+    """Move the common power of ten of the ticks to the axis label, as separate text would overlap other panels."""
     formatter.set_locs(list(axis.get_majorticklocs()))
     axis.get_offset_text().set_visible(False)
     _, power, exponent = formatter.get_offset().partition("1e")
@@ -108,11 +108,11 @@ def compute_limits(values: Floats) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-# ---- what is drawn on axes -----------------------------------------------------------------------------------------
+# ---- parts of plots ------------------------------------------------------------------------------------------------
 
 
 def draw_densities(axes: Axes, values: Floats, model: ClusterModel, feature: int, *, show_names: bool = False) -> None:
-    """Draw the histogram of a column with the density of each component over it, and their sum.
+    """Draw the histogram of a column, and over it the density of each component and their sum.
 
     Parameters
     ----------
@@ -145,9 +145,9 @@ def draw_densities(axes: Axes, values: Floats, model: ClusterModel, feature: int
 
 
 def compute_bin_edges(values: Floats) -> Floats:
-    """Return the edges of histogram bins by the rule of Freedman and Diaconis (1981), limited to 24 to 80 bins.
+    """Return the edges of 24 to 80 histogram bins, by the rule of Freedman and Diaconis (1981).
 
-    If all values are equal, 11 bins surround them.
+    If all values are equal, there are 11 bins around them.
     """
     low, high = float(values.min()), float(values.max())
     if low == high:
@@ -159,7 +159,7 @@ def compute_bin_edges(values: Floats) -> Floats:
 
 
 def build_density_grid(mixture: Mixture, feature: int, low: float, high: float) -> Floats:
-    """Return where densities are evaluated: an even grid from low to high, with more points around each component."""
+    """Return the points at which to evaluate densities: evenly from low to high, and more around each component."""
     deviations = np.sqrt(mixture.covariances[:, feature, feature])
     around = mixture.means[:, feature, None] + deviations[:, None] * np.linspace(-4, 4, 81)
     x = np.concatenate([np.linspace(low, high, 400), around.ravel()])
@@ -174,7 +174,7 @@ def evaluate_component(mixture: Mixture, k: int, feature: int, x: Floats) -> Flo
 
 
 def draw_points(axes: Axes, values: Floats, labels: Labels, n_clusters: int, *, area: float) -> None:
-    """Draw rows as dots in the colors of their clusters; the denser the rows, the smaller and fainter the dots.
+    """Draw rows as dots in the colors of their clusters; the more rows per mm², the smaller and fainter the dots.
 
     Parameters
     ----------
@@ -186,13 +186,13 @@ def draw_points(axes: Axes, values: Floats, labels: Labels, n_clusters: int, *, 
     n_clusters : int
         C.
     area : float, mm²
-        Of the axes.
+        Area of the axes.
     """
     is_known = ~np.isnan(values).any(axis=1)
     x, y = values[is_known].T
-    crowding = len(x) / area  # rows per mm²
-    alpha = float(np.clip(0.45 / np.sqrt(max(crowding, 1e-9)), 0.3, 0.8))
-    size = float(np.clip(5.0 / np.sqrt(max(crowding, 1e-9)), 2.0, 9.0))
+    rows_per_mm2 = len(x) / area
+    alpha = float(np.clip(0.45 / np.sqrt(max(rows_per_mm2, 1e-9)), 0.3, 0.8))
+    size = float(np.clip(5.0 / np.sqrt(max(rows_per_mm2, 1e-9)), 2.0, 9.0))
     colors = get_line_colors(n_clusters)[labels[is_known] - 1]
     axes.scatter(x, y, s=size, c=colors, alpha=alpha, linewidths=0, rasterized=len(x) > 2000)
     for limits, setter in ((compute_limits(x), axes.set_xlim), (compute_limits(y), axes.set_ylim)):
@@ -211,7 +211,7 @@ def draw_ellipses(
     features : (int, int)
         Indices of the columns on the x and the y axis.
     width : float, pt
-        Of the inner ellipse; the outer one is thinner.
+        Line width of the inner ellipse; the outer one is thinner.
     show_names : bool
         Write the name of the cluster instead of a cross.
     """
@@ -232,7 +232,7 @@ def draw_ellipses(
 
 
 def create_ellipse(center: tuple[float, float], covariance: Floats, sigma: float) -> Ellipse:
-    """Return the ellipse of sigma standard deviations of a covariance (2, 2) around a center, not filled."""
+    """Return the unfilled ellipse of ``sigma`` standard deviations around a center; the covariance is (2, 2)."""
     variances, directions = np.linalg.eigh(covariance)
     angle = float(np.degrees(np.arctan2(directions[1, 1], directions[0, 1])))
     lengths = 2 * np.sqrt(np.maximum(variances, 0.0))
@@ -240,14 +240,14 @@ def create_ellipse(center: tuple[float, float], covariance: Floats, sigma: float
 
 
 def _write_cluster_name(axes: Axes, name: str, position: tuple[float, float], *, lift: float = 0.0) -> None:
-    """Write the name of a cluster at a position, raised by some pt: without color it tells clusters apart."""
+    """Write the name of a cluster ``lift`` pt above a position, so that clusters differ not only by color."""
     text = axes.annotate(shorten(name, 8), position, (0, lift), textcoords="offset points", ha="center", zorder=6)
     text.set(fontsize=SMALL_PT, weight="bold", color=INK, va="bottom" if lift else "center", parse_math=False)
     text.set_path_effects(HALO)
 
 
 def draw_cluster_legend(figure: Figure, box: Box, labels: Labels, names: Sequence[str], *, note: str) -> None:
-    """Write the clusters and their shares of the rows as a list, and a note below it, from the top of a box.
+    """Write a list of the clusters with their shares of the rows, and a note below it, starting at the top of a box.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def draw_cluster_legend(figure: Figure, box: Box, labels: Labels, names: Sequenc
     labels : ndarray of shape (N,), int32
         1…C.
     names : sequence of str of length C
-        Of more than 10 clusters, the first 9 are listed.
+        If there are more than 10 clusters, only the first 9 are listed.
     note : str
         May have several lines.
     """
@@ -292,19 +292,19 @@ def draw_cluster_legend(figure: Figure, box: Box, labels: Labels, names: Sequenc
 
 
 def get_area_colors(n_clusters: int) -> Floats:
-    """Return the color of each cluster, (n_clusters, 3), from 0 to 1; beyond the palette's length, it repeats."""
+    """Return the color of each cluster, (n_clusters, 3), from 0 to 1; colors repeat beyond the end of the palette."""
     return palette(min(n_clusters, N_COLORS))[np.arange(n_clusters) % N_COLORS] / 255
 
 
 def get_line_colors(n_clusters: int) -> Floats:
-    """Return the same colors for dots and lines: bright ones are darkened, as they would hardly show on white."""
+    """Return the same colors for dots and lines, but with bright ones darkened, as they would hardly show on white."""
     colors = get_area_colors(n_clusters)
     luminance = colors**2.2 @ LUMINANCE
     return np.where((luminance > MAX_LINE_LUMINANCE)[:, None], DARKENING * colors, colors)
 
 
 def sample_rows(n_rows: int) -> NDArray[np.intp]:
-    """Return the indices of all rows, or of 5,000 random ones, in random order so that no cluster hides others."""
+    """Return the indices of all rows, or of 5,000 random ones, in random order, so that no cluster hides another."""
     generator = np.random.default_rng(0)
     if n_rows <= MAX_POINTS:
         return generator.permutation(n_rows)
@@ -312,7 +312,7 @@ def sample_rows(n_rows: int) -> NDArray[np.intp]:
 
 
 def describe_sample(n_rows: int, n_drawn: int) -> str:
-    """Return a note on how many rows are drawn, or "" if all are."""
+    """Return a note that says how many rows are drawn, or "" if all are."""
     return "" if n_drawn == n_rows else f"{n_drawn:,} of {n_rows:,}\nrows are drawn"
 
 
@@ -321,7 +321,7 @@ def format_number(value: float) -> str:
     return f"{value:.4f}".replace("-", "\N{MINUS SIGN}")
 
 
-def shorten(name: str, max_length: int = MAX_NAME) -> str:
+def shorten(name: str, max_length: int = MAX_NAME_LENGTH) -> str:
     """Return a name with unprintable characters replaced, cut to a maximum number of characters."""
     text = printable(name)
     return text if len(text) <= max_length else text[: max_length - 1] + "…"

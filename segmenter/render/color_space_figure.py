@@ -1,6 +1,6 @@
 """The colors of a photo as points in color space, with the ellipsoids of the mixture and a histogram of each feature.
 
-The projection is parallel, so the outline of an ellipsoid is the ellipse of the projected covariance.
+The projection is parallel, so the outline of an ellipsoid is exactly the ellipse of the projected covariance.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ LABELED_EDGES: Final = (
     ((1.0, 0.0, 0.0), (1.0, 1.0, 0.0), (0.04, -0.05)),
     ((0.0, 0.0, 0.0), (0.0, 0.0, 1.0), (-0.06, 0.0)),
 )
-"""Start and end of the edge of the unit cube that carries the label of each feature, and the offset of the label."""
+"""The edges of the unit cube that are labeled with a feature: start, end, and offset of the label."""
 
 NOTE: Final = "Outlines: two standard deviations"
 
@@ -73,7 +73,7 @@ class ColorSamples:
 
 @dataclass(frozen=True, eq=False)
 class _Projection:
-    """A parallel projection of the box of the features, scaled to the unit cube, onto the plane."""
+    """A parallel projection onto the page of the box that holds the features, scaled to the unit cube."""
 
     matrix: Floats  # (2, 3)
     eye: Floats  # (3,), unit vector toward the viewer
@@ -82,16 +82,16 @@ class _Projection:
 
 
 def draw_color_figure(samples: ColorSamples, mixture: Mixture, segments: SegmentSummary, *, dpi: int = 300) -> Figure:
-    """Draw the distinct colors of a photo, each in its own color, and the components of the mixture among them.
+    """Draw the distinct colors of a photo as points of that color, with the components of the mixture.
 
     Parameters
     ----------
     samples : ColorSamples
-        Of more than 6,000 colors, a random sample is drawn.
+        If there are more than 6,000 colors, a random sample is drawn.
     mixture : Mixture
-        Of the features; component k is segment k.
+        A mixture over these features; component k is segment k.
     segments : SegmentSummary
-        Its colors are those of the outlines and the legend.
+        The outlines and the legend have its colors.
     dpi : int, pixels per inch
 
     Returns
@@ -129,7 +129,7 @@ def _describe_samples(samples: ColorSamples) -> str:
 
 
 def _draw_color_cloud(axes: Axes, samples: ColorSamples, mixture: Mixture, colors: Bytes) -> None:
-    """Draw the colors as points, the components as ellipses, and the box of the features around them."""
+    """Draw the colors as points, the components as ellipses, and a labeled box around them."""
     order = np.array([1, 2, 0]) if samples.channels[0] == "L*" else np.arange(3)  # lightness points up
     values, channels = samples.values[:, order], [samples.channels[axis] for axis in order]
     low, high = compute_feature_limits(values, channels)
@@ -160,7 +160,7 @@ def build_projection() -> tuple[Floats, Floats]:
 
 
 def compute_feature_limits(values: Floats, channels: Sequence[str]) -> tuple[Floats, Floats]:
-    """Return the lower and upper limits of each feature: 0 and 1 for red, green and blue, else those of the data."""
+    """Return the lower and upper limits of the features: 0 and 1 for red, green and blue, otherwise from the data."""
     if channels[0] == "red":
         return np.zeros(3), np.ones(3)
     limits = np.array([compute_limits(column) for column in values.T])
@@ -168,7 +168,7 @@ def compute_feature_limits(values: Floats, channels: Sequence[str]) -> tuple[Flo
 
 
 def sample_colors(weights: Floats) -> NDArray[np.intp]:
-    """Return the indices of all colors, or of a random sample in which the probability is the number of pixels."""
+    """Return the indices of all colors, or of a sample drawn with probabilities proportional to numbers of pixels."""
     if len(weights) <= MAX_POINTS:
         return np.arange(len(weights))
     generator = np.random.default_rng(0)
@@ -176,7 +176,7 @@ def sample_colors(weights: Floats) -> NDArray[np.intp]:
 
 
 def _draw_box_edges(axes: Axes, projection: _Projection) -> Floats:
-    """Draw the edges of the box, the three nearest ones in front of the points; return its projected corners (8, 2)."""
+    """Draw the box, with its three nearest edges in front of the points; return its projected corners, (8, 2)."""
     corners = np.array(list(product((0.0, 1.0), repeat=3)))
     projected = corners @ projection.matrix.T
     nearest = int((corners @ projection.eye).argmax())
@@ -196,7 +196,7 @@ def _draw_color_points(axes: Axes, values: Floats, rgb: Bytes, projection: _Proj
 
 
 def _draw_outlines(axes: Axes, means: Floats, covariances: Floats, colors: Bytes, projection: _Projection) -> None:
-    """Draw the outline of the ellipsoid of each component, with its number unless there are many."""
+    """Draw the outline of each component's ellipsoid, and its number if there are at most `MAX_LEGEND_SEGMENTS`."""
     lengths = projection.lengths
     for k, color in enumerate(colors):
         center = projection.matrix @ ((means[k] - projection.low) / lengths)
@@ -211,7 +211,7 @@ def _draw_outlines(axes: Axes, means: Floats, covariances: Floats, colors: Bytes
 
 
 def _write(axes: Axes, text: str, position: Floats, font: Font, *, angle: float = 0.0) -> None:
-    """Write text with a halo, centered at a position (2,), turned by an angle in degrees."""
+    """Write text with a halo, centered at a position (2,) and rotated by an angle in degrees."""
     artist = axes.text(position[0], position[1], text, ha="center", va="center", zorder=6, parse_math=False)
     artist.set_rotation(angle)
     artist.set(fontsize=font.size, weight="bold" if font.bold else "normal", color=INK, path_effects=HALO)
@@ -236,7 +236,7 @@ def _draw_feature_histogram(axes: Axes, samples: ColorSamples, mixture: Mixture,
         axes.plot(x, y, color=color / 255.0, linewidth=1.1)
     axes.plot(x, total, color=INK, linewidth=0.7)
     axes.set_xlim(low, high)
-    third = float(np.sort(heights)[-3]) if len(heights) > 2 else 0.0  # one tall bin, such as black, would hide the rest
+    third = float(np.sort(heights)[-3]) if len(heights) > 2 else 0.0  # a tall bin, often black, would flatten the rest
     axes.set_ylim(0, 1.3 * third or 1.1 * float(heights.max()))
     axes.set_xlabel(channel, labelpad=1)
     style_axes(axes, n_ticks=5)

@@ -1,4 +1,4 @@
-"""Photos next to variants of their segments on one page: panel letters, titles, captions and one legend of colors.
+"""One page with photos next to variants of their segments: panels with letters, titles and captions, and a legend.
 
 Positions are in mm, as in `segmenter.render.page`; they scale with the font size.
 """
@@ -37,16 +37,16 @@ from segmenter.render.panels import MAX_HEIGHT_MM, compute_resolution, paint_pho
 from segmenter.render.pixels import add_opacity, resize_nearest
 from segmenter.render.text_layout import join_fitting, measure_text, truncate
 
-MIN_PANEL_MM: Final = 12.0  # of the longer side of a panel, and of the width of its cell
-PREFERRED_MM: Final = 33.0  # below this width of panels of ratio 3:2, a row is broken
+MIN_PANEL_MM: Final = 12.0  # minimum of the longer side of a panel, and of the width of its cell
+PREFERRED_MM: Final = 33.0  # a row is broken where panels of ratio 3:2 would be narrower than this
 HEADING_MM, CAPTION_MM, LEGEND_ROW_MM = 5.0, 3.6, 4.4  # heights at the default font size
 ROW_GAP_MM: Final = 2.0
 ZOOM_GAP_MM: Final = 1.0
 LUMA: Final = np.array([0.299, 0.587, 0.114])
 FADED_COLOR: Final = np.array([205, 219, 238])
 FADED_CONTRAST: Final = 0.16
-"""How the rest of the photo fades around a cutout: to a bluish tint, as white and gray may be colors of the segment
-itself, with this fraction of its darkness left."""
+"""Around a cutout, the photo fades to a bluish tint and keeps this fraction of its darkness. The tint is not white or
+gray, as the segment itself may be."""
 
 LEGEND_TITLE: Final = "Segments, dark to bright; alike ones have one color"
 
@@ -56,7 +56,7 @@ class Variant:
     """One segmentation of a photo, shown in a panel of its own."""
 
     title: str
-    caption: tuple[str, ...]  # below the panel: parts, most important first; those that do not fit are left out
+    caption: tuple[str, ...]  # parts of the line below the panel, most important first; as many are shown as fit
     labels: Labels  # (H, W), 0…K
     colors: Bytes  # (K, 3), sRGB
     lines: bool = False  # draw outlines over the colors
@@ -75,7 +75,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Cell:
-    """A position in the grid of panels; a row of n + 1/2 centers a photo next to two rows of variants."""
+    """A position in the grid of panels; row n + 1/2 centers a photo between rows n and n + 1 of variants."""
 
     row: float
     column: int
@@ -83,7 +83,7 @@ class _Cell:
 
 @dataclass(frozen=True, eq=False)
 class _Panel:
-    """What a panel shows, and where."""
+    """The content and the position of a panel."""
 
     comparison: Comparison
     variant: Variant | None  # None = the photo itself
@@ -99,7 +99,7 @@ def draw_comparison_figure(
     n_across: int | None = None,
     legend_colors: Bytes | None,
 ) -> Figure:
-    """Draw photos next to their variants.
+    """Draw photos next to variants of their segments.
 
     Parameters
     ----------
@@ -107,9 +107,9 @@ def draw_comparison_figure(
         All with the same number of variants.
     style : ComparisonStyle, optional
     n_across : int, optional
-        Variants per row, for a single photo whose rows have a meaning; None = as many as fit.
+        Variants per row, for a single photo whose variants form a grid of two options; None = as many as fit.
     legend_colors : ndarray of shape (K, 3), uint8, optional
-        Colors of the segments; None, or more than 10 colors, draws no legend.
+        Colors of the segments; there is no legend if this is None or has more than 10 colors.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def draw_comparison_figure(
 
 
 def check_panel_size(n_photos: int, n_variants: int, style: ComparisonStyle) -> None:
-    """Raise PageFullError if panels would be too small for photos of any shape; this is known before any work."""
+    """Raise PageFullError if panels would be too small for photos of every shape; called before any work."""
     if n_photos == 1 and style.layout != "row":
         return
     n_columns = 1 + n_variants
@@ -147,7 +147,7 @@ def check_panel_size(n_photos: int, n_variants: int, style: ComparisonStyle) -> 
 
 
 def _scale(style: ComparisonStyle) -> float:
-    """Return the factor of lengths that depend on the font size."""
+    """Return the factor by which lengths that depend on the font size are multiplied."""
     return style.font_size / TEXT_PT
 
 
@@ -157,7 +157,7 @@ def _scale(style: ComparisonStyle) -> float:
 def _lay_out_panels(
     comparisons: Sequence[Comparison], style: ComparisonStyle, n_across: int | None, foot: float
 ) -> tuple[list[_Panel], float]:
-    """Return all panels, and the bottom of the last row in mm; ``foot`` is the height kept free below it."""
+    """Return all panels, and the bottom of the last row in mm; ``foot`` is the height to keep free below it."""
     scale = _scale(style)
     aspects = [_compute_aspect(comparison.photo, style.crop) for comparison in comparisons]
     cells, n_columns = _arrange_cells(comparisons, style, aspects[0], n_across)
@@ -169,7 +169,7 @@ def _lay_out_panels(
     row_aspects = aspects if len(comparisons) > 1 else aspects * n_rows
     heights = [min(cell_width / aspect, 1.25 * cell_width, max_height) for aspect in row_aspects]
     sizes = [max(height, height * aspect) for height, aspect in zip(heights, row_aspects, strict=True)]
-    if min(cell_width, *sizes) < MIN_PANEL_MM:  # the longer side counts: a panorama is low on any page
+    if min(cell_width, *sizes) < MIN_PANEL_MM:  # the longer side counts, since a panorama is never tall
         raise PageFullError(n_panels, max(min(cell_width, *sizes), 0.0), MIN_PANEL_MM)
     tops = np.concatenate([[0.0], np.cumsum([text_height + height + ROW_GAP_MM for height in heights])])
     panels: list[_Panel] = []
@@ -185,7 +185,7 @@ def _lay_out_panels(
 
 
 def _compute_aspect(photo: Bytes, crop: Crop | None) -> float:
-    """Return the width-to-height ratio of a panel: of the photo, or of the photo and the enlarged part next to it."""
+    """Return the width-to-height ratio of a panel, which shows the photo and perhaps an enlarged part next to it."""
     whole: float = photo.shape[1] / photo.shape[0]
     return whole if crop is None else whole + crop[2] / crop[3]
 
@@ -222,7 +222,7 @@ def _create_panel(panel: _Panel, style: ComparisonStyle) -> list[Artist]:
 
 
 def _create_panel_text(panel: _Panel, style: ComparisonStyle) -> list[Artist]:
-    """Return the letter, title and caption; text wider than the panel extends into its cell on both sides."""
+    """Return the letter, title and caption; text wider than the panel extends to both sides within its cell."""
     scale, box, cell_width = _scale(style), panel.box, panel.cell_width
     font, title_font = Font(style.font_size), Font(_title_size(style))
     letter_font = Font(title_font.size, bold=True)
@@ -254,7 +254,7 @@ def _title_size(style: ComparisonStyle) -> float:
 
 
 def _create_panel_pictures(panel: _Panel, style: ComparisonStyle) -> list[Artist]:
-    """Return the picture, and next to it the enlarged part, which a rectangle marks in the picture."""
+    """Return the picture; if a part is enlarged, also that part, next to it, and a rectangle that marks it."""
     box, photo, crop = panel.box, panel.comparison.photo, style.crop
     if crop is None:
         return _create_picture(panel, box, style)
@@ -272,7 +272,7 @@ def _create_panel_pictures(panel: _Panel, style: ComparisonStyle) -> list[Artist
 
 
 def _create_picture(panel: _Panel, box: Box, style: ComparisonStyle, crop: Crop | None = None) -> list[Artist]:
-    """Return the picture of a panel, or a part of it, with outlines if they are asked for."""
+    """Return the picture of a panel, or a part of it, with outlines if requested."""
     labels = (panel.variant or panel.comparison.variants[0]).labels
     left, top, width, height = crop or (0, 0, *labels.shape[::-1])
     part = np.s_[top : top + height, left : left + width]
@@ -286,7 +286,10 @@ def _create_picture(panel: _Panel, box: Box, style: ComparisonStyle, crop: Crop 
 
 
 def _paint_variant(photo: Bytes, labels: Labels, variant: Variant | None, style: ComparisonStyle) -> Bytes:
-    """Return the pixels of a panel, (h, w, 4), from the reduced photo (h, w, 4) and labels (h, w); 0 is transparent."""
+    """Return the pixels of a panel, (h, w, 4), from the reduced photo (h, w, 4) and labels (h, w).
+
+    Pixels with label 0 are transparent.
+    """
     if variant is None:
         return photo
     if variant.cut_out is not None:
@@ -299,7 +302,7 @@ def _paint_variant(photo: Bytes, labels: Labels, variant: Variant | None, style:
     table[1:] = add_opacity(variant.colors)
     painted: Bytes = table[labels]
     if style.overlay is not None:
-        gray = (photo[..., :3] @ LUMA)[..., None]  # the photo's own colors would mix with those of the segments
+        gray = (photo[..., :3] @ LUMA)[..., None]  # gray, as colors of the photo would mix with those of the segments
         mixed = style.overlay * painted[..., :3] + (1 - style.overlay) * gray
         painted = np.where((labels > 0)[..., None], add_opacity(np.rint(mixed).astype(np.uint8)), photo)
     return painted
@@ -323,7 +326,7 @@ def _compute_entry_width(n_entries: int, style: ComparisonStyle) -> float:
 
 
 def _create_legend(colors: Bytes, rows: Sequence[range], top: float, style: ComparisonStyle) -> list[Artist]:
-    """Return a title, and below it a swatch and a number for each segment."""
+    """Return the title of the legend, and below it a swatch and a number for each segment."""
     scale, font = _scale(style), Font(style.font_size)
     step = _compute_entry_width(len(colors), style) + GUTTER_MM
     title = truncate(LEGEND_TITLE, style.width_mm - 2 * MARGIN_MM, font)

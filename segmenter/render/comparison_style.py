@@ -1,4 +1,4 @@
-"""The appearance of a comparison as plain values; does not import matplotlib, which takes half a second."""
+"""The appearance of a comparison as plain values, without importing matplotlib, which takes half a second."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class ComparisonStyle:
 
     width_mm: float = 183.0  # of the page, 40 to 1200
     dpi: int = 300  # 50 to 1200
-    font_size: float = 7.0  # pt, 4 to 24, of captions and legend; titles are larger by a seventh
-    layout: Layout | None = None  # None = whichever fits the page best
+    font_size: float = 7.0  # pt, 4 to 24, of captions and legend; titles are a seventh larger
+    layout: Layout | None = None  # None = the one that fits the page better
     boundaries: bool = False  # draw outlines over the photo instead of filled segments
     overlay: float | None = None  # opacity of the segments over the photo, 0 to 1; None = segments without the photo
     crop: Crop | None = None  # part of the photo that is shown enlarged next to each picture
@@ -39,7 +39,7 @@ class ComparisonStyle:
 
 
 def format_panel_letter(index: int) -> str:
-    """Return the letter of a panel: a, b, … for 0, 1, …, and after z, aa, ab and so on."""
+    """Return the letter of a panel: a, b, …, z, aa, ab, … for 0, 1, …, 25, 26, 27, …."""
     text = ""
     index += 1
     while index:

@@ -1,7 +1,7 @@
-"""Criteria of model selection as curves over the number of components, with the choice of each marked.
+"""Criteria of model selection as curves over the number of components; the K that each chooses is marked.
 
-All criteria have the same unit (nats per sample, higher is better), so one panel can compare them. Each curve is named
-at its end, in its own color, and needs no legend.
+All criteria have the same unit (nats per sample, higher is better), so they can share a panel. Each curve has its name
+at its end, in its color, so no legend is needed.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ TICK_LABELS_MM: Final = 9.0  # width, to the left of the axes
 NAMES_MM: Final = 24.0  # width of the names of the curves, to the right of the axes
 NAME_STEP_MM: Final = 3.0  # smallest distance between two names
 TICK_MM: Final = 1.0
-MAX_TICKS: Final = 15  # on the axis of K, about
+MAX_TICKS: Final = 15  # approximate maximum on the axis of K
 INSET_MM: Final = 2.5  # between the frame of the axes and the outermost points
 DOT_MM, CHOICE_MM = 0.55, 1.25  # radius of a point, and of the ring around the choice
 CURVE_PT, FINE_PT = 1.1, 0.35
 GRID_COLOR: Final = "#dddddd"
 CHOICE_COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#7a3e8f", "#8a6d00")
-"""Of the curves with a choice, in their order; dark enough for text on white."""
+"""Colors of the curves with a choice, in order; dark enough for text on white."""
 
 MUTED_COLOR: Final = "#6b6b6b"
-"""Of the curves without a choice."""
+"""Color of the curves without a choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Criteria that are drawn on the same axes."""
+    """Criteria drawn on the same axes."""
 
     title: str
     curves: tuple[Curve, ...]  # at most 5, each with a finite value
@@ -60,7 +60,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class _Scales:
-    """The linear scales of the axes: K and criterion to mm on the page."""
+    """The linear scales of the axes, which convert K and the value of a criterion to mm on the page."""
 
     box: Box  # of the axes
     n_max: int  # K runs from 1 to this
@@ -88,7 +88,7 @@ def draw_curves_figure(
     x_name : str
         Label of the axis of K.
     unit : str
-        Of all values.
+        Unit of all values.
     dpi : int, pixels per inch, at least 50
 
     Returns
@@ -168,7 +168,7 @@ def _create_curve(curve: Curve, color: str, scales: _Scales) -> list[Artist]:
 def _create_curve_name(
     curve: Curve, color: str, end: tuple[float, float], position: tuple[float, float]
 ) -> list[Artist]:
-    """Return the name and choice of a curve at a position, and a fine line to it from the end of the curve."""
+    """Return the name and choice of a curve at a position, and a fine line from the end of the curve to the name."""
     right, y = position
     name = f"{curve.name}, K = {curve.choice}" if curve.choice is not None else curve.name
     return [
@@ -206,7 +206,7 @@ def _create_disc(center: tuple[float, float], radius: float, face: str, edge: st
 
 
 def assign_curve_colors(curves: Sequence[Curve]) -> list[str]:
-    """Return the color of each curve: the next of the list if it has a choice, else gray."""
+    """Return the color of each curve: the next of `CHOICE_COLORS` if it has a choice, otherwise `MUTED_COLOR`."""
     ranks = np.cumsum([curve.choice is not None for curve in curves]) - 1
     return [
         CHOICE_COLORS[rank] if curve.choice is not None else MUTED_COLOR
@@ -215,7 +215,7 @@ def assign_curve_colors(curves: Sequence[Curve]) -> list[str]:
 
 
 def choose_ticks(low: float, high: float) -> list[float]:
-    """Return 2 to 7 multiples of a step of 1, 2 or 5 × 10ⁿ between low and high; if those are equal, around them."""
+    """Return 2 to 7 multiples of a step of 1, 2 or 5 × 10ⁿ between low and high, or around them if they are equal."""
     if not high > low:
         low, high = low - 0.5, high + 0.5
     span = high - low
@@ -228,16 +228,16 @@ def choose_ticks(low: float, high: float) -> list[float]:
 
 
 def format_ticks(ticks: Sequence[float]) -> list[str]:
-    """Return evenly spaced numbers with just enough decimals to differ, and with a true minus sign."""
+    """Return evenly spaced numbers as text, with just enough decimals to differ and with a true minus sign."""
     step = ticks[1] - ticks[0]
     n_decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
     return [f"{tick + 0.0:.{n_decimals}f}".replace("-", "\N{MINUS SIGN}") for tick in ticks]
 
 
 def spread_labels(positions: Sequence[float], min_distance: float, low: float, high: float) -> list[float]:
-    """Return positions near the given ones, in the same order, a minimum distance apart and between low and high.
+    """Return positions near the given ones, in the same order, between low and high and a minimum distance apart.
 
-    Positions that are too close become a group, which is centered on their mean; groups that then overlap are merged.
+    Positions that are too close form a group, which is centered on their mean; groups that then overlap are merged.
     """
     order = sorted(range(len(positions)), key=lambda i: positions[i])
     groups: list[tuple[float, list[int]]] = []  # the center of each, and the indices of its members

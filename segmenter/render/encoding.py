@@ -1,6 +1,6 @@
-"""Figures encoded as PNG, PDF or SVG files; the same figure always gives the same bytes.
+"""Encode figures as PNG, PDF or SVG files; the same figure always gives the same bytes.
 
-matplotlib's settings are changed only for the duration of a call.
+Matplotlib's settings are changed only for the duration of a call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SETTINGS: Final = {
     "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],  # the first one comes with matplotlib
     "pdf.fonttype": 42,  # TrueType: text stays text
     "svg.fonttype": "none",
-    "svg.hashsalt": "segmenter",  # makes the ids of elements the same in every run
+    "svg.hashsalt": "segmenter",  # so that element ids are the same in every run
 }
 _NATIVE_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "pdf": {"Title": "Title", "Author": "Author", "Description": "Subject", "Software": "Creator"},
@@ -42,8 +42,8 @@ def encode_figure(figure: Figure, figure_format: FigureFormat, *, metadata: Mapp
         From one of the ``draw_…_figure`` functions. A PNG has the resolution the figure was made for.
     figure_format : {"png", "pdf", "svg"}
     metadata : mapping of str to str
-        Keys as in PNG: Title, Author, Description, Software, and any others. PDF and SVG have their own names for
-        these four; the others are written there as keywords of the form ``name: value``.
+        The keys of PNG: Title, Author, Description, Software, and any other key. PDF and SVG have their own names for
+        these four; there, other entries are written as keywords of the form ``name: value``.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def encode_figure(figure: Figure, figure_format: FigureFormat, *, metadata: Mapp
 
 
 def fixed_matplotlib_settings() -> AbstractContextManager[None]:
-    """Return a context with matplotlib's built-in defaults and the few settings above; any matplotlibrc is ignored."""
+    """Return a context with matplotlib's built-in defaults and our few settings; any matplotlibrc is ignored."""
     settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_SETTINGS}
     del settings["backend"]
     return matplotlib.rc_context(settings)

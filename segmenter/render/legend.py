@@ -1,4 +1,4 @@
-"""The legend of the segments with their shares of the picture; for many segments, a bar divided by the shares."""
+"""The legend of segments and their shares of the picture; for many segments, a bar divided by the shares."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ BAR_MM: Final = 5.0  # height of the bar
 BAR_ROWS: Final = 3  # lines of text that the bar with its title and percentages takes
 BAR_PIXELS_PER_MM: Final = 16
 LEGEND_TITLE: Final = "Segments and their share of the picture"
-MAX_LEGEND_SEGMENTS: Final = 10  # more are drawn as a bar
-MAX_NAME: Final = 24  # characters of a name
+MAX_LEGEND_SEGMENTS: Final = 10  # more segments are drawn as a bar
+MAX_NAME_LENGTH: Final = 24  # characters
 UNLABELED: Final = "no label"
 
 
 @dataclass(frozen=True, eq=False)
 class SegmentSummary:
-    """What figures and legends show of the segments 1…K of a picture."""
+    """The colors, shares and names of the segments 1…K of a picture, as figures and legends show them."""
 
     colors: Bytes  # (K, 3), sRGB; row l - 1 is the color of label l
-    shares: Sequence[float] | Floats  # (K,), of the picture, from 0 to 1; the rest to 1 has no label
+    shares: Sequence[float] | Floats  # (K,), of the picture, from 0 to 1; if they sum to less, the rest has no label
     names: Sequence[str] | None = None  # K of them; None = the labels
 
     def __post_init__(self) -> None:
@@ -68,7 +68,7 @@ class SegmentedPhoto:
 
 @dataclass(frozen=True)
 class LegendEntry:
-    """A segment in a legend, or all pixels that have no label."""
+    """A line of a legend: a segment, or all pixels without a label."""
 
     name: str
     color: tuple[int, int, int] | None  # sRGB; None = no label, drawn as a checkerboard
@@ -76,7 +76,7 @@ class LegendEntry:
     percent: str
 
 
-def percentages(shares: Floats) -> Floats:
+def round_percentages(shares: Floats) -> Floats:
     """Return shares in percent with one decimal, rounded so that they still sum to 100 (largest remainders).
 
     Parameters
@@ -97,7 +97,7 @@ def percentages(shares: Floats) -> Floats:
 
 
 def build_legend_entries(segments: SegmentSummary) -> list[LegendEntry]:
-    """Return an entry per label, in label order, and a last one for the pixels without a label, if there are any."""
+    """Return an entry per label, in label order; if there are pixels without a label, a last entry is for them."""
     shares = np.asarray(segments.shares, dtype=np.float64)
     names = [str(label) for label in range(1, len(segments.colors) + 1)]
     if segments.names is not None:
@@ -109,14 +109,16 @@ def build_legend_entries(segments: SegmentSummary) -> list[LegendEntry]:
     shares = shares / shares.sum()
     return [
         LegendEntry(name, fill, share, "< 0.1 %" if share > 0 and percent == 0 else f"{percent:.1f} %")
-        for name, fill, share, percent in zip(names, fills, shares.tolist(), percentages(shares).tolist(), strict=True)
+        for name, fill, share, percent in zip(
+            names, fills, shares.tolist(), round_percentages(shares).tolist(), strict=True
+        )
     ]
 
 
 def _format_name(label: str, name: str) -> str:
     """Return the label of a segment, followed by its name if a person chose one; long names are cut."""
     text = printable(name).strip()
-    text = text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
+    text = text if len(text) <= MAX_NAME_LENGTH else text[: MAX_NAME_LENGTH - 1] + "…"
     return label if text in ("", label, f"segment {label}") else f"{label} {text}"
 
 
@@ -129,7 +131,7 @@ def compute_legend_height(entries: Sequence[LegendEntry], page_width: float) -> 
 
 
 def create_legend(entries: Sequence[LegendEntry], top: float, page_width: float) -> list[Artist]:
-    """Return a titled legend in the middle of the page; for more than 10 segments, a bar divided by their shares."""
+    """Return a centered legend with a title; for more than 10 segments, a bar divided by their shares instead."""
     artists = _create_bar(entries, top, page_width) if _is_bar(entries) else _create_grid(entries, top, page_width)
     return [create_text((page_width / 2, top + BASELINE_MM), LEGEND_TITLE, align="center"), *artists]
 
@@ -139,9 +141,9 @@ def _is_bar(entries: Sequence[LegendEntry]) -> bool:
 
 
 def _compute_grid(entries: Sequence[LegendEntry], page_width: float) -> tuple[int, list[float]]:
-    """Return the number of rows of the legend and the width of each column in mm; entries fill it row by row.
+    """Return the number of rows of the legend, which is filled row by row, and the width of each column in mm.
 
-    The entry for pixels without a label comes last. It may be wider than its column unless it is in the last column.
+    The entry for pixels without a label comes last; unless it is in the last column, it may be wider than its column.
     """
     for n_rows in range(1, len(entries) + 1):
         n_columns = ceil(len(entries) / n_rows)

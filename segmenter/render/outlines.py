@@ -15,7 +15,7 @@ from segmenter.render.pixels import resize_nearest
 MAX_SIDE: Final = 800  # pixels; larger label images are reduced before they are traced
 SMOOTHING: Final = 1.0  # standard deviation, in pixels of the reduced image
 REACH: Final = 6  # pixels around a segment that smoothing can change
-SPECKLE_MM2: Final = 1.0  # smaller pieces of a segment get no outline of their own
+MIN_PIECE_MM2: Final = 1.0  # smaller pieces of a segment get no outline of their own
 DARK_PT, LIGHT_PT = 1.3, 0.55
 
 
@@ -25,7 +25,7 @@ def create_outlines(labels: Labels, box: Box) -> list[Artist]:
     Parameters
     ----------
     labels : ndarray of shape (H, W), int32
-        Pieces that would be smaller than a square millimeter are treated as part of what surrounds them.
+        Pieces that would be smaller than a square millimeter are treated as part of the segment around them.
     box : Box
         The box of the picture on the page.
     """
@@ -45,7 +45,7 @@ def trace_outlines(labels: Labels, box: Box) -> list[Floats]:
     scale = min(1.0, MAX_SIDE / max(height, width))
     rows, columns = max(1, round(scale * height)), max(1, round(scale * width))
     reduced = resize_nearest(labels, rows, columns)
-    reduced = remove_speckles(reduced, SPECKLE_MM2 * reduced.size / max(box.width * box.height, 1e-9))
+    reduced = remove_speckles(reduced, MIN_PIECE_MM2 * reduced.size / max(box.width * box.height, 1e-9))
     if min(rows, columns) < 2:
         return []
     mm_per_pixel = np.array([box.width / columns, box.height / rows])
@@ -64,7 +64,7 @@ def trace_outlines(labels: Labels, box: Box) -> list[Floats]:
 
 
 def remove_speckles(labels: Labels, min_pixels: float) -> Labels:
-    """Return labels in which each piece of fewer pixels has taken the label of the nearest larger piece."""
+    """Return labels in which each piece of fewer than ``min_pixels`` has the label of the nearest larger piece."""
     if min_pixels <= 1 or labels.size <= min_pixels:
         return labels
     from scipy.ndimage import distance_transform_edt

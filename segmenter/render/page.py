@@ -1,7 +1,7 @@
 """A page laid out in millimeters from its top left corner, and the basic artists drawn on it.
 
-All positions are computed here and in the modules that build on this one; matplotlib's automatic layout is not used, so
-that the same input always gives the same bytes. Pyplot and display backends are never imported.
+Positions are computed here and in the modules that build on this one, without matplotlib's automatic layout, so that
+the same input always gives the same bytes. Pyplot and display backends are never imported.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ SMALL: Final = Font(SMALL_PT)
 class Picture(Artist):
     """Pixels that fill a box exactly and are never smoothed: embedded in PDF and SVG, repeated in PNG.
 
-    ``imshow`` draws the same pixels by way of axes and floating-point images, at several times the cost.
+    ``imshow`` would draw the same pixels through axes and floating-point images, at several times the cost.
     """
 
     def __init__(self, pixels: Bytes, box: Box) -> None:

@@ -1,6 +1,6 @@
 """Colors for labels: one fixed table, so that a label has the same color in every picture.
 
-How the table was made (once, outside this package; the tests check the result). Colors 1 to 7 are those of
+The table was made once, outside this package; the tests check the result. Colors 1 to 7 are those of
 Okabe and Ito, "Color Universal Design" (2008), without black, ordered so that the first two, three, ... are as
 far apart as possible. Each further color is the one on a fine RGB grid that is farthest from all colors before
 it: the greedy maximum of the smallest CIEDE2000 difference, taken over normal vision and over protanopia,
@@ -63,10 +63,10 @@ EQUAL_CONTRAST: Final = 0.18
 """Relative luminance of the color on which black and white text have the same contrast (WCAG 2.2)."""
 
 DARKEST: Final = 30.0
-"""L* of the first of many colors in even steps of lightness."""
+"""L* of the darkest color of a lightness palette of many colors."""
 
 LARGEST_STEP: Final = 14.0
-"""Largest difference of L* between two neighbors; reached only when there are few colors."""
+"""Largest difference of L* between neighboring colors of a lightness palette; reached only if it has few colors."""
 
 
 def palette(n_colors: int) -> Bytes:
@@ -92,10 +92,10 @@ def palette(n_colors: int) -> Bytes:
     return np.frombuffer(PALETTE, dtype=np.uint8).reshape(-1, 3)[:n_colors].copy()
 
 
-def lightness_palette(n_colors: int, *, brightest: float = 90.0) -> Bytes:
+def build_lightness_palette(n_colors: int, *, brightest: float = 90.0) -> Bytes:
     """Return the first n colors of the table from dark to bright, in even steps of lightness.
 
-    In gray print they stay as distinct as n colors can be, in the order of the labels; hues that look alike to a
+    Printed in gray, they are as distinct as n colors can be, and in the order of the labels; hues that look alike to a
     color-blind person still differ in lightness. The hues are those of the table, darkened or mixed with white.
 
     Parameters
@@ -103,7 +103,7 @@ def lightness_palette(n_colors: int, *, brightest: float = 90.0) -> Bytes:
     n_colors : int, at least 0
         After 255 colors the sequence repeats.
     brightest : float, L*
-        Of the last color, if there are many; choose a lower value for lines on white.
+        Lightness of the last color, if there are many; choose a lower value for lines on white.
 
     Returns
     -------
@@ -124,5 +124,5 @@ def lightness_palette(n_colors: int, *, brightest: float = 90.0) -> Bytes:
 
 
 def needs_dark_text(color: Bytes) -> bool:
-    """Return whether black text has a higher contrast (WCAG 2.2) than white on an 8-bit sRGB color, shape (3,)."""
+    """Return whether black text has a higher contrast (WCAG 2.2) than white text on an 8-bit sRGB color, shape (3,)."""
     return bool((color / 255) ** 2.2 @ LUMINANCE > EQUAL_CONTRAST)

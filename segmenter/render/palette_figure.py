@@ -22,7 +22,7 @@ ROW_MM: Final = 6.0
 BASELINE_MM: Final = 3.9  # from the top of a row down to the baseline of its text
 SWATCH_MM: Final = (11.0, 4.4)
 NAME_LEFT_MM: Final = MARGIN_MM + SWATCH_MM[0] + 2.0
-MAX_NAME_MM: Final = 13.0  # next to wider names there is no space for color values
+MAX_NAME_MM: Final = 13.0  # color values are left out next to wider names, for lack of space
 MAX_ROWS: Final = 32
 
 

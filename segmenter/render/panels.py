@@ -1,4 +1,4 @@
-"""Panels of a figure: page widths, positions of two panels of equal size, headings and pixels."""
+"""Panels of a figure: page widths, the boxes of two panels of equal size, headings and pixels."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SINGLE_COLUMN_MM: Final = 89.0
 ONE_AND_A_HALF_COLUMN_MM: Final = 120.0
 DOUBLE_COLUMN_MM: Final = 183.0
 MAX_HEIGHT_MM: Final = 230.0  # of a journal page, less the caption
-STACK_ASPECT: Final = 3.0  # from this width-to-height ratio on, one panel is placed above the other
+STACK_ASPECT: Final = 3.0  # width-to-height ratio from which one panel is placed above the other
 HEADING_MM: Final = 5.0  # height of the letter and title above a panel
-MIN_CELL_MM: Final = 30.0  # width that the heading of a narrow panel needs
+MIN_CELL_MM: Final = 30.0  # width for the heading of a narrow panel
 
 
 # ---- positions -----------------------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def compute_panel_boxes(aspect: float, page_width: float, max_height: float) -> 
 
 
 def create_panel(letter: str, title: str, pixels: Bytes, box: Box) -> list[Artist]:
-    """Return a framed picture (h, w, 4) with its bold letter and its title above it."""
+    """Return a framed picture (h, w, 4), with a bold letter and a title above it."""
     baseline = box.top - 1.6
     return [
         create_text((box.left, baseline), letter, BOLD_TITLE),
@@ -68,7 +68,7 @@ def create_panel(letter: str, title: str, pixels: Bytes, box: Box) -> list[Artis
 
 
 def paint_panels(photo: Bytes, labels: Labels, colors: Bytes, box: Box, dpi: int) -> tuple[Bytes, Bytes]:
-    """Return the photo and its labels in their colors, each (h, w, 4), at no more than the resolution of the box."""
+    """Return the photo and its colored labels, each (h, w, 4), reduced to the resolution of the box if it is lower."""
     reduced = resize_nearest(labels, *compute_resolution(photo, box, dpi))
     table = np.zeros((len(colors) + 1, 4), dtype=np.uint8)
     table[1:] = add_opacity(colors)
@@ -76,14 +76,14 @@ def paint_panels(photo: Bytes, labels: Labels, colors: Bytes, box: Box, dpi: int
 
 
 def paint_photo(photo: Bytes, is_hidden: NDArray[np.bool_]) -> Bytes:
-    """Return the photo reduced to the shape (h, w) of a mask, shape (h, w, 4); transparent where the mask is set."""
+    """Return the photo reduced to the shape (h, w) of a mask, as (h, w, 4); it is transparent where the mask is set."""
     painted = add_opacity(downsample_photo(photo, *is_hidden.shape))
     painted[is_hidden] = 0
     return painted
 
 
 def compute_resolution(photo: Bytes, box: Box, dpi: int) -> tuple[int, int]:
-    """Return the height and width in pixels of a photo in a box: those of the box, or the photo's if they are less."""
+    """Return the height and width in pixels of a photo drawn in a box: those of the box, at most those of the photo."""
     height = min(photo.shape[0], max(1, round(box.height / MM_PER_INCH * dpi)))
     width = min(photo.shape[1], max(1, round(box.width / MM_PER_INCH * dpi)))
     return height, width

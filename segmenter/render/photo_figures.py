@@ -1,4 +1,4 @@
-"""Figures of one photo: outlines of the segments, segments cut out, and confidence."""
+"""Figures of one photo: the outlines of its segments, its segments cut out, and the confidence of its labels."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ from segmenter.render.panels import (
 )
 from segmenter.render.pixels import resize_nearest
 
-STRIP_ASPECT: Final = 2.2  # from this width-to-height ratio on, a single panel gets a page of full width
+STRIP_ASPECT: Final = 2.2  # width-to-height ratio from which a single panel gets a page of full width
 MAX_CUTOUTS: Final = 15
 COLORBAR_MM: Final = (60.0, 3.0)  # width and height
 COLORBAR_TITLE: Final = "Probability of the segment that a pixel was given"
-MIN_TICK_STEP: Final = 0.13  # of the length of the colorbar
+MIN_TICK_STEP: Final = 0.13  # as a fraction of the length of the colorbar
 
 
 def draw_contours_figure(segmented: SegmentedPhoto, *, width_mm: float | None = None, dpi: int = 300) -> Figure:
@@ -54,7 +54,7 @@ def draw_contours_figure(segmented: SegmentedPhoto, *, width_mm: float | None = 
     ----------
     segmented : SegmentedPhoto
     width_mm : float, mm, optional
-        Of the page; None = 120, or 183 for wide photos, and 89 for tall ones.
+        Width of the page; None = 120, but 183 for very wide photos and 89 for tall ones.
     dpi : int, pixels per inch
 
     Returns
@@ -81,7 +81,7 @@ def draw_contours_figure(segmented: SegmentedPhoto, *, width_mm: float | None = 
 def draw_cutouts_figure(
     segmented: SegmentedPhoto, *, name: str = "Photo", width_mm: float = DOUBLE_COLUMN_MM, dpi: int = 300
 ) -> Figure:
-    """Draw each segment cut out of the photo, with the rest faded; of more than 15 segments, the 15 largest.
+    """Draw each segment cut out of the photo, with the rest faded; if there are more than 15, only the 15 largest.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def draw_cutouts_figure(
     name : str
         Title of the photo.
     width_mm : float, mm
-        Of the page.
+        Width of the page.
     dpi : int, pixels per inch
 
     Returns
@@ -123,9 +123,9 @@ def draw_confidence_figure(
     confidence : ndarray of shape (H, W), uint8
         Probability in 255ths; 0 = no label.
     n_segments : int
-        K; the probability of a label is at least 1/K, where the colorbar starts.
+        K; the colorbar starts at 1/K, as the probability of a label cannot be lower.
     width_mm : float, mm, optional
-        Of the page; None = as for `segmenter.render.segments_figure.draw_segments_figure`.
+        Width of the page; None = as in `segmenter.render.segments_figure.draw_segments_figure`.
     dpi : int, pixels per inch
 
     Returns
@@ -156,7 +156,7 @@ def map_confidence_colors(values: Floats) -> Bytes:
 
 
 def _create_colorbar(minimum: float, top: float, page_width: float) -> list[Artist]:
-    """Return the titled bar of colors from a minimum to 1 with its ticks, in the middle of the page."""
+    """Return a centered colorbar from a minimum to 1, with its title and ticks."""
     width = min(COLORBAR_MM[0], page_width - 10)
     bar = Box((page_width - width) / 2, top + ROW_MM, width, COLORBAR_MM[1])
     artists = [
@@ -173,7 +173,10 @@ def _create_colorbar(minimum: float, top: float, page_width: float) -> list[Arti
 
 
 def _choose_probability_ticks(minimum: float) -> Floats:
-    """Return the minimum and the quarters above it, or three even ticks above 1/2; none close to the one before it."""
+    """Return the minimum and the quarters above it, without ticks too close to the one before.
+
+    From a minimum above 1/2 there are three even ticks instead.
+    """
     if minimum > 0.5:
         ticks = np.linspace(minimum, 1, 3)
     else:

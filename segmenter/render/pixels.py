@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segmenter.arrays import Bytes, Pixels
 from segmenter.segmentation.result import Segment
 
-MAX_TAPS: Final = 8  # per axis, of the pixels averaged for one output pixel
+MAX_TAPS: Final = 8  # maximum number of pixels per axis that are averaged for one output pixel
 
 
 def to_display_rgb(pixels: Pixels) -> Bytes:
@@ -41,9 +41,9 @@ def get_mean_colors(segments: Sequence[Segment]) -> Bytes:
 
 
 def downsample_photo(photo: Bytes, height: int, width: int) -> Bytes:
-    """Return a photo reduced to a height and width in pixels, neither above its own.
+    """Return a photo reduced to a height and width in pixels, which are at most its own.
 
-    Each pixel is the mean, in sRGB, of an even grid of at most 8×8 pixels of the part of the photo that it covers.
+    Each pixel is the mean, in sRGB, of an even grid of at most 8×8 pixels in the part of the photo that it covers.
     """
     for axis, n_outputs in enumerate((height, width)):
         n_pixels = photo.shape[axis]
@@ -59,12 +59,12 @@ def downsample_photo(photo: Bytes, height: int, width: int) -> Bytes:
 
 
 def resize_nearest(pixels: Any, height: int, width: int) -> Any:
-    """Return an array (H, W, …) resampled to (height, width, …) by nearest neighbor; the dtype stays."""
+    """Return an array (H, W, …) resampled to (height, width, …) by nearest neighbor, with the same dtype."""
     return pixels[nearest_indices(len(pixels), height)[:, None], nearest_indices(pixels.shape[1], width)]
 
 
 def nearest_indices(n_pixels: int, n_outputs: int) -> NDArray[np.intp]:
-    """Return, for each of n_outputs equal parts of a row, the index of the pixel at its center."""
+    """Return the index of the pixel at the center of each of ``n_outputs`` equal parts of a row."""
     return (2 * np.arange(n_outputs) + 1) * n_pixels // (2 * n_outputs)
 
 

@@ -1,4 +1,4 @@
-"""The figure of several scales: a photo and its regions at each scale, in a grid of two columns."""
+"""The figure of scales: a photo and its regions at several scales, in a grid of two columns."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def draw_scales_figure(
     cuts : sequence of (title, labels, colors), at least one
         Labels (H, W) from 0 to K, and their colors (K, 3), uint8 sRGB.
     width_mm : float, mm
-        Of the page. The height follows from the shape of the photo; panels become narrower where the page would be
-        too tall.
+        Width of the page. The height follows from the shape of the photo; if the page would be too tall, the panels
+        become smaller.
     dpi : int, pixels per inch
 
     Returns

@@ -1,7 +1,7 @@
 """The side-by-side figure: a photo, its segments and one legend, ready for a paper.
 
-Pictures are reduced to the resolution of the page before matplotlib sees them, so a photo of 12 megapixels costs little
-more than a small one.
+Pictures are reduced to the resolution of the page before they are passed to matplotlib, so a photo of 12 megapixels
+costs little more than a small one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def draw_segments_figure(
     segmented : SegmentedPhoto
         Label 0 ("no label") shows a light checkerboard in both panels.
     titles : (str, str)
-        Of the panels; at most 20 characters each on a page of 89 mm, 45 on one of 183 mm.
+        Titles of the panels; at most 20 characters each on a page of 89 mm, 45 on one of 183 mm.
     contours : bool
         Draw the outlines of the segments over their colors.
     width_mm : float, mm, optional
@@ -52,7 +52,7 @@ def draw_segments_figure(
     Returns
     -------
     Figure
-        Not attached to any display. `segmenter.render.encoding.encode_figure` makes a file of it.
+        Not attached to any display; `segmenter.render.encoding.encode_figure` turns it into a file.
 
     Raises
     ------

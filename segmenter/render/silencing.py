@@ -1,4 +1,4 @@
-"""Silencing of matplotlib's warnings; this module does not import matplotlib."""
+"""Silence matplotlib's warnings; this module does not import matplotlib."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def silence_matplotlib() -> Iterator[None]:
-    """Let matplotlib be imported and used without log messages or warnings, whatever MPLBACKEND or a matplotlibrc say.
+    """Suppress matplotlib's log messages and warnings, and ignore MPLBACKEND, while the block imports and uses it.
 
-    matplotlib complains about folders it cannot write to and settings it does not know; no figure here depends on
+    Matplotlib complains about folders it cannot write to and settings it does not know; no figure here depends on
     either. The changes apply to the whole process, so only one thread at a time may use this context.
     """
     logger = logging.getLogger("matplotlib")

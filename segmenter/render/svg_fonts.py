@@ -1,4 +1,4 @@
-"""Fonts embedded in an SVG: text stays text and looks the same where DejaVu Sans is not installed."""
+"""Embed fonts in an SVG, so that text stays text and looks the same where DejaVu Sans is not installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TAG: Final = re.compile(r"<[^>]*>")
 
 
 def embed_fonts(svg: bytes) -> bytes:
-    """Return an SVG made by matplotlib with the glyphs it uses embedded, as WOFF fonts in its style sheet.
+    """Return an SVG from matplotlib with the glyphs it uses embedded as WOFF fonts in a style sheet.
 
     The license of DejaVu Sans allows this.
     """

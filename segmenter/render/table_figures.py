@@ -1,4 +1,4 @@
-"""Figures of a fit: log-likelihood by step, and the clusters of a table in one, two or more dimensions."""
+"""Figures of a fit: the log-likelihood after each step, and the clusters of a table with one, two or more columns."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from segmenter.render.encoding import fixed_matplotlib_settings
 from segmenter.render.page import INK, LINE_PT, TEXT_PT, Box
 
 MAX_COLUMNS: Final = 6
-"""Columns of a pair plot."""
+"""Maximum number of columns in a pair plot."""
 
 MAX_COLUMNS_WITH_NAMES: Final = 4
-"""Columns up to which the panels of a pair plot are large enough for the names of clusters."""
+"""Maximum number of columns with which the panels of a pair plot are large enough for the names of clusters."""
 
 LIKELIHOOD_MM: Final = (89.0, 58.0)
 HISTOGRAM_MM: Final = (120.0, 74.0)
@@ -53,7 +53,7 @@ MAX_MARKED_STEPS: Final = 40
 
 @dataclass(frozen=True, eq=False)
 class LabeledRows:
-    """The rows of a table with the cluster of each."""
+    """The rows of a table, each with its cluster."""
 
     values: Floats  # (N, D); NaN = missing; a row is left out of the panels that need its missing value
     labels: Labels  # (N,), 1…C
@@ -70,7 +70,7 @@ def draw_likelihood_figure(log_likelihoods: Floats, *, converged: bool, sample: 
     converged : bool
         Whether the last step gained less than the tolerance.
     sample : {"row", "pixel"}
-        What a sample is called.
+        Word for one sample.
     dpi : int, pixels per inch
 
     Returns
@@ -102,10 +102,11 @@ def draw_likelihood_figure(log_likelihoods: Floats, *, converged: bool, sample: 
 
 
 def draw_clusters_figure(rows: LabeledRows, model: ClusterModel, *, dpi: int = 300) -> Figure:
-    """Draw the rows and the clusters: a histogram, a scatter plot with ellipses, or a scatter plot of each column pair.
+    """Draw the rows and clusters of a table.
 
-    Ellipses show one and two standard deviations of each component; densities are weighted by the weight of the
-    component. Of more than 5,000 rows a random sample of 5,000 is drawn; of more than six columns, the first six.
+    One column is drawn as a histogram, two as a scatter plot with ellipses, more as a scatter plot of each pair. The
+    ellipses show one and two standard deviations of each component; densities are multiplied by the weight of the
+    component. At most 5,000 rows, drawn at random, and the first six columns are shown.
 
     Parameters
     ----------
@@ -152,7 +153,7 @@ def _draw_scatter(rows: LabeledRows, model: ClusterModel, dpi: int) -> Figure:
 def _create_single_panel(
     size_mm: tuple[float, float], rows: LabeledRows, model: ClusterModel, note: str, dpi: int
 ) -> tuple[Figure, Axes]:
-    """Return a figure with a legend to the right, and its axes."""
+    """Return a figure with a legend on the right, and its axes."""
     width, height = size_mm
     figure = create_figure(width, height, dpi)
     draw_cluster_legend(figure, Box(width - LEGEND_MM, 4, LEGEND_MM, 0), rows.labels, model.names, note=note)
@@ -160,7 +161,7 @@ def _create_single_panel(
 
 
 def _single_panel_box(size_mm: tuple[float, float]) -> Box:
-    """Return the box of the axes of a figure with a legend to the right."""
+    """Return the box of the axes in a figure with a legend on the right."""
     width, height = size_mm
     return Box(15, 4, width - 18 - LEGEND_MM, height - 15)
 
@@ -197,9 +198,9 @@ def _draw_pairs(rows: LabeledRows, model: ClusterModel, dpi: int) -> Figure:
 
 
 def _label_pair(axes: Axes, columns: Sequence[str], cell: tuple[int, int], side: float) -> None:
-    """Style the axes in a row and column of the triangle; only outer panels have tick labels and axis labels.
+    """Style the axes of the panel in a row and column of the triangle; only outer panels have labels.
 
-    ``side`` is the size of the panel in mm.
+    ``side`` is the side of the panel in mm.
     """
     i, j = cell
     n = len(columns)

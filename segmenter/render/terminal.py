@@ -26,7 +26,7 @@ _TABLE: Final = np.concatenate(
 
 
 def format_swatches(colors: Bytes, texts: Sequence[str], width: int, depth: ColorDepth = 24) -> list[str]:
-    """Return texts side by side, each on a background of its color, wrapped to a width.
+    """Return texts next to each other, each on a background of its color, wrapped to a width.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def format_swatches(colors: Bytes, texts: Sequence[str], width: int, depth: Colo
 
 
 def choose_text_color(color: Bytes) -> Bytes:
-    """Return black or white, shape (3,), whichever has the higher contrast (WCAG 2.2) on a color."""
+    """Return black or white, shape (3,): the one with the higher contrast (WCAG 2.2) on a color."""
     return np.full(3, 0 if needs_dark_text(color) else 255, np.uint8)
 
 
@@ -72,22 +72,22 @@ def format_half_blocks(pixels: Bytes, depth: ColorDepth = 24) -> list[str]:
     """
     padded = np.concatenate([pixels, np.zeros((pixels.shape[0] % 2, *pixels.shape[1:]), np.uint8)])
     return [
-        "".join(_half_blocks(upper, lower, depth)) + RESET
+        "".join(_format_half_block_line(upper, lower, depth)) + RESET
         for upper, lower in zip(padded[::2], padded[1::2], strict=True)
     ]
 
 
-def _half_blocks(upper: Bytes, lower: Bytes, depth: ColorDepth) -> list[str]:
+def _format_half_block_line(upper: Bytes, lower: Bytes, depth: ColorDepth) -> list[str]:
     """Return the characters of a line, with an escape sequence only where the colors change."""
     parts, previous = [], ""
     for above, below in zip(upper, lower, strict=True):
-        is_above, is_below = above[3] > 127, below[3] > 127
-        if is_above and is_below:
+        is_above_opaque, is_below_opaque = above[3] > 127, below[3] > 127
+        if is_above_opaque and is_below_opaque:
             style = _format_foreground(above[:3], depth) + _format_background(below[:3], depth)
             character = UPPER_HALF
-        elif is_above:
+        elif is_above_opaque:
             style, character = RESET + _format_foreground(above[:3], depth), UPPER_HALF
-        elif is_below:
+        elif is_below_opaque:
             style, character = RESET + _format_foreground(below[:3], depth), LOWER_HALF
         else:
             style, character = RESET, " "
@@ -107,7 +107,7 @@ def _format_background(color: Bytes, depth: ColorDepth) -> str:
 
 
 def _format_code(color: Bytes, depth: ColorDepth) -> str:
-    """Return the parameters of a color in an escape sequence; with 8 bits, of the nearest color."""
+    """Return the parameters of an escape sequence for a color, or with 8 bits for the nearest one of 240."""
     if depth == 24:
         return "2;{};{};{}".format(*color)
     distances = ((_TABLE - color.astype(int)) ** 2).sum(axis=1)

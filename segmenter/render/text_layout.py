@@ -1,4 +1,4 @@
-"""The width of text in its font, and text shortened to fit a given width."""
+"""Measure the width of text in a font, and shorten text to fit a width."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def measure_text(text: str, font: Font) -> float:
 
 
 def join_fitting(parts: Sequence[str], max_width: float, font: Font) -> str:
-    """Return the longest run of leading parts, joined, that is at most ``max_width`` mm wide; "" if none fits."""
+    """Join as many of the first parts as fit into ``max_width`` mm; "" if not even the first does."""
     for n in range(len(parts), 0, -1):
         text = SEPARATOR.join(parts[:n])
         if measure_text(text, font) <= max_width:

@@ -30,7 +30,7 @@ from PIL import Image
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import InvalidArgumentError
 from segmenter.render.encoding import FigureFormat, encode_figure
-from segmenter.render.legend import SegmentedPhoto, SegmentSummary, percentages
+from segmenter.render.legend import SegmentedPhoto, SegmentSummary, round_percentages
 from segmenter.render.palette import palette
 from segmenter.render.panels import DOUBLE_COLUMN_MM, MAX_HEIGHT_MM, ONE_AND_A_HALF_COLUMN_MM, SINGLE_COLUMN_MM
 from segmenter.render.segments_figure import draw_segments_figure
@@ -212,13 +212,13 @@ def test_titles_are_written_literally() -> None:
 @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=255))
 def test_percentages_sum_to_100_and_are_close(masses: list[float]) -> None:
     shares = np.array(masses) / sum(masses)
-    percents = percentages(shares)
+    percents = round_percentages(shares)
     assert percents.sum() == pytest.approx(100, abs=1e-9)
     assert np.abs(percents - 100 * shares).max() < 0.1 + 1e-9
 
 
 def test_rounded_thirds_sum_to_100() -> None:
-    np.testing.assert_allclose(percentages(np.full(3, 1 / 3)), [33.4, 33.3, 33.3])
+    np.testing.assert_allclose(round_percentages(np.full(3, 1 / 3)), [33.4, 33.3, 33.3])
 
 
 def test_the_legend_gives_shares_in_label_order() -> None:

@@ -17,7 +17,7 @@ from segmenter.errors import CropError, InvalidArgumentError
 from segmenter.io.images.photo import MAX_PIXELS, Photo, read_photo
 from segmenter.metrics.partitions import contingency_table
 from segmenter.render.comparison_style import ComparisonStyle, format_panel_letter
-from segmenter.render.palette import lightness_palette
+from segmenter.render.palette import build_lightness_palette
 from segmenter.render.pixels import get_mean_colors, to_display_rgb
 from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.colors import segment_photo
@@ -129,7 +129,7 @@ def draw_figure(
         )
         from segmenter.render.encoding import encode_figure
 
-        colors = lightness_palette(max(get_max_n_segments(row.results) for row in rows))
+        colors = build_lightness_palette(max(get_max_n_segments(row.results) for row in rows))
         metrics_by_panel = iter(metrics)
         comparisons = [
             Comparison(

@@ -13,7 +13,7 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import compute_color_features
 from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.images.photo import Photo
-from segmenter.render.palette import lightness_palette
+from segmenter.render.palette import build_lightness_palette
 from segmenter.render.pixels import get_mean_colors, to_display_rgb
 from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.colors import compute_rgb
@@ -159,7 +159,7 @@ def _draw(
         distinct.counts.astype(np.float64),
         found.channels,
     )
-    line_colors = lightness_palette(found.n_labels, brightest=78)  # legible on white
+    line_colors = build_lightness_palette(found.n_labels, brightest=78)  # legible on white
     return draw_color_figure(samples, mixture, SegmentSummary(line_colors, shares, names), dpi=dpi)
 
 

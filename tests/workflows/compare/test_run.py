@@ -22,7 +22,7 @@ from segmenter.errors import InvalidArgumentError, PageFullError
 from segmenter.render.comparison_figure import Comparison, Variant, check_panel_size, draw_comparison_figure
 from segmenter.render.comparison_style import ComparisonStyle, format_panel_letter
 from segmenter.render.page import MM_PER_INCH
-from segmenter.render.palette import lightness_palette
+from segmenter.render.palette import build_lightness_palette
 from segmenter.render.panels import MAX_HEIGHT_MM
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.compare.run import match_segments
@@ -60,7 +60,7 @@ def scene(width: int, height: int, n_variants: int, k: int = 3) -> Comparison:
     labels: Labels = np.broadcast_to(np.arange(width, dtype=np.int32) % k + 1, (height, width))
     pixels = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
     numbers = ("3 segments", f"log L {-1.2345:.3f}", "BIC 123.4k")
-    variant = Variant("K = 3", numbers, labels, lightness_palette(k))
+    variant = Variant("K = 3", numbers, labels, build_lightness_palette(k))
     return Comparison("a photo", pixels, (variant,) * n_variants)
 
 
@@ -117,7 +117,7 @@ def test_a_label_without_pixels_has_a_color_of_its_own() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 2, 8, 40, 300])
 def test_colors_rise_from_dark_to_bright_in_even_steps(n: int) -> None:
-    colors = lightness_palette(n)
+    colors = build_lightness_palette(n)
     assert colors.shape == (n, 3)
     lightness = rgb2lab(colors[None, :255] / 255.0)[0, :, 0]
     steps = np.diff(lightness)
@@ -135,7 +135,7 @@ SHAPES = [(1, 1), (40, 30), (30, 40), (400, 3), (3, 400), (64, 64)]
     "style", [ComparisonStyle(), ComparisonStyle(width_mm=89), ComparisonStyle(font_size=10, layout="grid")]
 )
 def test_nothing_is_cut_off_and_no_texts_overlap(width: int, height: int, style: ComparisonStyle) -> None:
-    figure = draw_comparison_figure([scene(width, height, 3)], style, legend_colors=lightness_palette(3))
+    figure = draw_comparison_figure([scene(width, height, 3)], style, legend_colors=build_lightness_palette(3))
     figure.draw_without_rendering()
     page = figure.bbox
     texts = [artist for artist in figure.findobj(Text) if artist.get_text()]
