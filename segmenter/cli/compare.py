@@ -198,7 +198,7 @@ def command(  # click passes every option by its name
     from segmenter.render.comparison_style import ComparisonStyle
     from segmenter.workflows.compare.run import FigureRequest, compare
     from segmenter.workflows.compare.tables import encode_table
-    from segmenter.workflows.compare.variants import Axes, build_variants
+    from segmenter.workflows.compare.variants import GridAxes, build_variants
     from segmenter.workflows.segment.outputs import format_path
 
     unwind_on_interrupt()
@@ -206,7 +206,7 @@ def command(  # click passes every option by its name
     paths = (output, *tables)
     check_paths(paths, photos, overwrite=overwrite)
     try:
-        axes = Axes(segments or (), methods or (), color_spaces or (), covariances or ())
+        axes = GridAxes(segments or (), methods or (), color_spaces or (), covariances or ())
         grid = build_variants(axes, {"seed": seed})
         style = ComparisonStyle(width, dpi, font_size, layout, boundaries, overlay, crop)
     except InvalidArgumentError as error:

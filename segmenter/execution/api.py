@@ -20,7 +20,7 @@ R = TypeVar("R")
 class Workers:
     """The workers of a map, and the limits of each job."""
 
-    n_workers: int = 1  # processes on this machine; 0 = run in this process; ignored on a cluster
+    n_workers: int = 1  # processes on this machine; 0 = run in this process; a cluster uses all of its threads instead
     max_memory: int | None = None  # bytes per job; None = no limit, but on a cluster a fair share of the free memory
     timeout: float | None = None  # seconds per job; None = no limit
     scheduler: str | None = None  # address of a Dask scheduler; None = this machine

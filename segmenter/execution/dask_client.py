@@ -6,10 +6,9 @@ crashes its process is lost exactly as in a local run, and no two threads share 
 Dask gives its tasks to other workers. Photos and results are passed as paths; only small values are sent.
 
 Even the smallest task costs the scheduler, the worker and this process a few milliseconds. A task therefore has several
-jobs, and ends when its time is up; the jobs that it did not begin are sent out again. So it does not matter if nobody
-knows how long a job takes. Where results are added up on the cluster, tasks have a fixed number of jobs and no time
-limit instead: if a worker dies before its sum was used, Dask repeats the task, and the new sum must be over the same
-jobs.
+jobs, and ends when its time is up; the jobs that it did not begin are sent out again. Nobody needs to know in advance
+how long a job takes. Where results are added up on the cluster, tasks have a fixed number of jobs and no time limit
+instead: if a worker dies before its sum was used, Dask repeats the task, and the new sum must be over the same jobs.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class WorkerSetup:
     """What a worker is sent before its first job."""
 
     function: Callable[[Any], Any]
-    max_memory: int | None = None  # bytes; allocations beyond this total fail; None = no limit
+    max_memory: int | None = None  # bytes of data (RLIMIT_DATA); allocations beyond it fail; None = no limit
     folder: str | None = None  # working directory, if it exists; None = that of the starting process
     idle_timeout: float | None = None  # seconds without a job after which the worker ends; None = it never does
 

@@ -65,7 +65,7 @@ def create_figure(width_mm: float, height_mm: float, dpi: int) -> Figure:
 
 
 def add_axes(figure: Figure, box: Box) -> Axes:
-    """Return new axes in a box, whose position and size are in mm from the top left corner of the figure."""
+    """Return new axes in a box, which is given in mm from the top left corner of the figure."""
     width, height = (float(inches) * MM_PER_INCH for inches in figure.get_size_inches())
     bottom = height - box.top - box.height
     return figure.add_axes((box.left / width, bottom / height, box.width / width, box.height / height))

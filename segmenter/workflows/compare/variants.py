@@ -25,8 +25,8 @@ SegmentCount: TypeAlias = int | Literal["auto"]
 
 
 @dataclass(frozen=True)
-class Axes:
-    """The values of each option to compare; () = the default of the method."""
+class GridAxes:
+    """The axes of the grid of variants: the values of each option to compare; () = the default of the method."""
 
     segments: tuple[SegmentCount, ...] = ()
     methods: tuple[Method, ...] = ()
@@ -64,12 +64,12 @@ class Combination(NamedTuple):
     n_segments: SegmentCount | None  # None = the default of the method
 
 
-def build_variants(axes: Axes, common: dict[str, Any]) -> VariantGrid:
+def build_variants(axes: GridAxes, common: dict[str, Any]) -> VariantGrid:
     """Return a variant for every combination of options, leaving out duplicates.
 
     Parameters
     ----------
-    axes : Axes
+    axes : GridAxes
     common : dict
         Recipe options that all variants share, by name; each method uses those that it has.
 
@@ -99,7 +99,7 @@ def build_variants(axes: Axes, common: dict[str, Any]) -> VariantGrid:
     return VariantGrid(tuple(variants.values()), n_columns)
 
 
-def check_axes_have_effect(axes: Axes) -> None:
+def check_axes_have_effect(axes: GridAxes) -> None:
     """Raise InvalidArgumentError if an option was given that none of the methods has."""
     for name, methods_without in (("color_spaces", ("regions",)), ("covariances", ("regions", "k-means"))):
         if getattr(axes, name) and all(method in methods_without for method in axes.methods):

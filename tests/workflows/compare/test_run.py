@@ -27,7 +27,7 @@ from segmenter.render.panels import MAX_HEIGHT_MM
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.compare.run import match_segments
 from segmenter.workflows.compare.tables import VariantMetrics, encode_table, escape_latex
-from segmenter.workflows.compare.variants import Axes, build_variants
+from segmenter.workflows.compare.variants import GridAxes, build_variants
 from tests.support.command import run_text
 from tests.support.scenes import grainy
 
@@ -68,32 +68,32 @@ def scene(width: int, height: int, n_variants: int, k: int = 3) -> Comparison:
 
 
 def test_without_axes_three_numbers_of_segments_are_compared() -> None:
-    grid = build_variants(Axes(), {"seed": 3})
+    grid = build_variants(GridAxes(), {"seed": 3})
     assert [variant.title for variant in grid.variants] == ["K = 2", "K = 4", "K = 8"]
     assert [variant.recipe for variant in grid.variants] == [Recipe(n_segments=k, seed=3) for k in (2, 4, 8)]
 
 
 def test_titles_name_what_varies_and_two_axes_make_a_table() -> None:
-    grid = build_variants(Axes(methods=("gmm", "hard-em"), color_spaces=("rgb", "lab", "hsv")), {})
+    grid = build_variants(GridAxes(methods=("gmm", "hard-em"), color_spaces=("rgb", "lab", "hsv")), {})
     assert grid.n_columns == 3
     assert [variant.title for variant in grid.variants][:4] == ["GMM, RGB", "GMM, Lab", "GMM, HSV", "Hard EM, RGB"]
 
 
 def test_variants_that_are_the_same_are_drawn_once() -> None:
-    grid = build_variants(Axes(methods=("gmm", "k-means", "regions"), covariances=("full", "diag")), {})
+    grid = build_variants(GridAxes(methods=("gmm", "k-means", "regions"), covariances=("full", "diag")), {})
     assert [variant.title for variant in grid.variants] == ["GMM, full", "GMM, diag", "k-means", "Regions"]
     assert grid.n_columns is None
 
 
 def test_what_varies_nothing_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="color_spaces make no difference to regions"):
-        build_variants(Axes(methods=("regions",), color_spaces=("rgb", "lab")), {})
+        build_variants(GridAxes(methods=("regions",), color_spaces=("rgb", "lab")), {})
     with pytest.raises(InvalidArgumentError, match="covariances make no difference to regions and k-means"):
-        build_variants(Axes(methods=("regions", "k-means"), covariances=("tied",)), {})
+        build_variants(GridAxes(methods=("regions", "k-means"), covariances=("tied",)), {})
 
 
 def test_of_regions_auto_is_their_medium_scale() -> None:
-    (variant,) = build_variants(Axes(methods=("regions",), segments=("auto",)), {}).variants
+    (variant,) = build_variants(GridAxes(methods=("regions",), segments=("auto",)), {}).variants
     assert variant.recipe.n_segments is None
     assert variant.title == "Regions"
 
