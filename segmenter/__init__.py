@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from segmenter.workflows.segment.plots import draw_plot
 
 
-_HOMES = {
+_MODULE_BY_NAME = {
     "ClassFit": "segmenter.mixture.semi_supervised",
     "Fit": "segmenter.mixture.em",
     "FitConfig": "segmenter.mixture.config",
@@ -126,11 +126,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use (PEP 562), so that --help need not import NumPy."""
-    if name not in _HOMES:
+    if name not in _MODULE_BY_NAME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_MODULE_BY_NAME[name]), name)
     globals()[name] = value
     return value
 

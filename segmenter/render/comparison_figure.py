@@ -125,7 +125,7 @@ def draw_comparison_figure(
     legend_rows: list[range] = []
     if legend_colors is not None and 0 < len(legend_colors) <= MAX_LEGEND_SEGMENTS:
         legend_rows = _wrap_legend(len(legend_colors), style)
-    foot = _scale(style) * LEGEND_ROW_MM * (1 + len(legend_rows)) + ROW_GAP_MM if legend_rows else 0.0
+    foot = _compute_scale(style) * LEGEND_ROW_MM * (1 + len(legend_rows)) + ROW_GAP_MM if legend_rows else 0.0
     panels, bottom = _lay_out_panels(comparisons, style, n_across, foot)
     with fixed_matplotlib_settings():
         artists = [artist for panel in panels for artist in _create_panel(panel, style)]
@@ -140,13 +140,13 @@ def check_panel_size(n_photos: int, n_variants: int, style: ComparisonStyle) -> 
         return
     n_columns = 1 + n_variants
     cell_width = (style.width_mm - 2 * MARGIN_MM - GUTTER_MM * (n_columns - 1)) / n_columns
-    text_height = _scale(style) * (HEADING_MM + CAPTION_MM)
+    text_height = _compute_scale(style) * (HEADING_MM + CAPTION_MM)
     height = (MAX_HEIGHT_MM - MARGIN_MM) / n_photos - ROW_GAP_MM - text_height
     if cell_width < MIN_PANEL_MM or height <= 0:
         raise PageFullError(n_photos * n_columns, max(min(cell_width, height), 0.0), MIN_PANEL_MM)
 
 
-def _scale(style: ComparisonStyle) -> float:
+def _compute_scale(style: ComparisonStyle) -> float:
     """Return the factor by which lengths that depend on the font size are multiplied."""
     return style.font_size / TEXT_PT
 
@@ -158,7 +158,7 @@ def _lay_out_panels(
     comparisons: Sequence[Comparison], style: ComparisonStyle, n_across: int | None, foot: float
 ) -> tuple[list[_Panel], float]:
     """Return all panels, and the bottom of the last row in mm; ``foot`` is the height to keep free below it."""
-    scale = _scale(style)
+    scale = _compute_scale(style)
     aspects = [_compute_aspect(comparison.photo, style.crop) for comparison in comparisons]
     cells, n_columns = _arrange_cells(comparisons, style, aspects[0], n_across)
     n_panels = sum(len(row) for row in cells)
@@ -202,7 +202,7 @@ def _arrange_cells(
         n_rows = n_variants // n_across
         photo = _Cell((n_rows - 1) / 2, 0)
         return [[photo, *(_Cell(i // n_across, 1 + i % n_across) for i in range(n_variants))]], 1 + n_across
-    title_font = Font(_title_size(style), bold=True)
+    title_font = Font(_compute_title_size(style), bold=True)
     titles = [f"(m) {variant.title}" for variant in comparisons[0].variants]
     widest = max((measure_text(title, title_font) for title in titles), default=0.0)
     preferred = float(np.clip(PREFERRED_MM * np.sqrt(aspect / 1.5), max(18.0, min(widest, PREFERRED_MM)), 140))
@@ -223,8 +223,8 @@ def _create_panel(panel: _Panel, style: ComparisonStyle) -> list[Artist]:
 
 def _create_panel_text(panel: _Panel, style: ComparisonStyle) -> list[Artist]:
     """Return the letter, title and caption; text wider than the panel extends to both sides within its cell."""
-    scale, box, cell_width = _scale(style), panel.box, panel.cell_width
-    font, title_font = Font(style.font_size), Font(_title_size(style))
+    scale, box, cell_width = _compute_scale(style), panel.box, panel.cell_width
+    font, title_font = Font(style.font_size), Font(_compute_title_size(style))
     letter_font = Font(title_font.size, bold=True)
     title, caption = _describe_panel(panel)
     letter = f"({panel.letter})"
@@ -249,7 +249,7 @@ def _describe_panel(panel: _Panel) -> tuple[str, tuple[str, ...]]:
     return panel.comparison.name, panel.comparison.caption or (f"{width}×{height} pixels",)
 
 
-def _title_size(style: ComparisonStyle) -> float:
+def _compute_title_size(style: ComparisonStyle) -> float:
     return style.font_size * 8 / 7
 
 
@@ -322,12 +322,12 @@ def _wrap_legend(n_entries: int, style: ComparisonStyle) -> list[range]:
 
 def _compute_entry_width(n_entries: int, style: ComparisonStyle) -> float:
     """Return the width in mm of a swatch and the largest number."""
-    return _scale(style) * (SWATCH_MM[0] + 1.5) + measure_text(str(n_entries), Font(style.font_size, bold=True))
+    return _compute_scale(style) * (SWATCH_MM[0] + 1.5) + measure_text(str(n_entries), Font(style.font_size, bold=True))
 
 
 def _create_legend(colors: Bytes, rows: Sequence[range], top: float, style: ComparisonStyle) -> list[Artist]:
     """Return the title of the legend, and below it a swatch and a number for each segment."""
-    scale, font = _scale(style), Font(style.font_size)
+    scale, font = _compute_scale(style), Font(style.font_size)
     step = _compute_entry_width(len(colors), style) + GUTTER_MM
     title = truncate(LEGEND_TITLE, style.width_mm - 2 * MARGIN_MM, font)
     baseline = top + scale * 3.1

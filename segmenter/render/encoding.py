@@ -49,7 +49,7 @@ def encode_figure(figure: Figure, figure_format: FigureFormat, *, metadata: Mapp
     -------
     bytes
     """
-    options: dict[str, Any] = {"metadata": _native_metadata(metadata, figure_format)}
+    options: dict[str, Any] = {"metadata": _rename_metadata(metadata, figure_format)}
     if figure_format == "png":
         options["pil_kwargs"] = {"compress_level": PNG_COMPRESS_LEVEL}
     content = BytesIO()
@@ -65,7 +65,7 @@ def fixed_matplotlib_settings() -> AbstractContextManager[None]:
     return matplotlib.rc_context(settings)
 
 
-def _native_metadata(metadata: Mapping[str, str], figure_format: FigureFormat) -> dict[str, str | None]:
+def _rename_metadata(metadata: Mapping[str, str], figure_format: FigureFormat) -> dict[str, str | None]:
     """Return the metadata under the names that the format uses, with the date switched off."""
     texts = {name: printable(text) for name, text in metadata.items()}
     if figure_format == "png":

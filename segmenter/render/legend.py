@@ -147,20 +147,20 @@ def _compute_grid(entries: Sequence[LegendEntry], page_width: float) -> tuple[in
     """
     for n_rows in range(1, len(entries) + 1):
         n_columns = ceil(len(entries) / n_rows)
-        columns = [_column_width(entries[column::n_columns]) for column in range(n_columns)]
+        columns = [_compute_column_width(entries[column::n_columns]) for column in range(n_columns)]
         if len(entries) % n_columns == 0:
-            columns[-1] = max(columns[-1], _entry_width(entries[-1]))
+            columns[-1] = max(columns[-1], _compute_entry_width(entries[-1]))
         if sum(columns) + GUTTER_MM * (n_columns - 1) <= page_width - 2 * MARGIN_MM:
             break
     return n_rows, columns
 
 
-def _column_width(entries: Sequence[LegendEntry]) -> float:
+def _compute_column_width(entries: Sequence[LegendEntry]) -> float:
     """Return the width in mm of a column of entries, not counting pixels without a label."""
-    return max((_entry_width(entry) for entry in entries if entry.color is not None), default=0.0)
+    return max((_compute_entry_width(entry) for entry in entries if entry.color is not None), default=0.0)
 
 
-def _entry_width(entry: LegendEntry) -> float:
+def _compute_entry_width(entry: LegendEntry) -> float:
     """Return the width in mm of swatch, name and share."""
     return SWATCH_MM[0] + SPACE_MM + _estimate_width(entry.name) + SPACE_MM + _estimate_width(entry.percent)
 
@@ -180,7 +180,9 @@ def _create_grid(entries: Sequence[LegendEntry], top: float, page_width: float) 
         row, column = divmod(index, len(columns))
         left, y = float(lefts[column]), top + (1 + row) * ROW_MM
         is_labeled = entry.color is not None
-        right = left + (_column_width(entries[column :: len(columns)]) if is_labeled else _entry_width(entry))
+        right = left + (
+            _compute_column_width(entries[column :: len(columns)]) if is_labeled else _compute_entry_width(entry)
+        )
         width, height = SWATCH_MM
         baseline = y + BASELINE_MM
         font = BOLD_BODY if is_labeled else BODY

@@ -52,7 +52,7 @@ def downsample_photo(photo: Bytes, height: int, width: int) -> Bytes:
             continue
         shape = (*photo.shape[:axis], n_outputs, *photo.shape[axis + 1 :])
         total = np.full(shape, n_taps // 2, dtype=np.uint16)  # rounds the quotient to nearest
-        for tap in nearest_indices(n_pixels, n_outputs * n_taps).reshape(n_outputs, n_taps).T:
+        for tap in compute_nearest_indices(n_pixels, n_outputs * n_taps).reshape(n_outputs, n_taps).T:
             total += np.take(photo, tap, axis=axis)
         photo = (total // n_taps).astype(np.uint8)
     return photo
@@ -60,10 +60,12 @@ def downsample_photo(photo: Bytes, height: int, width: int) -> Bytes:
 
 def resize_nearest(pixels: Any, height: int, width: int) -> Any:
     """Return an array (H, W, …) resampled to (height, width, …) by nearest neighbor, with the same dtype."""
-    return pixels[nearest_indices(len(pixels), height)[:, None], nearest_indices(pixels.shape[1], width)]
+    return pixels[
+        compute_nearest_indices(len(pixels), height)[:, None], compute_nearest_indices(pixels.shape[1], width)
+    ]
 
 
-def nearest_indices(n_pixels: int, n_outputs: int) -> NDArray[np.intp]:
+def compute_nearest_indices(n_pixels: int, n_outputs: int) -> NDArray[np.intp]:
     """Return the index of the pixel at the center of each of ``n_outputs`` equal parts of a row."""
     return (2 * np.arange(n_outputs) + 1) * n_pixels // (2 * n_outputs)
 

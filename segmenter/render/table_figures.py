@@ -141,7 +141,7 @@ def _draw_scatter(rows: LabeledRows, model: ClusterModel, dpi: int) -> Figure:
     """Return the scatter plot of two columns with ellipses."""
     chosen = sample_rows(len(rows.values))
     figure, axes = _create_single_panel(SCATTER_MM, rows, model, describe_sample(len(rows.labels), len(chosen)), dpi)
-    box = _single_panel_box(SCATTER_MM)
+    box = _compute_single_panel_box(SCATTER_MM)
     draw_points(axes, rows.values[chosen], rows.labels[chosen], model.n_clusters, area=box.width * box.height)
     draw_ellipses(axes, model, (0, 1), width=1.0, show_names=model.n_clusters <= MAX_LEGEND_CLUSTERS)
     axes.set_xlabel(rows.columns[0])
@@ -157,10 +157,10 @@ def _create_single_panel(
     width, height = size_mm
     figure = create_figure(width, height, dpi)
     draw_cluster_legend(figure, Box(width - LEGEND_MM, 4, LEGEND_MM, 0), rows.labels, model.names, note=note)
-    return figure, add_axes(figure, _single_panel_box(size_mm))
+    return figure, add_axes(figure, _compute_single_panel_box(size_mm))
 
 
-def _single_panel_box(size_mm: tuple[float, float]) -> Box:
+def _compute_single_panel_box(size_mm: tuple[float, float]) -> Box:
     """Return the box of the axes in a figure with a legend on the right."""
     width, height = size_mm
     return Box(15, 4, width - 18 - LEGEND_MM, height - 15)

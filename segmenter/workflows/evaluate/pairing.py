@@ -14,8 +14,8 @@ from segmenter.io.labels.annotations import ANNOTATION_EXTENSIONS
 
 HIERARCHY = ".hierarchy.npz"
 OWN_ENDINGS = (LABEL_IMAGE_SUFFIXES, (HIERARCHY,))
-"""Endings of the label images and hierarchies that this program writes; a folder with files of one kind is read as
-those files only."""
+"""Endings of the label images and of the hierarchies that this program writes. If a folder holds any of these, its
+other files are ignored; label images take precedence over hierarchies."""
 
 
 @dataclass(frozen=True)
