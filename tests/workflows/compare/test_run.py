@@ -304,7 +304,7 @@ def test_what_cannot_be_drawn_is_one_line_and_nothing_is_written(photo: Path, tm
         ("neither a length", 2, [photo, "--width", "wide"]),
         ("40 to 1200", 2, [photo, "--width", "3mm"]),
         ("--boundaries", 2, [photo, "--boundaries", "--overlay", "0.5"]),
-        (".csv, .tex, .md", 2, [photo, "--table", tmp_path / "a.txt"]),
+        (".csv, .tex or .md", 2, [photo, "--table", tmp_path / "a.txt"]),
         ("not a rectangle", 2, [photo, "--crop", "1,2,3"]),
         ("the same name", 2, [photo, "--table", tmp_path / "a.md", "--table", tmp_path / "a.md"]),
     ]
