@@ -19,7 +19,7 @@ CHANNELS: dict[ColorSpace, tuple[str, ...]] = {
     "hsv": ("chroma × cos hue", "chroma × sin hue", "value"),
 }
 GRAY_CHANNEL: dict[ColorSpace, tuple[int, str]] = {"rgb": (0, "gray"), "lab": (0, "L*"), "hsv": (2, "value")}
-"""The one feature in which grays differ: its column and its name."""
+"""The only feature that differs between grays: its column and its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class ColorFeatures:
 
 @dataclass(frozen=True, eq=False)
 class UnitColors:
-    """Colors used as features directly, scaled to 0…1; shape (M, C). Only the rows that are indexed are computed."""
+    """Colors used directly as features, scaled to 0…1, shape (M, C); rows are computed only when they are indexed."""
 
     colors: Pixels  # (M, C)
 
@@ -57,11 +57,11 @@ def compute_color_features(colors: Pixels, color_space: ColorSpace, *, keep_colo
     """Return the features of colors.
 
     ``rgb``: sRGB from 0 to 1. ``lab``: CIELAB (D65), L* up to 100. ``hsv``: the cone of hue, saturation and value; hue
-    is an angle and enters as a direction, so that red at 359° is next to red at 1°.
+    is an angle and is encoded as a direction, so that red at 359° is close to red at 1°.
 
-    If all colors are gray, in one channel or in three equal ones, they have a single feature: three equal features
-    would add no information, but count three times. Colors of any other number of bands have one feature per band,
-    whatever the color space.
+    If all colors are gray, with one channel or three equal ones, they have a single feature: three equal features
+    would add no information but triple its weight. Colors with any other number of bands have one feature per band,
+    and the color space is ignored.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def are_gray(colors: Pixels) -> bool:
 
 def rgb_to_lab(rgb: Floats) -> Floats:
     """Return sRGB colors from 0 to 1, shape (M, 3), as CIELAB, shape (M, 3)."""
-    from skimage.color import rgb2lab  # imported late: it brings SciPy along
+    from skimage.color import rgb2lab  # imported late, because it imports SciPy
 
     return np.asarray(rgb2lab(rgb[None])[0], dtype=np.float64)
 
@@ -112,6 +112,6 @@ def rgb_to_hsv_cone(rgb: Floats) -> Floats:
 
 
 def luminance(colors: Pixels) -> Floats:
-    """Return the luminance of colors (M, C), shape (M,), from 0 to 1; unless C is 3, the mean of the channels."""
+    """Return the luminance of colors (M, C), shape (M,), from 0 to 1; the mean of the channels unless C is 3."""
     unit = to_unit_range(colors)
     return np.asarray(unit @ LUMINANCE if unit.shape[1] == 3 else unit.mean(axis=1))

@@ -1,9 +1,9 @@
-"""Counts of the colors of many pictures, which add up: a mixture of all pictures costs no more than its colors.
+"""Color counts summed over many pictures: the cost of fitting a mixture depends only on the number of distinct colors.
 
-Pictures of 16 bits and of floats hardly ever repeat a color, so that their counts would grow with every picture. Where
-there are more than 2²⁴ distinct colors, the lowest bits of the channels are dropped until there are fewer: 15 bits are
-kept, then 14 and so on. With 8 bits kept there cannot be more than 2²⁴. With that many colors, noise hides the dropped
-bits anyway.
+16-bit and float pictures hardly ever repeat a color, so their counts would grow with every picture. If there are more
+than 2²⁴ distinct colors, the lowest bits of the channels are dropped until there are no more than that: channels are
+reduced to 16 bits, then 15, 14 and so on. At 8 bits there cannot be more than 2²⁴. With that many colors, the dropped
+bits are hidden in noise anyway.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ MAX_COLORS = 1 << 24
 """Maximum number of distinct colors of one kind that are counted exactly."""
 
 MAX_UINT32_PIXELS = 1 << 32
-"""From this many pixels on, counts no longer fit into 32 bits."""
+"""Counts of this many pixels or more may not fit into 32 bits."""
 
 MAX_CHANNEL_BITS = 16
 
 
 @dataclass(frozen=True, eq=False)
 class ColorCounts:
-    """Distinct colors, sorted by their channels, and how often each occurs."""
+    """Distinct colors, sorted by channel, and how often each occurs."""
 
     colors: Pixels  # (M, C), C = 1 gray or 3 sRGB; uint8, uint16, or floats from 0 to 1
     counts: Floats  # (M,), pixels
@@ -45,14 +45,14 @@ class ColorCounts:
 
     @property
     def kind(self) -> tuple[str, int]:
-        """The dtype and number of channels; only colors of one kind can be compared."""
+        """The dtype and number of channels; only colors of the same kind can be compared."""
         return str(self.colors.dtype), int(self.colors.shape[1])
 
 
 def count_colors(pixels: Pixels, mask: Bools | None = None) -> ColorCounts:
-    """Return the distinct colors of the pixels (H, W, C) that take part, and how often each occurs."""
+    """Return the distinct colors of the included pixels (H, W, C), and how often each occurs."""
     n_pixels = pixels.shape[0] * pixels.shape[1] if mask is None else int(np.count_nonzero(mask))
-    if FEW_PIXELS < n_pixels < MAX_UINT32_PIXELS and has_small_keys(pixels[0]):  # saves the table entry of each pixel
+    if FEW_PIXELS < n_pixels < MAX_UINT32_PIXELS and has_small_keys(pixels[0]):  # stores no entry for each pixel
         flat = pixels.reshape(-1, pixels.shape[2]) if mask is None else pixels[mask]
         return ColorCounts(*read_count_table(build_count_table(flat), pixels[0]))
     distinct = find_distinct_colors(pixels, mask)
@@ -60,25 +60,25 @@ def count_colors(pixels: Pixels, mask: Bools | None = None) -> ColorCounts:
 
 
 class RunningCounts:
-    """The sum so far of counts that are added one by one; see `sum_counts`."""
+    """A running sum of color counts; see `sum_counts`."""
 
     def __init__(self) -> None:
         self._totals: dict[tuple[str, int], _RunningTotal] = {}
 
     def add(self, part: ColorCounts) -> None:
-        """Add the counts of a part."""
+        """Add the counts of one part."""
         self._totals.setdefault(part.kind, _RunningTotal()).add(part)
 
     def get(self) -> list[ColorCounts]:
-        """Return the counts of all parts so far, one for each kind of color among them."""
+        """Return the sums over all parts so far, one `ColorCounts` for each kind of color."""
         return [self._totals[kind].get() for kind in sorted(self._totals)]
 
 
 def sum_counts(parts: Iterable[ColorCounts]) -> list[ColorCounts]:
-    """Return the counts of all parts together, one for each kind of color among them.
+    """Return the sums of the counts of all parts, one `ColorCounts` for each kind of color.
 
-    Sums may be summed again, in any order and grouping: counts are whole numbers, and exact up to 2⁵³. Where bits are
-    dropped, floats become 16-bit numbers.
+    Sums may be summed again, in any order and grouping: counts are integers, exact up to 2⁵³. If bits are dropped,
+    floats become 16-bit integers.
     """
     counts = RunningCounts()
     for part in parts:
@@ -87,10 +87,10 @@ def sum_counts(parts: Iterable[ColorCounts]) -> list[ColorCounts]:
 
 
 def to_common_scale(sums: list[ColorCounts]) -> ColorCounts:
-    """Return counts of several kinds of color as counts of one kind, floats from 0 to 1; a single kind is unchanged.
+    """Convert counts of several kinds of color to one kind, floats from 0 to 1; a single kind is returned unchanged.
 
-    Next to colors, a gray becomes a color of three equal channels, and 8-bit and 16-bit values are put on one scale:
-    the pixels of all kinds then count as if they were in one picture.
+    If some of the colors are RGB, grays become RGB with three equal channels. 8-bit and 16-bit values are put on the
+    same scale. The pixels of all kinds then count as if they were in one picture.
     """
     if len(sums) == 1:
         return sums[0]
@@ -102,11 +102,11 @@ def to_common_scale(sums: list[ColorCounts]) -> ColorCounts:
 
 @dataclass
 class _RunningTotal:
-    """The sum so far of counts of one kind of color: in a table of all keys if these are small, else in parts."""
+    """A running sum for one kind of color: a table of all keys if keys are small, otherwise a list of parts."""
 
-    table: NDArray[np.uint32] | Floats | None = None  # counts by key; float64 (exact up to 2⁵³) once 32 bits are short
-    n_pixels: float = 0.0  # counted in the table
-    parts: list[ColorCounts] = field(default_factory=list)  # the first is merged, the others are pending
+    table: NDArray[np.uint32] | Floats | None = None  # counts by key; float64 (exact up to 2⁵³) if 32 bits are too few
+    n_pixels: float = 0.0  # number counted in the table
+    parts: list[ColorCounts] = field(default_factory=list)  # the first is the merged sum, the rest are pending
     n_pending: int = 0  # colors in the pending parts
     bits: int | None = None  # bits kept in each channel; None = all
 
@@ -125,17 +125,17 @@ class _RunningTotal:
     def _add_to_table(self, part: ColorCounts) -> None:
         if self.table is None:
             self.table = np.zeros(1 << count_key_bits(part.colors), np.uint32)
-            self.parts = [ColorCounts(part.colors[:0], part.counts[:0])]  # empty: it keeps the kind of the colors
+            self.parts = [ColorCounts(part.colors[:0], part.counts[:0])]  # empty: only records the kind of color
         self.n_pixels += float(part.counts.sum())
         if self.n_pixels >= MAX_UINT32_PIXELS and self.table.dtype == np.uint32:
             self.table = self.table.astype(np.float64)
-        self.table[pack_colors(part.colors)] += part.counts.astype(self.table.dtype)  # a part holds no color twice
+        self.table[pack_colors(part.colors)] += part.counts.astype(self.table.dtype)  # no color occurs twice in a part
 
     def _add_to_parts(self, part: ColorCounts) -> None:
         self.bits = min((bits for bits in (self.bits, part.bits) if bits is not None), default=None)
         self.parts.append(part if self.bits is None else drop_bits(part, self.bits))
         self.n_pending += len(self.parts[-1].colors)
-        if self.n_pending > len(self.parts[0].colors):  # rarely, so that each color is merged only a few times
+        if self.n_pending > len(self.parts[0].colors):  # so merging is rare, and each color is merged only a few times
             self._merge_parts()
 
     def _merge_parts(self) -> None:
@@ -148,9 +148,9 @@ class _RunningTotal:
 
 
 def drop_bits(part: ColorCounts, bits: int) -> ColorCounts:
-    """Return counts of 16-bit or float colors that keep only the highest bits of each channel, 1 to 16 of them.
+    """Reduce counts of 16-bit or float colors to the highest bits, 1 to 16, of each channel.
 
-    Colors that agree in these bits are counted together, as the 16-bit color in the middle of their interval.
+    Colors with the same highest bits are counted as one: the 16-bit color in the middle of their interval.
     """
     colors = part.colors
     if colors.dtype.kind == "f":
@@ -161,7 +161,7 @@ def drop_bits(part: ColorCounts, bits: int) -> ColorCounts:
 
 
 def _merge(parts: list[ColorCounts]) -> ColorCounts:
-    """Return the sum of parts of one kind and with the same bits kept."""
+    """Return the sum of parts that have the same kind and the same number of kept bits."""
     if len(parts) == 1:
         return parts[0]
     colors = np.concatenate([part.colors for part in parts])
@@ -169,7 +169,7 @@ def _merge(parts: list[ColorCounts]) -> ColorCounts:
 
 
 def _sum_equal_colors(colors: Pixels, counts: Floats, bits: int | None) -> ColorCounts:
-    """Return the counts of colors (M, C) that may repeat, with equal ones summed, by sorting."""
+    """Sum the counts of equal colors among colors (M, C) that may repeat, by sorting."""
     has_keys = colors.dtype.kind == "u" and count_key_bits(colors) <= 64
     order = np.argsort(pack_colors(colors), kind="stable") if has_keys else np.lexsort(colors.T[::-1])
     colors = colors[order]

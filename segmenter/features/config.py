@@ -1,4 +1,4 @@
-"""The names of the color spaces: plain values, without NumPy, so that the command line can import them at no cost."""
+"""The names of the color spaces. This module does not import NumPy, so the command line can load it quickly."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Distinct colors: all that a color mixture needs of a photo, often a hundredth of its pixels.
+"""Distinct colors of a photo, with their counts: all the data that a color mixture needs.
 
-EM on distinct colors weighted by their counts is the same arithmetic as EM on all pixels. Whatever is computed once
-per color (features, labels) reaches the pixels by table lookup.
+A photo often has a hundred times as many pixels as distinct colors. EM on distinct colors weighted by their counts
+gives the same result as EM on all pixels. Features and labels are computed once per color, and looked up in a table
+for each pixel.
 
-A color of at most 24 bits has a key, its channels packed into one integer, and is counted in a table. A table of all
-2²⁴ keys is sparse for a small photo: its colors lie in a few percent of the runs of sixteen consecutive keys. Only
-those runs get entries in the table, so that it stays in the cache: twice as fast as sorting.
+A color of at most 24 bits is packed into one integer, its key, and counted in a table indexed by key. For a small
+photo, a table of all 2²⁴ keys is sparse: the colors occupy a few percent of the runs of sixteen consecutive keys. The
+table then contains only those runs, which keeps it in the cache and makes counting twice as fast as sorting.
 """
 
 from __future__ import annotations
@@ -26,28 +27,28 @@ MAX_KEY_BITS = 24
 """Colors of up to this many bits are counted by key; wider ones are sorted."""
 
 FEW_PIXELS = 1 << 20
-"""Up to this many pixels, compacting the keys pays off; beyond, counting in the sparse table is cheaper."""
+"""Up to this many pixels, compacting the keys is worthwhile; above it, counting in the sparse table is cheaper."""
 
 RUN_BITS = 4
-"""Low bits of a key that give its position in a run; the keys of a run differ in the last channel alone."""
+"""Number of low bits of a key that give its position in a run; keys of one run differ only in the last channel."""
 
 Counted: TypeAlias = tuple[Pixels, NDArray[Any], NDArray[np.unsignedinteger[Any]], NDArray[np.intp]]
-"""Distinct colors (M, C), their counts (M,), the table entry of each pixel (N,) and that of each color (M,)."""
+"""Distinct colors (M, C), their counts (M,), the table entry of each pixel (N,) and of each color (M,)."""
 
 
 @dataclass(frozen=True, eq=False)
 class DistinctColors:
-    """The distinct colors of the pixels that take part, sorted by their channels, and how often each occurs."""
+    """The distinct colors of the included pixels, sorted by channel, and how often each occurs."""
 
     colors: Pixels  # (M, C), dtype of the photo
-    counts: Floats  # (M,), pixels; their sum is the number of pixels that take part
+    counts: Floats  # (M,), in pixels; they sum to the number of included pixels
     shape: tuple[int, int]  # (H, W)
-    mask: Bools | None  # (H, W), True = takes part; None = all do
-    pixel_entries: NDArray[np.unsignedinteger[Any]]  # (N,), the table entry of each pixel that takes part
+    mask: Bools | None  # (H, W), True = included; None = all pixels are included
+    pixel_entries: NDArray[np.unsignedinteger[Any]]  # (N,), the table entry of each included pixel
     color_entries: NDArray[np.intp]  # (M,), the table entry of each color, ascending; some entries may stay unused
 
     def to_image(self, per_color: NDArray[Any]) -> NDArray[Any]:
-        """Return an image of the values of colors: at each pixel that takes part that of its color, elsewhere 0.
+        """Return an image in which each included pixel has the value of its color, and all others are 0.
 
         Parameters
         ----------
@@ -78,7 +79,7 @@ def find_distinct_colors(pixels: Pixels, mask: Bools | None = None) -> DistinctC
     ----------
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part; at least one pixel does.
+        True = included; at least one pixel must be.
 
     Returns
     -------
@@ -95,12 +96,12 @@ def find_distinct_colors(pixels: Pixels, mask: Bools | None = None) -> DistinctC
 
 
 def count_key_bits(colors: Pixels) -> int:
-    """Return how many bits the key of a color has: those of its channels together."""
+    """Return the number of bits in the key of a color: the total over its channels."""
     return 8 * colors.dtype.itemsize * int(colors.shape[1])
 
 
 def has_small_keys(colors: Pixels) -> bool:
-    """Return whether colors (n, C) are integers of so few bits that a table of all their keys fits in memory."""
+    """Return whether colors (n, C) are integers with few enough bits for a table of all keys to fit in memory."""
     return colors.dtype.kind == "u" and count_key_bits(colors) <= MAX_KEY_BITS
 
 
@@ -126,7 +127,7 @@ def unpack_colors(keys: NDArray[Any], like: Pixels) -> Pixels:
 
 
 def split_into_chunks(n: int) -> Iterator[slice]:
-    """Yield consecutive slices of at most `CHUNK` that cover n elements; the last may reach beyond the end."""
+    """Yield consecutive slices of `CHUNK` elements that cover n elements; the last may extend past the end."""
     return (slice(start, start + CHUNK) for start in range(0, n, CHUNK))
 
 
@@ -134,7 +135,7 @@ def split_into_chunks(n: int) -> Iterator[slice]:
 
 
 def count_by_key(pixels: Pixels) -> Counted:
-    """Return the distinct colors of pixels (N, C) of small keys, counted in a table."""
+    """Return the distinct colors of pixels (N, C) with small keys, counted in a table."""
     entries = np.empty(len(pixels), dtype=np.uint32)
     for chunk in split_into_chunks(len(pixels)):
         entries[chunk] = pack_colors(pixels[chunk])
@@ -151,7 +152,7 @@ def count_by_key(pixels: Pixels) -> Counted:
 
 
 def compact_keys(keys: NDArray[np.uint32], n_keys: int) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
-    """Return table entries for keys, in a table that holds only the runs in which at least one key occurs.
+    """Map keys to entries of a smaller table that contains only the runs in which at least one key occurs.
 
     Parameters
     ----------
@@ -189,11 +190,11 @@ def count_by_sorting(pixels: Pixels) -> Counted:
     return ordered[starts], counts, entries, np.arange(len(starts))
 
 
-# ---- counts alone --------------------------------------------------------------------------------------------------
+# ---- counts only ---------------------------------------------------------------------------------------------------
 
 
 def build_count_table(pixels: Pixels) -> NDArray[np.uint32]:
-    """Return how often each key occurs among fewer than 2³² pixels (N, C) of small keys, shape (number of keys,)."""
+    """Return how often each key occurs in fewer than 2³² pixels (N, C) with small keys, shape (number of keys,)."""
     table = np.zeros(1 << count_key_bits(pixels), dtype=np.uint32)
     for chunk in split_into_chunks(len(pixels)):
         np.add.at(table, pack_colors(pixels[chunk]), np.uint32(1))
@@ -201,13 +202,13 @@ def build_count_table(pixels: Pixels) -> NDArray[np.uint32]:
 
 
 def read_count_table(table: NDArray[Any], like: Pixels) -> tuple[Pixels, Floats]:
-    """Return the colors (M, C) that a table of counts by key contains, ascending, and their counts (M,).
+    """Return the colors (M, C) that occur in a table of counts by key, in ascending order, and their counts (M,).
 
     Parameters
     ----------
     table : ndarray of shape (number of keys,)
     like : ndarray of shape (n, C)
-        Any colors of the kind that was counted.
+        Any colors with the same dtype and number of channels as those that were counted.
     """
     n_colors = int(np.count_nonzero(table))
     colors, counts = np.empty((n_colors, like.shape[1]), like.dtype), np.empty(n_colors)

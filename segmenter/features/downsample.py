@@ -1,8 +1,8 @@
-"""Smaller versions of a picture: each reduced pixel is the mean of the area that it covers.
+"""Reduce pictures: each reduced pixel is the mean of the area that it covers.
 
-A reduced pixel may cover fractions of pixels. Areas are measured in a unit that divides pixels of both sizes, so that
-all areas are integers, and with them the sums of integer values: these are exact, and do not depend on the order in
-which the rectangles of a picture are added up.
+A reduced pixel may cover fractions of pixels. Areas are measured in a unit that divides both pixel sizes, so that all
+areas are integers. Sums of integer values are then integers too: they are exact, and do not depend on the order in
+which the rectangles of a picture are added.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHUNK_PIXELS = 1 << 20
 
 
 def compute_reduced_shape(height: int, width: int, n_pixels: float) -> tuple[int, int]:
-    """Return the shape of a picture reduced to about n pixels with its proportions kept, each side at least 1."""
+    """Return the shape of a picture reduced to about n pixels at the same aspect ratio; each side is at least 1."""
     factor = math.sqrt(n_pixels / (height * width))
     return max(1, round(height * factor)), max(1, round(width * factor))
 
@@ -34,7 +34,7 @@ def downsample(pixels: Pixels, mask: Bools | None, shape: tuple[int, int]) -> tu
     ----------
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part; means are over the pixels that do.
+        True = included; means are over included pixels.
     shape : (h, w)
         At most (H, W).
 
@@ -42,7 +42,7 @@ def downsample(pixels: Pixels, mask: Bools | None, shape: tuple[int, int]) -> tu
     -------
     ndarray of shape (h, w, C), float32, 0 to 1
     ndarray of shape (h, w), bool, or None
-        True where the reduced pixel contains the center of a pixel that takes part; None without a mask.
+        True where the reduced pixel contains the center of an included pixel; None without a mask.
     """
     height, width, n_channels = pixels.shape
     total = AreaTotals(shape, n_channels)
@@ -56,13 +56,13 @@ def downsample(pixels: Pixels, mask: Bools | None, shape: tuple[int, int]) -> tu
 
 @dataclass(frozen=True, eq=False)
 class AreaSums:
-    """What a rectangle of a picture adds to the reduced pixels that it overlaps."""
+    """The contribution of a rectangle of a picture to the reduced pixels that it overlaps."""
 
     top: int  # first row of these reduced pixels
     left: int  # their first column
     sums: Floats  # (h, w, C), sums of values × areas, in the unit of the values
-    weights: Floats  # (h, w), sums of the areas that take part
-    is_occupied: Bools  # (h, w), whether the center of a pixel that takes part lies in the reduced pixel
+    weights: Floats  # (h, w), sums of the included areas
+    is_occupied: Bools  # (h, w), whether the reduced pixel contains the center of an included pixel
 
 
 def compute_area_sums(
@@ -72,14 +72,14 @@ def compute_area_sums(
     full_shape: tuple[int, int],
     reduced_shape: tuple[int, int],
 ) -> Iterator[AreaSums]:
-    """Yield what a rectangle of a picture adds to the reduced picture, a few rows at a time.
+    """Yield the contributions of a rectangle of a picture to the reduced picture, a few rows at a time.
 
     Parameters
     ----------
     pixels : ndarray of shape (H, W, C)
-        The rectangle, of any dtype; pixels that take no part may be NaN.
+        The rectangle, of any dtype; pixels outside the mask may be NaN.
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part.
+        True = included.
     corner : (top, left), pixels
         Position of the rectangle in the picture.
     full_shape, reduced_shape : (height, width)
@@ -95,7 +95,7 @@ def compute_area_sums(
         top, y_overlaps = compute_area_overlaps(corner[0] + first, height, full_shape[0], reduced_shape[0])
         if mask is None:
             weights = np.outer(y_overlaps.sum(axis=1), x_overlaps.sum(axis=1))
-            # True throughout: where no center lies in a reduced pixel here, one does in a neighboring rectangle
+            # all True: if a reduced pixel contains no center here, it contains one in a neighboring rectangle
             is_occupied = np.ones(weights.shape, np.bool_)
         else:
             values[~mask[rows]] = 0
@@ -113,9 +113,9 @@ def compute_area_sums(
 def find_occupied_pixels(
     mask: Bools, corner: tuple[int, int], full_shape: tuple[int, int], reduced_shape: tuple[int, int]
 ) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], Bools]:
-    """Return which reduced pixels contain centers of a rectangle's pixels, and whether one of those takes part.
+    """Return the reduced pixels that contain pixel centers of a rectangle, and whether one of those pixels is included.
 
-    The first is an index into the whole reduced picture; the parameters are those of `compute_area_sums`.
+    The reduced pixels are given as an index into the whole reduced picture. Parameters are as in `compute_area_sums`.
     """
     (y, row_starts), (x, column_starts) = (
         np.unique(map_to_reduced(first, n, *lengths), return_index=True)

@@ -1,7 +1,7 @@
 """Boundary strength: how much the two sides of a line through each pixel differ, in visual words or in color.
 
-At each pixel and for each of eight orientations, the smoothed maps are compared at two points, δ pixels from the pixel
-on either side of the line, along its normal. The step between the points is rounded to whole pixels.
+At each pixel and for each of eight orientations of the line, the smoothed maps are compared at two points, one on each
+side of the line, δ pixels from it along its normal. The step between the points is rounded to whole pixels.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def compute_posterior_gradient(posteriors: Maps, sigma: float, delta: float) -> 
     sigma : float, pixels
         Standard deviation of the Gaussian that smooths the posteriors.
     delta : float, pixels
-        Distance of the two points from the line.
+        Distance of each of the two points from the line.
 
     Returns
     -------
     ndarray of shape (8, H, W), float32, 0 to 1
-        Plane i is for the normal at an angle of π i / 8 from the direction of a row.
+        In plane i, the normal of the line is at an angle of π i / 8 to the rows.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -106,7 +106,7 @@ def compute_color_gradient(lab: Maps, sigma: float, delta: float) -> Maps:
 def generate_steps(delta: float) -> Iterator[tuple[int, int]]:
     """Yield, for each orientation, the step (rows, columns) in whole pixels from −δ to +δ along the normal of the line.
 
-    The whole step is rounded, not its halves: at δ = 1.5 this gives seven directions, where rounded halves give four.
+    The whole step is rounded, not its halves: at δ = 1.5 this gives seven directions; rounding the halves gives four.
     """
     for i in range(N_ORIENTATIONS):
         angle = math.pi * i / N_ORIENTATIONS
@@ -124,15 +124,15 @@ def pad_edges(images: Maps, margin: int) -> Maps:
 
 
 def view_shifted(images: Maps, margin: int, rows: int, columns: int) -> Maps:
-    """Return a view of padded images without their margin, moved: its (y, x) is their (y + rows, x + columns)."""
+    """Return a shifted view of padded images without their margin: (y, x) shows pixel (y + rows, x + columns)."""
     height, width = images.shape[-2] - 2 * margin, images.shape[-1] - 2 * margin
     return images[..., margin + rows : margin + rows + height, margin + columns : margin + columns + width]
 
 
 def view_both_sides(images: Maps, margin: int, step: tuple[int, int]) -> tuple[Maps, Maps]:
-    """Return views of padded images at the end and at the start of a step that is centered on each pixel.
+    """Return two views of padded images: at the end and at the start of a step centered on each pixel.
 
-    Along an axis on which the step is odd, its center is half a pixel further on; see `center_differences`.
+    Along an axis where the step is odd, it is centered half a pixel after the pixel; see `center_differences`.
     """
     rows, columns = step
     ahead = (rows + 1) // 2, (columns + 1) // 2
@@ -140,9 +140,10 @@ def view_both_sides(images: Maps, margin: int, step: tuple[int, int]) -> tuple[M
 
 
 def center_differences(differences: Maps, step: tuple[int, int]) -> Maps:
-    """Return differences (H, W) between `view_both_sides`, centered on the pixels.
+    """Return differences (H, W) between the two views of `view_both_sides`, centered on the pixels.
 
-    Over an odd step they belong half a pixel further on: each is averaged with the one before it.
+    Along an axis where the step is odd, differences are centered half a pixel after the pixel, so each is averaged with
+    the previous one.
     """
     if step[0] % 2:
         before = np.concatenate([differences[:1], differences[:-1]])
@@ -153,7 +154,7 @@ def center_differences(differences: Maps, step: tuple[int, int]) -> Maps:
     return differences
 
 
-# ---- half the size and back ----------------------------------------------------------------------------------------
+# ---- downsampling and upsampling -----------------------------------------------------------------------------------
 
 
 def halve(images: Maps) -> Maps:
@@ -185,7 +186,7 @@ def upsample(images: Maps, factor: int, shape: tuple[int, int]) -> Maps:
 def sample_upsampled(
     images: Maps, factor: int, shape: tuple[int, int], planes: NDArray[np.intp], pixels: NDArray[np.intp]
 ) -> Maps:
-    """Return the values of `upsample` at some pixels, without computing the others.
+    """Return the values that `upsample` has at some pixels, without computing the rest.
 
     Parameters
     ----------

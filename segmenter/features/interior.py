@@ -1,6 +1,6 @@
-"""The interior of a picture: its pixels away from edges, which show one segment and not a mixture of two.
+"""The interior of a picture: the pixels away from edges, which show a single segment instead of a blend of two.
 
-In the interior, the mean of a pixel and its neighbors is a color of the same segment with less noise.
+In the interior, the mean over a pixel and its neighbors is the color of one segment, with less noise.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ def find_interior(pixels: Pixels, mask: Bools | None = None, quantile: float = 0
     """Return the pixels at which the picture changes least.
 
     The change at a pixel is the largest absolute central difference, over both axes and all channels, of the picture
-    after a 3×3 box filter; beyond the border of the picture its outermost pixels are repeated. Those pixels are kept
-    whose change is at most the given quantile of the changes of all pixels that take part. A picture one pixel high
-    or wide has no interior: all its pixels are kept.
+    after a 3×3 box filter, with the outermost pixels repeated beyond the border of the picture. A pixel is kept if its
+    change is at most the given quantile of the changes of all included pixels. A picture one pixel high or wide has no
+    interior, so all its pixels are kept.
 
     Parameters
     ----------
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part. The other pixels are left out of the filter, and differences with them are ignored.
+        True = included. The filter leaves out the other pixels, and differences that involve them are ignored.
     quantile : float, from 0 to 1
 
     Returns
@@ -44,29 +44,29 @@ def find_interior(pixels: Pixels, mask: Bools | None = None, quantile: float = 0
     n_rows = max(1, STRIP_PIXELS // width)
     strips = [_compute_changes(pixels, mask, top, min(top + n_rows, height)) for top in range(0, height, n_rows)]
     changes = np.concatenate(strips)
-    taking_part = changes.ravel() if mask is None else changes[mask]
-    n_kept = max(1, int(np.ceil(quantile * len(taking_part))))
-    limit = np.partition(taking_part, n_kept - 1)[n_kept - 1]
+    included = changes.ravel() if mask is None else changes[mask]
+    n_kept = max(1, int(np.ceil(quantile * len(included))))
+    limit = np.partition(included, n_kept - 1)[n_kept - 1]
     return np.asarray((changes <= limit) & candidates)
 
 
 def compute_local_means(levels: Pixels, mask: Bools | None = None, size: int = 5) -> Pixels:
     """Return the mean gray level of the square around each pixel.
 
-    Beyond the border of the picture its outermost pixels are repeated.
+    The outermost pixels are repeated beyond the border of the picture.
 
     Parameters
     ----------
     levels : ndarray of shape (H, W, 1), uint8, uint16 or float32 from 0 to 1
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part; the other pixels are left out of the means.
+        True = included; the means leave out the other pixels.
     size : int, pixels, odd
         Side of the square.
 
     Returns
     -------
     ndarray of shape (H, W, 1), uint16
-        65,535 = white; 0 where no pixel of the square takes part.
+        65,535 = white; 0 where the square has no included pixel.
     """
     height, width, _ = levels.shape
     margin = size // 2
@@ -119,7 +119,7 @@ def _sum_3x3_windows(plane: NDArray[Any]) -> NDArray[Any]:
 
 
 def _compute_changes(pixels: Pixels, mask: Bools | None, top: int, bottom: int) -> NDArray[Any]:
-    """Return the change at each pixel of some rows, times a constant; integer for integer pixels without a mask."""
+    """Return the changes in some rows, up to a constant factor; integers for integer pixels without a mask."""
     rows = np.clip(np.arange(top - 2, bottom + 2), 0, len(pixels) - 1)  # margin: one row for differences, one for boxes
     planes = np.pad(pixels[rows].transpose(2, 0, 1), ((0, 0), (0, 0), (2, 2)), mode="edge")
     padded_mask = None if mask is None else np.pad(mask[rows], ((0, 0), (2, 2)), mode="edge")
@@ -151,7 +151,7 @@ def _smooth_planes(planes: NDArray[Any], mask: Bools | None) -> Iterator[NDArray
 
 
 def _get_sum_dtype(dtype: np.dtype[Any]) -> type[np.signedinteger[Any] | np.floating[Any]]:
-    """Return a dtype that holds sums of nine values and the differences of such sums."""
+    """Return a dtype wide enough for sums of nine values, and for differences between such sums."""
     if dtype.kind == "f":
         return np.float32
     return np.int16 if dtype.itemsize == 1 else np.int32

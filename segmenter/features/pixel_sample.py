@@ -1,8 +1,8 @@
 """A random sample of pixels that does not depend on the order in which the parts of a picture are read.
 
-Every pixel draws a random priority from 0 to 1, and the n pixels of lowest priority are the sample ("bottom-k
-sampling"). It is drawn uniformly and without replacement, and can be merged: the lowest priorities of the whole are
-among the lowest of each part.
+Each pixel gets a random priority from 0 to 1, and the n pixels with the lowest priorities form the sample ("bottom-k
+sampling"). The sample is uniform and without replacement. Samples of parts can be merged, because the n lowest
+priorities of the whole picture are among the n lowest of each part.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ class PixelSample:
 
     @property
     def largest(self) -> float:
-        """The largest priority; once the sample is full, further pixels must be below it. 0 for an empty sample."""
+        """The largest priority, 0 for an empty sample; once the sample is full, only lower priorities can enter it."""
         return float(self.priorities.max(initial=0))
 
 
 def sample_pixels(
     pixels: Pixels, mask: Bools | None, n_pixels: int, seed: Sequence[int], limit: float = 1.0
 ) -> PixelSample:
-    """Return the pixels of lowest priority in one part of a picture.
+    """Return the pixels with the lowest priorities in one part of a picture.
 
     Parameters
     ----------
     pixels : ndarray of shape (h, w, C)
     mask : ndarray of shape (h, w), bool, optional
-        True = takes part.
+        True = included.
     n_pixels : int
         Maximum size of the sample.
     seed : sequence of int
         Different for each part of the picture.
     limit : float, 0 to 1
-        Leave out priorities from here on, because they are known to be too large for the sample of the whole picture;
-        this saves work and does not change the merged sample.
+        Pixels with this priority or more are left out, because they are known not to be in the sample of the whole
+        picture; this saves work and does not change the merged sample.
     """
     flat = pixels.reshape(-1, pixels.shape[2]) if mask is None else pixels[mask]
     priorities = np.random.default_rng(list(seed)).random(len(flat))
@@ -56,7 +56,7 @@ def sample_pixels(
 
 
 def merge_samples(parts: Iterable[PixelSample], n_pixels: int) -> PixelSample:
-    """Return the sample of all parts together, at most n pixels in ascending order of priority."""
+    """Return the sample of the union of all parts: at most n pixels, in ascending order of priority."""
     parts = list(parts)
     colors = np.concatenate([part.colors for part in parts])
     priorities = np.concatenate([part.priorities for part in parts])
@@ -65,15 +65,15 @@ def merge_samples(parts: Iterable[PixelSample], n_pixels: int) -> PixelSample:
 
 
 class RunningSample:
-    """The sample so far of a picture whose parts are added one by one."""
+    """A running sample of a picture whose parts are added one by one."""
 
     def __init__(self, n_pixels: int) -> None:
-        self.limit = 1.0  # priorities from here on cannot be in the sample any more
+        self.limit = 1.0  # pixels with this priority or more can no longer enter the sample
         self._n_pixels = n_pixels
         self._parts: list[PixelSample] = []
 
     def add(self, part: PixelSample) -> None:
-        """Add the sample of a part; parts are merged when they are twice as many pixels as the sample may have."""
+        """Add the sample of a part; parts are merged once they hold more than twice the maximum sample size."""
         self._parts.append(part)
         if sum(len(part.priorities) for part in self._parts) > 2 * self._n_pixels:
             self._parts = [merge_samples(self._parts, self._n_pixels)]

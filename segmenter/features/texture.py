@@ -25,7 +25,7 @@ def compute_texture_features(lightness: Floats, scales: Sequence[float] = (1.0, 
     Returns
     -------
     ndarray of shape (H, W, 5 × scales), float64
-        For each scale ∂x, ∂y, ∂xx, ∂yy, ∂xy; beyond its border the picture is continued by reflection.
+        ∂x, ∂y, ∂xx, ∂yy, ∂xy for each scale; the picture is extended beyond its border by reflection.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -38,7 +38,7 @@ def compute_texture_features(lightness: Floats, scales: Sequence[float] = (1.0, 
 
 
 def compute_joint_features(lab: Floats, scale: float = 2.0) -> Floats:
-    """Return the local mean color and the local texture energy at each pixel, in one vector.
+    """Return one vector for each pixel: the mean color and the texture energy around it.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Agreement of label images with segmentations drawn by people."""
+"""Measure how well label images agree with segmentations drawn by people."""

@@ -1,4 +1,4 @@
-"""Precision, recall and F of boundaries whose pixels are matched one to one."""
+"""Precision, recall and F-measure of boundaries whose pixels are matched one to one."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def find_boundaries(regions: NDArray[np.integer[Any]]) -> Bools:
 def match_boundaries(first: Bools, second: Bools, tolerance: float = TOLERANCE) -> tuple[Bools, Bools]:
     """Return the boundary pixels of two maps that are matched one to one with pixels of the other map.
 
-    The number of pairs is the largest possible, and near pairs are preferred; among the matchings of that size the
-    Berkeley benchmark takes the one of least total distance instead.
+    The number of pairs is the largest possible, and close pairs are preferred. The Berkeley benchmark instead takes,
+    among the matchings of that size, the one with the smallest total distance.
 
     Parameters
     ----------
@@ -65,15 +65,15 @@ def match_boundaries(first: Bools, second: Bools, tolerance: float = TOLERANCE) 
 
 @dataclass(frozen=True)
 class BoundaryCounts:
-    """Boundary pixels of one segmentation matched against all annotations of its photo; counts of photos add up."""
+    """Boundary pixels of one segmentation matched with all annotations of its photo; counts of photos can be added."""
 
-    n_annotated_matched: int  # annotated pixels that are matched, summed over the annotations
-    n_annotated: int  # all annotated pixels, summed over the annotations
-    n_found_matched: int  # found pixels that are matched in at least one annotation
+    n_annotated_matched: int  # matched annotated pixels, summed over the annotations
+    n_annotated: int  # annotated pixels, summed over the annotations
+    n_found_matched: int  # found pixels matched in at least one annotation
     n_found: int
 
     def __add__(self, other: BoundaryCounts) -> BoundaryCounts:
-        """Return the sums of both counts."""
+        """Return the sum of the two counts."""
         return BoundaryCounts(
             self.n_annotated_matched + other.n_annotated_matched,
             self.n_annotated + other.n_annotated,
@@ -99,7 +99,7 @@ class BoundaryCounts:
 
 
 def count_boundary_matches(found: Bools, annotations: Sequence[Bools]) -> BoundaryCounts:
-    """Return the counts of one boundary map, (H, W), against those drawn by people."""
+    """Match a boundary map, (H, W), with each of those drawn by people, and count the matched pixels."""
     matches = [match_boundaries(found, annotated) for annotated in annotations]
     is_found_matched = np.logical_or.reduce([found_matched for found_matched, _ in matches])
     return BoundaryCounts(
@@ -112,18 +112,16 @@ def count_boundary_matches(found: Bools, annotations: Sequence[Bools]) -> Bounda
 
 @dataclass(frozen=True)
 class BoundaryScores:
-    """Agreement of the boundaries of a set of photos, at T scales, with those drawn by people."""
+    """How well the boundaries of a set of photos, at T scales, agree with those drawn by people."""
 
-    ods: BoundaryCounts  # at the one scale for all photos that has the best F
+    ods: BoundaryCounts  # all photos at the same scale, the one with the best F
     scale: int  # 0…T−1, the scale of `ods`
-    ois: BoundaryCounts  # each photo at the scale of its best F
-    average_precision: (
-        float  # area under precision over recall, from 0 to 1; precision counts as 0 at unreached recalls
-    )
+    ois: BoundaryCounts  # each photo at its own scale with the best F
+    average_precision: float  # area under precision over recall, 0 to 1; precision is 0 at recalls never reached
 
 
 def summarize_boundaries(photos: Sequence[Sequence[BoundaryCounts]]) -> BoundaryScores:
-    """Return the scores of a set of photos, given for each photo its counts at the same T scales."""
+    """Return the scores of a set of photos, given the counts of each photo at the same T scales."""
     zero = BoundaryCounts(0, 0, 0, 0)
     scales = [sum(counts, zero) for counts in zip(*photos, strict=True)]
     best_scale = max(range(len(scales)), key=lambda t: scales[t].f)

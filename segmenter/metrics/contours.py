@@ -1,4 +1,4 @@
-"""Segmentations from an ultrametric contour map, cut at several heights."""
+"""Cut ultrametric contour maps at several heights into segmentations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from segmenter.arrays import Floats, Labels
 
 
 def cut_contours(contours: Floats, height: float) -> Labels:
-    """Return the regions that are separated by boundaries above a height, (H, W), from 1.
+    """Return the regions that are separated by boundaries above a height, (H, W), numbered from 1.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""Maximum bipartite matching that prefers near pairs.
+"""Maximum bipartite matching that prefers close pairs.
 
-Near pairs are matched greedily, which leaves few points unmatched; from each of these an augmenting path is searched
-breadth first (Kuhn 1955). The points that a failed search reached cannot be on any later augmenting path and are
-skipped from then on, so that all failed searches together visit each edge at most once. Every sparse graph of
-boundaries took no more than some milliseconds, where SciPy's `maximum_bipartite_matching` took from 1 millisecond to
-24 seconds, with the same number of pairs.
+Close pairs are matched greedily first, which leaves few points unmatched. From each unmatched point, a breadth-first
+search looks for an augmenting path (Kuhn 1955). Points reached by a failed search cannot be on any later augmenting
+path and are skipped from then on, so that all failed searches together visit each edge at most once. On sparse graphs
+of boundaries this never took more than a few milliseconds; SciPy's `maximum_bipartite_matching` took from 1 millisecond
+to 24 seconds for the same number of pairs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def maximum_matching(
     first, second : ndarray of shape (E,)
         The two ends of each edge, numbered from 0.
     distances : ndarray of shape (E,)
-        Length of each edge. Near pairs are preferred, but never at the cost of a pair.
+        Length of each edge. Close pairs are preferred, but the number of pairs is never reduced for them.
     n_first, n_second : int
         Numbers of points.
     """
@@ -34,7 +34,7 @@ def maximum_matching(
     partners, partners_of_second = _match_greedily(first.tolist(), second.tolist(), n_first, n_second)
     by_first = np.argsort(first, kind="stable")
     starts = np.searchsorted(first[by_first], np.arange(n_first + 1)).tolist()
-    neighbors = second[by_first].tolist()  # those of first point a, nearest first: starts[a] to starts[a + 1]
+    neighbors = second[by_first].tolist()  # of first point a, nearest first: neighbors[starts[a]:starts[a + 1]]
     is_dead_end = bytearray(n_second)
     for root in range(n_first):
         if partners[root] >= 0:
@@ -43,14 +43,14 @@ def maximum_matching(
         if end < 0:
             for b in predecessors:
                 is_dead_end[b] = True
-        while end >= 0:  # flip the path from its end to the root: each first point takes the next second point
+        while end >= 0:  # flip the path, from its end to the root: match each first point with the next second point
             a = predecessors[end]
             partners[a], partners_of_second[end], end = end, a, partners[a]
     return np.array(partners, dtype=np.intp)
 
 
 def _match_greedily(first: list[int], second: list[int], n_first: int, n_second: int) -> tuple[list[int], list[int]]:
-    """Return the partners of the first and of the second points when each edge in turn is taken if both are free."""
+    """Take each edge in turn if both its ends are free; return the partners of the first and of the second points."""
     partners, partners_of_second = [-1] * n_first, [-1] * n_second
     for a, b in zip(first, second, strict=True):
         if partners[a] < 0 and partners_of_second[b] < 0:
@@ -66,13 +66,13 @@ def _search_path(
     Returns
     -------
     dict of int to int
-        For each second point that was reached, the first point that it was reached from.
+        For each second point that was reached, the first point from which it was reached.
     int
         The unmatched second point at the end of the path; −1 = there is no path.
     """
     predecessors: dict[int, int] = {}
     queue = [root]
-    for a in queue:  # which grows meanwhile
+    for a in queue:  # the queue grows during the loop
         for b in neighbors[starts[a] : starts[a + 1]]:
             if is_dead_end[b] or b in predecessors:
                 continue

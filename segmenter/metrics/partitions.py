@@ -1,9 +1,9 @@
-"""Agreement of regions with those drawn by people: covering, Rand index, variation of information and others.
+"""Measure how well regions agree with those drawn by people: covering, Rand index, variation of information and more.
 
 The first three measures, and how they are combined over photos, are those of BSDS500 (Arbeláez, Maire, Fowlkes and
 Malik 2011, section 3.1): "ODS" takes one scale for all photos, "OIS" the best scale of each photo, and "best" lets each
-true region choose its best region among all scales. Region labels are 1…R; pixels of label 0 belong to no region and
-are not covered, but count as one more set in the Rand index and in the variation of information.
+true region choose its best region among all scales. Region labels are 1…R. Pixels with label 0 belong to no region:
+they are not covered, but count as one more set in the Rand index and in the variation of information.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from segmenter.arrays import Floats
 
 @dataclass(frozen=True, eq=False)
 class PhotoScore:
-    """Agreement of the segmentations of one photo, at T scales, with the annotations of one or more people."""
+    """How well the segmentations of one photo, at T scales, agree with the annotations of one or more people."""
 
     covered: Floats  # (T,), pixels of the true regions times their best overlaps, summed over regions and people
-    best_covered: float  # the same if each true region may choose among the regions of all scales
+    best_covered: float  # the same, with the best overlap over all scales
     total: float  # pixels of the true regions, summed over people: the largest possible `covered`
     rand_index: Floats  # (T,), mean over people, 0 to 1
     variation: Floats  # (T,), variation of information, mean over people, bits
@@ -57,7 +57,7 @@ def contingency_table(first: NDArray[np.integer[Any]], second: NDArray[np.intege
 
 
 def find_best_overlaps(table: Floats) -> Floats:
-    """Return the largest intersection over union of each true region, from label 1 on, with any region.
+    """Return the largest intersection over union of each true region (labels from 1) with any region.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def find_best_overlaps(table: Floats) -> Floats:
 
 
 def covering(regions: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]]) -> float:
-    """Return the best intersection over union of each true region, averaged over their pixels, 0 to 1."""
+    """Return the mean over pixels of the best intersection over union of the true region of each pixel, 0 to 1."""
     table = contingency_table(truth, regions)
     sizes = table.sum(axis=1)[1:]
     return float(sizes @ find_best_overlaps(table) / sizes.sum())
@@ -82,7 +82,7 @@ def covering(regions: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]])
 def rand_index(table: Floats) -> float:
     """Return the fraction of pairs of pixels on which two partitions agree, 0 to 1 (Rand 1971); 1 for a single pixel.
 
-    Two partitions agree on a pair if both put it in one set or both separate it.
+    Two partitions agree on a pair if both put its pixels in the same set, or both separate them.
     """
     n = table.sum()
     if n < 2:
@@ -94,8 +94,8 @@ def rand_index(table: Floats) -> float:
 def adjusted_rand_index(table: Floats) -> float:
     """Return the Rand index corrected for chance, 1 for equal partitions, 0 on average (Hubert and Arabie 1985)."""
     n = table.sum()
-    in_both = (table**2).sum() - n  # ordered pairs of pixels that are in one set of both partitions
-    in_first = (table.sum(axis=1) ** 2).sum() - n  # in one set of the first
+    in_both = (table**2).sum() - n  # ordered pairs of pixels that are in the same set in both partitions
+    in_first = (table.sum(axis=1) ** 2).sum() - n  # in the same set in the first
     in_second = (table.sum(axis=0) ** 2).sum() - n
     if in_both == in_first == in_second:
         return 1.0
@@ -104,10 +104,10 @@ def adjusted_rand_index(table: Floats) -> float:
 
 
 def under_segmentation_error(table: Floats) -> float:
-    """Return how much regions leak across the borders of the true regions, 0 if not at all (Neubert and Protzel 2012).
+    """Return how much regions leak across the borders of true regions; 0 = not at all (Neubert and Protzel 2012).
 
-    For each region and each true region that overlaps it, the smaller part of the region counts: that inside the true
-    region or that outside. The sum of these is divided by the number of pixels that belong to a true region.
+    Each overlap of a region with a true region counts with the smaller part of the region: the part inside the true
+    region or the part outside. The sum is divided by the number of pixels that belong to a true region.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def entropy(probabilities: Floats) -> float:
 def score_photo(
     scales: Sequence[NDArray[np.integer[Any]]], annotations: Sequence[NDArray[np.integer[Any]]]
 ) -> PhotoScore:
-    """Return the agreement of the segmentations of one photo with those drawn by people.
+    """Return how well the segmentations of one photo agree with those drawn by people.
 
     Parameters
     ----------

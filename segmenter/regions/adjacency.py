@@ -15,12 +15,12 @@ Indices: TypeAlias = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Adjacency:
-    """The borders between regions: a border consists of all pairs of 4-connected pixels in the same two regions."""
+    """The borders between regions; the border of two regions consists of all 4-connected pairs of pixels across it."""
 
     ends: Indices  # (E, 2), the two regions that each border separates, the lower number first
     border_of: Indices  # (B,), the border of each pair of pixels
     first: Indices  # (B,), flat index of one pixel of each pair
-    second: Indices  # (B,), of the other
+    second: Indices  # (B,), flat index of the other pixel
 
     @property
     def n_borders(self) -> int:
@@ -28,7 +28,7 @@ class Adjacency:
         return len(self.ends)
 
     def sum_over_borders(self, weights: NDArray[Any] | None = None) -> Floats:
-        """Return for each border the sum of the weights (B,) of its pairs of pixels, (E,); None = their number."""
+        """Return the sum of the weights (B,) of the pairs of pixels of each border, (E,); None = count the pairs."""
         return np.bincount(self.border_of, weights, self.n_borders).astype(np.float64)
 
 

@@ -1,4 +1,4 @@
-"""Agglomerative clustering on a graph: the loop that merges regions, two neighbors at a time."""
+"""Agglomerative clustering on a graph: the loop that repeatedly merges two neighboring regions."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 Absorb: TypeAlias = Callable[[int, int, int, Iterable[tuple[int, int]], Mapping[int, int]], Sequence[float]]
-"""``absorb(a, b, shared, parallel_edges, neighbors)``: called when region b is merged into region a, to update what is
-known of them.
+"""``absorb(a, b, shared, parallel_edges, neighbors)``: called when region b is merged into region a, to update the data
+of regions and borders.
 
-`shared` is the border between a and b, which disappears. `parallel_edges` are pairs of borders that a and b had with
-the same third region: the second is merged into the first. `neighbors` maps each neighbor of the merged region to their
-border. Returns the cost of merging a with each of these neighbors, in this order."""
+`shared` is the border between a and b, which disappears. `parallel_edges` are pairs of borders, of a and of b with the
+same third region; the second border is merged into the first. `neighbors` maps each neighbor of the merged region to
+the border with it. Returns the cost of merging a with each of these neighbors, in the same order."""
 
 
 def agglomerate(
     ends: NDArray[np.intp], costs: Sequence[float], absorb: Absorb, n_merges: int
 ) -> tuple[list[tuple[int, int]], list[float]]:
-    """Merge the two neighbors of least cost, repeatedly; among equal costs, the pair of lowest numbers first.
+    """Repeatedly merge the two neighbors with the lowest cost; ties go to the pair with the lowest numbers.
 
     Parameters
     ----------
     ends : ndarray of shape (E, 2), intp
-        The two regions, numbered from 0, that each border separates, the lower number first.
+        The two regions, numbered from 0, on the sides of each border; the lower number comes first.
     costs : sequence of E floats
-        The cost of merging them.
+        The cost of merging the two regions of each border.
     absorb : Absorb
         Updates regions and borders after each merge, and returns the new costs.
     n_merges : int
@@ -41,13 +41,13 @@ def agglomerate(
     list of float
         The cost of each merge.
     """
-    neighbors_of: list[dict[int, int]] = [{} for _ in range(int(ends.max(initial=0)) + 1)]  # neighbor: their border
+    neighbors_of: list[dict[int, int]] = [{} for _ in range(int(ends.max(initial=0)) + 1)]  # neighbor → border
     heap = []
     for border, (cost, (a, b)) in enumerate(zip(costs, ends.tolist(), strict=True)):
         neighbors_of[a][b] = neighbors_of[b][a] = border
         heap.append((cost, a, b, 0, 0))
     heapq.heapify(heap)
-    versions = [0] * len(neighbors_of)  # changes so far of each region, −1 = merged; heap entries of old ones are void
+    versions = [0] * len(neighbors_of)  # of each region, −1 = merged away; heap entries of old versions are void
     merges: list[tuple[int, int]] = []
     merge_costs: list[float] = []
     while heap and len(merges) < n_merges:

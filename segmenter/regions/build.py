@@ -1,7 +1,7 @@
-"""From a picture to its hierarchy of regions: visual words, gradients, superpixels, merging.
+"""Build the hierarchy of regions of a picture: visual words, gradients, superpixels, merging.
 
-The visual words of a picture are the components of mixtures fitted to color, to texture and to both. A boundary runs
-where the posteriors of the words on its two sides differ, or the colors do.
+The visual words of a picture are the components of mixtures fitted to color, to texture and to both. There is a
+boundary where the posteriors of the words, or the colors, differ on its two sides.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from segmenter.regions.superpixels import find_superpixels
 
 N_WORDS, N_SAMPLES, MAX_ITERATIONS = 20, 12_000, 25
 COLOR_VARIANCE, TEXTURE_VARIANCE, JOINT_VARIANCE = 4.0, 0.5, 2.0
-"""Variances, in squared units of L*, by which the samples of each mixture are blurred: no word is narrower."""
+"""Variances, in squared units of L*, by which each mixture blurs its samples; no word is narrower than this."""
 
 STRENGTH_BLUR = 1.0
 """Standard deviation, in pixels, of the Gaussian that smooths the boundary map before superpixels are found."""
@@ -45,17 +45,17 @@ STRENGTH_BLUR = 1.0
 
 @dataclass(frozen=True)
 class GradientSpec:
-    """The scale of a gradient, and its weights among the others."""
+    """The scale of a gradient, and its weights relative to the other gradients."""
 
     sigma: float  # standard deviation of the Gaussian that smooths the maps, pixels
     delta: float  # distance from the line at which its two sides are compared, pixels
-    superpixel_weight: float  # in the boundary map in which superpixels are found
+    superpixel_weight: float  # in the boundary map from which superpixels are computed
     merge_weight: float  # in the boundary strength along borders, for merging
 
 
 @dataclass(frozen=True)
 class GradientBank:
-    """The gradients that are computed, by what they compare; weights chosen by hand on BSDS500."""
+    """The gradients to compute, grouped by what they compare; weights were chosen by hand on BSDS500."""
 
     color_words: tuple[GradientSpec, ...] = (
         GradientSpec(1, 1.5, 0.5, 0.40),
@@ -74,7 +74,7 @@ class GradientBank:
 
 @dataclass(frozen=True, eq=False)
 class Gradient:
-    """The boundary strength at each pixel in each orientation by one gradient, possibly on a reduced picture."""
+    """One gradient: the boundary strength at each pixel in each orientation, possibly computed on a reduced picture."""
 
     spec: GradientSpec
     planes: Maps  # (8, h, w), one for each orientation
@@ -91,8 +91,8 @@ def build_hierarchy(
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
         C = 1 gray or 3 sRGB.
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part. The other pixels belong to no region; gradients see them in the color of the nearest pixel
-        that takes part.
+        True = included. The other pixels belong to no region; for gradients, they get the color of the nearest
+        included pixel.
     n_superpixels : int, at least 1
         Maximum number of superpixels.
     cost : Cost, optional
@@ -142,7 +142,7 @@ def compute_visual_words(lab: Floats, seed: int, mask: Bools | None) -> list[Map
 
     generator = np.random.default_rng(seed)
     return [
-        visual_word_posteriors(values, variance, generator, mask)
+        compute_word_posteriors(values, variance, generator, mask)
         for values, variance in (
             (gaussian_filter(lab, (0.8, 0.8, 0)), COLOR_VARIANCE),
             (compute_texture_features(lab[:, :, 0]), TEXTURE_VARIANCE),
@@ -151,16 +151,16 @@ def compute_visual_words(lab: Floats, seed: int, mask: Bools | None) -> list[Map
     ]
 
 
-def visual_word_posteriors(
+def compute_word_posteriors(
     values: Floats, variance: float, generator: np.random.Generator, mask: Bools | None = None
 ) -> Maps:
-    """Return the posteriors of the many components of a mixture that is fitted to a sample of the pixels.
+    """Fit a mixture of many components to a sample of the pixels, and return its posteriors at all pixels.
 
     Parameters
     ----------
     values : ndarray of shape (H, W, D), float64
     variance : float
-        By which the values are blurred: no word is narrower.
+        The mixture blurs its samples by this variance; no word is narrower.
     generator : numpy.random.Generator
     mask : ndarray of shape (H, W), bool, optional
         True = may be in the sample.
@@ -168,12 +168,12 @@ def visual_word_posteriors(
     Returns
     -------
     ndarray of shape (K, H, W), float32
-        Sum to 1 over K, which is `N_WORDS`, or the number of distinct sampled values if that is lower.
+        Sum to 1 over K, which is `N_WORDS` or the number of distinct sampled values, whichever is lower.
     """
     rows = values.reshape(-1, values.shape[2])
-    known = rows if mask is None else rows[mask.ravel()]
-    chosen = generator.choice(len(known), min(N_SAMPLES, len(known)), replace=False)
-    samples = known[np.sort(chosen)]
+    included = rows if mask is None else rows[mask.ravel()]
+    chosen = generator.choice(len(included), min(N_SAMPLES, len(included)), replace=False)
+    samples = included[np.sort(chosen)]
     n_words = min(N_WORDS, len(np.unique(samples, axis=0)))
     config = FitConfig(n_words, max_iterations=MAX_ITERATIONS, tolerance=1e-3)
     data = prepare_samples(Samples(samples, np.ones(len(samples))), config.covariance_floor)
@@ -191,9 +191,9 @@ def visual_word_posteriors(
 
 
 def compute_gradients(words: Sequence[Maps], lab: Maps, bank: GradientBank) -> list[Gradient]:
-    """Return all gradients of a bank, in its order.
+    """Compute all gradients of a bank, in its order.
 
-    To save time, words are compared at half the size from σ = 2 pixels on, and at a quarter from σ = 4.
+    To save time, words are compared at half the size if σ ≥ 2 pixels, and at a quarter if σ ≥ 4.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def combine_gradients(gradients: Sequence[Gradient], shape: tuple[int, int]) -> 
 
 
 def sample_gradients(gradients: Sequence[Gradient], adjacency: Adjacency, orientation: NDArray[np.intp]) -> Floats:
-    """Return each gradient at each pair of pixels along borders, (G, B): the mean of its values at the two pixels.
+    """Return each gradient at each pair of pixels along borders, (G, B): the mean over the two pixels.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def sample_gradients(gradients: Sequence[Gradient], adjacency: Adjacency, orient
     adjacency : Adjacency
         With B pairs of pixels.
     orientation : ndarray of shape (H, W), intp
-        The orientation in which gradients are taken at each pixel.
+        The orientation of the gradients to take at each pixel.
     """
     height, width = orientation.shape
     sampled = np.zeros((len(gradients), len(adjacency.first)))

@@ -1,4 +1,4 @@
-"""Connected components of superpixels: fragments that are cut off from the rest are reassigned to neighbors."""
+"""Connected components of superpixels: reassign fragments that are cut off from the rest to their neighbors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def keep_largest_components(labels: Labels, original: Labels) -> None:
     Parameters
     ----------
     labels, original : ndarray of shape (H, W), int32
-        Superpixels, and those that fragments fall back to where they have no neighbor; 0 = takes no part.
+        The superpixel of each pixel, and the one that it returns to if its fragment has no neighbor; 0 = outside the
+        mask.
     """
     components = label_components(labels)
     sizes = np.bincount(components.ravel())
@@ -37,7 +38,7 @@ def reassign_short_fragments(labels: Labels, original: Labels, is_interior: Bool
         As in `keep_largest_components`.
     is_interior : ndarray of shape (H, W), bool
     max_length : int, pixels
-        Components that are taller or wider stay.
+        Components that are taller or wider than this are kept.
     """
     from scipy.ndimage import find_objects
 
@@ -59,16 +60,17 @@ def label_components(labels: Labels | Bools) -> NDArray[np.intp]:
 
 
 def reassign_fragments(labels: Labels, is_fragment: Bools, original: Labels, max_steps: int | None = None) -> None:
-    """Reassign pixels, in place, to neighboring superpixels, from the outside of each fragment inwards.
+    """Reassign the pixels of fragments, in place, to neighboring superpixels, from the outside inwards.
 
     Parameters
     ----------
     labels, original : ndarray of shape (H, W), int32
-        Superpixels, and those of the pixels that no neighboring superpixel reaches; 0 = takes no part.
+        The superpixel of each pixel, and the one that it returns to if no neighboring superpixel reaches it; 0 =
+        outside the mask.
     is_fragment : ndarray of shape (H, W), bool
         The pixels to reassign.
     max_steps : int, optional
-        Maximum distance in pixels from one that keeps its label; None = unlimited.
+        Maximum distance, in pixels, of a reassigned pixel from one that keeps its label; None = unlimited.
     """
     y, x = np.nonzero(is_fragment)
     labels[y, x] = 0

@@ -1,8 +1,8 @@
-"""The ultrametric contour map of a hierarchy: for each piece of boundary, the height at which it disappears.
+"""Build ultrametric contour maps: for each piece of boundary, the height at which it disappears.
 
-The map has twice the resolution of the picture: pixels are at odd indices, the boundaries between them at even ones
-(Arbeláez, Maire, Fowlkes and Malik 2011, section 4). The 8-connected components of the values up to some height are the
-regions of the cut at that height.
+The map has twice the resolution of the picture: pixels are at odd indices, the boundaries between them at even indices
+(Arbeláez, Maire, Fowlkes and Malik 2011, section 4). The 8-connected components of the
+values up to a height are the regions of the cut at that height.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from segmenter.arrays import Floats, Labels
 from segmenter.regions.hierarchy import Hierarchy
 
 WHITE = 65_535
-"""The level of heights of 1 or more, and of the border of pixels that take no part."""
+"""The level of heights of 1 or more, and of the boundary of the mask."""
 
 
 def build_contour_map(hierarchy: Hierarchy) -> NDArray[np.uint16]:
@@ -45,9 +45,9 @@ def build_contour_map(hierarchy: Hierarchy) -> NDArray[np.uint16]:
 
 
 def compute_levels(hierarchy: Hierarchy, first: Labels, second: Labels) -> NDArray[Any]:
-    """Return the level of the boundary between each pair (P,) of different superpixels, (P,), uint16.
+    """Return the level of the boundary between the two superpixels of each pair (P,), (P,), uint16.
 
-    Superpixel 0 = takes no part.
+    The two superpixels must differ; 0 = outside the mask.
     """
     n = hierarchy.n_superpixels + 1
     low, high = np.sort(np.stack([first, second]).astype(np.int64), axis=0)
@@ -62,10 +62,8 @@ def compute_levels(hierarchy: Hierarchy, first: Labels, second: Labels) -> NDArr
 def find_merge_heights(hierarchy: Hierarchy, first: NDArray[np.intp], second: NDArray[np.intp]) -> Floats:
     """Return the height from which the two superpixels of each pair (P,), numbered from 0, are in one region, (P,)."""
     n = hierarchy.n_superpixels
-    parent = np.arange(
-        2 * n - 1
-    )  # in the tree of merges: nodes 0…n−1 are superpixels, node n + i the result of merge i
-    node_of = np.arange(n)  # the current node of each superpixel that stands for a region
+    parent = np.arange(2 * n - 1)  # nodes of the merge tree: 0…n−1 are superpixels, n + i is the result of merge i
+    node_of = np.arange(n)  # the current node of each superpixel that represents a region
     for i, (kept, gone) in enumerate(hierarchy.merges.tolist()):
         parent[node_of[kept]] = parent[node_of[gone]] = n + i
         node_of[kept] = n + i

@@ -1,6 +1,6 @@
 """A hierarchy of regions: superpixels, the order in which they merge, and cuts through it.
 
-With the colors of its superpixels, a hierarchy can be cut again, and its regions described, without the photo.
+A hierarchy that includes the colors of its superpixels can be cut again, and its regions described, without the photo.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ CHUNK_ROWS = 256
 class Hierarchy:
     """Superpixels and the order in which they merge."""
 
-    superpixels: Labels  # (H, W), 1…R; 0 = takes no part
-    merges: NDArray[np.intp]  # (R − 1, 2), superpixels from 0 that stand for regions; the second merges into the first
+    superpixels: Labels  # (H, W), 1…R; 0 = outside the mask
+    merges: NDArray[np.intp]  # (R − 1, 2), superpixels from 0 that represent regions; the second merges into the first
     heights: Floats  # (R − 1,), non-decreasing; infinite for regions that do not touch
 
     @property
@@ -31,15 +31,15 @@ class Hierarchy:
         return len(self.heights) + 1
 
     def count_regions(self, height: float) -> int:
-        """Return the number of regions after all merges of at most the given height."""
+        """Return the number of regions after all merges up to the given height."""
         return self.n_superpixels - int(np.searchsorted(self.heights, height, side="right"))
 
     def cut(self, height: float) -> Labels:
-        """Return the regions after all merges of at most the given height, (H, W), 1…n in reading order; 0 = none."""
+        """Return the regions after all merges up to the given height, (H, W), 1…n in reading order; 0 = no region."""
         return self.cut_to_n_regions(self.count_regions(height))
 
     def cut_to_n_regions(self, n_regions: int) -> Labels:
-        """Return exactly n regions, but at most R, (H, W), 1…n in reading order; 0 = no region."""
+        """Return exactly n regions, or R if n is larger, (H, W), 1…n in reading order; 0 = no region."""
         return np.concatenate([[0], self.assign_superpixels(n_regions)]).astype(np.int32)[self.superpixels]
 
     def assign_superpixels(self, n_regions: int) -> NDArray[np.intp]:
@@ -56,14 +56,14 @@ class Hierarchy:
 class ColoredHierarchy(Hierarchy):
     """A hierarchy that includes the colors of its superpixels."""
 
-    color_sums: Floats  # (R, 4), number of pixels of each superpixel, and the sums of their sRGB colors from 0 to 1
+    color_sums: Floats  # (R, 4), number of pixels, and sums of their sRGB values from 0 to 1
 
 
 def add_superpixel_colors(hierarchy: Hierarchy, pixels: Pixels) -> ColoredHierarchy:
-    """Return a hierarchy with the colors of its superpixels in a picture (H, W, C)."""
+    """Return a hierarchy together with the colors of its superpixels in a picture (H, W, C)."""
     sums = sum_superpixel_colors(hierarchy.superpixels, pixels, hierarchy.n_superpixels)
-    unit_sums = scale_color_sums(sums, pixels.dtype)
-    return ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, unit_sums)
+    color_sums = scale_color_sums(sums, pixels.dtype)
+    return ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, color_sums)
 
 
 def sum_superpixel_colors(superpixels: Labels, pixels: Pixels, n_superpixels: int) -> Floats:
@@ -72,7 +72,7 @@ def sum_superpixel_colors(superpixels: Labels, pixels: Pixels, n_superpixels: in
     Parameters
     ----------
     superpixels : ndarray of shape (H, W), int32
-        1…R; 0 = takes no part.
+        1…R; 0 = outside the mask.
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
         C = 1 gray or 3 sRGB.
     n_superpixels : int

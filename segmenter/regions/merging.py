@@ -1,4 +1,4 @@
-"""From superpixels to a hierarchy: what is measured of regions and borders, the cost of a merge, and the merging."""
+"""Merge superpixels into a hierarchy: measurements of regions and borders, costs of merges, and the merging itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Regions:
 
     n_pixels: Floats  # (n,)
     color_words: Floats  # (n, K), mean posteriors of the visual words of color
-    texture_words: Floats  # (n, K), of texture
+    texture_words: Floats  # (n, K), the same for texture
     lab: Floats  # (n, 3), mean color
     perimeter: Floats  # (n,), pairs of pixels along all borders with other regions
 
@@ -43,14 +43,14 @@ class Regions:
 
 @dataclass(frozen=True, eq=False)
 class Borders:
-    """Measurements of n borders: over the pairs of pixels along each, statistics of the boundary strength."""
+    """Measurements of n borders: statistics of the boundary strength over the pairs of pixels along each border."""
 
     length: Floats  # (n,), number of pairs
     total: Floats  # (n,), sum of the strengths
     squares: Floats  # (n,), sum of their squares
     minimum: Floats  # (n,)
     maximum: Floats  # (n,)
-    gradients: Floats  # (n, G), sums of each of the gradients whose weighted mean is the strength
+    gradients: Floats  # (n, G), sum of each gradient; the strength is their weighted mean
 
     def __getitem__(self, index: NDArray[np.intp]) -> Borders:
         """Return some of the borders."""
@@ -68,10 +68,10 @@ class Borders:
 class RegionGraph:
     """The region adjacency graph of R superpixels, with measurements of its nodes and edges."""
 
-    superpixels: Labels  # (H, W), 1…R; 0 = takes no part
+    superpixels: Labels  # (H, W), 1…R; 0 = outside the mask
     regions: Regions  # R, region i is superpixel i + 1
     borders: Borders  # E
-    ends: NDArray[np.intp]  # (E, 2), the two regions, from 0, that each border separates, the lower number first
+    ends: NDArray[np.intp]  # (E, 2), the two regions (from 0) of each border, the lower number first
 
 
 def measure_regions(
@@ -82,7 +82,7 @@ def measure_regions(
     Parameters
     ----------
     labels : ndarray of shape (H, W), int32
-        1…R; 0 = takes no part.
+        1…R; 0 = outside the mask.
     color_words, texture_words : ndarray of shape (K, H, W)
         Posteriors.
     lab : ndarray of shape (3, H, W)
@@ -132,21 +132,21 @@ def measure_borders(adjacency: Adjacency, gradients: NDArray[Any], strength: NDA
 
 
 Cost: TypeAlias = Callable[[Regions, Regions, Borders, float], Floats]
-"""``cost(first, second, borders, n_pixels)``: the costs (n,) of merging n pairs of regions.
+"""``cost(first, second, borders, n_pixels)``: returns the costs (n,) of merging n pairs of regions.
 
-Given are the two regions of each pair, their border, and the number of pixels of the picture. If `first` holds a single
-region, it is paired with every region of `second`."""
+The arguments are the two regions of each pair, their border, and the number of pixels in the picture. If `first` holds
+a single region, it is paired with every region of `second`."""
 
 
 def chi_square(a: Floats, b: Floats) -> Floats:
-    """Return ½ Σ (a − b)² / (a + b), 0 to 1, of two histograms that sum to 1, along the last axis."""
+    """Return ½ Σ (a − b)² / (a + b), 0 to 1, along the last axis, for histograms that sum to 1."""
     difference = a - b
     return np.asarray(0.5 * (difference * difference / (a + b + TINY)).sum(axis=-1))
 
 
 @dataclass(frozen=True)
 class HeuristicCost:
-    """A cost of visual words, boundary strength, size and shape; weights chosen by hand for the covering of BSDS500."""
+    """A cost from visual words, boundary strength, size and shape; weights chosen by hand for covering on BSDS500."""
 
     color_words: float = 0.5
     texture_words: float = 0.6
@@ -170,8 +170,8 @@ class HeuristicCost:
 class LearnedCost:
     """The probability that people draw the border: a logistic regression fitted to the annotations of BSDS500 train.
 
-    Each field but the bias is the weight of the predictor that it names. Some weights are negative because predictors
-    are strongly correlated. ``python -m tests.benchmarks.fit_cost`` fits them again.
+    Each field except the bias is the weight of the predictor of that name. Some weights are negative because the
+    predictors are strongly correlated. ``python -m tests.benchmarks.fit_cost`` fits the weights again.
     """
 
     bias: float = -3.65
@@ -184,7 +184,12 @@ class LearnedCost:
     color: float = -2.47  # of 1 − exp(−|ΔLab|/20) between the mean colors
     size: float = 0.46  # of the logarithm of the size relative to the picture; mostly a harmonic mean of the two sizes
     shape: float = 0.05  # of the logarithm of the smaller perimeter over the length of the border
-    color_word_gradients: tuple[float, ...] = (-0.19, 1.11, -1.03, -0.30)  # of √ of each gradient's mean, as below
+    color_word_gradients: tuple[float, ...] = (
+        -0.19,
+        1.11,
+        -1.03,
+        -0.30,
+    )  # of √ of the mean of each gradient; also below
     texture_word_gradients: tuple[float, ...] = (0.93, -0.96, 0.64)
     joint_word_gradients: tuple[float, ...] = (3.66, 1.78)
     color_gradients: tuple[float, ...] = (3.67, -2.05)
@@ -236,10 +241,10 @@ class LearnedCost:
 
 
 def merge_regions(graph: RegionGraph, cost: Cost) -> Hierarchy:
-    """Return the hierarchy that results from repeatedly merging the two neighbors of least cost.
+    """Return the hierarchy that results from repeatedly merging the two neighbors with the lowest cost.
 
-    The height of a merge is the largest cost so far. Among equal costs, the pair of lowest numbers is merged first.
-    Regions that do not touch, as a mask may leave them, are merged last.
+    The height of a merge is the largest cost so far. Ties go to the pair with the lowest numbers. Regions that do not
+    touch, which is possible with a mask, are merged last.
 
     Parameters
     ----------

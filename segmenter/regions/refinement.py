@@ -1,16 +1,16 @@
-"""Superpixels of a reduced picture transferred to the full one, with their boundaries found anew.
+"""Transfer superpixels from a reduced picture to the full one, and refine their boundaries.
 
 Away from boundaries, a pixel takes the superpixel of the reduced pixel that contains it. Near a boundary it takes the
 most probable one of the superpixels around it. This is the E-step of a mixture in which each superpixel is a spherical
-Gaussian, estimated from its colors in the full picture, and in which weights are local: the weight of a superpixel is
-its share of the 3×3 reduced pixels around the pixel, each counted by a quadratic B-spline of its distance. A boundary
-can therefore move by up to one and a half reduced pixels. Fragments that are cut off from their superpixel are then
+Gaussian, estimated from its colors in the full picture, and weights are local: the weight of a superpixel is its share
+of the 3×3 reduced pixels around the pixel, each weighted by a quadratic B-spline of its distance. A boundary can
+therefore move by up to one and a half reduced pixels. Afterwards, fragments that are cut off from their superpixel are
 reassigned to a neighbor.
 
-`refine_superpixels` sees the whole picture and leaves every superpixel in one connected component. `refine_rectangle`
-sees only the surroundings of a rectangle. There, a component is a fragment if it is at most `MAX_FRAGMENT_LENGTH`
-reduced pixels long and none of its pixels lies away from boundaries. That can be decided from the surroundings, so that
-labels do not depend on how a picture is divided into rectangles.
+`refine_superpixels` works on the whole picture and leaves each superpixel as one connected component, unless the mask
+divides it. `refine_rectangle` works on a rectangle and its surroundings. There, a component is a fragment if it is at
+most `MAX_FRAGMENT_LENGTH` reduced pixels long and all its pixels are near boundaries. The surroundings suffice to
+decide this, so labels do not depend on how a picture is divided into rectangles.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from segmenter.features.downsample import map_to_reduced
 from segmenter.regions.components import keep_largest_components, reassign_short_fragments
 
 MIN_DEVIATION = 4 / 255
-"""Its square is added to the variance of each superpixel, because a few pixels do not determine a variance."""
+"""Its square is added to the variance of each superpixel, because few pixels do not determine a variance."""
 
 CHUNK_PIXELS = 1 << 20
 """Number of pixels refined at once."""
 
 MAX_FRAGMENT_LENGTH = 4
-"""Maximum height and width of a fragment in a rectangle, in reduced pixels."""
+"""Maximum height and width, in reduced pixels, of a fragment in `refine_rectangle`."""
 
 TINY = 1e-9
 
 
 def refine_superpixels(reduced_labels: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
-    """Return superpixels at the size of the full picture.
+    """Refine superpixels to the resolution of the full picture.
 
     Parameters
     ----------
     reduced_labels : ndarray of shape (h, w), int32
-        Superpixels 1…R of the reduced picture; 0 = takes no part.
+        Superpixels 1…R of the reduced picture; 0 = outside the mask.
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
     mask : ndarray of shape (H, W), bool, optional
-        True = takes part. A reduced pixel must take part exactly if it contains the center of a pixel that does.
+        True = included. A reduced pixel must have a label exactly if it contains the center of an included pixel.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def refine_superpixels(reduced_labels: Labels, pixels: Pixels, mask: Bools | Non
 
 
 def refine_superpixels_in_strips(reduced_labels: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
-    """Return superpixels at the full size, each strip by `refine_rectangle`; parameters as in `refine_superpixels`."""
+    """Refine superpixels strip by strip, with `refine_rectangle`; parameters as in `refine_superpixels`."""
     reduced, statistics = prepare_refinement(reduced_labels, pixels, mask)
     height, width = reduced.full_shape
     step = max(1, CHUNK_PIXELS // width)
@@ -79,12 +79,12 @@ def refine_superpixels_in_strips(reduced_labels: Labels, pixels: Pixels, mask: B
 def refine_rectangle(
     reduced: ReducedLabels, pixels: Pixels, mask: Bools | None, inner: Rectangle, statistics: ColorStatistics
 ) -> Labels:
-    """Return the superpixels of a rectangle of the full picture, independent of how the picture is divided.
+    """Refine the superpixels in a rectangle of the full picture; the result does not depend on how it is divided.
 
     Parameters
     ----------
     reduced : ReducedLabels
-        At least those that `ReducedLabels.crop_for` returns for the rectangle.
+        Must contain those that `ReducedLabels.crop_for` returns for the rectangle.
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32
         The pixels of the rectangle with its margin.
     mask : ndarray of shape (H, W), bool, optional
@@ -102,7 +102,7 @@ def refine_rectangle(
 def prepare_refinement(
     reduced_labels: Labels, pixels: Pixels, mask: Bools | None
 ) -> tuple[ReducedLabels, ColorStatistics]:
-    """Return what the refinement needs to know of a whole picture; parameters as in `refine_superpixels`."""
+    """Prepare the data of a whole picture that refinement needs; parameters as in `refine_superpixels`."""
     full_shape = pixels.shape[0], pixels.shape[1]
     reduced_shape = reduced_labels.shape[0], reduced_labels.shape[1]
     centers = compute_center_indices(full_shape, reduced_shape)
@@ -130,22 +130,22 @@ class Rectangle:
 
 @dataclass(frozen=True, eq=False)
 class ReducedLabels:
-    """The superpixels of some or all reduced pixels, and how these lie in the full picture."""
+    """The superpixels of some or all reduced pixels, and the position of these pixels in the full picture."""
 
-    labels: Labels  # (h', w'), superpixels 1…R; 0 = takes no part
-    is_interior: Bools  # (h', w'), whether all full pixels in a reduced one keep its superpixel
+    labels: Labels  # (h', w'), superpixels 1…R; 0 = outside the mask
+    is_interior: Bools  # (h', w'), whether all full pixels in a reduced pixel keep its superpixel
     corner: tuple[int, int]  # row and column of the first of these pixels in the reduced picture
     full_shape: tuple[int, int]
     reduced_shape: tuple[int, int]
 
     @property
     def max_fragment_length(self) -> int:
-        """Maximum height and width of a fragment in a rectangle, in pixels of the full picture."""
+        """Maximum height and width, in pixels of the full picture, of a fragment in `refine_rectangle`."""
         (height, width), (reduced_height, reduced_width) = self.full_shape, self.reduced_shape
         return math.ceil(MAX_FRAGMENT_LENGTH * max(height / reduced_height, width / reduced_width))
 
     def add_margin(self, inner: Rectangle) -> Rectangle:
-        """Return the rectangle whose pixels must be known to refine another one."""
+        """Return the rectangle whose pixels are needed to refine another one."""
         margin, (height, width) = 2 * self.max_fragment_length, self.full_shape
         top, left = max(0, inner.top - margin), max(0, inner.left - margin)
         return Rectangle(top, left, min(height, inner.bottom + margin), min(width, inner.right + margin))
@@ -179,11 +179,11 @@ class ReducedLabels:
         Returns
         -------
         labels : ndarray of shape (H, W), int32
-            In the interior the superpixel of the reduced pixel, elsewhere the most probable one; 0 = takes no part.
+            The superpixel of the reduced pixel in the interior, the most probable one elsewhere; 0 = outside the mask.
         original : ndarray of shape (H, W), int32
-            The superpixel of the reduced pixel that contains each pixel; 0 = takes no part.
+            The superpixel of the reduced pixel that contains each pixel; 0 = outside the mask.
         is_interior : ndarray of shape (H, W), bool
-            True = takes part and lies in an interior reduced pixel.
+            True = included, and in an interior reduced pixel.
         """
         height, width = pixels.shape[:2]
         rows, columns = (
@@ -222,9 +222,9 @@ def compute_center_indices(
 
 
 def iterate_neighbors(labels: Labels) -> Iterator[Labels]:
-    """Yield, for each of the 3×3 positions around a pixel, the labels there of all pixels, (h, w).
+    """Yield nine label images (h, w), shifted so that each shows one of the 3×3 neighbors of every pixel.
 
-    Beyond the border of the picture its outermost pixels are repeated.
+    The outermost pixels are repeated beyond the border of the picture.
     """
     height, width = labels.shape
     padded = np.pad(labels, 1, mode="edge")
@@ -232,16 +232,16 @@ def iterate_neighbors(labels: Labels) -> Iterator[Labels]:
 
 
 def find_first_occurrences(labels: Labels) -> Bools:
-    """Return which of the 3×3 labels around each pixel differ from 0 and from all before them, shape (9, h, w)."""
+    """Return which of the 3×3 labels around each pixel are not 0 and occur for the first time, shape (9, h, w)."""
     around = np.stack(list(iterate_neighbors(labels)))
     return np.stack([(around[k] > 0) & (around[:k] != around[k]).all(axis=0) for k in range(9)])
 
 
 def compute_interior_mask(labels: Labels) -> Bools:
-    """Return the reduced pixels (h, w) whose full pixels keep their superpixel.
+    """Return the mask (h, w) of reduced pixels whose full pixels keep their superpixel.
 
-    These are the pixels whose 3×3 neighbors all belong to the same superpixel or to none, and in each superpixel the
-    first of the pixels with the most neighbors of its label, so that no superpixel disappears.
+    These are the pixels whose 3×3 neighbors all belong to the same superpixel or to none. In addition, each superpixel
+    contributes one pixel, so that it cannot disappear: the first of those with the most neighbors of the same label.
     """
     n_equal = np.zeros(labels.shape, np.uint8)  # of the 3×3 neighbors of each pixel
     is_interior = np.ones(labels.shape, np.bool_)
@@ -254,7 +254,7 @@ def compute_interior_mask(labels: Labels) -> Bools:
     np.maximum.at(max_equal, labels.ravel(), n_equal.ravel())
     (candidates,) = np.nonzero((n_equal == max_equal[labels]).ravel())
     first_candidate = np.zeros(len(max_equal), np.intp)
-    first_candidate[labels.ravel()[candidates[::-1]]] = candidates[::-1]  # in reverse: the last one assigned stays
+    first_candidate[labels.ravel()[candidates[::-1]]] = candidates[::-1]  # in reverse: the last assignment wins
     is_interior.ravel()[first_candidate[max_equal > 0]] = True
     return is_interior
 
@@ -264,25 +264,29 @@ def compute_interior_mask(labels: Labels) -> Bools:
 
 @dataclass(frozen=True, eq=False)
 class ColorStatistics:
-    """The spherical Gaussians of the colors, from 0 to 1, of superpixels; row 0 is for pixels of no superpixel."""
+    """Spherical Gaussians of the colors, from 0 to 1, of superpixels; row 0 is for pixels without a superpixel."""
 
     means: Floats  # (R + 1, C)
     variances: Floats  # (R + 1,)
 
 
-def compute_color_statistics(reduced_labels: Labels, samples: Pixels, is_known: Bools | None = None) -> ColorStatistics:
+def compute_color_statistics(
+    reduced_labels: Labels, samples: Pixels, is_included: Bools | None = None
+) -> ColorStatistics:
     """Return the means and variances of the colors of superpixels.
 
     Parameters
     ----------
     reduced_labels : ndarray of shape (h, w), int32
     samples : ndarray of shape (h, w, C), uint8, uint16 or float32
-        The color of the full pixel at the center of each reduced one.
-    is_known : ndarray of shape (h, w), bool, optional
-        Whether that pixel takes part. The others are left out, except in superpixels that have no pixel that does.
+        The color of the full pixel at the center of each reduced pixel.
+    is_included : ndarray of shape (h, w), bool, optional
+        Whether that pixel is included. Other pixels are left out, except in superpixels without any included pixel.
     """
     n = int(reduced_labels.max(initial=0)) + 1
-    has_known = np.ones(n, np.bool_) if is_known is None else np.bincount(reduced_labels[is_known], minlength=n) > 0
+    has_included = (
+        np.ones(n, np.bool_) if is_included is None else np.bincount(reduced_labels[is_included], minlength=n) > 0
+    )
     counts, sums, squares = np.zeros(n), np.zeros((samples.shape[2], n)), np.zeros(n)
     step = max(1, CHUNK_PIXELS // reduced_labels.shape[1])
 
@@ -291,8 +295,8 @@ def compute_color_statistics(reduced_labels: Labels, samples: Pixels, is_known: 
             rows = slice(first, first + step)
             labels = reduced_labels[rows].ravel()
             colors = to_unit_range(samples[rows]).reshape(-1, samples.shape[2])
-            if is_known is not None:
-                is_counted = is_known[rows].ravel() | ~has_known[labels]
+            if is_included is not None:
+                is_counted = is_included[rows].ravel() | ~has_included[labels]
                 labels, colors = labels[is_counted], colors[is_counted]
             yield labels, colors
 
@@ -315,15 +319,15 @@ def find_most_probable(
 ) -> Labels:
     """Return the most probable superpixel of each of P pixels, shape (P,).
 
-    The candidates for a pixel are the superpixels of the 3×3 reduced pixels around it. The candidate of weight w, mean
-    μ and variance σ² has the log posterior log w − |color − μ|² / 2σ² − C/2 log σ², up to a constant; w is the sum of
-    the B-spline values of those of the nine reduced pixels that belong to the candidate.
+    The candidates for a pixel are the superpixels of the 3×3 reduced pixels around it. Up to a constant, a
+    candidate with weight w, mean μ and variance σ² has the log posterior log w − |color − μ|² / 2σ² − C/2 log σ²; w is
+    the sum of the B-spline values of those of the nine reduced pixels that belong to the candidate.
 
     Parameters
     ----------
     reduced : ReducedLabels
     is_candidate : ndarray of shape (9, h, w), bool
-        Which of the 3×3 labels around each reduced pixel to consider: the `find_first_occurrences` of each superpixel.
+        Which of the 3×3 labels around each reduced pixel to consider, from `find_first_occurrences`.
     position : two ndarrays of shape (P,), int
         Rows and columns of the pixels in the full picture.
     colors : ndarray of shape (P, C), 0 to 1
@@ -345,7 +349,7 @@ def find_most_probable(
     best_score = np.full(len(colors), -np.inf)
     best_label = np.zeros(len(colors), dtype=np.int32)
     for k, (labels, _) in enumerate(neighbors):
-        (considered,) = np.nonzero(is_candidate[k][y, x])  # the pixels for which neighbor k brings a new candidate
+        (considered,) = np.nonzero(is_candidate[k][y, x])  # the pixels for which neighbor k is a new candidate
         candidate = labels[considered]
         weight = np.full(len(considered), TINY)
         for neighbor_label, spline in neighbors:
@@ -362,7 +366,7 @@ def find_most_probable(
 def locate_in_reduced(
     coordinates: NDArray[np.intp], n_full: int, n_reduced: int
 ) -> tuple[NDArray[np.intp], tuple[Floats, Floats, Floats]]:
-    """Return, along one axis, the reduced pixel that contains each full one, and the B-spline values around it.
+    """Return, along one axis, the reduced pixel that contains each full pixel, and the B-spline values around it.
 
     Parameters
     ----------
@@ -376,8 +380,8 @@ def locate_in_reduced(
     ndarray of shape (P,), intp
         The reduced pixel that contains the center of each pixel.
     three ndarrays of shape (P,), float64
-        The quadratic B-spline centered on that center, at the centers of the previous reduced pixel, of this one and of
-        the next; the three sum to 1.
+        Values of the quadratic B-spline centered on the full pixel, at the centers of the previous, this and the next
+        reduced pixel; the three sum to 1.
     """
     centers = (2 * coordinates + 1) * n_reduced / (2 * n_full)  # in reduced pixels, from the edge of the picture
     index = centers.astype(np.intp)
