@@ -266,7 +266,7 @@ def test_what_is_no_hierarchy_is_one_line(name: str, content: bytes | None, told
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
-    [("-k 3 --scale fine", "give one of them"), ("-k 0", "not in the range"), ("--scale huge", "is neither coarse")],
+    [("-k 3 --scale fine", "give one of them"), ("-k 0", "not in the range"), ("--scale huge", "is not one of coarse")],
 )
 def test_wrong_usage_of_cut_is_one_line(arguments: str, problem: str, saved: Path) -> None:
     result = run("cut", "outputs/disks.hierarchy.npz", *arguments.split(), "-o", "other", cwd=saved)
