@@ -19,13 +19,13 @@ from segmenter.render.palette import N_COLORS, palette
 from segmenter.segmentation.record import PhotoRecord, RunRecord, SegmentRecord
 
 MAX_SEGMENTS: Final = 64
-"""Number of segments of a photo that are listed one by one, the largest ones; thousands would fill no page."""
+"""Maximum number of segments listed for a photo; if there are more, the largest are listed."""
 
 STATUSES: Final = ("done", "to check", "failed", "damaged", "not done")
-"""In the order of the filter; a photo to check is done, but something about it is doubtful."""
+"""The statuses, in the order of the filter buttons; "to check" is done, but the result is doubtful."""
 
 SCRIPTS: Final = ("list.js", "photo.js")
-"""They are joined into one script, with one scope."""
+"""Files that are joined into one script and share its scope."""
 
 
 @dataclass(frozen=True)
@@ -34,30 +34,32 @@ class Entry:
 
     name: str
     status: str  # one of STATUSES
-    results: str = ""  # what the paths of its files begin with
-    reason: str = ""  # why there is nothing to see
+    results: str = ""  # prefix of the paths of its files
+    reason: str = ""  # why there is no result to show
     notes: tuple[str, ...] = ()
     record: RunRecord | None = None  # None unless done
     seconds: float | None = None
     photo_problem: str = ""  # why the photo itself is not shown
-    thumbnail: str = ""  # address of the small picture; "" = none
-    pictures: Mapping[str, str] | None = None  # "photo" and "labels", as addresses; None = in a file, or not at all
-    script: str = ""  # address of the file with the content of `pictures_script`
+    thumbnail: str = ""  # URL of the small picture; "" = none
+    pictures: Mapping[str, str] | None = (
+        None  # URLs of "photo" and "labels"; None = in the file `script`, or none at all
+    )
+    script: str = ""  # URL of the file with the content of `build_pictures_script`; "" = none
 
 
 @dataclass(frozen=True)
 class Page:
-    """All that a page shows."""
+    """The content of a page."""
 
     title: str
-    software: str  # that makes the page
+    software: str  # name and version of the program that made the page
     entries: Sequence[Entry]
 
 
 def render_page(page: Page) -> str:
-    """Return a page as HTML; what file names and records hold is always shown as text.
+    """Return a page as HTML; the content of file names and records is always escaped.
 
-    The photos can be seen without the script, which adds sorting, filters and the view of one photo.
+    The photos can be seen without scripts; the script adds sorting, filters and the view of one photo.
     """
     data = [_to_script_data(entry) for entry in page.entries]
     script = '"use strict";\n{' + "".join(map(_template_text, SCRIPTS)) + "}\n"
@@ -75,12 +77,12 @@ def render_page(page: Page) -> str:
             recipe=recipes[0] if recipes and all(recipe == recipes[0] for recipe in recipes) else None,
             n_recipes=len({json.dumps(recipe, sort_keys=True) for recipe in recipes}),
             versions=sorted({record.software for record in records}),
-            data=Markup(script_text(data)),
+            data=Markup(format_script_json(data)),
             style=Markup(_template_text("report.css")),
             script=Markup(script),
             script_digest=digest,
             pictures=[
-                (index, Markup(script_text(entry.pictures)))
+                (index, Markup(format_script_json(entry.pictures)))
                 for index, entry in enumerate(page.entries)
                 if entry.pictures
             ],
@@ -89,19 +91,19 @@ def render_page(page: Page) -> str:
     return text
 
 
-def script_text(value: Any) -> str:
-    """Return plain values as JSON without any character that could end a script in HTML."""
+def format_script_json(value: Any) -> str:
+    """Return plain values as JSON without characters that could end a script in HTML."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def pictures_script(index: int, pictures: Mapping[str, str]) -> str:
-    """Return the pictures of one photo as a script in a file of its own, which the page loads to show them."""
-    return f"segmenterPictures({index},{script_text(dict(pictures))});\n"
+def build_pictures_script(index: int, pictures: Mapping[str, str]) -> str:
+    """Return a script that holds the pictures of one photo; as a file of its own, it is loaded when they are shown."""
+    return f"segmenterPictures({index},{format_script_json(dict(pictures))});\n"
 
 
-def data_address(content: bytes, kind: str) -> str:
-    """Return a picture as a data URL; ``kind`` is its media type, and no content gives ""."""
+def build_data_url(content: bytes, kind: str) -> str:
+    """Return a picture as a data URL, or "" if it has no content; ``kind`` is its media type."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}" if content else ""
 
 

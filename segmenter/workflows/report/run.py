@@ -13,7 +13,7 @@ from urllib.parse import quote
 from segmenter.errors import OutputExistsError
 from segmenter.io.files.atomic import check_writable, write_files
 from segmenter.mixture.diagnostics import describe_fit_problem, find_fit_problems
-from segmenter.render.report import Entry, Page, data_address, pictures_script, render_page
+from segmenter.render.report import Entry, Page, build_data_url, build_pictures_script, render_page
 from segmenter.segmentation.record import SOFTWARE, RunRecord
 from segmenter.workflows.report.previews import Preview, map_previews, plan_previews
 from segmenter.workflows.report.results import PhotoResult, read_results
@@ -126,16 +126,16 @@ def encode_page(
         preview = previews.get(index, Preview())
         entry = _build_entry(result, preview)
         pictures = {
-            "photo": data_address(preview.photo, "image/webp"),
-            "labels": data_address(preview.labels, "image/png"),
+            "photo": build_data_url(preview.photo, "image/webp"),
+            "labels": build_data_url(preview.labels, "image/png"),
         }
         if in_folder and preview.labels:
             thumbnail, script = (folder / f"{index + 1:05d}.{ending}" for ending in ("webp", "js"))
             yield thumbnail, preview.thumbnail
-            yield script, pictures_script(index, pictures).encode()
+            yield script, build_pictures_script(index, pictures).encode()
             entry = replace(entry, thumbnail=_to_address(thumbnail), script=_to_address(script))
         elif preview.labels:
-            entry = replace(entry, thumbnail=data_address(preview.thumbnail, "image/webp"), pictures=pictures)
+            entry = replace(entry, thumbnail=build_data_url(preview.thumbnail, "image/webp"), pictures=pictures)
         entries.append(entry)
     yield output, render_page(Page(title, SOFTWARE, entries)).encode()
 

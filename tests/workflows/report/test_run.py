@@ -30,7 +30,7 @@ from segmenter.io.labels.thumbnails import (
     shrink,
     shrink_labels,
 )
-from segmenter.render.report import script_text
+from segmenter.render.report import format_script_json
 from segmenter.segmentation.record import decode_record, describe_record
 from segmenter.workflows.report.results import read_results
 from segmenter.workflows.report.run import get_pictures_folder, make_report
@@ -171,7 +171,7 @@ def test_a_hostile_name_is_text(page: Path) -> None:
     )
 )
 def test_values_in_a_script_come_out_as_they_went_in_and_cannot_end_it(value: Any) -> None:
-    text = script_text(value)
+    text = format_script_json(value)
     assert not set("<>&") & set(text)
     assert json.loads(text) == value
 
