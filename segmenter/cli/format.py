@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from segmenter.segmentation.shares import format_percentage
+
 MAX_SHARES = 6
 """Shares that fit on the line of a photo; for more segments only the largest and the smallest are printed."""
 
@@ -27,9 +29,9 @@ def format_shares(shares: Sequence[float], noun: str) -> str:
     """
     if len(shares) == 1:
         return f"1 {noun}"
-    percentages = [f"{100 * share:.0f}" for share in shares]
+    percentages = [format_percentage(share) for share in shares]
     if len(shares) > MAX_SHARES:
-        percentages = [f"{100 * max(shares):.0f} to {100 * min(shares):.0f}"]
+        percentages = [f"{format_percentage(max(shares))} to {format_percentage(min(shares))}"]
     return f"{len(shares)} {noun}s ({', '.join(percentages)} %)"
 
 

@@ -25,6 +25,7 @@ from segmenter.cli.progress import show_steps
 from segmenter.cli.terminal import get_color_depth, show_segments
 from segmenter.errors import printable
 from segmenter.segmentation.recipe import AnyRecipe
+from segmenter.segmentation.shares import format_share
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
@@ -283,7 +284,7 @@ def format_segments(segmentation: Segmentation) -> str:
 def print_segments(segments: Sequence[Segment]) -> None:
     """Print one line per segment: label, share, color and size."""
     for segment in segments:
-        size = f"{100 * segment.share:5.1f} %  {segment.hex_color}  {segment.n_pixels:,} pixels"
+        size = f"{format_share(segment.share, 1):>7}  {segment.hex_color}  {segment.n_pixels:,} pixels"
         print_message(f"  {segment.label:5d}  {size}")
 
 

@@ -22,6 +22,7 @@ from segmenter.errors import printable
 from segmenter.mixture.model import Mixture
 from segmenter.render.page import INK, LINE_PT, MM_PER_INCH, SMALL_PT, TEXT_PT, Box
 from segmenter.render.palette import LUMINANCE, N_COLORS, palette
+from segmenter.segmentation.shares import format_share
 
 MAX_POINTS: Final = 5_000
 """Maximum number of points in a scatter plot; if there are more rows, a random sample of this size is drawn."""
@@ -278,7 +279,7 @@ def draw_cluster_legend(figure: Figure, box: Box, labels: Labels, names: Sequenc
         dot.set(color=colors[row], markeredgewidth=0)
         figure.add_artist(dot)
         write(box.left + 3.6, shorten(names[row], 12), weight="bold")
-        write(box.left + box.width - 1.0, f"{100 * shares[row]:.1f} %", ha="right")
+        write(box.left + box.width - 1.0, format_share(shares[row], 1), ha="right")
     if n_listed < len(names):
         top += 4.2
         write(box.left + 3.6, f"and {len(names) - n_listed} more")

@@ -28,6 +28,7 @@ from segmenter.render.page import (
     create_text,
 )
 from segmenter.render.palette import needs_dark_text
+from segmenter.segmentation.shares import format_share
 
 LEGEND_GAP_MM: Final = 2.5  # between the panels and the legend or bar
 ROW_MM: Final = 4.4  # height of a line of text
@@ -108,7 +109,7 @@ def build_legend_entries(segments: SegmentSummary) -> list[LegendEntry]:
         names, fills, shares = [*names, UNLABELED], [*fills, None], np.append(shares, unlabeled)
     shares = shares / shares.sum()
     return [
-        LegendEntry(name, fill, share, "< 0.1 %" if share > 0 and percent == 0 else f"{percent:.1f} %")
+        LegendEntry(name, fill, share, "< 0.1 %" if share > 0 and percent == 0 else format_share(percent / 100, 1))
         for name, fill, share, percent in zip(
             names, fills, shares.tolist(), round_percentages(shares).tolist(), strict=True
         )
