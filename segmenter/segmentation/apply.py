@@ -1,4 +1,4 @@
-"""A fitted model applied to other photos."""
+"""Apply a fitted model to other photos."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ from segmenter.segmentation.model import Model
 def apply(
     model: Model | str | Path, image: str | Path | Image | NDArray[Any], *, max_pixels: int = MAX_PIXELS
 ) -> Segmentation:
-    """Find the segments of an image by a model that was fitted before, to another or to the same one.
+    """Segment an image by a model that was fitted before.
 
     Nothing is fitted: every pixel gets the label that is most probable under the model. The image that the model was
-    fitted to gets the labels that it had.
+    fitted to gets the same labels again.
 
     Parameters
     ----------
     model : Model, or path of a model file
     image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
-        As for `segmenter.segment`. A model of colors takes grays, too, as colors of three equal channels.
+        As for `segmenter.segment`. A model of colors also takes gray images, as colors of three equal channels.
     max_pixels : int
         Refuse a larger file before it is decoded.
 
     Returns
     -------
     Segmentation
-        As from `segmenter.segment`, but without a trace. The mean colors of the segments are those of this image.
+        As from `segmenter.segment`, but without a trace. The mean colors of the segments are those in this image.
 
     Raises
     ------
     GrayModelError
         The model was fitted to grays, and the image has colors.
     ModelError
-        The file is no model that can be read.
+        The file cannot be read as a model.
     ReadError
         The file or array is no usable picture.
 
@@ -73,7 +73,7 @@ def apply(
 
 
 def apply_model(photo: Photo, model: Model) -> Segmentation:
-    """Return the segments of a photo by a model: distinct colors → features → a label for each color → label image.
+    """Segment a photo by a model: distinct colors → features → a label for each color → label image.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def apply_model(photo: Photo, model: Model) -> Segmentation:
 def apply_to_colors(
     distinct: ColorCounts | DistinctColors, model: Model, name: str
 ) -> tuple[Labels, tuple[Segment, ...]]:
-    """Return the label of each color by a model, (M,), and what is told of the segments.
+    """Return the label of each color under a model, (M,), and the segments.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def apply_to_colors(
     Raises
     ------
     GrayModelError
-        The model was fitted to grays, and there are colors.
+        The model was fitted to grays, and not all colors are gray.
     """
     features = compute_color_features(distinct.colors, model.recipe.color_space, keep_color=not model.is_gray)
     if features.channels != model.channels:

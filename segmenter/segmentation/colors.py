@@ -1,4 +1,4 @@
-"""From a photo to its segments."""
+"""Segment a photo by clustering its colors; `segment` also leads to regions."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from segmenter.features.color_counts import ColorCounts
 
 KEPT_COLORS = 1 << 20
-"""Of more colors than this, features are computed in every pass of a fit where that is cheap, and not kept."""
+"""With more colors than this, cheap features are computed anew in every pass of a fit, to save memory."""
 
 COLORS_AT_ONCE = 1 << 20
-"""Colors that are summed at once."""
+"""Number of colors that are summed at once, to bound memory."""
 
 
 def segment(
@@ -65,31 +65,31 @@ def segment(
     ----------
     image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
         Also (H, W, 2), gray with alpha. Arrays are uint8, uint16, or floats; floats beyond 0 to 1 are scaled to it.
-        Fully transparent pixels take no part.
+        Fully transparent pixels are left out.
     n_segments : int, "auto", or None
         K, from 1 to the number of distinct colors; "auto" chooses it by the picture, see
-        `segmenter.segmentation.n_segments`. None = 4, and with the method "regions" as many as the scale gives.
+        `segmenter.segmentation.n_segments`. None = 4; with the method "regions", the number at the given scale.
     method : {"gmm", "hard-em", "k-means", "regions"}
-        Clusters of colors by EM, by EM with hard decisions, or by k-means; or regions, each in one piece, which know of
-        texture and boundaries, too, see `segmenter.regions.build`. Only `n_segments` and `seed` are of all methods.
+        Clusters of colors by EM, by EM with hard assignments, or by k-means; or connected regions, which also take
+        texture and boundaries into account, see `segmenter.regions.build`. All methods have `n_segments` and `seed`.
     scale : {"coarse", "medium", "fine"} or float, optional
-        Of regions: what they are, instead of their number; None = medium. See `segmenter.regions.config.HEIGHTS`.
+        Regions only: their scale, in place of their number; None = medium. See `segmenter.regions.config.HEIGHTS`.
     merge_cost : {"heuristic", "learned"}
         Regions only: how dissimilar two neighboring regions are, see `segmenter.regions.merging`.
     n_superpixels : int
-        Of regions: the most that they are made of.
+        Regions only: maximum number of superpixels.
     working_size : float, megapixels
-        Of regions: larger pictures are reduced to this, and the boundaries refined.
+        Regions only: larger pictures are reduced to this size, and the boundaries refined at full size.
     color_space : {"rgb", "lab", "hsv"}
     covariance_type : {"full", "tied", "diag", "spherical"}
     init : {"k-means++", "random"}
     restarts : int
-        Starts that are tried; the best is kept.
+        Number of starts; the best fit is kept.
     tolerance : float, nats per pixel
-        The fit ends when a step raises the average log-likelihood by less.
+        The fit ends when an iteration raises the average log-likelihood by less.
     max_iterations : int
     acceleration : bool
-        Leap ahead after every two steps of EM where that raises the objective.
+        Extrapolate after every two EM iterations (SQUAREM) where that raises the objective.
     covariance_floor : float
         Strength of the prior that keeps covariances from collapsing, relative to the variance of the colors.
     seed : int
@@ -100,19 +100,19 @@ def segment(
     Returns
     -------
     Segmentation
-        ``labels`` (H, W) int32 with 1…K, dark segments first, 0 = took no part; ``segments``; ``mixture``; ``trace``;
-        ``selection``, which tells how K was chosen, or None. Of regions there is a ``hierarchy``, but no mixture.
+        ``labels`` (H, W) int32 with 1…K, dark segments first, 0 = left out; ``segments``; ``mixture``; ``trace``;
+        ``selection``, how K was chosen, or None. Regions have a ``hierarchy``, but no mixture and no trace.
 
     Raises
     ------
     ReadError
         The file or array is no usable picture.
     TooFewColorsError
-        It has fewer than K distinct colors.
+        The image has fewer than K distinct colors.
     TooFewSuperpixelsError
-        It has fewer than K superpixels.
+        The image has fewer than K superpixels.
     InvalidArgumentError
-        An option is outside its range, or not one of the method.
+        An option is outside its range, or the method does not have it.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def segment(
 
 
 def open_photo(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int) -> Photo:
-    """Return as a photo whatever a caller gives as an image."""
+    """Return a path, Pillow image, array or photo as a photo."""
     if isinstance(image, Photo):
         return image
     if isinstance(image, str | Path):
@@ -157,7 +157,7 @@ def open_photo(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int
 
 
 def segment_photo(photo: Photo, recipe: AnyRecipe) -> Segmentation:
-    """Return the segments of a photo by the method of the recipe."""
+    """Segment a photo by the method of the recipe."""
     if isinstance(recipe, RegionsRecipe):
         from segmenter.segmentation.regions import segment_regions  # late: SciPy, and what else it needs
 
@@ -166,7 +166,7 @@ def segment_photo(photo: Photo, recipe: AnyRecipe) -> Segmentation:
 
 
 def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
-    """Return the segments of a photo: distinct colors → features → mixture → a label for each color → label image.
+    """Segment a photo by colors: distinct colors → features → mixture → a label for each color → label image.
 
     Raises
     ------
@@ -197,12 +197,12 @@ def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
 def fit_colors(
     distinct: ColorCounts | DistinctColors, recipe: Recipe, n_segments: int, name: str
 ) -> tuple[Fit, tuple[str, ...], Labels, tuple[Segment, ...]]:
-    """Return a fit to colors, its components from dark to bright; names of features, labels (M,) and segments.
+    """Fit a mixture to colors; return the fit, from dark to bright, feature names, labels (M,) and segments.
 
     Parameters
     ----------
     distinct : ColorCounts or DistinctColors
-        Of one photo or of many.
+        The colors of one photo, or of many together.
     recipe : Recipe
     n_segments : int
         K.
@@ -233,7 +233,7 @@ def fit_colors(
 def build_samples(
     distinct: ColorCounts | DistinctColors, color_space: ColorSpace
 ) -> tuple[Samples | LazySamples, tuple[str, ...]]:
-    """Return colors as samples, and the names of their features; of very many colors these are computed, not kept."""
+    """Return colors as samples, computed in each pass where there are very many, and the names of their features."""
     colors = distinct.colors
     if len(colors) > KEPT_COLORS and color_space == "rgb" and not are_gray(colors):
         channels = compute_color_features(colors[:1], color_space, keep_color=True).channels
@@ -253,7 +253,7 @@ def predict_colors(mixture: Mixture, samples: Samples | LazySamples) -> Labels:
 
 
 def build_label_image(distinct: DistinctColors, color_labels: Labels) -> Labels:
-    """Return the label of its color for each pixel, (H, W), from the labels of the distinct colors, (M,)."""
+    """Return the label image, (H, W), of labels of the distinct colors, (M,)."""
     small = color_labels.astype(np.min_scalar_type(int(color_labels.max())))  # a table of bytes stays in cache
     return distinct.to_image(small).astype(np.int32)
 
@@ -287,7 +287,7 @@ def describe_segments(
     n_segments: int,
     empty_colors: Callable[[], Floats],
 ) -> tuple[Segment, ...]:
-    """Return what is told of each segment.
+    """Return the number of pixels, the share and the mean color of each segment.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def describe_segments(
     n_segments : int
         K.
     empty_colors : function without arguments
-        Returns the sRGB colors (K, 3), from 0 to 1, that segments have where they win no pixel; called if one does.
+        Returns the sRGB colors (K, 3), from 0 to 1, of segments without pixels; called only if there are any.
     """
     n_bins = n_segments + 1
     n_pixels, sums = np.zeros(n_segments), np.zeros((n_segments, 3))

@@ -1,4 +1,4 @@
-"""Models: what a fit found, kept so that other photos can be given the same labels."""
+"""Models: fitted mixtures of colors that can be applied to other photos."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     pass
 
 LARGEST_COEFFICIENT = 1e100
-"""Of a log density, in nats; beyond, arithmetic on features could overflow."""
+"""Largest coefficient of a log density, in nats; with a larger one, arithmetic on features could overflow."""
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A fitted mixture of colors, and all that is needed to give a photo its labels. Its making checks it.
+    """A fitted mixture of colors with all that is needed to label a photo. Checked on construction.
 
     Attributes
     ----------
     recipe : Recipe
         The options of the fit.
     mixture : Mixture
-        Component k makes label k; noise, where there is any, makes label 0.
+        Component k gives label k; the noise component, if there is one, gives label 0.
     channels : tuple of str
-        Names of the D features: those that the color space of the recipe has, for colors or for grays.
+        Names of the D features: those of the color space of the recipe, for colors or for grays.
     label_names : tuple of K str
         What people call the segments.
     colors : tuple of K tuples of 3 floats, 0 to 1
-        Mean sRGB color of each segment in the photo of the fit; of a segment that wins no pixel of another photo.
+        Mean sRGB color of each segment in the photo of the fit; used where a segment gets no pixel of another photo.
     name : str
         What messages call the model: the path it was read from.
     digest : str or None
@@ -53,7 +53,7 @@ class Model:
     digest: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise InvalidArgumentError for the first part that is not legal or does not fit the others."""
+        """Raise InvalidArgumentError for the first part that is invalid or does not fit the others."""
         space = self.recipe.color_space
         known = (CHANNELS[space], (GRAY_CHANNEL[space][1],))
         if self.channels not in known:
@@ -77,12 +77,12 @@ class Model:
 
     @property
     def is_gray(self) -> bool:
-        """Whether it knows grays alone."""
+        """Whether the model was fitted to grays."""
         return len(self.channels) == 1
 
 
 def check_mixture(mixture: Mixture, n_features: int) -> None:
-    """Raise InvalidArgumentError unless a mixture is legal, of at most 65,535 segments, and can be computed with."""
+    """Raise InvalidArgumentError unless a mixture is valid, has at most 65,535 segments and cannot overflow."""
     check_mixture_parts(mixture, n_features)
     if mixture.n_components > MAX_SEGMENTS:
         raise InvalidArgumentError("weights", f"are {mixture.n_components}; a model has 1 to {MAX_SEGMENTS} segments")

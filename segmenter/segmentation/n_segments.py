@@ -1,18 +1,19 @@
-"""How many segments a picture has: the dithered interior BIC.
+"""Choose the number of segments of a picture: the dithered interior BIC.
 
-BIC holds for independent samples that mixtures of a few Gaussians can describe. Pixels are neither: neighbors repeat
-each other, edges mix the colors of two segments, and flat or 8-bit areas make densities as sharp as one likes, so that
-BIC takes the largest K offered. Here the edges are left out (`segmenter.features.interior`), every pixel counts as one
-with a Gaussian error of σ₀ = 6 levels of 255 (added to the squares, not drawn), and K maximizes
+BIC assumes independent samples from a mixture of a few Gaussians. Pixels are not like that: neighbors resemble each
+other, edges mix the colors of two segments, and flat or 8-bit areas allow arbitrarily sharp densities, so that BIC
+chooses the largest K offered. Here edges are left out (`segmenter.features.interior`), every pixel is taken to have a
+Gaussian error of σ₀ = 6 levels of 255 (added to the second moments, not drawn), and K maximizes
 
     L(K) − δ K    (nats per pixel)
 
-with L(K) the average log-likelihood of the best fit found of at most K components. δ is what BIC takes for one more
-component, p ln N / (2 N) for p parameters, at an effective number of pixels N: 0.05 for the 10 of a color.
+with L(K) the average log-likelihood of the best fit found of at most K components. δ is the penalty
+of BIC for one more component, p ln N / (2 N) for p parameters, at an effective number of pixels N: 0.05 for the 10
+parameters of a color.
 
-The rule looks at sRGB and fits full covariances, whatever the segments are then made in: the number is one of the
-picture. Levels of gray lie closer together than colors, and grain hides them sooner: of a gray picture, the mean of the
-5×5 pixels around each of the interior is looked at, which leaves a fifth of uncorrelated grain.
+The rule always uses sRGB and full covariances, no matter in which color space the segments are then found: the number
+is a property of the picture. Gray levels lie closer together than colors, and grain blurs them sooner: in gray pictures
+each interior pixel is replaced by the mean of the 5×5 pixels around it, which leaves a fifth of uncorrelated grain.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS
 RULE = "dithered interior BIC"
 
 DITHER, GRAY_DITHER = 6 / 255, 4 / 255
-"""σ₀, standard deviation of the error that every pixel counts as measured with; 1 = white."""
+"""σ₀, standard deviation of the assumed error of every pixel; 1 = white."""
 
 PENALTY, GRAY_PENALTY = 0.05, 0.0075
 """δ, nats per pixel.
@@ -52,21 +53,21 @@ among 198 combinations of σ₀ (1 to 6 levels of 255), δ (0.003 to 0.05) and w
 """
 
 BINS = 32
-"""Cells a channel of the histogram that fits run on; they keep their moments."""
+"""Cells per channel of the histogram that is fitted to; each cell keeps its moments."""
 
 GRAY_BINS = 256
 
 N_STARTS, N_SPLITS = 2, 2
-"""Starts for each K: drawn by k-means++, and made of the fit before by splitting the component that gains most."""
+"""Starts for each K: drawn by k-means++, and made by splitting the component of the last fit that gains most."""
 
 TOLERANCE, MAX_ITERATIONS = 1e-3, 100
-"""Of each fit, in nats per pixel; a fiftieth of δ is near enough."""
+"""Of each fit, in nats per pixel; a fiftieth of δ is precise enough."""
 
 
 def choose_n_segments(
     pixels: Pixels, mask: Bools | None = None, *, max_segments: int = MAX_AUTO_SEGMENTS, seed: int = 0
 ) -> Selection:
-    """Return the number of segments of a picture by the dithered interior BIC, and the likelihoods that it rests on.
+    """Choose the number of segments of a picture by the dithered interior BIC; return it with all likelihoods.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def choose_n_segments(
     mask : ndarray of shape (H, W), bool, optional
         True = takes part; at least one does.
     max_segments : int, at least 1
-        Kmax; no more are tried than there are colors to tell apart.
+        Kmax; at most as many as there are distinct colors are tried.
     seed : int, at least 0
         Of the starts.
 
@@ -87,9 +88,10 @@ def choose_n_segments(
 
 
 def interior_colors(pixels: Pixels, mask: Bools | None = None) -> tuple[DistinctColors, int]:
-    """Return the colors that the number of segments is told from, and how many there are of the interior as it is.
+    """Return the colors from which the number of segments is chosen, and how many colors the interior has.
 
-    More than 8 bits a channel would be lost in the dither, and cost much to count. Of grays they are local means.
+    Colors are rounded to 8 bits a channel: more would be lost in the dither, and costly to count. Grays are replaced by
+    local means, which are not counted.
     """
     coarse = to_uint8(pixels)
     inside = find_interior(coarse, mask)
@@ -103,7 +105,7 @@ def interior_colors(pixels: Pixels, mask: Bools | None = None) -> tuple[Distinct
 def choose_for_interior(
     colors: ColorCounts | DistinctColors, *, max_segments: int = MAX_AUTO_SEGMENTS, seed: int = 0
 ) -> Selection:
-    """Return the number of segments by the colors of the interior, of one picture or of many."""
+    """Choose the number of segments by the interior colors of one picture or of many."""
     with threadpool_limits(1, user_api="blas"):
         data = interior_cells(colors)
         likelihoods = list(compute_log_likelihoods(data, min(max_segments, data.n_samples), seed))
@@ -114,7 +116,7 @@ def choose_for_interior(
 
 
 def interior_cells(colors: ColorCounts | DistinctColors) -> PreparedSamples:
-    """Return the colors of the interior, dithered, as cells of a histogram with the means of their monomials."""
+    """Return the interior colors, dithered, as the cells of a histogram with the means of their monomials."""
     features = compute_color_features(colors.colors, "rgb").values
     is_gray = features.shape[1] == 1
     data = prepare_samples(Samples(features, colors.counts), FitConfig.covariance_floor)
@@ -139,5 +141,5 @@ def compute_log_likelihoods(data: PreparedSamples, max_components: int, seed: in
 
 
 def choose_splits(problem: EMProblem, mixture: Mixture) -> list[Mixture]:
-    """Return the mixtures with one component split in two that explain the samples best as they are."""
+    """Return the best starts among the mixtures with one component split in two, judged before any fit."""
     return sorted(split_each_component(mixture), key=lambda start: -evaluate(problem, start).objective)[:N_SPLITS]

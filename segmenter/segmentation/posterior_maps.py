@@ -1,4 +1,4 @@
-"""How sure the labels are: the posterior probability of every segment, and of the most probable one, as images."""
+"""How certain labels are: the posterior probabilities of all segments, and that of the label, as images."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.images.photo import MAX_PIXELS, Photo
 from segmenter.mixture.inference import confidence, predict, responsibilities
 from segmenter.segmentation.colors import open_photo
+from segmenter.segmentation.recipe import Recipe, decode_recipe
 from segmenter.segmentation.result import Segmentation
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def posterior_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segme
     Returns
     -------
     ndarray of shape (H, W, K), float32
-        Sums to 1 over the segments, of which the one of the label is the largest; 0 for pixels that take no part.
+        Sums to 1 over the segments, and is largest for the label; 0 for pixels that are left out.
 
     Raises
     ------
@@ -55,7 +56,9 @@ def posterior_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segme
     """
     mixture, photo = found.mixture, open_segmented_photo(image, found)
     distinct = find_distinct_colors(photo.pixels, photo.mask)
-    features = compute_color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
+    features = compute_color_features(
+        distinct.colors, decode_recipe(found.options, Recipe).color_space, keep_color=len(found.channels) > 1
+    )
     posteriors = np.zeros((len(distinct.colors) + 1, found.n_labels), dtype=np.float32)
     with threadpool_limits(1, user_api="blas"):
         posteriors[1:] = responsibilities(mixture, features.values)
@@ -66,7 +69,7 @@ def posterior_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segme
 
 
 def open_segmented_photo(image: str | Path | Image | NDArray[Any] | Photo, found: Segmentation) -> Photo:
-    """Return an image as the photo that was segmented; InvalidArgumentError if it is of another size."""
+    """Return an image as the photo that was segmented; raise InvalidArgumentError if the sizes differ."""
     photo = open_photo(image, MAX_PIXELS)
     if photo.pixels.shape[:2] != found.labels.shape:
         (height, width), (rows, columns) = photo.pixels.shape[:2], found.labels.shape
@@ -76,7 +79,7 @@ def open_segmented_photo(image: str | Path | Image | NDArray[Any] | Photo, found
 
 
 def resolve_ties(posteriors: NDArray[np.float32], labels: NDArray[np.int32]) -> None:
-    """Let, in place, the posterior of the label win where rounding to float32 made another one equal to it.
+    """Raise, in place, the posterior of the label where rounding to float32 made another one as large.
 
     Parameters
     ----------
@@ -90,7 +93,7 @@ def resolve_ties(posteriors: NDArray[np.float32], labels: NDArray[np.int32]) -> 
 
 
 def confidence_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segmentation) -> Bytes:
-    """Return the posterior probability of the label of each pixel, in 255ths.
+    """Return the posterior probability of the label of each pixel, on a scale from 0 to 255.
 
     Parameters
     ----------
@@ -102,7 +105,7 @@ def confidence_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segm
     Returns
     -------
     ndarray of shape (H, W), uint8
-        1 to 255; 0 where there is no label.
+        1 to 255; 0 where a pixel has no label.
 
     Raises
     ------
@@ -113,7 +116,9 @@ def confidence_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segm
     """
     mixture, photo = found.mixture, open_segmented_photo(image, found)
     distinct = find_distinct_colors(photo.pixels, photo.mask)
-    features = compute_color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
+    features = compute_color_features(
+        distinct.colors, decode_recipe(found.options, Recipe).color_space, keep_color=len(found.channels) > 1
+    )
     with threadpool_limits(1, user_api="blas"):
         levels = np.maximum(np.rint(255 * confidence(mixture, features.values)), 1).astype(np.uint8)
     return np.where(found.labels > 0, distinct.to_image(levels), np.uint8(0))

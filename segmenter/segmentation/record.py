@@ -234,17 +234,21 @@ def _find_problems(record: RunRecord) -> Iterator[str]:
     if not record.segments:
         yield "segments is empty"
     for label, segment in enumerate(record.segments, start=1):
-        part = f"segments[{label - 1}]"
-        if segment.label != label:
-            yield f"{part}.label is {segment.label}, not {label}"
-        if segment.pixels < 0:
-            yield f"{part}.pixels is {segment.pixels}, less than 0"
-        if not 0 <= segment.share <= 1:
-            yield f"{part}.share is {segment.share}, not from 0 to 1"
-        if not _COLOR.fullmatch(segment.color):
-            yield f"{part}.color is no color like #0a64ff"
+        yield from _find_problems_of_segment(segment, label)
     if record.fit is not None:
         yield from _find_problems_of_fit(record.fit)
+
+
+def _find_problems_of_segment(segment: SegmentRecord, label: int) -> Iterator[str]:
+    part = f"segments[{label - 1}]"
+    if segment.label != label:
+        yield f"{part}.label is {segment.label}, not {label}"
+    if segment.pixels < 0:
+        yield f"{part}.pixels is {segment.pixels}, less than 0"
+    if not 0 <= segment.share <= 1:
+        yield f"{part}.share is {segment.share}, not from 0 to 1"
+    if not _COLOR.fullmatch(segment.color):
+        yield f"{part}.color is no color like #0a64ff"
 
 
 def _find_problems_of_fit(fit: FitRecord) -> Iterator[str]:

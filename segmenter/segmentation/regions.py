@@ -1,4 +1,4 @@
-"""From a photo to regions: its hierarchy, cut."""
+"""Segment a photo into regions: build its hierarchy and cut it."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ COSTS: dict[MergeCost, Cost] = {"heuristic": HeuristicCost(), "learned": Learned
 
 
 STEP = 8
-"""How much smaller, on a side, a picture may be from which the boundaries of a larger one are found at once."""
+"""Largest factor, per side, by which boundaries are refined in a single pass."""
 
 
 def segment_regions(photo: Photo, recipe: RegionsRecipe) -> Segmentation:
-    """Return the regions of a photo: words → gradient → superpixels → hierarchy → cut.
+    """Segment a photo into regions: visual words → gradient → superpixels → hierarchy → cut.
 
     Raises
     ------
     TooFewSuperpixelsError
-        More regions were asked for than the photo has superpixels.
+        The photo has fewer superpixels than regions were asked for.
     """
     pixels, mask = photo.pixels, photo.mask
-    shape = middle_shape(pixels.shape[:2], recipe)
+    shape = compute_base_shape(pixels.shape[:2], recipe)
     is_huge = shape != pixels.shape[:2]
     if is_huge:
         pixels, mask = downsample(pixels, mask, shape)
@@ -48,27 +48,27 @@ def segment_regions(photo: Photo, recipe: RegionsRecipe) -> Segmentation:
     return cut_regions(add_superpixel_colors(hierarchy, photo.pixels), recipe, photo.name)
 
 
-def middle_shape(shape: tuple[int, ...], recipe: RegionsRecipe) -> tuple[int, int]:
-    """Return the size at which superpixels are in one piece: that of the picture, or `STEP` times the working size."""
+def compute_base_shape(shape: tuple[int, ...], recipe: RegionsRecipe) -> tuple[int, int]:
+    """Return the size (H, W) of the first refinement: that of the picture, or `STEP` times the working size."""
     height, width = shape
-    most = STEP**2 * recipe.working_size * 1e6
-    return (height, width) if height * width <= most else compute_reduced_shape(height, width, most)
+    max_pixels = STEP**2 * recipe.working_size * 1e6
+    return (height, width) if height * width <= max_pixels else compute_reduced_shape(height, width, max_pixels)
 
 
 def find_hierarchy(pixels: Pixels, mask: Bools | None, recipe: RegionsRecipe, name: str) -> Hierarchy:
-    """Return the hierarchy of a picture of at most `STEP` times the working size, whose boundaries are refined once.
+    """Return the hierarchy of a picture of at most `STEP` times the working size, per side, refined in one pass.
 
     Raises
     ------
     UnsupportedPhotoError
-        What takes part is in more pieces than there may be regions.
+        The mask leaves more connected pieces than there may be regions.
     """
     height, width = pixels.shape[:2]
     small, inside = pixels, mask
     is_large = height * width > recipe.working_size * 1e6
     if is_large:
         small, inside = downsample(pixels, mask, compute_reduced_shape(height, width, recipe.working_size * 1e6))
-    if inside is not None and label_components(inside).max(initial=0) > MAX_SEGMENTS:  # each is a superpixel at least
+    if inside is not None and label_components(inside).max(initial=0) > MAX_SEGMENTS:  # each holds a superpixel
         problem = f"its mask leaves more than {MAX_SEGMENTS:,} pieces"
         raise UnsupportedPhotoError(name, f"{problem}; fill the holes in it, or lower --working-size")
     with threadpool_limits(1, user_api="blas"):  # the bytes must not depend on the number of cores
@@ -83,7 +83,7 @@ def find_hierarchy(pixels: Pixels, mask: Bools | None, recipe: RegionsRecipe, na
 
 
 def cut_regions(hierarchy: ColoredHierarchy, recipe: RegionsRecipe, name: str) -> Segmentation:
-    """Return the cut of a hierarchy that a recipe asks for, from dark regions to bright ones.
+    """Cut a hierarchy as a recipe says; label the regions from dark to bright.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def cut_regions(hierarchy: ColoredHierarchy, recipe: RegionsRecipe, name: str) -
     Raises
     ------
     TooFewSuperpixelsError
-        More regions were asked for than there are superpixels.
+        There are fewer superpixels than regions were asked for.
     """
     n_regions = recipe.n_segments or hierarchy.count_regions(recipe.height or 0.0)
     if n_regions > hierarchy.n_superpixels:

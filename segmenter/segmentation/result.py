@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Segment:
-    """What is told of one segment."""
+    """One segment: its size and its mean color."""
 
     label: int  # 1…K
     n_pixels: int
     share: float  # of the pixels that take part, 0 to 1
-    mean_rgb: tuple[float, float, float]  # mean sRGB color of its pixels, 0 to 1; of its component where it has none
+    mean_rgb: tuple[float, float, float]  # mean sRGB color of its pixels, 0 to 1; without pixels, that of its component
 
     @property
     def rgb8(self) -> tuple[int, int, int]:
@@ -34,7 +34,7 @@ class Segment:
 
     @property
     def hex_color(self) -> str:
-        """The mean color as in CSS."""
+        """The mean color as #rrggbb."""
         return "#{:02x}{:02x}{:02x}".format(*self.rgb8)
 
 
@@ -48,8 +48,8 @@ class Segmentation:
     channels: tuple[str, ...] = ()  # names of the D features of the mixture
     selection: Selection | None = None  # how K was chosen; None = it was given
     fit_trace: FitTrace | None = None  # None where a saved model was applied, or segments are regions
-    options: Mapping[str, Any] = field(default_factory=dict)  # of the recipe, by name, as plain values
-    hierarchy: ColoredHierarchy | None = None  # that was cut into these segments; None where they are of a mixture
+    options: Mapping[str, Any] = field(default_factory=dict)  # the options of the recipe, by name, as plain values
+    hierarchy: ColoredHierarchy | None = None  # cut into these segments; None where they come from a mixture
 
     @property
     def n_labels(self) -> int:
@@ -65,12 +65,12 @@ class Segmentation:
 
     @property
     def fit(self) -> Fit:
-        """The mixture and how its fit went; errors as of `mixture` and `trace`."""
+        """The mixture and how its fit went; errors as for `mixture` and `trace`."""
         return Fit(self.mixture, self.trace)
 
     @property
     def trace(self) -> FitTrace:
-        """How the fit went; NotFittedError where a saved model was applied, NoMixtureError as of `mixture`."""
+        """How the fit went; NotFittedError where a saved model was applied, NoMixtureError as for `mixture`."""
         if self.fitted_mixture is None:
             raise NoMixtureError
         if self.fit_trace is None:

@@ -1,7 +1,7 @@
 """Shares in words: the one place that turns a share into a percentage, for terminals, figures and notes.
 
-Two outputs round in another way for a reason: legends of figures (`segmenter.render.legend.round_percentages`) make the parts
-sum to 100, and the report's script shows small shares with one more digit than large ones.
+Two outputs round in another way, for a reason: legends of figures (`segmenter.render.legend.round_percentages`) make
+the parts sum to 100, and the script of the report shows small shares with one more digit than large ones.
 """
 
 from __future__ import annotations

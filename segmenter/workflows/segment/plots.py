@@ -18,6 +18,7 @@ from segmenter.render.pixels import get_mean_colors, to_display_rgb
 from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.colors import compute_rgb
 from segmenter.segmentation.posterior_maps import confidence_map, open_segmented_photo
+from segmenter.segmentation.recipe import Recipe, decode_recipe
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.outputs import PLOTS, Plot
@@ -152,7 +153,9 @@ def _draw(
         return photo_figures.draw_confidence_figure(picture, confidence_map(photo, found), found.n_labels, dpi=dpi)
     mixture = found.mixture
     distinct = find_distinct_colors(photo.pixels, photo.mask)
-    features = compute_color_features(distinct.colors, found.options["color_space"], keep_color=len(found.channels) > 1)
+    features = compute_color_features(
+        distinct.colors, decode_recipe(found.options, Recipe).color_space, keep_color=len(found.channels) > 1
+    )
     samples = ColorSamples(
         features.values,
         np.rint(255 * compute_rgb(distinct)).astype(np.uint8),

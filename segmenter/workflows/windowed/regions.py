@@ -25,7 +25,7 @@ from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, scale_color_sums
 from segmenter.regions.refinement import ReducedLabels, compute_color_statistics, compute_interior_mask
 from segmenter.segmentation.recipe import RegionsRecipe
-from segmenter.segmentation.regions import cut_regions, find_hierarchy, middle_shape
+from segmenter.segmentation.regions import compute_base_shape, cut_regions, find_hierarchy
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.progress import Progress
@@ -115,7 +115,7 @@ def reduce(picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, pro
     """Return the reduced picture."""
     _, windows = picture.plan_windows()
     shape = picture.shape
-    reduced = middle_shape(shape, recipe)
+    reduced = compute_base_shape(shape, recipe)
     totals = None if reduced == shape else AreaTotals(reduced, picture.n_features)
     samples = np.zeros((*reduced, picture.n_features), picture.dtype)
     is_known = np.zeros(reduced, np.bool_)
@@ -194,7 +194,7 @@ def shown(
     notes: list[str] = []
     height, width = picture.shape
     if height * width > recipe.working_size * 1e6:
-        rows, columns = compute_reduced_shape(*middle_shape((height, width), recipe), recipe.working_size * 1e6)
+        rows, columns = compute_reduced_shape(*compute_base_shape((height, width), recipe), recipe.working_size * 1e6)
         notes.append(f"regions of the picture reduced to {columns}×{rows} pixels; boundaries refined by windows")
     notes += to_photo_range(np.empty((0, 1), picture.dtype), middle.low, middle.high)[1]
     mask = np.ones(found.labels.shape, np.bool_) if middle.mask is None else middle.mask

@@ -17,7 +17,7 @@ from segmenter.io.rasters.reader import open_windowed
 from segmenter.metrics.partitions import covering
 from segmenter.segmentation import regions as segment_regions
 from segmenter.segmentation.recipe import RegionsRecipe
-from segmenter.segmentation.regions import middle_shape
+from segmenter.segmentation.regions import compute_base_shape
 from tests.support.command import run
 from tests.support.scenes import DISK_LABELS
 from tests.support.windowed import read_written_labels, run_by_windows
@@ -46,7 +46,7 @@ def test_the_sizes_are_what_they_are_called() -> None:
     shape = PICTURE.shape[:2]
     n_pixels = shape[0] * shape[1]
     assert SIZES["reduced once"] * 1e6 < n_pixels < SIZES["not reduced"] * 1e6
-    assert [middle_shape(shape, RegionsRecipe(working_size=size)) == shape for size in SIZES.values()] == [
+    assert [compute_base_shape(shape, RegionsRecipe(working_size=size)) == shape for size in SIZES.values()] == [
         True,
         True,
         False,
