@@ -20,7 +20,7 @@ from segmenter.mixture.model import pairs
 
 
 def squarem_step(path: Sequence[SufficientStatistics], variances: Floats) -> SufficientStatistics | None:
-    """Return the statistics extrapolated from three consecutive EM steps, or None where they cannot be used.
+    """Return the statistics extrapolated from those of three E-steps in a row, or None where they cannot be used.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def squarem_step(path: Sequence[SufficientStatistics], variances: Floats) -> Suf
 
 
 def extrapolate(path: Sequence[Floats], variances: Floats) -> tuple[Floats, Bools]:
-    """Return the sums extrapolated from three consecutive EM steps, for one mixture or several, and where to use them.
+    """Return the sums extrapolated from those of three E-steps in a row, for one mixture or several.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def extrapolate(path: Sequence[Floats], variances: Floats) -> tuple[Floats, Bool
     -------
     sums : ndarray of shape (..., K, P)
     is_usable : ndarray of shape (...), bool
-        False where the step would be no longer than the EM steps themselves, or where a mass is not positive.
+        Whether the sums can be used: not where the step would be no longer than an M-step, or a mass is not positive.
     """
     before, middle, after = path
     deviations = np.sqrt(variances)

@@ -58,8 +58,8 @@ def run_em_batch(
     runs: dict[int, BatchedRun] = {}
     active = np.arange(len(starts))  # indices of the starts whose mixtures are in the stack
     previous = np.full(len(starts), -np.inf)  # objectives before the last step
-    is_plain = np.zeros(len(starts), dtype=np.bool_)  # whether the last step was an M-step, without a SQUAREM step
-    path: list[Floats] = []  # sums of the consecutive M-steps that the next SQUAREM step extrapolates
+    is_plain = np.zeros(len(starts), dtype=np.bool_)  # whether no SQUAREM step was taken before the last M-step
+    path: list[Floats] = []  # sums of up to three E-steps in a row, to extrapolate
     for n_steps in range(config.max_iterations + 1):
         sums, objectives = e_step_batch(data, stack, len(active))
         is_finished = (objectives - previous < config.tolerance) & is_plain | (n_steps == config.max_iterations)
@@ -90,7 +90,7 @@ def squarem_step_batch(
     data : PreparedSamples
     config : FitConfig
     path : sequence of 3 ndarray of shape (R, K, P)
-        The sums of three consecutive M-steps.
+        The sums of three E-steps in a row.
     objectives : ndarray of shape (R,)
         Of the last of them, nats per sample.
     min_mass : float

@@ -40,7 +40,7 @@ class FitConfig:
     covariance_floor : float, from 1e-12 to 1
         δ, the minimum variance relative to that of the data, see `segmenter.mixture.data`.
     acceleration : bool
-        Extrapolate by SQUAREM after every three steps, see `segmenter.mixture.acceleration`; ignored with a log prior.
+        Try a SQUAREM step after every two M-steps, see `segmenter.mixture.acceleration`; ignored with a log prior.
     noise : bool
         Add a uniform component over the bounding box of the data, for outliers; its label is 0.
     seed : int, at least 0

@@ -68,7 +68,7 @@ class EStepOptions:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the mixture alone determines soft responsibilities, which nobody asks for."""
+        """Whether the responsibilities are soft, depend on the mixture alone, and are not to be returned."""
         return self.log_prior is None and self.responsibilities is None and not self.is_hard
 
 

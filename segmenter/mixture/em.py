@@ -307,13 +307,14 @@ def choose_finalists(problem: EMProblem, mixtures: Sequence[Mixture], objectives
 def run_em(problem: EMProblem, start: Mixture) -> Fit:
     """Alternate E-steps and M-steps from a start until the objective rises by less than the tolerance.
 
-    The loop begins with an evaluated mixture. It removes the components that have died, makes an M-step, and evaluates
-    the result with an E-step. With acceleration, three M-steps in a row are followed by a SQUAREM step, which counts as
-    an iteration if it raises the objective.
+    Each turn of the loop begins with a mixture that an E-step has evaluated. It removes the components that have died,
+    makes an M-step, and evaluates the result with the next E-step. With acceleration, a SQUAREM step is tried after
+    every two M-steps, from the three evaluations around them; if it raises the objective, it is taken before the next
+    M-step and counts as one more iteration.
 
-    Only an M-step after which no component died and no SQUAREM step followed is *plain*. EM has converged when a plain
-    step gains less than the tolerance; one more M-step is then made. So the last entries of the trace always belong to
-    the mixture that is returned.
+    An M-step is *plain* if no component was removed and no SQUAREM step was taken just before it. EM has converged when
+    a plain M-step raises the objective by less than the tolerance. One more M-step is then made and its result
+    evaluated, so that the last entries of the trace always belong to the mixture that is returned.
 
     Parameters
     ----------
@@ -331,9 +332,9 @@ def run_em(problem: EMProblem, start: Mixture) -> Fit:
     mixture, survivors = start, np.arange(start.n_components)  # survivors: indices of the components in the start
     evaluation = evaluate(problem, mixture, survivors)
     history = [without_responsibilities(evaluation)]  # one entry more than iterations
-    path: list[Evaluation] = []  # of the M-steps in a row that the next SQUAREM step extrapolates
+    path: list[Evaluation] = []  # up to three in a row with plain M-steps between them, to extrapolate
     stop: Stop = "iteration limit"
-    is_plain = False
+    is_plain = False  # whether the last M-step was
     while len(history) <= config.max_iterations:
         has_converged = is_plain and history[-1].objective - history[-2].objective < config.tolerance
         is_alive = evaluation.statistics.mass >= min_mass
@@ -404,7 +405,7 @@ def try_squarem_step(
     ----------
     problem : EMProblem
     path : sequence of 3 Evaluation
-        Of consecutive M-steps, with the same components.
+        In a row, with plain M-steps between them, so that the components are the same.
     start : Mixture
     survivors : ndarray of shape (K,)
         See `evaluate`.

@@ -1,4 +1,4 @@
-"""A small set of cells or samples that stands for all samples, on which starts are compared before the full fit."""
+"""A small set of cells or samples that represents all samples, on which starts are compared before the full fit."""
 
 from __future__ import annotations
 

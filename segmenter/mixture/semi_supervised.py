@@ -26,7 +26,7 @@ from segmenter.mixture.model import Mixture
 
 @dataclass(frozen=True, eq=False)
 class ClassFit:
-    """A fitted mixture whose components stand for classes."""
+    """A fitted mixture whose components belong to classes."""
 
     fit: Fit
     component_classes: NDArray[np.intp]  # (K,), 1…C; a class may have several components, or none if these died
