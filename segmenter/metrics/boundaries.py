@@ -25,8 +25,8 @@ def find_boundaries(regions: NDArray[np.integer[Any]]) -> Bools:
     from skimage.morphology import thin
 
     padded = np.pad(regions, ((0, 1), (0, 1)), mode="edge")
-    here = padded[:-1, :-1]
-    thick = (here != padded[:-1, 1:]) | (here != padded[1:, :-1]) | (here != padded[1:, 1:])
+    center = padded[:-1, :-1]
+    thick = (center != padded[:-1, 1:]) | (center != padded[1:, :-1]) | (center != padded[1:, 1:])
     return np.asarray(thin(thick), dtype=np.bool_)  # type: ignore[no-untyped-call]
 
 
@@ -126,8 +126,8 @@ def summarize_boundaries(photos: Sequence[Sequence[BoundaryCounts]]) -> Boundary
     scales = [sum(counts, zero) for counts in zip(*photos, strict=True)]
     best_scale = max(range(len(scales)), key=lambda t: scales[t].f)
     ois = sum((max(counts, key=lambda each: each.f) for counts in photos), zero)
-    recall, first = np.unique([counts.recall for counts in scales], return_index=True)
-    precision = np.array([counts.precision for counts in scales])[first]
+    recall, unique_index = np.unique([counts.recall for counts in scales], return_index=True)
+    precision = np.array([counts.precision for counts in scales])[unique_index]
     grid = np.linspace(0, 1, 101)
     area = np.interp(grid, recall, precision, left=0, right=0).sum() / 100 if len(recall) > 1 else 0.0
     return BoundaryScores(scales[best_scale], best_scale, ois, float(area))

@@ -274,9 +274,9 @@ def merge_regions(graph: RegionGraph, cost: Cost) -> Hierarchy:
             borders.maximum[kept] = max(borders.maximum[kept], borders.maximum[gone])
         if not neighbors:
             return []
-        others = np.fromiter(neighbors, np.intp, len(neighbors))
+        neighbor_indices = np.fromiter(neighbors, np.intp, len(neighbors))
         edges = np.fromiter(neighbors.values(), np.intp, len(neighbors))
-        costs: list[float] = cost(regions[np.array([a])], regions[others], borders[edges], n_pixels).tolist()
+        costs: list[float] = cost(regions[np.array([a])], regions[neighbor_indices], borders[edges], n_pixels).tolist()
         return costs
 
     costs = cost(regions[ends[:, 0]], regions[ends[:, 1]], borders, n_pixels).tolist()

@@ -321,7 +321,7 @@ def find_most_probable(
 
     The candidates for a pixel are the superpixels of the 3×3 reduced pixels around it. Up to a constant, a
     candidate with weight w, mean μ and variance σ² has the log posterior log w − |color − μ|² / 2σ² − C/2 log σ²; w is
-    the sum of the B-spline values of those of the nine reduced pixels that belong to the candidate.
+    the sum of the B-spline values at those reduced pixels, of the nine, that belong to the candidate.
 
     Parameters
     ----------

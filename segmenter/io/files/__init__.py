@@ -1,1 +1,1 @@
-"""Files of any kind: local and remote ones, written atomically, and found in folders."""
+"""Find, read and atomically write files of any kind, local and remote."""

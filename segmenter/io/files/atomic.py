@@ -1,7 +1,7 @@
-"""Write files atomically: each output is complete or absent, also after an error, an interrupt or a crash.
+"""Write files atomically: each output is complete or absent, even after an error, an interrupt or a crash.
 
-A file is written under a temporary name in the folder it belongs to, and renamed once it is complete. Its writer holds
-a lock on it, which the system releases when the writer dies, so that others can tell abandoned files from files that
+A file is written under a temporary name in its target folder, and renamed once it is complete. The writer holds a lock
+on it, which the system releases when the writer dies, so that other processes can tell abandoned files from files that
 are still being written.
 """
 
@@ -38,25 +38,25 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
-    """Write a set of files; after an error or an interrupt, none of them is incomplete.
+    """Write a set of files; even after an error or an interrupt, none of them is incomplete.
 
-    It takes four steps:
+    There are four steps:
 
-    1. Stage: write every content to a temporary file in the folder of its path, which is made if missing. If this
-       fails, for instance because the disk is full, nothing has changed.
-    2. Lock the folders, so that one process at a time renames files in them.
-    3. Check that every path is free, or may be replaced.
+    1. Stage: write all contents to temporary files in the folders of their paths, which are made if missing. If this
+       fails, for instance because the disk is full, no file has changed.
+    2. Lock the folders, so that only one process at a time renames files in them.
+    3. Check that each path either does not exist or may be replaced.
     4. Rename the temporary files to their paths, in the order given. Ctrl-C and SIGTERM wait until all are renamed;
-       if the system refuses one, those renamed before it stay.
+       if one cannot be renamed, the files renamed before it stay.
 
-    The last file is the record of the others. Before step 4 an old record is removed, so that a record never describes
-    files of another run.
+    The last file is the record of the other files. An old record is removed before step 4, so that a record never
+    describes files of another run.
 
     Parameters
     ----------
     files : mapping of Path to bytes, or to the Path of a `temporary_output`, which is moved
-        On this machine, a folder may be moved too, and may replace the folder of a Zarr. All paths are on this
-        machine, or all on one remote store, where `segmenter.io.files.remote.put_files` writes them.
+        Locally, a folder may also be moved, and may replace a Zarr folder. Either all paths are local, or all are in
+        the same remote store, where `segmenter.io.files.remote.put_files` writes them.
     overwrite : bool
         Replace files that exist.
 
@@ -65,7 +65,7 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
     OutputExistsError
         A file exists and may not be replaced.
     WriteError
-        The system refuses: no permission, no space, a name too long, or a folder is where a file should go.
+        The system cannot write: no permission, no space, a name that is too long, or a folder in place of a file.
     """
     if any(isinstance(path, RemotePath) for path in files):
         put_files(files, overwrite=overwrite)
@@ -83,8 +83,8 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
 
 
 def _stage(path: Path, content: bytes | Path, cleanup: ExitStack) -> Path:
-    """Return the temporary file of a path, with its content; ``cleanup`` removes it unless it was moved."""
-    if isinstance(content, Path):  # it is a temporary file already
+    """Return the temporary file for a path, with its content; ``cleanup`` removes it unless it has been moved."""
+    if isinstance(content, Path):  # already a temporary file
         cleanup.callback(_remove, content)
         return content
     with translate_write_errors(path):
@@ -105,7 +105,7 @@ def _check_target(path: Path, temporary: Path, *, overwrite: bool) -> None:
 
 
 def _remove_record(record: Path) -> None:
-    """Remove the record of an earlier run, where there is one."""
+    """Remove the record of an earlier run if it exists."""
     with translate_write_errors(record):
         record.unlink(missing_ok=True)
 
@@ -116,7 +116,7 @@ def _move_to_target(path: Path, temporary: Path, cleanup: ExitStack) -> None:
         if not (temporary.is_dir() and os.path.lexists(path)):
             temporary.replace(path)
             return
-        replaced = path.rename(path.with_name(_make_temporary_name()))  # as a folder cannot be renamed over anything
+        replaced = path.rename(path.with_name(_make_temporary_name()))  # a folder cannot be renamed over anything
         try:
             temporary.replace(path)
         except OSError:
@@ -127,7 +127,7 @@ def _move_to_target(path: Path, temporary: Path, cleanup: ExitStack) -> None:
 
 @contextlib.contextmanager
 def _lock_folders(folders: Iterable[Path]) -> Iterator[None]:
-    """Let no other process rename files in some folders until the block ends; go on where locks are not supported.
+    """Keep other processes from renaming files in some folders until the block ends, if locks are supported.
 
     The folders are locked in sorted order, so that two processes never wait for each other.
     """
@@ -145,11 +145,11 @@ def _lock_folders(folders: Iterable[Path]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _defer_interrupts() -> Iterator[None]:
-    """Make Ctrl-C and SIGTERM wait until the block ends, then deliver them.
+    """Hold back Ctrl-C and SIGTERM until the block ends, then deliver them.
 
-    A signal mask would not do: any other thread, such as one of BLAS, would then receive the signal.
+    A signal mask would not work: another thread, such as one of BLAS, would then receive the signal.
     """
-    if threading.current_thread() is not threading.main_thread():  # only the main thread is ever interrupted
+    if threading.current_thread() is not threading.main_thread():  # signals only interrupt the main thread
         yield
         return
     received: list[int] = []
@@ -172,10 +172,10 @@ def _defer_interrupts() -> Iterator[None]:
 
 @contextlib.contextmanager
 def temporary_output(path: Path, *, is_folder: bool = False) -> Iterator[Path]:
-    """Yield a new, empty and locked file, or folder, which `write_files` can move to a path.
+    """Yield a new, empty and locked file or folder, which `write_files` can move to a path.
 
-    It is in the folder that `get_temporary_folder` returns, which is made if missing. If it has not been moved by the
-    end of the block, it is removed. A WriteError names ``path``.
+    It is created in the folder that `get_temporary_folder` returns, which is made if missing. It is removed at the end
+    of the block unless it has been moved. A WriteError names ``path``.
     """
     folder = get_temporary_folder(path.parent)
     with ExitStack() as cleanup:
@@ -190,7 +190,7 @@ def temporary_output(path: Path, *, is_folder: bool = False) -> Iterator[Path]:
 
 
 def get_temporary_folder(folder: Path) -> Path:
-    """Return the folder for the temporary files of outputs: the same one, or one of this machine if it is remote."""
+    """Return the folder for temporary files of an output folder: the same, or a local one if that is remote."""
     if not isinstance(folder, RemotePath):
         return folder
     from tempfile import gettempdir
@@ -199,13 +199,12 @@ def get_temporary_folder(folder: Path) -> Path:
 
 
 def remove_stale_temporaries(folder: Path) -> None:
-    """Remove temporary files and folders whose writers have died; those that are locked still have a writer.
+    """Remove temporary files and folders whose writers have died; locked ones still have a writer.
 
     Parameters
     ----------
     folder : Path
-        A folder of this machine, see `get_temporary_folder`. Nothing is removed if it does not exist or cannot be
-        read.
+        A local folder, see `get_temporary_folder`. Nothing is removed if it does not exist or cannot be read.
     """
     if fcntl is None:
         return
@@ -232,7 +231,7 @@ def _remove_if_unlocked(entry: os.DirEntry[str]) -> None:
 
 @contextlib.contextmanager
 def mark_folder(folder: Path) -> Iterator[Path]:
-    """Yield a temporary file in a folder, by which other machines can check that they see the same folder."""
+    """Yield a temporary file in a folder; other machines look for it to check that they see the same folder."""
     with ExitStack() as cleanup:
         with translate_write_errors(folder):
             descriptor, mark = _create_temporary_file(folder, cleanup)
@@ -243,7 +242,7 @@ def mark_folder(folder: Path) -> Iterator[Path]:
 def _create_temporary_file(folder: Path, cleanup: ExitStack) -> tuple[int, Path]:
     """Create and lock a temporary file; return a descriptor to write to, which the caller closes, and its path.
 
-    ``cleanup`` removes the file, unless it was moved by then, and releases its lock.
+    ``cleanup`` removes the file, unless it has been moved, and releases its lock.
     """
     while True:
         temporary = folder / _make_temporary_name()
@@ -255,21 +254,21 @@ def _create_temporary_file(folder: Path, cleanup: ExitStack) -> tuple[int, Path]
             temporary.unlink()
             raise
         if is_locked and os.fstat(descriptor).st_nlink:
-            cleanup.callback(os.close, os.dup(descriptor))  # holds the lock after the caller has closed the other
+            cleanup.callback(os.close, os.dup(descriptor))  # keeps the lock after the caller closes its descriptor
             cleanup.callback(_remove, temporary)
             return descriptor, temporary
-        os.close(descriptor)  # another process took it for abandoned before it was locked
+        os.close(descriptor)  # before it was locked, another process removed it as abandoned
 
 
 def _create_temporary_folder(folder: Path, cleanup: ExitStack) -> Path:
-    """Create and lock a temporary folder; ``cleanup`` removes it, unless it was moved, and releases its lock."""
+    """Create and lock a temporary folder; ``cleanup`` removes it, unless it has been moved, and releases its lock."""
     while True:
         temporary = folder / _make_temporary_name()
         temporary.mkdir()
         try:
             descriptor = os.open(temporary, os.O_RDONLY)
         except FileNotFoundError:
-            continue  # another process took it for abandoned before it was locked
+            continue  # before it was locked, another process removed it as abandoned
         try:
             is_locked = _try_lock(descriptor)
         except BaseException:
@@ -316,7 +315,7 @@ def _remove(temporary: Path) -> None:
 
 
 def is_zarr_folder(path: Path) -> bool:
-    """Return whether a path is a Zarr folder, by its name and its content; such a folder counts as one output."""
+    """Return whether a path is a Zarr folder, judging by its name and content; a Zarr folder counts as one output."""
     return path.suffix == ".zarr" and os.path.isfile(path / "zarr.json")  # noqa: PTH113  # Path.is_file may raise
 
 

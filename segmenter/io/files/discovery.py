@@ -1,4 +1,4 @@
-"""Find the photos of a batch: each one once, in a fixed order, and list everything else with the reason to skip it."""
+"""Find the photos of a batch, each once and in a fixed order, and list everything else with the reason to skip it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PHOTO_EXTENSIONS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".avif")
     + (".gif", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm")
 )
-"""Extensions of the files in folders that are taken for photos; a file that is named itself may have any extension."""
+"""Files with these extensions in a folder are treated as photos; a file given by path may have any extension."""
 
 NOT_A_PHOTO = "no photo by its extension"
 HIDDEN = "hidden"
@@ -30,33 +30,35 @@ SUB_FOLDER = "a sub-folder"
 class Listing:
     """The photos of a batch, and everything else that was found with them."""
 
-    base: str  # the deepest folder that contains all inputs; outputs keep the tree of folders below it
-    photos: tuple[tuple[str, str], ...]  # path, and folder relative to `base` ("" = base) of each photo, in order
-    skipped: tuple[tuple[str, str], ...]  # path and reason of what is not read
-    failed: tuple[tuple[str, str], ...]  # path and reason of what should be read, but cannot be
+    base: str  # the deepest folder that contains all inputs; outputs keep the folder tree below it
+    photos: tuple[tuple[str, str], ...]  # path, and folder relative to `base` ("" = base), of each photo, in order
+    skipped: tuple[tuple[str, str], ...]  # path, and the reason why it is not read
+    failed: tuple[tuple[str, str], ...]  # path, and the reason why it cannot be read although it should
 
     def n_skipped(self, reason: str) -> int:
-        """Return how many were skipped for a reason."""
+        """Return how many paths were skipped for the given reason."""
         return sum(1 for _, other in self.skipped if other == reason)
 
 
 def list_photos(inputs: Sequence[str], *, recursive: bool, output: str) -> Listing:
     """Find the photos of a batch.
 
-    An input is the path of a photo, of a folder, or a pattern.
+    An input is the path of a photo, the path of a folder, or a pattern.
 
-    A folder stands for the files in it that have the extension of a photo, and for the Zarr folders in it, which are
-    one photo each; with `recursive`, its sub-folders are searched, too. Hidden files and folders are skipped. Links are
-    followed, but every folder is entered once, real ones before links to them, so that a loop of links ends.
+    A folder stands for the files in it that have the extension of a photo, and for the Zarr folders in it, each of
+    which is one photo. With `recursive`, its sub-folders are searched too. Hidden files and folders are skipped. Links
+    are followed, but each folder is entered only once, and real folders before links to them, so that loops of links
+    end.
 
-    A pattern (``*``, ``?``, ``[…]``, ``**``) stands for what it matches, unless a file of exactly that name exists.
+    A pattern (``*``, ``?``, ``[…]``, ``**``) stands for everything that it matches, unless a file with exactly that
+    name exists.
 
     Parameters
     ----------
     inputs : sequence of str
     recursive : bool
     output : str
-        The output folder. Where it is inside of an input, it is not searched.
+        The output folder, which is not searched if it is inside an input.
 
     Returns
     -------
@@ -82,20 +84,20 @@ def list_photos(inputs: Sequence[str], *, recursive: bool, output: str) -> Listi
 
 
 def _to_absolute(path: str) -> str:
-    """Return an absolute path, without following a link; for a URL, a path as if its store were in the root folder."""
+    """Return an absolute path without following a link; for a URL, a path as if its store were in the root folder."""
     if is_remote(path):
         return "/" + "/".join(to_path(path).parts)
     return os.path.join(os.path.abspath(os.path.dirname(path)), os.path.basename(path))
 
 
 def _get_relative_folder(folder: str, base: str) -> str:
-    """Return a folder relative to another, "" if they are the same."""
+    """Return the path of a folder relative to another one, "" if they are the same."""
     relative = os.path.relpath(folder, base)
     return "" if relative == os.curdir else relative
 
 
 def _get_identity(path: str) -> tuple[int, int] | None:
-    """Return device and inode of a file or folder, the same through any link to it, or None if there is none."""
+    """Return device and inode of a file or folder, which are the same through any link; None if it does not exist."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -104,7 +106,7 @@ def _get_identity(path: str) -> tuple[int, int] | None:
 
 
 def _get_mode(entry: os.DirEntry[str]) -> int | None:
-    """Return the mode of a file that a folder lists, or None if it was removed meanwhile.
+    """Return the mode of a file in the listing of a folder, or None if it has been removed since.
 
     A broken or circular link counts as a regular file, so that reading it reports the error.
     """
@@ -119,12 +121,12 @@ def _has_photo_extension(path: str) -> bool:
 
 
 def _is_plain_folder(path: str) -> bool:
-    """Return whether a path is a folder that is no Zarr, which would be one photo."""
+    """Return whether a path is a folder other than a Zarr, which is one photo."""
     return os.path.isdir(path) and not is_zarr(Path(path))
 
 
 def _find_wildcard(parts: Sequence[str]) -> int:
-    """Return the index of the first part of a pattern that has a wildcard."""
+    """Return the index of the first part of a pattern that contains a wildcard."""
     return next(i for i, part in enumerate(parts) if glob.has_magic(part))
 
 
@@ -135,7 +137,7 @@ class _Search:
     recursive: bool
     output: str
     output_identity: tuple[int, int] | None
-    output_path: str  # without links
+    output_path: str  # with links resolved
     entered: set[tuple[int, int]] = field(default_factory=set)  # identities of folders
     bases: list[str] = field(default_factory=list)  # the folder of each input
     photos: dict[str, str] = field(default_factory=dict)  # absolute path → path to show
@@ -143,7 +145,7 @@ class _Search:
     failed: list[tuple[str, str]] = field(default_factory=list)
 
     def read_local(self, path: str) -> None:
-        """Add an input that is a file or folder of this machine."""
+        """Add an input that is a local file or folder."""
         if _is_plain_folder(path):
             if _get_identity(path) == self.output_identity:
                 raise OutputCollisionError(path, "is both the input and the output folder; choose another with -o")
@@ -157,7 +159,7 @@ class _Search:
                 self.failed.append((path, MissingFileError.problem))
 
     def read_pattern(self, pattern: str) -> None:
-        """Add everything that a pattern matches on this machine."""
+        """Add everything that a pattern matches among local files."""
         parts = pattern.split(os.sep)
         base = os.sep.join(parts[: _find_wildcard(parts)]) or (os.sep if pattern.startswith(os.sep) else os.curdir)
         matched = sorted(set(_glob(pattern)), key=os.fsencode)
@@ -201,18 +203,18 @@ class _Search:
         return f"{os.path.realpath(os.path.dirname(path))}{os.sep}".startswith(f"{self.output_path}{os.sep}")
 
     def add(self, path: str) -> None:
-        """Add a photo, unless it was found already."""
+        """Add a photo, unless it was already found."""
         self.photos.setdefault(_to_absolute(path), path)
 
     def add_by_extension(self, path: str) -> None:
-        """Add a file if its extension is that of a photo, and skip it otherwise."""
+        """Add a file if it has the extension of a photo, and skip it otherwise."""
         if _has_photo_extension(path):
             self.add(path)
         else:
             self.skipped.append((path, NOT_A_PHOTO))
 
     def read_folder(self, top: str) -> None:
-        """Add the photos of a folder; links to folders wait until all real folders were entered."""
+        """Add the photos of a folder; links to folders are entered after all real folders."""
         links: list[str] = []
         folders = [top]
         while folders or links:
@@ -231,7 +233,7 @@ class _Search:
             links += [path for path in sub_folders if os.path.islink(path)]
 
     def read_entries(self, folder: str) -> list[str]:
-        """Add the photos directly in a folder, and return its sub-folders if these are to be entered."""
+        """Add the photos directly in a folder, and return the sub-folders to enter."""
         try:
             with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda entry: os.fsencode(entry.name))

@@ -1,4 +1,4 @@
-"""Read files and streams: regular files only, which must not change meanwhile, and streams up to a limit."""
+"""Read regular files, which must not change while they are read, and streams up to a size limit."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from segmenter.errors import (
 from segmenter.io.files.remote import RemotePath, ensure_remote_unmodified, fetch, list_files, open_ranges
 
 SIGNATURE_BYTES = 64
-"""Number of bytes at the start of a file that identify its format."""
+"""Number of bytes at the start of a file that suffice to identify its format."""
 
 TIFF_SIGNATURES = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 """First bytes of TIFF and BigTIFF files."""
 
 MAX_STREAM_BYTES = 1 << 30
-"""Limit for streams, which are read into memory and need not end; a photo of 100 megapixels takes a tenth of it."""
+"""Size limit of streams, which are read into memory and may never end; a 100-megapixel photo takes a tenth of it."""
 
 _STREAM_CHUNK = 1 << 20
 
@@ -42,7 +42,7 @@ FILE_KINDS = {
 
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file for reading; opening anything else could block for ever, or start a device.
+    """Open a regular file for reading; opening anything else could block forever, or start a device.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     MissingFileError, NotAFileError, UnreadableFileError, RemoteReadError, StreamTooLongError
-        Their text names ``path`` as given.
+        The message names ``path`` as given.
     """
     label = str(path)
     if isinstance(path, RemotePath):
@@ -65,9 +65,8 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         return
     try:
         _require_regular(path.stat().st_mode, label)
-        descriptor = os.open(
-            path, os.O_RDONLY | os.O_NONBLOCK
-        )  # not even a pipe that has just replaced the file may block
+        # O_NONBLOCK, in case a pipe has replaced the file since
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: the path contains a NUL
         raise MissingFileError(label) from error
     except OSError as error:
@@ -79,9 +78,9 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def ensure_file_unmodified(file: BinaryIO, label: str) -> Iterator[None]:
-    """Raise ChangedFileError if an open file is written to during the block, in place of any error of the block.
+    """Raise ChangedFileError if an open file is written to during the block, in place of any error in the block.
 
-    Otherwise, an error of the block is raised as it is.
+    If the file has not changed, errors in the block are raised unchanged.
     """
     if isinstance(file, io.BytesIO):  # the whole content of a remote file
         yield
@@ -119,7 +118,7 @@ def ensure_path_unmodified(path: Path) -> Iterator[None]:
 
 
 def _read_size_and_time(descriptor: int) -> tuple[int, int]:
-    """Return the size of an open file, and the time of its last change."""
+    """Return the size of an open file, and the time of its last modification."""
     status = os.fstat(descriptor)
     return status.st_size, status.st_mtime_ns
 
@@ -130,26 +129,26 @@ def _require_regular(mode: int, label: str) -> None:
 
 
 def is_zarr(path: Path) -> bool:
-    """Return whether a path is the folder of a Zarr array or group; a remote one must be called NAME.zarr."""
+    """Return whether a path is the folder of a Zarr array or group; a remote one must be named NAME.zarr."""
     names = ("zarr.json", ".zarray", ".zgroup")
-    if isinstance(path, RemotePath):  # the name saves requests for all other photos
+    if isinstance(path, RemotePath):  # checking the name first saves requests for all other photos
         return path.suffix == ".zarr" and any((path / name).is_file() for name in names)
     return any(os.path.isfile(path / name) for name in names)  # noqa: PTH113  # Path.is_file raises in an unreadable folder
 
 
 def is_tiff(path: Path) -> bool:
-    """Return whether a file begins like a TIFF; raise the errors of `open_regular`."""
+    """Return whether a file begins like a TIFF; errors are those of `open_regular`."""
     with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
         return file.read(SIGNATURE_BYTES).startswith(TIFF_SIGNATURES)
 
 
 def compute_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal; for a Zarr folder, that of the list of its files and their digests.
+    """Return the SHA-256 of a file, in hexadecimal; for a Zarr folder, of the list of its files and their digests.
 
     Raises
     ------
     ReadError
-        It cannot be read.
+        The file or folder cannot be read.
     """
     if is_zarr(path):
         if isinstance(path, RemotePath):
@@ -171,8 +170,8 @@ def read_stream(stream: BinaryIO, name: str, check_signature: Callable[[bytes], 
     name : str
         Name of the stream in errors.
     check_signature : callable
-        Given the first `SIGNATURE_BYTES` bytes, or fewer where the stream is shorter; raises if they are wrong. It is
-        called before the rest is read, because a stream may have no end.
+        Called with the first `SIGNATURE_BYTES` bytes, or fewer if the stream is shorter, before the rest is read,
+        because a stream may never end; raises an error if they are wrong.
 
     Returns
     -------
@@ -182,9 +181,9 @@ def read_stream(stream: BinaryIO, name: str, check_signature: Callable[[bytes], 
     Raises
     ------
     StreamTooLongError
-        It has more than `MAX_STREAM_BYTES`.
+        The stream has more than `MAX_STREAM_BYTES`.
     UnreadableFileError
-        The system refuses.
+        The stream cannot be read.
     """
     content = io.BytesIO()
     try:

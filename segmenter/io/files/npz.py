@@ -1,4 +1,4 @@
-"""Read and write named arrays as one NPZ file; equal arrays give equal bytes."""
+"""Read and write named arrays as an NPZ file; equal arrays give equal bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DAMAGE_ERRORS = (
 """Exceptions that a damaged NPZ file may raise."""
 
 COMPRESSION_LEVEL = 1
-"""The posteriors of four photos take 1 to 6 % more bytes than at level 6, and half of its time."""
+"""On the posteriors of four photos, this took 1 to 6 % more bytes than level 6, and half the time."""
 
 
 def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -31,9 +31,8 @@ def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     content = BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL) as archive:
         for name, array in arrays.items():
-            with archive.open(
-                f"{name}.npy", "w", force_zip64=True
-            ) as file:  # opening by name dates the entry 1980, not today
+            # Opening by name dates the entry 1980, not today.
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.asarray(array, order="C"), allow_pickle=False)
     return content.getvalue()
 
@@ -45,7 +44,7 @@ def decode_arrays(path: Path, make_error: Callable[[str], ReadError]) -> dict[st
     ----------
     path : Path
     make_error : callable
-        Given a reason, returns the error to raise if the file is no NPZ file, or damaged.
+        Given a reason, returns the error to raise if the file is damaged or not an NPZ file.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Remote files, such as ``s3://bucket/a.jpg`` and ``https://host/a.jpg``, through fsspec.
 
-Most are read into memory as a whole, and all are written as a whole: where a store accepts an object in one request, as
-S3 does, nobody ever sees an incomplete one. Errors of the stores become errors of this package.
+Most files are read into memory as a whole, and all are written as a whole: if a store accepts an object in a single
+request, as S3 does, incomplete objects are never visible. Errors of the stores become errors of this package.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from segmenter.errors import (
 
 URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])")
 READ_ONLY = ("http", "https")
-"""Protocols without folders, to which nothing can be written."""
+"""Protocols that have no folders and cannot be written to."""
 
 BLOCK_BYTES = 1 << 20
-"""Minimum size of one request, when a file is read in parts."""
+"""Minimum size of a request when a file is read in parts."""
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 """Timeouts of each attempt to reach a store."""
 
 
-class RemotePath(type(Path())):  # type: ignore[misc]  # the class of paths of this system
+class RemotePath(type(Path())):  # type: ignore[misc]  # the path class of this system
     """A path whose first part is a protocol: ``s3:``, ``bucket``, ``a.jpg``; its text is the URL."""
 
     def __str__(self) -> str:
         return URL.sub(r"\1://", super().__str__(), count=1)
 
     def exists(self, **_: Any) -> bool:
-        """Return whether a file or folder exists."""
+        """Return whether the path is an existing file or folder."""
         with open_store_to_read(self) as (store, name):
             store.invalidate_cache()
             return bool(store.exists(name))
 
     def is_file(self, **_: Any) -> bool:
-        """Return whether it is an existing file."""
+        """Return whether the path is an existing file."""
         with open_store_to_read(self) as (store, name):
             return bool(store.isfile(name))
 
@@ -63,13 +63,13 @@ def to_path(text: str | os.PathLike[str]) -> Path:
 
 
 def is_remote(text: str) -> bool:
-    """Return whether a text is a URL, and not a path of this machine."""
+    """Return whether a text is a URL, not a local path."""
     found = URL.match(text)
     return found is not None and text[found.end(1) :].startswith("://")
 
 
 def to_absolute(text: str) -> str:
-    """Return the absolute form of a path, which any machine with the same folders understands; a URL is one already."""
+    """Return the absolute form of a path, which is valid on any machine with the same folders; URLs are unchanged."""
     return text if is_remote(text) else os.path.abspath(text)  # noqa: PTH100
 
 
@@ -77,7 +77,7 @@ def to_absolute(text: str) -> str:
 
 
 def fetch(path: RemotePath, max_bytes: int) -> BinaryIO:
-    """Return a file in memory, with its whole content.
+    """Read a file into memory as a whole.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def fetch(path: RemotePath, max_bytes: int) -> BinaryIO:
 
 @contextmanager
 def open_ranges(path: RemotePath) -> Iterator[BinaryIO]:
-    """Open a file for reading parts of it; the most recent ones stay in memory.
+    """Open a file to read parts of it; the most recent parts stay in memory.
 
     Raises
     ------
@@ -132,7 +132,7 @@ class _RemoteFile(io.RawIOBase):
         return int(self._file.tell())
 
     def readinto(self, buffer: Any, /) -> int:
-        """Fill a buffer as far as the file goes; raise NoRangesError or RemoteReadError."""
+        """Fill a buffer, or as much of it as the file has bytes left; raise NoRangesError or RemoteReadError."""
         with open_store_to_read(self._path):
             try:
                 content = self._file.read(len(buffer))
@@ -144,9 +144,9 @@ class _RemoteFile(io.RawIOBase):
 
 @contextmanager
 def ensure_remote_unmodified(path: RemotePath) -> Iterator[None]:
-    """Raise ChangedFileError if a file has another size, time or ETag after the block than before it.
+    """Raise ChangedFileError if the size, time or ETag of a file changes during the block.
 
-    An error in the block is raised as it is, without this check.
+    If the block raises an error, that error is raised unchanged, without this check.
     """
     before = _read_version(path)
     yield
@@ -155,7 +155,7 @@ def ensure_remote_unmodified(path: RemotePath) -> Iterator[None]:
 
 
 def _read_version(path: RemotePath) -> tuple[str, ...]:
-    """Return the properties of a file that change when it is written again, as far as its store has them."""
+    """Return those properties that change when a file is rewritten and that its store provides."""
     with open_store_to_read(path) as (store, name):
         store.invalidate_cache()
         found = store.info(name)
@@ -163,7 +163,7 @@ def _read_version(path: RemotePath) -> tuple[str, ...]:
 
 
 def list_files(url: str, *, recursive: bool) -> list[str] | None:
-    """Return the URLs of all files in a folder, sorted; None where the URL is not that of a folder.
+    """Return the URLs of all files in a folder, sorted; None if the URL is not a folder.
 
     Raises
     ------
@@ -208,11 +208,11 @@ def filter_existing(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def put_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
-    """Write contents, or files of this machine, to a store.
+    """Write contents, or local files, to a store.
 
-    The last file is the record of the others, as in `segmenter.io.files.atomic.write_files`: an old one is removed
-    first. Where the store can do so, a file is replaced in one step. After an error, files that did not exist before
-    are removed again.
+    The last file is the record of the other files, as in `segmenter.io.files.atomic.write_files`: an old record is
+    removed first. Files are replaced in one step if the store supports it. After an error, files that did not exist
+    before are removed again.
 
     Raises
     ------
@@ -243,7 +243,7 @@ def put_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
 
 
 def check_protocol_writable(path: RemotePath) -> None:
-    """Raise WriteError if nothing can be written by the protocol of a path."""
+    """Raise WriteError if the protocol of a path does not support writing."""
     if get_protocol(path) in READ_ONLY:
         raise WriteError(str(path), "files on the web can only be read")
 
@@ -267,22 +267,22 @@ def get_protocol(path: RemotePath) -> str:
 
 @contextmanager
 def open_store_to_read(path: Path) -> Iterator[tuple[Any, str]]:
-    """Yield the store of a path and the name in it; turn its errors into MissingFileError or RemoteReadError."""
+    """Yield the store of a path, and the name of the path in it; its errors become ReadErrors of this package."""
     try:
         yield resolve_store(path)
     except FileNotFoundError as error:
-        if isinstance(error.__cause__, OSError):  # fsspec's HTTP store raises it without a network, too
+        if isinstance(error.__cause__, OSError):  # fsspec's HTTP store also raises it if there is no network
             raise RemoteReadError(str(path), _summarize(error.__cause__)) from error
         raise MissingFileError(str(path)) from error
     except (MissingExtraError, MissingFileError, NoRangesError, MemoryError):
         raise
-    except Exception as error:  # every store raises exceptions of its own
+    except Exception as error:  # every store has exceptions of its own
         raise RemoteReadError(str(path), _summarize(error)) from error
 
 
 @contextmanager
 def open_store_to_write(path: Path) -> Iterator[tuple[Any, str]]:
-    """Yield the store of a path, and the name of the path in it; turn its errors into WriteError."""
+    """Yield the store of a path, and the name of the path in it; its errors become WriteErrors."""
     try:
         yield resolve_store(path)
     except FileNotFoundError as error:
@@ -294,7 +294,7 @@ def open_store_to_write(path: Path) -> Iterator[tuple[Any, str]]:
 
 
 def _summarize(error: Exception) -> str:
-    """Return the text of an error on one line, or its type where it has none."""
+    """Return the text of an error on one line, or its type if it has no text."""
     return (" ".join(str(error).split()) or type(error).__name__).rstrip(".")
 
 
@@ -309,7 +309,7 @@ def resolve_store(path: Path) -> tuple[Any, str]:
 
 
 def build_client_options(url: str) -> dict[str, Any]:
-    """Return the options of the client of a store: its timeouts."""
+    """Return the options for the client of a store: its timeouts."""
     options: dict[str, Any] = {}
     if url.startswith("s3"):
         options["config_kwargs"] = {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}

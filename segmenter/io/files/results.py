@@ -10,11 +10,11 @@ from segmenter.io.files.atomic import is_zarr_folder
 
 RECORD_SUFFIX = ".json"
 LABEL_IMAGE_SUFFIXES = (".labels.png", ".labels.tif", ".labels.zarr")
-"""Endings of the files of a result, which has a record and one label image; either is enough for it to be found."""
+"""Endings of label images. A result is a record and a label image; it is found if at least one of them exists."""
 
 
 def list_results(folder: Path) -> list[str]:
-    """Return the names of all results in a folder, without ending and relative to the folder, sorted.
+    """Return the names of all results in a folder, without their endings, relative to the folder and sorted.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def list_results(folder: Path) -> list[str]:
     Returns
     -------
     list of str
-        Every NAME with a label image or a NAME.json, which may be a file of another program.
+        Each NAME that has a label image or a NAME.json; the latter may belong to another program.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def list_results(folder: Path) -> list[str]:
 
 
 def group_files_by_name(folder: Path) -> dict[str, list[Path]]:
-    """Return all files in a folder and its sub-folders, grouped by file name; those of one name are sorted.
+    """Return all files in a folder and its sub-folders, grouped by file name; each group is sorted.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def group_files_by_name(folder: Path) -> dict[str, list[Path]]:
 
 
 def get_label_image_paths(stem: Path) -> list[Path]:
-    """Return the possible paths of the label image of a result: a PNG, or a TIFF or Zarr of a windowed one."""
+    """Return the possible paths of the label image of a result: PNG, or TIFF or Zarr from a windowed run."""
     return [stem.with_name(f"{stem.name}{ending}") for ending in LABEL_IMAGE_SUFFIXES]
 
 

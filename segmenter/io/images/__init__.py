@@ -1,1 +1,1 @@
-"""Photos of any format."""
+"""Read photos in any supported format."""

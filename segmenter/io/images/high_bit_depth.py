@@ -1,4 +1,4 @@
-"""Read PNG, PPM and PGM with more than 8 bits a channel, which Pillow alone would silently reduce to 8."""
+"""Read PNG, PPM and PGM with more than 8 bits per channel, which Pillow alone would silently reduce to 8."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from segmenter.io.images.pillow import (
 
 
 def read_high_bit_depth(image: Image.Image, file: BinaryIO) -> DecodedImage:
-    """Read an opened PNG with 16-bit channels, PPM or PGM with all its bits; ``file`` is what it was opened from."""
+    """Read an opened PPM, PGM or 16-bit PNG, keeping all bits; ``file`` is the file it was opened from."""
     if image.format == "PNG":
         return read_16_bit_png(image, file)
     return read_pnm(image, file) if needs_own_pnm_decoder(image) else decode_image(image)
 
 
 def read_16_bit_png(image: Image.Image, file: BinaryIO) -> DecodedImage:
-    """Read a PNG of 16-bit RGB, RGBA or gray + alpha with all its bits.
+    """Read a PNG of 16-bit RGB, RGBA or gray + alpha, keeping all bits.
 
-    Pillow's decoder keeps one byte of each channel, and its raw mode says which: decoding twice gives both bytes. For
-    gray + alpha there is no raw mode for the low bytes. There, a pixel has the same four bytes as one of 8-bit RGBA, so
-    that the file is read under the header of such a PNG.
+    Pillow's decoder keeps one byte of each channel, selected by its raw mode, so decoding twice gives both bytes. There
+    is no raw mode for the low bytes of gray + alpha. But a pixel of 16-bit gray + alpha has four bytes, like a pixel of
+    8-bit RGBA, so the header is changed to 8-bit RGBA before decoding.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def read_16_bit_png(image: Image.Image, file: BinaryIO) -> DecodedImage:
         ``color`` (H, W, 1 or 3) uint16.
     """
     if get_rawmode(image).startswith("LA"):
-        load(image)  # reads the metadata that follow the pixels
+        load(image)  # also reads the metadata that follows the pixels
         values = np.asarray(_reopen_as_8_bit_rgba(file)).view(">u2").astype(np.uint16)
     else:
         bands = get_rawmode(image).removesuffix("16B")
@@ -64,7 +64,7 @@ def read_16_bit_png(image: Image.Image, file: BinaryIO) -> DecodedImage:
 
 
 def decode_twice(high: Image.Image, low: Image.Image, high_rawmode: str, low_rawmode: str) -> Pixels:
-    """Return (H, W, C), uint16, of a picture opened twice: once for the high byte of each channel, once for the low."""
+    """Decode a picture opened twice, for the high and for the low byte of each channel; return (H, W, C), uint16."""
     for image, mode in ((high, high_rawmode), (low, low_rawmode)):
         set_rawmode(image, mode)
         load(image)
@@ -74,14 +74,14 @@ def decode_twice(high: Image.Image, low: Image.Image, high_rawmode: str, low_raw
 
 
 def set_rawmode(image: Image.Image, mode: str) -> None:
-    """Set the raw mode by which an undecoded image will be unpacked."""
+    """Set the raw mode with which an undecoded image will be unpacked."""
     tile = get_first_tile(image)
     arguments = (mode, *tile.args[1:]) if isinstance(tile.args, tuple) else mode
     vars(image)["tile"] = [tile._replace(args=arguments)]
 
 
 def _reopen_as_8_bit_rgba(file: BinaryIO) -> Image.Image:
-    """Open a PNG of 16-bit gray + alpha as one of 8-bit RGBA, which has as many bytes a pixel."""
+    """Open a 16-bit gray + alpha PNG as 8-bit RGBA, which has the same number of bytes per pixel."""
     file.seek(0)
     data = bytearray(file.read())
     data[24:26] = 8, 6  # bit depth and color type, in the chunk IHDR
@@ -96,7 +96,7 @@ def needs_own_pnm_decoder(image: Image.Image) -> bool:
 
 
 def read_pnm(image: Image.Image, file: BinaryIO) -> DecodedImage:
-    """Read a PPM or PGM, and scale its values so that the maximum of its header becomes 255 or 65535.
+    """Read a PPM or PGM, and scale its values so that the maximum in its header becomes 255 or 65535.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def read_pnm(image: Image.Image, file: BinaryIO) -> DecodedImage:
     Returns
     -------
     DecodedImage
-        ``color`` (H, W, 1 or 3), uint8 if the maximum of the header is below 256, else uint16.
+        ``color`` (H, W, 1 or 3), uint8 if the maximum in the header is below 256, else uint16.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Convert 8-bit pixels to sRGB by the ICC color profile that a file embeds."""
+"""Convert 8-bit pixels to sRGB by the ICC color profile embedded in a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def convert_to_srgb(image: Image.Image, profile: object) -> tuple[Image.Image, t
     image : Image
         Gray stays gray, CMYK becomes RGB; ``image`` itself if there is nothing to convert.
     notes : tuple of str
-        Why the profile was not used, if it was not. For an sRGB profile there is nothing to note.
+        Why the profile was ignored, if it was; nothing is noted for an sRGB profile.
     """
     if not isinstance(profile, bytes) or not profile:
         return image, ()
@@ -50,13 +50,13 @@ def convert_to_srgb(image: Image.Image, profile: object) -> tuple[Image.Image, t
             outputMode="RGBA" if image.mode == "RGBA" else "RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    except Exception:  # a damaged profile raises any exception, and the pixels may be sound
+    except Exception:  # a damaged profile may raise any exception, but the pixels may be intact
         return image, ("color profile ignored: it is damaged",)
     return converted or image, ()
 
 
 def describe_unconverted_profile(profile: object) -> tuple[str, ...]:
-    """Return a note that pixels of more than 8 bits stay in the color space of ``profile``, unless that is sRGB."""
+    """Return a note that pixels of more than 8 bits stay in the color space of ``profile``, unless it is sRGB."""
     if not isinstance(profile, bytes) or not profile:
         return ()
     from PIL import ImageCms
@@ -70,7 +70,7 @@ def describe_unconverted_profile(profile: object) -> tuple[str, ...]:
 
 
 def _is_srgb(description: str) -> bool:
-    """Return whether the description of a profile means sRGB; linear variants only share its name."""
+    """Return whether the description of a profile means sRGB; linear variants contain the same name."""
     text = description.casefold()
     return "srgb" in text and "linear" not in text and "scrgb" not in text
 
@@ -86,7 +86,7 @@ def _apply_gray_profile(image: Image.Image, source: object) -> Image.Image:
         "L",
         "RGB",
         ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOOPTIMIZE,  # optimized, shadows are off by 10 levels
+        ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOOPTIMIZE,  # else shadows are off by 10 levels
     )
     mapped = ImageCms.applyTransform(ramp, transform)
     if mapped is None:

@@ -1,4 +1,4 @@
-"""Read photos from files, streams, Pillow images and arrays: the result is always a `Photo`."""
+"""Read photos from files, streams, Pillow images and arrays, always into a `Photo`."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from segmenter.io.images.pillow import (
 READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, PPM and PGM"
 MAX_PIXELS = 500_000_000
 
-# First bytes of the readable formats. A file with such a signature that cannot be decoded is damaged; any other file is
-# not a photo.
+# First bytes of the readable formats. A file that has one of these signatures but cannot be decoded is damaged; a file
+# that has none of them is not a photo.
 _SIGNATURES = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|II[*+]\0|MM\0[*+]|RIFF.{4}WEBP|GIF8[79]a"
     rb"|.{4}ftyp(avi[fs]|m[is]f1.{4,40}avi[fs])|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0|P[1-6]\s+[\d#]|Pf\s+\d",
@@ -47,26 +47,26 @@ _SIGNATURES = re.compile(
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A picture as all other layers use it: upright, sRGB or gray, without alpha."""
+    """A picture in the form that all other layers use: upright, sRGB or gray, without alpha."""
 
     pixels: Pixels  # (H, W, C), C = 1 gray or 3 sRGB; uint8, uint16, or float32 in [0, 1]; C-contiguous
     mask: Bools | None  # (H, W), True = valid; None = all pixels are valid
-    name: str  # for messages: the file name, or the path as it was given
+    name: str  # for messages: the file name, or the path as given
     digest: str | None = None  # SHA-256 of the file, hexadecimal; None for images and arrays
-    notes: tuple[str, ...] = ()  # what a user may not expect of the conversion, a short sentence each
+    notes: tuple[str, ...] = ()  # aspects of the conversion that may surprise a user, one short sentence each
 
 
 def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read a picture file.
 
-    The EXIF orientation is applied, 8-bit colors are converted to sRGB by their embedded profile, and fully transparent
-    pixels become False in ``mask``. 16 bits stay 16 bits. Of several frames or pages, the first is read.
+    The EXIF orientation is applied, 8-bit colors are converted to sRGB by the embedded profile, and fully transparent
+    pixels become False in ``mask``. 16-bit values keep all their bits. Only the first frame or page is read.
 
     Parameters
     ----------
     source : Path or binary stream
-        A regular file, or a buffered stream of at most 1 GiB. A stream is read into memory, unless its first bytes are
-        not those of a picture.
+        A regular file, or a buffered stream of at most 1 GiB. A stream is read into memory, but only if its first bytes
+        have the signature of a picture.
     name : str, optional
         Name of the photo; by default the last part of the path, or "stream".
     max_pixels : int, pixels, ≥ 1
@@ -79,7 +79,7 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
     Raises
     ------
     MissingFileError, NotAFileError, UnreadableFileError, EmptyFileError, ChangedFileError
-        The path is not that of a readable regular file, or the file is empty or changes meanwhile.
+        The path is not a readable regular file, or the file is empty or changes while it is read.
     StreamTooLongError, NotAPhotoError, UnsupportedPhotoError, DamagedPhotoError, TooManyPixelsError
         The content is not a picture, or cannot be decoded.
     NoPixelsError, NotFiniteError
@@ -99,12 +99,12 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
 
 
 def photo_from_image(image: Image.Image, *, name: str = "image", max_pixels: int = MAX_PIXELS) -> Photo:
-    """Convert the current frame of a Pillow image of any mode to a photo, by the rules of `read_photo`.
+    """Convert the current frame of a Pillow image of any mode to a photo, by the same rules as `read_photo`.
 
     Parameters
     ----------
     image : Image
-        Opened or made in memory. It is decoded, if it has not been, and otherwise left unchanged.
+        Opened from a file or created in memory. It is decoded if necessary, but not changed in any other way.
     name : str
         Name of the photo.
     max_pixels : int, pixels, ≥ 1
@@ -113,7 +113,8 @@ def photo_from_image(image: Image.Image, *, name: str = "image", max_pixels: int
     Returns
     -------
     Photo
-        8 bits only for color, as Pillow has no 16-bit color; a note says so. `read_photo` keeps all bits.
+        Color has only 8 bits, because Pillow has no 16-bit color; a note says so if bits were lost. `read_photo` keeps
+        all bits.
 
     Raises
     ------
@@ -137,21 +138,21 @@ def photo_from_array(array: Pixels, *, name: str = "array") -> Photo:
     Parameters
     ----------
     array : ndarray
-        (H, W) or (H, W, 1) gray, (H, W, 2) gray and alpha, (H, W, 3) sRGB, (H, W, 4) sRGB and alpha, where
-        alpha 0 is fully transparent. The type is bool (True is white), uint8, uint16, another integer type with
-        values in 0…65535 (treated as uint16), or float (kept if all are in [0, 1], and else scaled linearly to it).
+        (H, W) or (H, W, 1) gray, (H, W, 2) gray and alpha, (H, W, 3) sRGB, (H, W, 4) sRGB and alpha; alpha 0 is fully
+        transparent. The dtype is bool (True is white), uint8, uint16, another integer type with values in 0…65535
+        (treated as uint16), or float (kept if all values are in [0, 1], otherwise scaled linearly to [0, 1]).
     name : str
         Name of the photo.
 
     Returns
     -------
     Photo
-        ``pixels`` shares memory with ``array`` if nothing had to be converted; ``array`` is never changed.
+        ``pixels`` shares memory with ``array`` if no conversion was needed; ``array`` is never changed.
 
     Raises
     ------
     InvalidArgumentError
-        The shape, type or range is another one.
+        The shape, dtype or range is not one of these.
     NotFiniteError
         Pixels that are not fully transparent contain NaN or infinity.
     NoPixelsError
@@ -176,7 +177,7 @@ def photo_from_array(array: Pixels, *, name: str = "array") -> Photo:
 
 
 def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
-    """Read a photo from a seekable file, whose name in messages is ``label``."""
+    """Read a photo from a seekable file, which messages call ``label``."""
     try:
         head = file.read(SIGNATURE_BYTES)
         _require_signature(head, label)
@@ -198,17 +199,17 @@ def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
         else:
             picture = decode_image(image)
         picture = add_frame_note(picture, image)
-        image.close()  # frees its pixels before `_build_photo` makes a copy
+        image.close()  # frees its pixels before `_build_photo` copies them
     return _build_photo(picture, name, label, digest)
 
 
 def has_image_signature(head: bytes) -> bool:
-    """Return whether some first bytes are those of a readable format."""
+    """Return whether the first bytes of a file have the signature of a readable format."""
     return _SIGNATURES.match(head) is not None
 
 
 def _require_signature(head: bytes, label: str) -> None:
-    """Raise EmptyFileError or NotAPhotoError unless the first bytes of a file or stream are those of a picture."""
+    """Raise EmptyFileError or NotAPhotoError unless a file or stream starts with the signature of a picture."""
     if not head:
         raise EmptyFileError(label)
     if not has_image_signature(head):
@@ -252,15 +253,15 @@ def _convert_values(color: Pixels, mask: Bools | None, label: str) -> tuple[Pixe
         raise NotFiniteError(label, n_not_finite)
     low, high = float(visible.min()), float(visible.max())
     if mask is not None:
-        color = np.where(mask[..., np.newaxis], color, visible.min())  # hidden pixels may have any value
+        color = np.where(mask[..., np.newaxis], color, visible.min())  # transparent pixels may have any value
     return to_photo_range(color, low, high)
 
 
 def to_photo_range(color: Pixels, low: float, high: float) -> tuple[Pixels, tuple[str, ...]]:
-    """Return values of any type, from ``low`` to ``high``, as a `Photo` has them, and a note if they were scaled.
+    """Convert values from ``low`` to ``high`` to the types and range of a `Photo`; return a note if they were scaled.
 
-    uint8 and uint16 stay. Other integers become uint16 if they are in 0…65535, and floats float32 if they are in
-    [0, 1]. Anything else is scaled linearly to float32 in [0, 1].
+    uint8 and uint16 are unchanged. Other integers become uint16 if they are in 0…65535, and floats become float32 if
+    they are in [0, 1]. Anything else is scaled linearly to float32 in [0, 1].
     """
     kind = color.dtype.kind
     if kind == "u" and color.dtype.itemsize <= 2:
@@ -269,7 +270,7 @@ def to_photo_range(color: Pixels, low: float, high: float) -> tuple[Pixels, tupl
         return color.astype(np.uint16), ()
     if low >= 0 and high <= 1 and kind == "f":
         return color.astype(np.float32, copy=False), ()
-    scale = max(abs(low), abs(high))  # divided first, so that high − low cannot overflow
+    scale = max(abs(low), abs(high))  # divide first, so that high − low cannot overflow
     scaled = color.astype(np.float64) / scale - low / scale
     if high > low:
         scaled /= high / scale - low / scale
@@ -277,7 +278,7 @@ def to_photo_range(color: Pixels, low: float, high: float) -> tuple[Pixels, tupl
 
 
 def _apply_orientation(array: Any, orientation: int) -> Any:
-    """Return an array turned upright: an EXIF orientation 1…8 is applied to its first two axes."""
+    """Turn an array upright by applying an EXIF orientation 1…8 to its first two axes."""
     if orientation >= 5:
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

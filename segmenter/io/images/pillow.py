@@ -1,4 +1,4 @@
-"""Decode pictures with Pillow: silently, within limits, and with its failures turned into errors of this package."""
+"""Decode pictures with Pillow: silently, within limits, and with its exceptions turned into errors of this package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from segmenter.errors import (
 )
 from segmenter.io.images.icc import convert_to_srgb
 
-# Never open a file without this list, as Pillow runs Ghostscript on an EPS. JPEG includes MPO.
+# Never open a file without this list, because Pillow runs Ghostscript on EPS files. JPEG includes MPO.
 PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")
 ORIENTATION_TAG = 274
 
@@ -33,14 +33,14 @@ _PLAIN_MODES = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | dict.fromk
     ("RGBX", "YCbCr", "LAB", "HSV"), "RGB"
 )
 _GRAY_STEPS = {"L;2": 85, "L;4": 17}
-"""Factors by which Pillow multiplies gray of 2 and 4 bits, but not its transparent level."""
+"""Factors by which Pillow multiplies 2-bit and 4-bit gray; it does not multiply the transparent level."""
 
 _settings = threading.RLock()  # guards Pillow's pixel limit, the warning filters and the log levels
 
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """A picture as it is stored: of any number type, its orientation not yet applied."""
+    """A picture as stored: of any number type, with its orientation not yet applied."""
 
     color: Pixels  # (H, W, C), C = 1 or 3; unsigned, signed or float
     alpha: Pixels | None = None  # (H, W), 0 = fully transparent; None = opaque
@@ -55,8 +55,8 @@ class DecodedImage:
 def silence_decoders() -> Iterator[None]:
     """Silence the warnings and logs of decoders, and lift Pillow's own pixel limit, until the block ends.
 
-    Pillow checks its limit when it opens a file, and for TIFF again when it decodes it. These settings belong to the
-    whole process, so that only one thread at a time may be in such a block.
+    Pillow checks its limit when it opens a file, and for TIFF again when it decodes it. These settings are global to
+    the process, so only one thread at a time may be inside such a block.
     """
     loggers = [logging.getLogger(library) for library in ("PIL", "tifffile")]
     with _settings, warnings.catch_warnings():
@@ -92,14 +92,14 @@ def describe_decoder_error(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "its header is not valid"
     if isinstance(error, AssertionError | AttributeError | IndexError | KeyError | TypeError):
-        return f"the decoder failed with {type(error).__name__}"  # the text is about code, not about the file
+        return f"the decoder failed with {type(error).__name__}"  # the text of these is about code, not about the file
     text = " ".join(re.sub(r"<[^<>]* at 0x[^<>]*>", "", str(error)).split())
     text = printable(text)
     return text if 0 < len(text) <= 100 else text[:99] + "…" if text else type(error).__name__
 
 
 def check_size(width: int, height: int, max_pixels: int, label: str) -> None:
-    """Raise `TooManyPixelsError` if a header says that there are more than ``max_pixels`` pixels."""
+    """Raise `TooManyPixelsError` if the size in a header is more than ``max_pixels`` pixels."""
     if width * height > max_pixels:
         raise TooManyPixelsError(label, int(width), int(height), max_pixels)
 
@@ -108,14 +108,14 @@ def check_size(width: int, height: int, max_pixels: int, label: str) -> None:
 
 
 def open_image(file: BinaryIO) -> Image.Image:
-    """Open a file from its start, without decoding its pixels."""
+    """Open the image at the start of a file, without decoding its pixels."""
     with silence_decoders():
         file.seek(0)
         return Image.open(file, formats=PILLOW_FORMATS)
 
 
 def load(image: Image.Image) -> None:
-    """Decode the pixels of an image; without the lock for silent decoders, so that threads run in parallel."""
+    """Decode the pixels of an image; only TIFF takes the lock of `silence_decoders`, so threads run in parallel."""
     if image.format == "TIFF":
         with silence_decoders(), _silent_libtiff():
             image.load()
@@ -125,23 +125,23 @@ def load(image: Image.Image) -> None:
 
 @contextmanager
 def _silent_libtiff() -> Iterator[None]:
-    """Discard what is written to standard error: libtiff (in C) reports damage there, besides failing.
+    """Discard all output to standard error, where libtiff (written in C) reports damage in addition to failing.
 
-    The descriptor belongs to the whole process, so that messages of other threads in these milliseconds are lost, too.
+    The descriptor is shared by the whole process, so messages of other threads in these milliseconds are lost, too.
     """
     try:
-        kept = os.dup(2)
+        saved = os.dup(2)
     except OSError:  # standard error is closed
         yield
         return
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def get_first_tile(image: Image.Image) -> Any:
@@ -163,10 +163,10 @@ def is_cut_to_8_bits(image: Image.Image) -> bool:
 
 
 def decode_image(image: Image.Image) -> DecodedImage:
-    """Decode an image of any mode to gray or sRGB; alpha and orientation are returned apart from the color."""
+    """Decode an image of any mode to gray or sRGB; return alpha and orientation separately from the color."""
     gray_step = _GRAY_STEPS.get(get_rawmode(image), 1)
     load(image)
-    orientation = read_orientation(image)  # after decoding, in which Pillow itself applies that of a TIFF
+    orientation = read_orientation(image)  # after decoding, when Pillow has already applied that of a TIFF
     key = image.info.get("transparency") if image.mode in ("1", "L", "RGB", "I", "I;16", "I;16B") else None
     if image.mode == "1" and key is not None:
         key = 255 if key else 0
@@ -194,7 +194,7 @@ def read_orientation(image: Image.Image) -> int:
     with silence_decoders():
         try:
             value = image.getexif().get(ORIENTATION_TAG)
-        except Exception:  # damaged metadata raises any exception, and the pixels may be sound
+        except Exception:  # damaged metadata may raise any exception, but the pixels may be intact
             return 1
     return to_orientation(value)
 
@@ -205,7 +205,7 @@ def to_orientation(value: object) -> int:
 
 
 def add_frame_note(picture: DecodedImage, image: Image.Image) -> DecodedImage:
-    """Add a note if ``image`` has more frames or pages than the one that was read."""
+    """Add a note if ``image`` has other frames or pages than the one that was read."""
     unit = "page" if image.format == "TIFF" else "frame"
     with silence_decoders():
         try:
@@ -217,7 +217,7 @@ def add_frame_note(picture: DecodedImage, image: Image.Image) -> DecodedImage:
 
 
 def describe_frames(n_frames: int, unit: str, number: int = 1) -> tuple[str, ...]:
-    """Return a note that one of several frames was read; none if there is only one."""
+    """Return a note that only one of several frames was read; no note if there is only one."""
     which = "first" if number == 1 else f"number {number}"
     return (f"{which} of {n_frames} {unit}s",) if n_frames > 1 else ()
 

@@ -1,4 +1,4 @@
-"""Read TIFF photos: 8 bits with Pillow, more with tifffile, or with Pillow's libtiff where tifffile lacks the codec."""
+"""Read TIFF photos: 8 bits with Pillow, more with tifffile, or with Pillow's libtiff if tifffile lacks the codec."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _NATIVE_RAWMODES = {
     "I;32BS": "I;32NS",
 }
 _LOW_BYTE = "16B" if sys.byteorder == "little" else "16L"
-"""Raw mode of the other byte order, in which the byte that Pillow keeps as the high one is the low one."""
+"""Raw mode of the opposite byte order: with it, Pillow keeps the low byte instead of the high one."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ def read_tiff(file: BinaryIO, label: str, max_pixels: int) -> DecodedImage:
     ------
     TooManyPixelsError, DamagedPhotoError
     UnsupportedPhotoError
-        The page has neither 1, 3 nor 4 bands besides alpha, an unknown color type or codec, or is only a preview.
+        The page does not have 1, 3 or 4 bands besides alpha, has an unknown color type or codec, or is only a preview.
     """
     try:
         image = open_image(file)
-    except Exception:  # tifffile reads more kinds of TIFF, and reports whether this one is damaged
+    except Exception:  # tifffile reads more kinds of TIFF, and reports an error if this one is damaged
         return _read_page(file, None, label, max_pixels)
     with translate_decoder_errors(label):
         check_size(*image.size, max_pixels, label)
@@ -119,7 +119,7 @@ def read_tiff(file: BinaryIO, label: str, max_pixels: int) -> DecodedImage:
 
 
 def _read_page(file: BinaryIO, image: Image.Image | None, label: str, max_pixels: int) -> DecodedImage:
-    """Read the first page with tifffile; ``image`` is the same file, opened by Pillow, if that can open it."""
+    """Read the first page with tifffile; ``image`` is the same file opened by Pillow, None if Pillow cannot open it."""
     import tifffile  # late: few photos need it
 
     file.seek(0)
@@ -151,16 +151,16 @@ def _read_page(file: BinaryIO, image: Image.Image | None, label: str, max_pixels
 
 
 def _interpret_bands(photometric: int, n_bands: int, extra_samples: tuple[int, ...], label: str) -> _BandLayout:
-    """Return which bands are color and which is alpha; raise UnsupportedPhotoError if it is no photo."""
+    """Return which bands are color and which is alpha; raise UnsupportedPhotoError if the bands are not a photo."""
     n_color = _COLOR_BANDS.get(photometric, 1)
     alpha = find_alpha(photometric, n_bands, extra_samples)
-    n_others = n_bands - (alpha is not None)
-    if n_others not in (1, 3, 4) or n_others < n_color:
+    n_without_alpha = n_bands - (alpha is not None)
+    if n_without_alpha not in (1, 3, 4) or n_without_alpha < n_color:
         raise UnsupportedPhotoError(
             label,
             f"has {n_bands} band{'s' * (n_bands != 1)}; save it with 1 (gray), 3 (RGB) or 4 (RGB and alpha, or CMYK)",
         )
-    notes = ("extra band ignored",) if n_others == 4 and n_color != 4 else ()
+    notes = ("extra band ignored",) if n_without_alpha == 4 and n_color != 4 else ()
     return _BandLayout(photometric, alpha, notes)
 
 
@@ -171,7 +171,7 @@ def _decode_with_tifffile(page: Any) -> Pixels:
 
 
 def _decode_with_libtiff(image: Image.Image, file: BinaryIO) -> Pixels:
-    """Return the values of a page with all their bits, upright, (H, W, number of bands), by Pillow's libtiff."""
+    """Decode a page with Pillow's libtiff, keeping all bits; return values (H, W, number of bands), upright."""
     stored = get_rawmode(image).replace("RGBa", "RGBA")  # Pillow would divide by alpha, byte by byte
     if is_cut_to_8_bits(image):
         return decode_twice(image, open_image(file), stored, stored[:-3] + _LOW_BYTE)
@@ -181,7 +181,7 @@ def _decode_with_libtiff(image: Image.Image, file: BinaryIO) -> Pixels:
 
 
 def _check_samples(samples: Pixels, tags: PageTags, label: str) -> None:
-    """Raise an error unless decoded values are real numbers and as many as the header says."""
+    """Raise an error unless decoded values are real numbers and match the size in the header."""
     if 0 in samples.shape or samples[..., 0].size != tags.width * tags.height:
         raise DamagedPhotoError(label, "its header contradicts itself")
     if samples.dtype.kind not in "buif":
@@ -189,7 +189,7 @@ def _check_samples(samples: Pixels, tags: PageTags, label: str) -> None:
 
 
 def _split_alpha(samples: Pixels, layout: _BandLayout) -> tuple[Pixels, Pixels | None]:
-    """Split bands (H, W, S) into gray or RGB (H, W, 1 or 3), not multiplied by alpha, and alpha (H, W)."""
+    """Split bands (H, W, S) into gray or RGB (H, W, 1 or 3), not premultiplied, and alpha (H, W)."""
     alpha = None if layout.alpha is None else samples[..., layout.alpha.index]
     if layout.photometric == CMYK:
         top = 1 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max

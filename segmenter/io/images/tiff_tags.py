@@ -1,4 +1,4 @@
-"""What the tags of a TIFF page say, for photos in memory and for pictures read by windows: size, color type and alpha.
+"""Interpret the tags of a TIFF page (size, color type and alpha), for photos in memory and pictures read by windows.
 
 Source: TIFF 6.0 (Adobe, 1992), sections 8 (baseline tags) and 18 (associated alpha).
 """
@@ -24,7 +24,7 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 """Values of PhotometricInterpretation: the color type."""
 
 ASSOCIATED_ALPHA, UNASSOCIATED_ALPHA = 1, 2
-"""Values of ExtraSamples: alpha by which the colors are multiplied, and alpha by which they are not."""
+"""Values of ExtraSamples: premultiplied and straight alpha."""
 
 REDUCED_IMAGE = 1
 """Bit of NewSubfileType: the page is a smaller version of another one."""
@@ -42,7 +42,7 @@ class PageTags:
     photometric: int
     compression: int
     subfile_type: int
-    extra_samples: tuple[int, ...]  # one value for each of the last bands, which are no color
+    extra_samples: tuple[int, ...]  # one value for each of the last bands, which are not color
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class AlphaBand:
 
 
 def read_page_tags(page: Any) -> PageTags:
-    """Return the tags of a page of tifffile; raise TypeError where a damaged tag holds no single integer."""
+    """Return the tags of a tifffile page; raise TypeError if a damaged tag is not a single integer."""
     return PageTags(
         width=index(page.imagewidth),
         height=index(page.imagelength),
@@ -69,7 +69,7 @@ def read_page_tags(page: Any) -> PageTags:
 
 
 def read_tag(page: Any, code: int) -> Any:
-    """Return the value of a tag of a page of tifffile, or None if the page has no such tag."""
+    """Return the value of a tag of a tifffile page, or None if the page does not have this tag."""
     tag = page.tags.get(code)
     return None if tag is None else tag.value
 
@@ -90,7 +90,7 @@ def check_is_photo(tags: PageTags, label: str) -> None:
 
 
 def has_decoder(page: Any) -> bool:
-    """Return whether tifffile, with the codecs that are installed, can decode a page."""
+    """Return whether tifffile, with the installed codecs, can decode a page."""
     import tifffile
 
     return page.compression in tifffile.TIFF.DECOMPRESSORS and page.predictor in tifffile.TIFF.UNPREDICTORS
@@ -104,7 +104,7 @@ def describe_color_type(tags: PageTags) -> str:
 
 
 def describe_constant(constants: type[IntEnum], value: int) -> str:
-    """Return the name of a constant of TIFF, or its number if tifffile does not know it."""
+    """Return the name of a TIFF constant, or its number if tifffile does not know it."""
     return constants(value).name.replace("_", " ") if value in set(constants) else str(value)
 
 
@@ -112,10 +112,10 @@ def describe_constant(constants: type[IntEnum], value: int) -> str:
 
 
 def find_alpha(photometric: int, n_bands: int, extra_samples: Sequence[int]) -> AlphaBand | None:
-    """Return which band of a page is alpha, or None if there is none; of several, the first counts.
+    """Return which band of a page is alpha, the first if there are several, or None.
 
-    ExtraSamples describes the last bands. Where it is missing, as it often is, the fourth band of RGB is alpha that the
-    colors are not multiplied by; Pillow reads such files in the same way.
+    ExtraSamples describes the last bands. If it is missing, as it often is, the fourth band of RGB is taken as straight
+    (not premultiplied) alpha, as Pillow does.
     """
     if photometric == RGB and n_bands == 4 and not extra_samples:
         extra_samples = (UNASSOCIATED_ALPHA,)
@@ -126,9 +126,9 @@ def find_alpha(photometric: int, n_bands: int, extra_samples: Sequence[int]) -> 
 
 
 def unpremultiply(colors: Pixels, alpha: Pixels) -> Pixels:
-    """Divide colors (H, W, C) by their alpha (H, W), which they were multiplied by; 0 and 1 bound floats.
+    """Divide premultiplied colors (H, W, C) by their alpha (H, W); floats are clipped to 0…1.
 
-    Colors and alpha are of the same type, which is kept. 8 bits are divided as Pillow does.
+    Colors and alpha have the same dtype, which is kept. 8-bit colors are divided exactly as in Pillow.
     """
     if colors.dtype == np.uint8:
         divided = colors.astype(np.uint16) * np.uint16(255) // np.maximum(alpha, 1)[..., np.newaxis]
@@ -139,6 +139,6 @@ def unpremultiply(colors: Pixels, alpha: Pixels) -> Pixels:
 
 
 def invert(values: Pixels) -> Pixels:
-    """Return the maximum of a number type minus values of that type; for floats, 1 minus the values."""
+    """Subtract values from the maximum of their dtype, or from 1 for floats."""
     inverted: Pixels = 1 - values if values.dtype.kind == "f" else ~values
     return inverted

@@ -1,1 +1,1 @@
-"""Label images: those of this package, and those of other programs."""
+"""Read and write label images of this package, and read those of other programs."""

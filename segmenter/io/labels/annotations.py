@@ -1,8 +1,8 @@
-"""Read segmentations of any origin, for ``segmenter evaluate``: label images of other programs, and of people.
+"""Read segmentations of any origin, for ``segmenter evaluate``: label images from other programs, and from people.
 
-They are PNG, TIFF, NPY, Zarr, or MAT files of the Berkeley benchmark (BSDS500), with one or several segmentations in a
-file. Programs disagree about the meaning of a number, so that every number is a region here, also 0. Pixels that are
-transparent in a PNG have no label.
+The files are PNG, TIFF, NPY, Zarr, or MAT files of the Berkeley benchmark (BSDS500), with one or several segmentations
+each. Programs disagree about the meaning of 0, so every number is a region here, including 0. Transparent pixels of a
+PNG have no label.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from segmenter.io.images.photo import MAX_PIXELS, has_image_signature
 from segmenter.io.images.pillow import check_size, load, open_image, silence_decoders, translate_decoder_errors
 
 ANNOTATION_EXTENSIONS: Final = (".png", ".tif", ".tiff", ".npy", ".mat")
-"""Extensions of the files in folders that are taken for label images."""
+"""Files with these extensions in a folder are treated as label images."""
 
 _MODES: Final = ("1", "L", "P", "I", "I;16", "I;16B", "F")
 _ADVICE: Final = "give a PNG or TIFF with one number a pixel, an NPY, or a MAT file"
 _TABLE_SIZE: Final = 1 << 20
-"""Smaller labels are renumbered by a lookup table; others by sorting."""
+"""Labels below this number are renumbered by a lookup table; if any is larger, by sorting."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class LabelFile:
     """The segmentations of one photo that a file contains."""
 
     name: str  # the path as the user gave it
-    images: tuple[Labels, ...]  # T of one size (H, W): 1…R without gaps, 0 = no label; () with `contours`
+    images: tuple[Labels, ...]  # T of shape (H, W): 1…R without gaps, 0 = no label; () with `contours`
     contours: Floats | None = None  # ultrametric contour map, (2 H + 1, 2 W + 1); None = label images
 
     @property
@@ -50,16 +50,16 @@ class LabelFile:
 
 
 def read_label_file(path: Path, *, ignore: int | None = None, max_pixels: int = MAX_PIXELS) -> LabelFile:
-    """Read all segmentations of a file.
+    """Read all segmentations in a file.
 
     Parameters
     ----------
     path : Path
-        The format is recognized by the content: PNG of 1 to 16 bits, gray or indexed; TIFF of one or several pages; NPY
+        The format is detected from the content: PNG of 1 to 16 bits, gray or indexed; TIFF of one or several pages; NPY
         of shape (H, W) or (T, H, W); MAT with ``groundTruth`` (several people), ``segs`` (several scales) or ``ucm2``
         (an ultrametric contour map) as in BSDS500, or with one matrix of integers; a Zarr folder NAME.zarr.
     ignore : int, optional
-        The number in the file that marks pixels without a label.
+        The number that marks pixels without a label in the file.
     max_pixels : int
 
     Raises
@@ -97,7 +97,7 @@ def _read(path: Path, name: str, ignore: int | None, max_pixels: int) -> LabelFi
 
 
 def _read_picture(file: BinaryIO, name: str, ignore: int | None, max_pixels: int) -> Iterator[Labels]:
-    """Yield the label images of the pages of a TIFF, or of a PNG."""
+    """Yield the label image of each page of a TIFF, or of a PNG."""
     image = open_image(file)
     check_size(image.width, image.height, max_pixels, name)
     if image.format not in ("PNG", "TIFF"):
@@ -117,7 +117,7 @@ def _read_picture(file: BinaryIO, name: str, ignore: int | None, max_pixels: int
 
 
 def _find_transparent(image: Image.Image) -> Any:
-    """Return which pixels of an indexed image are transparent: (H, W), bool, or False if none can be."""
+    """Return the mask (H, W) of transparent pixels in an indexed image, or False if it has no transparency."""
     key = image.info.get("transparency")
     if isinstance(key, int):
         return np.asarray(image) == key
@@ -162,7 +162,7 @@ def _read_mat(file: BinaryIO, name: str, ignore: int | None) -> LabelFile:
 
 
 def renumber(values: NDArray[Any], name: str, ignore: int | None = None) -> Labels:
-    """Renumber labels to 1…R without gaps, in the order of their numbers.
+    """Renumber labels to 1…R without gaps, in ascending order of the original numbers.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def renumber(values: NDArray[Any], name: str, ignore: int | None = None) -> Labe
     name : str
         Name of the image in errors.
     ignore : int, optional
-        The number that becomes 0, which means no label.
+        The number that becomes 0, that is, no label.
 
     Raises
     ------

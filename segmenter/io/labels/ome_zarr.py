@@ -1,9 +1,9 @@
 """Write label images of pictures larger than memory as OME-Zarr, and read label images from Zarr.
 
 The windowed mode of ``segmenter segment`` writes NAME.labels.zarr with ``--label-format zarr``; ``segmenter evaluate``,
-the report and `segmenter.read_labels` read it. It is a folder with one file for each chunk, in version 3 of Zarr and
-0.5 of OME-Zarr (https://ngff.openmicroscopy.org/0.5/): a group whose arrays ``0``, ``1``, … are the label image and its
-overviews, with the colors of the labels. Only reading needs the library Zarr.
+the report and `segmenter.read_labels` read it. It is a folder with one file per chunk, in Zarr version 3 and OME-Zarr
+0.5 (https://ngff.openmicroscopy.org/0.5/): a group whose arrays ``0``, ``1``, … are the label image and its overviews.
+The metadata of the group contains the colors of the labels. Only reading requires the zarr library.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from segmenter.io.rasters.reader import open_windowed
 
 _OME_VERSION = "0.5"
 GZIP_WINDOW_BITS = 31
-"""Window bits that make zlib read and write gzip, the only container of deflate in the standard of Zarr."""
+"""Window bits that make zlib read and write gzip, the only deflate format in the Zarr specification."""
 
 
 def write_label_zarr(folder: Path, tiles: Iterable[bytes], layout: TileLayout, colors: Bytes) -> None:
@@ -50,7 +50,7 @@ def write_label_zarr(folder: Path, tiles: Iterable[bytes], layout: TileLayout, c
     Raises
     ------
     OSError
-        The system refuses.
+        The system cannot write.
     """
     level = 0
     chunks = _Chunks(folder / "0", layout)
@@ -71,11 +71,11 @@ def read_label_zarr(path: Path, max_pixels: int | None = None) -> Labels:
     TooManyPixelsError
         It has more than ``max_pixels`` pixels.
     UnsupportedPhotoError
-        It is another kind of array.
+        It is not an array of labels.
     MissingExtraError
         Zarr is not installed.
     DamagedPhotoError
-        Its metadata are invalid, or a chunk cannot be decoded.
+        Its metadata is invalid, or a chunk cannot be decoded.
     """
     with open_windowed(path) as picture:
         header = picture.header
@@ -94,7 +94,7 @@ def read_zarr_overview(path: Path, side: int) -> tuple[tuple[int, int], Labels]:
     Raises
     ------
     UnsupportedPhotoError, MissingExtraError, DamagedPhotoError
-        As `read_label_zarr`.
+        As in `read_label_zarr`.
     """
     with open_windowed(path) as picture:
         shape = picture.shape
@@ -106,7 +106,7 @@ def read_zarr_overview(path: Path, side: int) -> tuple[tuple[int, int], Labels]:
 
 @dataclass(frozen=True)
 class _Chunks:
-    """The chunks of an array on disk, by their numbers in reading order."""
+    """The chunks of an array on disk, numbered in reading order."""
 
     folder: Path
     layout: TileLayout
@@ -117,13 +117,13 @@ class _Chunks:
         return self.folder / "c" / str(row) / str(column)
 
     def decode(self, number: int) -> NDArray[np.unsignedinteger[Any]]:
-        """Return the labels of a chunk, of the shape of a tile."""
+        """Return the labels of a chunk, in the shape of a tile."""
         content = zlib.decompress(self.get_path(number).read_bytes(), GZIP_WINDOW_BITS)
         return np.frombuffer(content, self.layout.dtype).reshape(self.layout.tile)
 
 
 def _write_array(chunks: _Chunks, tiles: Iterable[bytes]) -> None:
-    """Write the chunks of an array, and then its metadata."""
+    """Write the chunks of an array, then its metadata."""
     layout = chunks.layout
     for number, content in enumerate(tiles):
         path = chunks.get_path(number)

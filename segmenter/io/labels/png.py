@@ -1,7 +1,7 @@
-"""Write label images as PNG, and read those of any run.
+"""Write label images as PNG, and read the label images of any run.
 
-``segmenter segment`` and ``batch`` write NAME.labels.png and NAME.segments.png of photos in memory. `read_labels` is
-part of the public API, and also reads the TIFF and Zarr of the windowed mode.
+``segmenter segment`` and ``batch`` write NAME.labels.png and NAME.segments.png for photos that fit in memory.
+`read_labels` is part of the public API, and also reads the TIFF and Zarr of the windowed mode.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from segmenter.io.files.local import open_regular
 from segmenter.io.images.pillow import load, open_image, translate_decoder_errors
 
 MAX_INDEXED_LABEL = 255
-"""The largest label of an indexed PNG; more labels are written as 16-bit gray."""
+"""The largest label of an indexed PNG; label images with larger labels are written as 16-bit gray."""
 
 
 def encode_labels(labels: Labels, colors: Bytes) -> bytes:
     """Return a label image as PNG.
 
-    Up to 255 labels are written as an indexed PNG, in which the value of a pixel is its label, the palette holds the
-    colors, and 0 is transparent. More labels are written as 16-bit gray.
+    Up to 255 labels are written as an indexed PNG: the value of a pixel is its label, the palette holds the colors,
+    and 0 is transparent. More labels are written as 16-bit gray.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def encode_labels(labels: Labels, colors: Bytes) -> bytes:
 
 
 def encode_segments(labels: Labels, colors: Bytes, label_image: bytes) -> bytes:
-    """Return the segments, each in its color, as PNG; label 0 is transparent.
+    """Return a picture of the segments, each in its color, as PNG; label 0 is transparent.
 
-    If the label image is an indexed PNG, only its palette is replaced, without encoding the pixels again.
+    If the label image is an indexed PNG, only its palette is replaced; the pixels are not encoded again.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def encode_gray(levels: Bytes | NDArray[np.uint16]) -> bytes:
 
 
 def _encode_png(image: Image.Image, *, transparency: int | None = None) -> bytes:
-    """Return an image as PNG with run-length coding, which is the smallest for labels, and by far the fastest."""
+    """Return an image as PNG with run-length encoding, which is the smallest for labels, and by far the fastest."""
     content = BytesIO()
     if transparency is not None:
         image.info["transparency"] = transparency

@@ -1,6 +1,6 @@
 """Reduce photos and label images, and encode them for the HTML report.
 
-``segmenter report`` shows photos as WebP, draws labels from a PNG that a script can read, and lists thumbnails of both.
+In the page of ``segmenter report``, photos are WebP, a script draws the labels from a PNG, and thumbnails show both.
 The terminal preview reduces pictures with the same functions.
 """
 
@@ -29,17 +29,17 @@ THUMBNAIL_SIDE = 288
 """Maximum length of the longer side of a thumbnail, in pixels."""
 
 _QUALITY, _EFFORT = 75, 2
-"""Quality and effort of WebP; higher values take more time than they are worth on a page."""
+"""Quality and effort of WebP; higher values are not worth the time for a page."""
 
 
 def compute_preview_size(width: int, height: int, side: int) -> tuple[int, int]:
-    """Return width and height reduced so that the longer side is at most ``side``; smaller sizes stay."""
+    """Return width and height, reduced if necessary so that the longer side is at most ``side``."""
     scale = min(1.0, side / max(width, height))
     return max(1, round(scale * width)), max(1, round(scale * height))
 
 
 def shrink(pixels: Bytes, side: int = PREVIEW_SIDE) -> Bytes:
-    """Reduce a picture (H, W, 3) or (H, W, 4), uint8, to a maximum side; if it is small, return the same array."""
+    """Reduce a picture (H, W, 3) or (H, W, 4), uint8, to a maximum side; return the same array if it is smaller."""
     height, width = pixels.shape[:2]
     return resize(pixels, compute_preview_size(width, height, side))
 
@@ -71,7 +71,7 @@ def shrink_labels(labels: Labels, size: tuple[int, int] | None = None) -> Labels
 
 
 def read_label_preview(path: Path, shape: tuple[int, int]) -> Labels:
-    """Read a label image in the size of a preview; for TIFF and Zarr, from the smallest overview that suffices.
+    """Read a label image at the size of a preview; for TIFF and Zarr, from the smallest overview that is large enough.
 
     Parameters
     ----------
@@ -115,7 +115,8 @@ def encode_preview(pixels: Bytes) -> bytes:
 def encode_labels_as_colors(labels: Labels) -> bytes:
     """Return a label image as an opaque PNG: red is the label modulo 256, green the label divided by 256, rounded down.
 
-    A script of a page reads pixels as colors, and has no access to the indices of an indexed PNG.
+    Scripts in a page read pixels as colors; they cannot access the indices of an indexed PNG. A label image
+    without labels above 255 is gray.
     """
     image = Image.fromarray(labels.astype(np.uint8))
     if labels.max(initial=0) > 255:
@@ -126,7 +127,7 @@ def encode_labels_as_colors(labels: Labels) -> bytes:
 
 
 def encode_thumbnail(photo: Bytes | None, labels: Labels, colors: Bytes) -> bytes:
-    """Return a thumbnail as WebP: the photo on the left, its segments on the right; without a photo, only segments.
+    """Return a thumbnail as WebP: photo in the left half, segments in the right half; without a photo, only segments.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Write label images of pictures larger than memory as tiled TIFF with overviews, and read label TIFFs.
 
 The windowed mode of ``segmenter segment`` writes NAME.labels.tif tile by tile; `segmenter.read_labels` and the report
-read it. Tiles and overviews are encoded in the same way for OME-Zarr, see `segmenter.io.labels.ome_zarr`.
+read it. `segmenter.io.labels.ome_zarr` encodes tiles and overviews with the same functions.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ OVERVIEW_SIDE = 512
 """Overviews are added until both sides of the last one are at most this long, in pixels."""
 
 MAX_INDEXED_LABEL = 255
-"""The largest label of 8 bits, which is shown in the color of a palette."""
+"""The largest 8-bit label; label images up to this label get a palette."""
 
 _ASCII = 2
-"""Type of a tag that is text."""
+"""Data type of a TIFF tag that contains text."""
 
 _MAX_CLASSIC_BYTES = 1 << 31
-"""Files that may become longer are written as BigTIFF."""
+"""Files that may become larger are written as BigTIFF."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class TileLayout:
 
     @property
     def needs_overview(self) -> bool:
-        """Whether the image is so large that it gets an overview."""
+        """Whether the image is large enough to get an overview."""
         return max(self.shape) > OVERVIEW_SIDE
 
     def halve(self) -> TileLayout:
@@ -82,9 +82,9 @@ def encode_tiles(
 
 
 def compress(tile: NDArray[np.unsignedinteger[Any]], window_bits: int = zlib.MAX_WBITS) -> bytes:
-    """Return labels compressed by deflate with run-length coding: as small as the default for labels, and much faster.
+    """Compress labels by deflate with run-length encoding: as small as the default for labels, and much faster.
 
-    ``window_bits`` tells zlib which container to write: 15 that of zlib, as TIFF requires, 31 gzip, as Zarr requires.
+    ``window_bits`` selects the output format: 15 = zlib, as TIFF requires; 31 = gzip, as Zarr requires.
     """
     encoder = zlib.compressobj(6, wbits=window_bits, strategy=zlib.Z_RLE)
     return encoder.compress(tile.tobytes()) + encoder.flush()
@@ -95,7 +95,7 @@ def write_label_tiff(
 ) -> None:
     """Write a label image and its overviews, each half as wide and high as the one before.
 
-    Labels of 8 bits get a palette; 0 is declared as no data, in the tag of GDAL. An overview holds the label of every
+    8-bit labels get a palette. The GDAL tag declares 0 as no data. An overview holds the label of every
     second pixel of every second row.
 
     Parameters
@@ -108,12 +108,12 @@ def write_label_tiff(
     colors : ndarray of shape (n, 3), uint8
         sRGB; row ``l - 1`` is the color of label ``l``.
     tags : tuple of TiffTag
-        Tags of the picture that the label image takes over.
+        Tags to copy from the picture.
 
     Raises
     ------
     OSError
-        The system refuses.
+        The system cannot write.
     """
     import tifffile
 
@@ -144,14 +144,14 @@ def encode_overview(
 ) -> Iterator[bytes]:
     """Yield the compressed tiles of an overview of a label image.
 
-    Two rows of its tiles, reduced, are in memory at a time.
+    Only two rows of tiles of the label image, at half size, are in memory at once.
 
     Parameters
     ----------
     decode : callable
         Returns a tile of the label image, given its number in reading order.
     layout : TileLayout
-        That of the label image.
+        The layout of the label image.
     window_bits : int
         See `compress`.
     """
@@ -167,7 +167,7 @@ def encode_overview(
 
 
 def decode_tile(page: Any, number: int) -> NDArray[np.unsignedinteger[Any]]:
-    """Return the labels of a tile of a page of tifffile, given its number in reading order."""
+    """Return the labels of one tile of a tifffile page, given its number in reading order."""
     file = page.parent.filehandle
     file.seek(page.dataoffsets[number])
     labels: NDArray[np.unsignedinteger[Any]] = page.decode(file.read(page.databytecounts[number]), number)[0][0, ..., 0]
@@ -175,7 +175,7 @@ def decode_tile(page: Any, number: int) -> NDArray[np.unsignedinteger[Any]]:
 
 
 def decode_labels(file: BinaryIO, label: str) -> Labels:
-    """Return the label image (H, W) of a TIFF; raise UnsupportedPhotoError if it is another kind of picture."""
+    """Return the label image (H, W) in a TIFF; raise UnsupportedPhotoError if it is not a label image."""
     import tifffile
 
     file.seek(0)

@@ -1,1 +1,1 @@
-"""Pictures of any size, read by rectangles."""
+"""Read pictures of any size, one rectangle at a time."""

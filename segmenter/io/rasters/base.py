@@ -1,4 +1,4 @@
-"""What all raster formats share: windows, the header, and the protocol to read them."""
+"""The interface of all raster formats: windows, the header, and the protocol for reading."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from segmenter.io.images.pillow import ORIENTATION_TAG
 from segmenter.io.images.tiff_tags import AlphaBand
 
 TiffTag: TypeAlias = tuple[int, int, int, Any, bool]
-"""A tag of TIFF, as tifffile writes it: code, type, number of values, values, whether only the first page has it."""
+"""A TIFF tag, as tifffile writes it: code, type, number of values, values, whether only the first page has it."""
 
 ColorInterpretation: TypeAlias = Literal["gray", "inverted gray", "rgb", "palette", "bands"]
-"""What the bands are; "bands" are measurements of any kind, for instance of a multispectral camera."""
+"""The meaning of the bands; "bands" are measurements of any kind, for instance from a multispectral camera."""
 
 MAX_BANDS = 64
-"""Maximum number of bands that are used as features unless some are selected."""
+"""Maximum number of bands that are used as features if none are selected."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class RasterHeader:
-    """What is known about a picture before any pixel is read."""
+    """The properties of a picture that are known before any pixel is read."""
 
     height: int
     width: int
@@ -46,7 +46,7 @@ class RasterHeader:
     no_data: float | None = None  # value of pixels without data
     palette: Bytes | None = None  # (n, 3)
     profile: bytes | None = None  # ICC
-    tags: tuple[TiffTag, ...] = ()  # tags that a label TIFF takes over: orientation and georeference
+    tags: tuple[TiffTag, ...] = ()  # tags to copy to a label TIFF: orientation and georeference
     notes: tuple[str, ...] = ()
     is_photo: bool = True  # whether `read_photo` would read the same picture
 
@@ -57,7 +57,7 @@ def is_georeferenced(header: RasterHeader) -> bool:
 
 
 class Raster(Protocol):
-    """A picture whose stored values can be read by windows."""
+    """A picture whose stored values can be read one window at a time."""
 
     header: RasterHeader
 

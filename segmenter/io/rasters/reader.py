@@ -1,7 +1,7 @@
-"""Read pictures by windows: the header, and the colors and the mask of any rectangle, in bounded memory.
+"""Read pictures by windows: the header, and the colors and mask of any rectangle, in bounded memory.
 
-The colors of a rectangle are those that `segmenter.io.images.photo.read_photo` returns for it, if that can read the
-picture, with two differences: the EXIF orientation is not applied, and values are not scaled.
+If `segmenter.io.images.photo.read_photo` can read the picture, it returns the same colors as this module, except that
+it applies the EXIF orientation and scales values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WINDOW_BYTES = 1 << 24
 """Size of the stored values of a window; processing it takes a few times as much memory."""
 
 MIN_TILE, MAX_TILE, USUAL_TILE = 128, 4096, 512
-"""Sides of tiles in pixels: the output has the tiles of the input if they are in this range, and else usual ones."""
+"""Sides of tiles in pixels: output tiles are like input tiles within the minimum and maximum, else the usual size."""
 
 
 @contextmanager
@@ -38,14 +38,14 @@ def open_windowed(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPic
     path : Path
         A TIFF of any kind, tiled or striped, or the folder of a Zarr array.
     bands : sequence of int, from 1
-        The bands that are the features, in this order; empty = all but alpha, for RGB its three.
+        The bands to use as features, in this order; empty = all bands except alpha, for RGB the three colors.
 
     Raises
     ------
     MissingFileError, NotAFileError, UnreadableFileError
         As in `open_regular`.
     UnsupportedPhotoError, DamagedPhotoError
-        It is of a kind that cannot be read by windows, has no such bands, or is damaged.
+        The file cannot be read by windows, does not have these bands, or is damaged.
     """
     label = str(path)
     if is_zarr(path):
@@ -63,7 +63,7 @@ def open_windowed(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPic
 
 
 class WindowedPicture:
-    """An open picture, and the bands of it that are the features."""
+    """An open picture, and the bands that are its features."""
 
     def __init__(self, raster: Raster, label: str, bands: tuple[int, ...]) -> None:
         self.header, self.label, self.bands = raster.header, label, bands
@@ -78,7 +78,7 @@ class WindowedPicture:
             raise UnsupportedPhotoError(label, f"{problem}; choose some with --bands")
         if header.height * header.width == 0:
             raise UnsupportedPhotoError(label, "has no pixels")
-        self.n_features = len(bands) or (3 if header.interpretation == "palette" else len(self._color_bands()))
+        self.n_features = len(bands) or (3 if header.interpretation == "palette" else len(self._get_color_bands()))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -92,12 +92,12 @@ class WindowedPicture:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user may not expect, a short sentence each."""
+        """Aspects that may surprise a user, one short sentence each."""
         header = self.header
         notes = header.notes
-        left_out = header.n_bands - len(self._color_bands()) - (header.alpha is not None)
-        if left_out > 0 and not self.bands:
-            bands = "1 more band is" if left_out == 1 else f"{left_out} more bands are"
+        n_left_out = header.n_bands - len(self._get_color_bands()) - (header.alpha is not None)
+        if n_left_out > 0 and not self.bands:
+            bands = "1 more band is" if n_left_out == 1 else f"{n_left_out} more bands are"
             notes += (f"{bands} left out; choose with --bands 1,2,…",)
         if header.dtype != np.uint8 or header.interpretation not in ("gray", "rgb"):
             notes += describe_unconverted_profile(header.profile)
@@ -116,7 +116,7 @@ class WindowedPicture:
         return tile, windows
 
     def _choose_tile(self) -> tuple[int, int]:
-        """Return rows and columns of the tiles of a label image: close to those of the picture, if it has tiles."""
+        """Return rows and columns of the tiles of a label image, similar to those of the picture if it has tiles."""
         rows, columns = self.header.block
         if self.header.is_striped:
             rows = columns = USUAL_TILE
@@ -127,7 +127,7 @@ class WindowedPicture:
     def _choose_window_shape(self, tile: tuple[int, int]) -> tuple[int, int]:
         """Return rows and columns of the windows: as many whole tiles as `WINDOW_BYTES` allows, but at least one.
 
-        A window is as wide as the picture if that fits, and for strips always, as each strip is decoded as a whole.
+        A window is as wide as the picture if that fits, and always for strips, because each is decoded as a whole.
         """
         height, width = tile[0], self.header.width
         max_pixels = max(1, WINDOW_BYTES // self._n_bytes_per_pixel)
@@ -139,7 +139,7 @@ class WindowedPicture:
 
     @property
     def _n_bytes_per_pixel(self) -> int:
-        """Bytes of a pixel as it is stored, with all its bands."""
+        """Number of bytes of a stored pixel, with all its bands."""
         return self.header.dtype.itemsize * self.header.n_bands
 
     def read(self, window: Window) -> tuple[Pixels, Bools | None]:
@@ -169,18 +169,18 @@ class WindowedPicture:
                 mask = ~is_missing if mask is None else mask & ~is_missing
         return colors, mask
 
-    def _color_bands(self) -> list[int]:
-        """Return the bands that are the color, from 0, unless others are chosen."""
+    def _get_color_bands(self) -> list[int]:
+        """Return the indices, from 0, of the bands that are used as color if no bands are selected."""
         header = self.header
-        others = [band for band in range(header.n_bands) if header.alpha is None or band != header.alpha.index]
-        return others[: {"rgb": 3, "bands": len(others)}.get(header.interpretation, 1)]
+        bands = [band for band in range(header.n_bands) if header.alpha is None or band != header.alpha.index]
+        return bands[: {"rgb": 3, "bands": len(bands)}.get(header.interpretation, 1)]
 
     def _convert_colors(self, stored: Pixels, alpha: Pixels | None) -> Pixels:
         """Return gray (h, w, 1), RGB (h, w, 3) or all bands of the stored values (h, w, number of bands)."""
         header = self.header
         if header.palette is not None:
             return header.palette[stored[..., 0]]
-        bands = self._color_bands()
+        bands = self._get_color_bands()
         colors: Pixels = stored if len(bands) == header.n_bands else stored[..., bands]
         if header.interpretation == "inverted gray":
             colors = invert(colors)
@@ -192,7 +192,7 @@ class WindowedPicture:
         return colors
 
     def _find_missing(self, values: Pixels) -> Iterator[Bools]:
-        """Yield masks (h, w) of the pixels without data: those that are not finite, and those of the no-data value."""
+        """Yield masks (h, w) of pixels without data: those that are not finite, and those with the no-data value."""
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             yield np.asarray(~np.isfinite(values).all(axis=2))
         if self.header.no_data is not None and not np.isnan(self.header.no_data):
@@ -200,5 +200,5 @@ class WindowedPicture:
 
 
 def _choose_tile_side(side: int) -> int:
-    """Return the side of the output tiles, a multiple of 16, for blocks of some side in the input."""
+    """Return the side of output tiles, a multiple of 16, given the side of the blocks in the input."""
     return -(-side // 16) * 16 if MIN_TILE <= side <= MAX_TILE else USUAL_TILE

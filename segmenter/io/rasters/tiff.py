@@ -1,4 +1,4 @@
-"""Read rectangles of a TIFF: only the tiles and strips that they touch are read and decoded."""
+"""Read rectangles of a TIFF: only the tiles and strips that a rectangle overlaps are read and decoded."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ _INTERPRETATIONS: dict[int, ColorInterpretation] = {
     BLACK_IS_ZERO: "gray",
     RGB: "rgb",
     PALETTE: "palette",
-    YCBCR: "rgb",  # if it is compressed as JPEG, whose decoders return RGB
+    YCBCR: "rgb",  # if compressed as JPEG, because JPEG decoders return RGB
 }
 _JPEG_COMPRESSIONS = (6, 7)
 _UNCOMPRESSED, _NO_PREDICTOR, _HIGH_BIT_FIRST = 1, 1, 1  # values of Compression, Predictor and FillOrder
 _SEPARATE_PLANES = 2
-"""Value of PlanarConfiguration: each band has blocks of its own."""
+"""Value of PlanarConfiguration: each band is stored in separate blocks."""
 
 _GEOTIFF_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 """Pixel scale, tie points, transformation, and the keys with their values as numbers and text."""
@@ -57,13 +57,13 @@ _EQUAL_IN_CHANNELS = (
     *("imagewidth", "imagelength", "samplesperpixel", "dtype"),
     *("compression", "is_tiled", "tile", "rowsperstrip"),
 )
-"""Attributes of pages of tifffile that must be the same for all channels of a picture."""
+"""Attributes of tifffile pages that must be the same for all channels of a picture."""
 
 _CHANNEL_AXES = frozenset("CSYX")
-"""Axes of an OME-TIFF that one picture may have: channel, sample, row and column."""
+"""The axes that a single picture in an OME-TIFF may have: channel, sample, row and column."""
 
 MAX_BLOCK_BYTES = 1 << 29
-"""A compressed block is decoded as a whole."""
+"""Maximum size of a compressed block, which is decoded as a whole."""
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def open_tiff(file: BinaryIO, label: str) -> Iterator[TiffRaster]:
 
 
 class TiffRaster:
-    """The first picture of a TIFF. In an OME-TIFF its channels, each of them a page, are the bands."""
+    """The first picture of a TIFF; in an OME-TIFF, each channel is a page, and the channels are the bands."""
 
     def __init__(self, tiff: Any, label: str) -> None:
         import tifffile
@@ -125,7 +125,7 @@ class TiffRaster:
         return values
 
     def _read_plane(self, page: Any, plane: int, window: Window, values: Pixels) -> None:
-        """Fill ``values`` (h, w, number of bands) with those of a window of one plane."""
+        """Read a window of one plane into ``values``, (h, w, number of bands)."""
         rows, columns = self.header.block
         blocks_per_row = -(-page.imagewidth // columns)
         blocks_per_plane = blocks_per_row * -(-page.imagelength // rows)
@@ -150,9 +150,9 @@ class TiffRaster:
                     raise DamagedPhotoError(self._label, block) from error
 
     def _copy_block(self, page: Any, number: int, corner: tuple[int, int], target: Pixels) -> None:
-        """Decode a block, and copy the part of it that begins at a corner (row, column) and fills ``target``."""
+        """Decode a block, and fill ``target`` with the part of it that starts at a corner (row, column)."""
         offset, n_bytes = page.dataoffsets[number], page.databytecounts[number]
-        if n_bytes == 0:  # a sparse file, in which this block was never written
+        if n_bytes == 0:  # a sparse file: this block was never written
             target[:] = self.header.no_data or 0
             return
         with silence_decoders():
@@ -166,7 +166,7 @@ class TiffRaster:
         target[:] = part
 
     def _read_plain_rows(self, page: Any, number: int, first: int, n_rows: int) -> Pixels:
-        """Return some rows (n_rows, W, number of bands) of a strip that is stored as plain numbers."""
+        """Return some rows (n_rows, W, number of bands) of an uncompressed strip."""
         n_bands = 1 if page.planarconfig == _SEPARATE_PLANES else page.samplesperpixel
         dtype = self.header.dtype.newbyteorder(page.parent.byteorder)
         n_bytes = page.imagewidth * n_bands * dtype.itemsize
@@ -176,7 +176,7 @@ class TiffRaster:
         return np.frombuffer(data, dtype).reshape(n_rows, page.imagewidth, n_bands)
 
     def _read_bytes(self, offset: int, n_bytes: int) -> bytes:
-        """Return bytes of the file; raise EOFError if it ends before."""
+        """Return ``n_bytes`` bytes from an offset in the file; raise EOFError if it ends before them."""
         self._file.seek(offset)
         data: bytes = self._file.read(n_bytes)
         if len(data) < n_bytes:
@@ -185,7 +185,7 @@ class TiffRaster:
 
 
 def _list_channels(series: Any, label: str) -> list[Any]:
-    """Return the pages of an OME-TIFF that are the channels of its first picture."""
+    """Return the pages that are the channels of the first picture of an OME-TIFF."""
     for axis, length in zip(series.axes, series.shape, strict=True):
         if length > 1 and axis not in _CHANNEL_AXES:
             planes = {"T": "time points", "Z": "slices"}.get(axis, f"planes along axis {axis}")
@@ -200,7 +200,7 @@ def _list_channels(series: Any, label: str) -> list[Any]:
 
 
 def _read_header(pages: Sequence[Any], notes: tuple[str, ...], label: str) -> RasterHeader:
-    """Return the header of a picture, whose bands are those of its pages one after the other.
+    """Return the header of a picture, whose bands are the bands of all its pages, in order.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def _read_header(pages: Sequence[Any], notes: tuple[str, ...], label: str) -> Ra
     if any(getattr(other, name) != getattr(page, name) for other in pages for name in _EQUAL_IN_CHANNELS):
         raise UnsupportedPhotoError(label, "has channels of different sizes or types; export one of them")
     block = _read_block_shape(page, tags, label)
-    # Channels are pages, in which a band of opacity would belong to its own channel only.
+    # With one page per channel, an alpha band would only apply to the channel of its own page.
     alpha = find_alpha(tags.photometric, tags.n_bands, tags.extra_samples) if len(pages) == 1 else None
     interpretation = _interpret_colors(tags, alpha, len(pages), label)
     no_data = _parse_no_data(read_tag(page, GDAL_NO_DATA))
@@ -237,7 +237,7 @@ def _read_header(pages: Sequence[Any], notes: tuple[str, ...], label: str) -> Ra
 
 
 def _check_color_type(page: Any, tags: PageTags, label: str) -> None:
-    """Raise UnsupportedPhotoError unless color type, bits and number type are among those read by windows."""
+    """Raise UnsupportedPhotoError unless the color type, bits and number type can be read by windows."""
     is_known = tags.photometric in _INTERPRETATIONS
     if tags.photometric == YCBCR and tags.compression not in _JPEG_COMPRESSIONS:
         is_known = False
@@ -260,9 +260,9 @@ def _read_block_shape(page: Any, tags: PageTags, label: str) -> tuple[int, int]:
 
 
 def _interpret_colors(tags: PageTags, alpha: AlphaBand | None, n_pages: int, label: str) -> ColorInterpretation:
-    """Return what the bands besides alpha mean: those of the color type, unless their number contradicts it.
+    """Return the meaning of the bands except alpha: that of the color type, unless their number contradicts it.
 
-    "Gray" with several bands is RGB if there are three in one page, and otherwise bands of any meaning.
+    "Gray" with several bands is RGB if there are three in one page; otherwise the bands may be anything.
     """
     interpretation = _INTERPRETATIONS[tags.photometric]
     n_colors = tags.n_bands * n_pages - (alpha is not None)
@@ -274,7 +274,7 @@ def _interpret_colors(tags: PageTags, alpha: AlphaBand | None, n_pages: int, lab
 
 
 def _parse_no_data(text: object) -> float | None:
-    """Return GDAL's no-data value, which is a number as text; None if it is missing or invalid."""
+    """Return GDAL's no-data value, which is stored as text; None if it is missing or invalid."""
     try:
         return float(str(text).strip(" \0"))
     except ValueError:
@@ -290,7 +290,7 @@ def _read_palette(page: Any, label: str) -> Bytes:
 
 
 def _describe_orientation(page: Any) -> tuple[str, ...]:
-    """Return a note if the pixels are to be shown rotated or mirrored, which reading by windows does not do."""
+    """Return a note if the orientation tag calls for a rotation or reflection; reading by windows applies neither."""
     orientation = read_tag(page, ORIENTATION_TAG)
     if isinstance(orientation, int) and 2 <= orientation <= 8:
         return (f"left as it is stored, with its EXIF orientation {orientation}",)
@@ -298,6 +298,6 @@ def _describe_orientation(page: Any) -> tuple[str, ...]:
 
 
 def _copy_tags(page: Any) -> tuple[TiffTag, ...]:
-    """Return the tags that a label image takes over from its picture: orientation and georeference."""
+    """Return the tags to copy from a picture to its label image: orientation and georeference."""
     tags = (page.tags.get(code) for code in (ORIENTATION_TAG, *_GEOTIFF_TAGS))
     return tuple((tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in tags if tag is not None)

@@ -1,4 +1,4 @@
-"""Read rectangles of a Zarr array: only the chunks that they touch are read."""
+"""Read rectangles of a Zarr array: only the chunks that a rectangle overlaps are read."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from segmenter.io.rasters.base import MAX_BANDS, ColorInterpretation, RasterHead
 def open_zarr(path: Path) -> ZarrRaster:
     """Open a Zarr array, or the largest picture of an OME-Zarr group.
 
-    The array has an axis of rows, one of columns, and at most one of bands. OME-Zarr names its axes; in other arrays,
-    the bands are the last axis if that is no longer than `MAX_BANDS`, and otherwise the first. Three bands of unsigned
-    integers are RGB.
+    The array has one axis for rows, one for columns, and at most one for bands. OME-Zarr names its axes. In other
+    arrays, the bands are the last axis if its length is at most `MAX_BANDS`, otherwise the first. Three bands of
+    unsigned integers are RGB.
 
     Raises
     ------
     UnsupportedPhotoError
-        The array has another shape or type, or the group is not OME-Zarr.
+        The shape or type of the array is not supported, or the group is not OME-Zarr.
     MissingExtraError
         Zarr is not installed.
     DamagedPhotoError
-        The metadata are invalid.
+        The metadata is invalid.
     """
     label = str(path)
     try:
@@ -50,7 +50,7 @@ def open_zarr(path: Path) -> ZarrRaster:
         shape = tuple(int(length) for length in array.shape)
     except UnsupportedPhotoError:
         raise
-    except Exception as error:  # damaged metadata raise exceptions of any type
+    except Exception as error:  # damaged metadata may raise any exception
         raise DamagedPhotoError(label, describe_decoder_error(error)) from error
     return ZarrRaster(array, label, _find_axes(shape, axes, label))
 
@@ -62,9 +62,9 @@ class ZarrRaster:
     ----------
     array : zarr.Array
     label : str
-        Path for messages.
+        The path, for messages.
     axes : (int, int, int or None)
-        Which axes are rows, columns and bands, if there are bands.
+        The axes of rows, columns and bands; None = no bands.
     """
 
     def __init__(self, array: Any, label: str, axes: tuple[int, int, int | None]) -> None:
@@ -109,7 +109,7 @@ class ZarrRaster:
 
 
 def _find_largest(attributes: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return the path of the largest picture of an OME-Zarr in its group, which is listed first, and its axes."""
+    """Return the path, within an OME-Zarr group, of its largest picture (which is listed first), and its axes."""
     found = attributes.get("ome", attributes)["multiscales"][0]
     axes = [axis["name"] if isinstance(axis, Mapping) else axis for axis in found.get("axes", [])]
     return found["datasets"][0]["path"], axes

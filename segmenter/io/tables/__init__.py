@@ -1,1 +1,1 @@
-"""CSV and TSV tables, as text and as numbers."""
+"""Read and write CSV and TSV tables, as text and as numbers."""

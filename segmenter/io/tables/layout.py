@@ -1,4 +1,4 @@
-"""Read tables as text: the delimiter, the header, and the records, both as they are written and as fields."""
+"""Read tables as text: the delimiter, the header, and the records, both verbatim and split into fields."""
 
 from __future__ import annotations
 
@@ -40,13 +40,15 @@ HEAD_LINES: Final = 100
 
 @dataclass(frozen=True)
 class Layout:
-    """How a table is written: its delimiter, columns and line ends."""
+    """The layout of a table: its delimiter, columns and line ends."""
 
     path: Path
     delimiter: str
     columns: tuple[str, ...]  # names of all columns; "" = a column without a name
     line_end: str
-    content: bytes | None = field(default=None, repr=False)  # of a stream, which `path` only names; None = a file
+    content: bytes | None = field(
+        default=None, repr=False
+    )  # of a stream, for which `path` is only a name; None = a file
 
     @property
     def name(self) -> str:
@@ -64,9 +66,9 @@ class Layout:
 class Chunk:
     """Some consecutive records of a table, without blank lines."""
 
-    texts: list[str]  # each record as it is written, with its line end
-    line_numbers: list[int]  # of the line in which each record ends, from 1
-    fields: list[list[str]] | None  # of each record; None = there are no quotes, so that they can be split
+    texts: list[str]  # each record verbatim, with its line end
+    line_numbers: list[int]  # of the last line of each record, from 1
+    fields: list[list[str]] | None  # of each record; None = no quotes, so `texts` can be split
 
     def split_fields(self, delimiter: str) -> list[list[str]]:
         """Return the fields of each record."""
@@ -79,19 +81,19 @@ class Chunk:
 def read_layout(path: Path, content: bytes | None = None) -> Layout:
     """Read the header of a table, and detect its delimiter.
 
-    Of ``,`` ``;`` and tab, the delimiter is the one by which most of the first hundred records have as many fields as
-    the header; of equally good ones, the one that gives more fields.
+    The delimiter is one of ``,`` ``;`` and tab: the one with which the largest share of the first hundred records have
+    as many fields as the header; in a tie, the one that gives more fields.
 
     Parameters
     ----------
     path : Path
     content : bytes, optional
-        The table, if it was read from a stream; then ``path`` is only its name.
+        The table, if it was read from a stream; ``path`` is then only its name.
 
     Raises
     ------
     ReadError
-        The file is missing, or is not a table: it is not UTF-8, has no header, or has two columns of one name.
+        The file is missing, or is not a table: it is not UTF-8, has no header, or has two columns with the same name.
     """
     name = str(path)
     with open_text(path, content) as file:
@@ -112,7 +114,7 @@ def read_layout(path: Path, content: bytes | None = None) -> Layout:
 
 
 def _split_head(head: Sequence[str], delimiter: str) -> list[list[str]]:
-    """Return the fields of the first records by a delimiter, up to the first record that is not valid."""
+    """Split the first records by a delimiter, up to the first invalid record."""
     rows = []
     try:
         for row in csv.reader(head, delimiter=delimiter):
@@ -124,13 +126,13 @@ def _split_head(head: Sequence[str], delimiter: str) -> list[list[str]]:
 
 
 def _score_delimiter(candidate: tuple[list[list[str]], str]) -> tuple[bool, float, int]:
-    """Return how well a delimiter fits, given the records that it gives; greater is better."""
+    """Return how well a delimiter fits, given the records split by it; greater is better."""
     n_fields = [len(row) for row in candidate[0]] or [0]
     return n_fields[0] > 1, n_fields.count(n_fields[0]) / len(n_fields), n_fields[0]
 
 
 def read_table_stream(stream: BinaryIO, name: str) -> bytes:
-    """Read a table from a stream; raise ReadError if it is too long, or, as soon as that is seen, if it is not text."""
+    """Read a table from a stream; raise ReadError if it is too long, or as soon as it turns out not to be text."""
 
     def check_signature(signature: bytes) -> None:
         if b"\0" in signature and not signature.startswith(UTF_16):
@@ -168,16 +170,16 @@ def open_text(path: Path, content: bytes | None = None) -> Iterator[TextIO]:
 
 
 def read_records(lines: Iterator[str], layout: Layout, n_before: int) -> Iterator[tuple[str, int, list[str]]]:
-    """Yield each record as it is written, the number of the line in which it ends, and its fields.
+    """Yield the verbatim text of each record, the number of its last line, and its fields.
 
-    The lines after a record are not consumed before the next one is asked for.
+    Lines after a record are only consumed when the next record is requested.
 
     Parameters
     ----------
     lines : iterator of str
     layout : Layout
     n_before : int
-        Number of lines of the file before these.
+        Number of lines in the file before ``lines``.
     """
     consumed: list[str] = []
 
@@ -204,16 +206,16 @@ def read_records(lines: Iterator[str], layout: Layout, n_before: int) -> Iterato
 
 
 def read_chunks(file: TextIO, layout: Layout) -> Iterator[Chunk]:
-    """Yield the header of an open table as a chunk, then chunks of some thousand records.
+    """Yield the header of an open table as a chunk, then chunks of several thousand records.
 
-    Lines without quotes are not parsed: their fields are only counted.
+    Lines without quotes are not parsed, but their fields are counted.
 
     Raises
     ------
     RaggedRowError
         A record has more or fewer fields than the header.
     NotATableError
-        Quotes do not match.
+        Quotes are unbalanced.
     """
     text, n_lines, header = next(read_records(file, layout, 0))
     yield Chunk([text], [n_lines], [header])
@@ -233,7 +235,7 @@ def read_chunks(file: TextIO, layout: Layout) -> Iterator[Chunk]:
 
 
 def _parse_quoted(lines: list[str], file: TextIO, layout: Layout, n_before: int) -> tuple[Chunk, list[int], int]:
-    """Parse lines with quotes; where the last record goes on behind them, read the rest of it from the file.
+    """Parse lines with quotes; if the last record continues after them, read the rest of it from the file.
 
     Returns
     -------
@@ -262,7 +264,7 @@ def parse_number(field: str) -> float:
     text = field.strip()
     if text in MISSING:
         return math.nan
-    if "_" in text:  # Python allows it between digits
+    if "_" in text:  # Python allows underscores between digits
         raise ValueError(text)
     return float(text)
 
