@@ -179,6 +179,7 @@ def test_nothing_is_told_of_no_samples() -> None:
 # ---- what EM must always do ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(any_samples(), st.data())
 def test_the_objective_never_falls_in_any_mode(samples: Samples, data: st.DataObject) -> None:

@@ -107,6 +107,7 @@ def test_the_record_is_enough_to_repeat_the_run(tmp_path: Path) -> None:
     assert len(record["input"]["sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_bytes(photo: Path, tmp_path: Path) -> None:
     for figure_format in ("png", "pdf", "svg"):
         one, two = (tmp_path / f"{figure_format}{i}" for i in (1, 2))
@@ -199,6 +200,7 @@ def test_a_closed_stream_that_is_needed_is_one_line(line: str, photo: Path, tmp_
     assert "closed" in get_error_line(result.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["0<&- 1>&- 2>&-", "2>&-", "2>/dev/full"])
 def test_streams_that_are_not_needed_may_be_closed_or_full(closed: str, photo: Path, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no photo")
@@ -245,6 +247,7 @@ def test_a_tiff_is_read_where_stderr_is_closed(photo: Path, tmp_path: Path) -> N
 # ---- names of files ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
 @pytest.mark.parametrize(("raw", "told"), [(b"bad\xff", "bad\\xff"), ("käse".encode(), "käse")])
 def test_names_of_any_bytes_are_recorded(
@@ -355,6 +358,7 @@ def test_a_bad_photo_does_not_stop_the_others(photo: Path, tmp_path: Path) -> No
     assert (tmp_path / "outputs" / "quarters.labels.png").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("problem", "told"),
     [
@@ -389,6 +393,7 @@ def test_every_command_that_reads_files_tells_what_goes_wrong_in_one_line(name: 
     assert isinstance(command, FileCommand)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "broken"),
     [

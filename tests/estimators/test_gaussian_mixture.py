@@ -83,6 +83,7 @@ def test_every_check_of_scikit_learn_passes(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
+@pytest.mark.slow
 def test_no_check_of_scikit_learn_is_skipped() -> None:
     code = """
 from sklearn.utils.estimator_checks import check_estimator

@@ -14,6 +14,7 @@ def to_dict(part: ColorCounts) -> dict[tuple[float, ...], float]:
     return {tuple(color): count for color, count in zip(part.colors.tolist(), part.counts.tolist(), strict=True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "n_channels"), [("u1", 1), ("u1", 3), ("u2", 1), ("u2", 3), ("f4", 1), ("f4", 3)])
 @given(st.integers(1, 9), st.integers(0, 9), st.integers(0, 99))
 def test_sums_do_not_depend_on_how_pictures_are_grouped(

@@ -368,6 +368,7 @@ def test_a_start_depends_on_nothing_but_its_generator(init: Init, covariance_typ
 # ---- the fit -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(any_samples(), st.data(), FAMILIES, st.sampled_from(INITS), st.integers(0, 9))
 def test_the_objective_never_falls(

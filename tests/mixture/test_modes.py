@@ -249,6 +249,7 @@ def test_missing_values_are_integrated_out(covariance_type: CovarianceType) -> N
     assert found.trace.log_likelihoods[-1] == pytest.approx(np.average(expected, weights=samples.weights), abs=1e-7)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(any_samples(), st.data(), FAMILIES)
 def test_the_objective_never_falls_with_missing_values(
@@ -309,6 +310,7 @@ def test_impute_under_several_components_weighs_their_expectations(covariance_ty
     np.testing.assert_allclose(filled[:, 1], (shares * expected).sum(axis=1))
 
 
+@pytest.mark.slow
 @every_family
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("acceleration", [False, True])
@@ -477,6 +479,7 @@ def test_one_component_under_a_conjugate_prior_is_the_closed_form() -> None:
     np.testing.assert_allclose(found.covariances[0], expected / (n + 12 + 2 + 2), rtol=1e-6)
 
 
+@pytest.mark.slow
 @every_family
 def test_the_objective_never_falls_under_a_conjugate_prior(covariance_type: CovarianceType) -> None:
     samples, _ = blobs(3, 2, distance=2.0)

@@ -113,6 +113,7 @@ def test_held_out_is_nan_where_a_fold_leaves_too_few() -> None:
 # ---- tables and rules ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_separated_clusters_are_counted() -> None:
     """A spurious maximum, a component on three points in a row, may cost one of twelve: likelihoods are unbounded."""
     truth = [2, 3, 4, 5] * 3

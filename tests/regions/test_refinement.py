@@ -84,6 +84,7 @@ def test_transparent_pixels_get_no_label_at_any_working_size(tmp_path: Path) -> 
         assert sum(segment.n_pixels for segment in again.segments) == (DISK_LABELS != 3).sum()
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6))
 @settings(deadline=None, max_examples=25)
 def test_every_region_has_pixels_for_any_mask_and_working_size(seed: int) -> None:

@@ -28,6 +28,8 @@ from segmenter.workflows.segment.outputs import PLOTS, Plot
 from tests.support.command import run_text
 from tests.support.scenes import grainy, overlapping
 
+pytestmark = pytest.mark.slow
+
 COLORS: Bytes = np.array([[10, 20, 30], [200, 100, 0], [255, 255, 255]], np.uint8)
 SHARES = (0.25, 0.7, 0.05)
 

@@ -349,6 +349,7 @@ def test_drawing_changes_no_setting_and_no_argument() -> None:
     np.testing.assert_array_equal(labels, copies[1])
 
 
+@pytest.mark.slow
 def test_other_processes_give_the_same_bytes_without_pyplot() -> None:
     code = """
 import hashlib, sys

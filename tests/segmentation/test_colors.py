@@ -280,6 +280,7 @@ def label_by_plain_fit(image: Bytes, color_space: ColorSpace = "rgb", **options:
     return predict(mixture, values)[inverse].reshape(image.shape[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("option", "one", "other"), CHANGES)
 def test_each_value_of_an_option_gives_the_labels_of_a_fit_with_it(option: str, one: object, other: object) -> None:
     base: dict[str, Any] = {"restarts": 1}

@@ -193,6 +193,7 @@ def test_more_than_255_regions_are_16_bit_labels(folder: Path) -> None:
     assert segmenter.read_labels(folder / "outputs/noise.labels.png").max() == 300
 
 
+@pytest.mark.slow
 def test_a_batch_writes_the_same_bytes_whatever_the_jobs_and_can_be_resumed(folder: Path) -> None:
     Image.fromarray(draw_disks()[::-1, :50]).save(folder / "half.png")
     arguments = ("--method", "regions", "--scale", "fine", "--no-figure")

@@ -22,6 +22,8 @@ from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.select import SelectionJob, run_selection
 from tests.support.command import run_text
 
+pytestmark = pytest.mark.slow
+
 CENTERS = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0], [8.0, 8.0], [16.0, 0.0]])
 
 

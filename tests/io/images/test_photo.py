@@ -840,6 +840,7 @@ def test_a_file_cut_in_half_is_damaged(name: str) -> None:
     assert isinstance(photo_or_error(SAMPLES[name][: len(SAMPLES[name]) // 2]), DamagedPhotoError)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())

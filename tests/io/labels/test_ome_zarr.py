@@ -33,6 +33,8 @@ from segmenter.io.rasters.reader import open_windowed
 from segmenter.render.palette import palette
 from tests.support.command import run
 
+pytestmark = pytest.mark.slow
+
 ZARR = ("--max-memory", "1K", "--label-format", "zarr", "-o", "out")
 
 

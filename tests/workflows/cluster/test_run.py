@@ -23,6 +23,8 @@ from segmenter.render.axes import ClusterModel
 from segmenter.render.table_figures import LabeledRows, draw_clusters_figure, draw_likelihood_figure
 from tests.support.command import run_text
 
+pytestmark = pytest.mark.slow
+
 OUTPUTS = ("clusters.png", "labels.csv", "likelihood.png", "model.json")
 MEANS = np.array([[0.0, 0.0], [6.0, 1.0], [2.0, 7.0]])
 COVARIANCES = np.array([[[1.0, 0.6], [0.6, 1.0]], [[0.5, 0.0], [0.0, 2.0]], [[1.5, -0.4], [-0.4, 0.5]]])

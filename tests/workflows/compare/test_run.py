@@ -31,6 +31,8 @@ from segmenter.workflows.compare.variants import GridAxes, build_variants
 from tests.support.command import run_text
 from tests.support.scenes import grainy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:

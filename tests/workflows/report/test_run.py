@@ -38,6 +38,8 @@ from tests.support.command import run_text as run
 from tests.support.files import save_image
 from tests.support.scenes import grainy, overlapping, two_colors
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)<!--\"'&.png"
 
 

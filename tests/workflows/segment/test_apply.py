@@ -20,6 +20,8 @@ from tests.support.files import read_files
 from tests.support.paths import CHELSEA, COFFEE
 from tests.support.scenes import grainy, two_colors
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:

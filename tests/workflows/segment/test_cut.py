@@ -32,6 +32,8 @@ from segmenter.segmentation.record import PhotoRecord
 from tests.support.command import run_text as run
 from tests.support.scenes import draw_disks
 
+pytestmark = pytest.mark.slow
+
 FOUND = segmenter.segment(draw_disks(), method="regions")
 PHOTO = PhotoRecord(name="disks.png", sha256=None, width=80, height=60, channels=3, dtype="uint8", notes=())
 CONTENT = encode_hierarchy(build_saved_hierarchy(FOUND, PHOTO))

@@ -34,6 +34,8 @@ from segmenter.workflows.windowed import color_summary, color_tasks, colors, pre
 from tests.support.command import run
 from tests.support.windowed import plan, read_written_labels, run_by_windows
 
+pytestmark = pytest.mark.slow
+
 GENERATOR = np.random.default_rng(0)
 
 

@@ -22,6 +22,8 @@ from tests.support.command import run
 from tests.support.scenes import DISK_LABELS
 from tests.support.windowed import read_written_labels, run_by_windows
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"not reduced": 0.25, "reduced once": 0.002, "reduced twice": 0.0006}
 """Working sizes in megapixels, and what they make of `PICTURE`."""
 
