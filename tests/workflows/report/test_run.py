@@ -253,7 +253,7 @@ def test_missing_photos_are_told_in_one_line(results: Path, tmp_path: Path) -> N
         (lambda out: (out / "bands.labels.png").write_bytes(b"\x89PNG\r\n\x1a\n\0"), "bands.labels.png: is damaged"),
         (
             lambda out: (out / "bands.labels.png").write_bytes((out / "deep" / "tiny.labels.png").read_bytes()),
-            "its record",
+            "the record",
         ),
     ],
 )
