@@ -22,7 +22,7 @@ from segmenter.cli.options.recipe import recipe_options
 from segmenter.cli.options.types import STREAM
 from segmenter.cli.options.workers import WorkerOptions, worker_options
 from segmenter.errors import SegmenterError, printable
-from segmenter.segmentation.recipe import AnyRecipe
+from segmenter.segmentation.recipe import PhotoRecipe
 
 if TYPE_CHECKING:
     from segmenter.execution.api import Workers
@@ -75,7 +75,7 @@ def command(  # click passes every option by its name
     shared_model: bool,
     with_report: bool,
     workers: WorkerOptions,
-    recipe: AnyRecipe,
+    recipe: PhotoRecipe,
     options: OutputOptions,
 ) -> int:
     """Segment the photos in each FOLDER, those matching a quoted GLOB, and each PHOTO.

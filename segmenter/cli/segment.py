@@ -24,7 +24,7 @@ from segmenter.cli.options.windows import windows_options
 from segmenter.cli.progress import show_steps
 from segmenter.cli.terminal import get_color_depth, show_segments
 from segmenter.errors import printable
-from segmenter.segmentation.recipe import AnyRecipe
+from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.segmentation.shares import format_share
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ VERBOSE_PROBLEMS = ("collapsed", "suspicious")
 @recipe_options
 @windows_options
 @output_options
-def command(photos: tuple[Path, ...], recipe: AnyRecipe, windows: WindowOptions, options: OutputOptions) -> int:
+def command(photos: tuple[Path, ...], recipe: PhotoRecipe, windows: WindowOptions, options: OutputOptions) -> int:
     """Segment each PHOTO by color or, with --method regions, into connected regions.
 
     \b
@@ -88,7 +88,7 @@ class SegmentRequest:
     """Photos, and how to segment them and save the results."""
 
     photos: tuple[Path, ...]  # "-" is standard input
-    recipe: AnyRecipe
+    recipe: PhotoRecipe
     options: OutputOptions
     extras: tuple[Extra, ...]  # further files to write
     windows: WindowOptions  # which photos are read in windows, and how

@@ -24,7 +24,7 @@ from segmenter.mixture.inference import average_over_components, predict
 from segmenter.mixture.lazy_samples import LazySamples, iterate_slices
 from segmenter.mixture.model import Mixture, block_size
 from segmenter.regions.config import MergeCost, Scale
-from segmenter.segmentation.recipe import AnyRecipe, Method, Recipe, RegionsRecipe, choose_recipe, update_merge_cost
+from segmenter.segmentation.recipe import Method, PhotoRecipe, Recipe, RegionsRecipe, choose_recipe, update_merge_cost
 from segmenter.segmentation.result import Segment, Segmentation
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def open_photo(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int
     raise InvalidArgumentError("image", f"is a {type(image).__name__}; give a path, a Pillow image or an array")
 
 
-def segment_photo(photo: Photo, recipe: AnyRecipe) -> Segmentation:
+def segment_photo(photo: Photo, recipe: PhotoRecipe) -> Segmentation:
     """Segment a photo by the method of the recipe."""
     if isinstance(recipe, RegionsRecipe):
         from segmenter.segmentation.regions import segment_regions  # late: SciPy, and what else it needs

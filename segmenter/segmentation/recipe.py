@@ -180,7 +180,7 @@ def update_merge_cost(value: Any) -> Any:
     return FORMER_MERGE_COSTS.get(value, value) if isinstance(value, str) else value
 
 
-AnyRecipe: TypeAlias = Recipe | RegionsRecipe
+PhotoRecipe: TypeAlias = Recipe | RegionsRecipe
 R = TypeVar("R", Recipe, RegionsRecipe)
 
 Method: TypeAlias = Literal["gmm", "hard-em", "k-means", "regions"]
@@ -193,7 +193,7 @@ def get_option_names(method: Method) -> frozenset[str]:
     return frozenset(field.name for field in fields(RegionsRecipe if method == "regions" else Recipe))
 
 
-def choose_recipe(given: Mapping[str, Any]) -> AnyRecipe:
+def choose_recipe(given: Mapping[str, Any]) -> PhotoRecipe:
     """Return the recipe of some options, the others at their defaults.
 
     Parameters

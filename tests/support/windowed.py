@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import segmenter
 from segmenter.execution.api import JobResult, Workers
-from segmenter.segmentation.recipe import AnyRecipe, Recipe
+from segmenter.segmentation.recipe import PhotoRecipe, Recipe
 from segmenter.workflows.segment.job import SegmentJob, WindowOptions, plan_job, to_windowed
 from segmenter.workflows.segment.result import SegmentResult
 from segmenter.workflows.segment.run import run_job
@@ -28,14 +28,14 @@ def map_jobs_here_shuffled(
     yield from waiting
 
 
-def plan(path: Path, recipe: AnyRecipe | None = None, **options: Any) -> SegmentJob:
+def plan(path: Path, recipe: PhotoRecipe | None = None, **options: Any) -> SegmentJob:
     """Plan to segment a picture into the folder ``out`` beside it."""
     given = {"figure_options": None, "max_pixels": 10**9, "overwrite": False} | options
     return plan_job(path, path.parent / "out", recipe or Recipe(restarts=1), **given)
 
 
 def run_by_windows(
-    path: Path, recipe: AnyRecipe | None = None, bands: tuple[int, ...] = (), **options: Any
+    path: Path, recipe: PhotoRecipe | None = None, bands: tuple[int, ...] = (), **options: Any
 ) -> SegmentResult:
     """Segment a picture by windows, whatever its size."""
     windows = WindowOptions(bands=bands, workers=Workers(2))

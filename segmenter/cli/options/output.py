@@ -22,7 +22,7 @@ from segmenter.cli.options.common import (
     with_options,
 )
 from segmenter.cli.options.types import STREAM
-from segmenter.segmentation.recipe import AnyRecipe
+from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.workflows.segment.outputs import PLOTS, PLOTS_OF_MIXTURES
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class OutputOptions:
         return FigureOptions(self.figure_format, self.dpi, self.figure, tuple(dict.fromkeys(self.plot)))
 
 
-def select_extras(recipe: AnyRecipe, options: OutputOptions, *, shared_model: bool = False) -> tuple[Extra, ...]:
+def select_extras(recipe: PhotoRecipe, options: OutputOptions, *, shared_model: bool = False) -> tuple[Extra, ...]:
     """Return which extra files to write; raise UsageError if the method cannot produce one of them."""
     of_mixtures = [f"--save {extra}" for extra in options.save if extra in SAVES_OF_MIXTURES]
     of_mixtures += ["--save-model"] if options.save_model else []

@@ -18,7 +18,7 @@ from segmenter.regions.config import SCALES
 from segmenter.segmentation.recipe import (
     MAX_SEGMENTS,
     METHODS,
-    AnyRecipe,
+    PhotoRecipe,
     Recipe,
     RegionsRecipe,
     choose_recipe,
@@ -198,7 +198,7 @@ def _with_recipe(command: Command, options: Sequence[Option]) -> Command:
     return decorated  # type: ignore[no-any-return]
 
 
-def build_recipe(values: Mapping[str, Any]) -> AnyRecipe:
+def build_recipe(values: Mapping[str, Any]) -> PhotoRecipe:
     """Return the recipe for the values of options, by their names on the command line.
 
     A value that the method does not use is ignored, as it may come from the environment, unless it was typed.

@@ -13,7 +13,7 @@ from segmenter.errors import OutputExistsError
 from segmenter.execution.api import Workers
 from segmenter.io.files.discovery import Listing, list_photos
 from segmenter.io.files.remote import filter_existing, to_path
-from segmenter.segmentation.recipe import AnyRecipe
+from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.workflows.batch.output_names import Entry, name_outputs
 from segmenter.workflows.batch.summary import SUMMARIES, Row
 from segmenter.workflows.segment.job import Extra, FigureOptions, SegmentJob, WindowOptions, plan_job
@@ -42,7 +42,7 @@ class Settings:
     """What all photos of a batch have in common."""
 
     output: Path
-    recipe: AnyRecipe
+    recipe: PhotoRecipe
     figure_options: FigureOptions | None  # None = no figures
     max_pixels: int
     extras: tuple[Extra, ...] = ()

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 from segmenter.io.files.atomic import write_files
 from segmenter.segmentation.documents import DocumentError, convert_document, read_object, to_plain
-from segmenter.segmentation.recipe import AnyRecipe
+from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.segmentation.record import SOFTWARE, RunRecord
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.outputs import format_path
@@ -176,7 +176,7 @@ class Summary:
         if self.counts["failed"]:
             yield from (row.reason for row in self.rows() if row.status == "failed")
 
-    def write(self, folder: Path, recipe: AnyRecipe, skipped: Sequence[tuple[str, str]]) -> None:
+    def write(self, folder: Path, recipe: PhotoRecipe, skipped: Sequence[tuple[str, str]]) -> None:
         """Write ``summary.csv`` and ``summary.json``; raise WriteError where that fails."""
         head = SummaryHead(
             schema=SCHEMA,

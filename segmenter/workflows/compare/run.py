@@ -21,7 +21,7 @@ from segmenter.render.palette import build_lightness_palette
 from segmenter.render.pixels import get_mean_colors, to_display_rgb
 from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.colors import segment_photo
-from segmenter.segmentation.recipe import AnyRecipe
+from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.compare.tables import VariantMetrics, measure_variant
 from segmenter.workflows.compare.variants import VariantGrid
@@ -164,7 +164,7 @@ def check_crop(photo: Photo, crop: tuple[int, int, int, int] | None) -> None:
         raise CropError(photo.name, crop, width, height)
 
 
-def segment_timed(photo: Photo, recipe: AnyRecipe) -> tuple[Segmentation, float]:
+def segment_timed(photo: Photo, recipe: PhotoRecipe) -> tuple[Segmentation, float]:
     """Return the segmentation of a photo, and how many seconds it took."""
     started = time.perf_counter()
     return segment_photo(photo, recipe), time.perf_counter() - started

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import ColorSpace
 from segmenter.mixture.config import CovarianceType
-from segmenter.segmentation.recipe import AnyRecipe, Method, Recipe, choose_recipe, get_option_names
+from segmenter.segmentation.recipe import Method, PhotoRecipe, Recipe, choose_recipe, get_option_names
 
 METHOD_NAMES: Final[dict[Method, str]] = {
     "gmm": "GMM",
@@ -44,7 +44,7 @@ class NamedRecipe:
     """One variant: its title in the figure, and its recipe."""
 
     title: str
-    recipe: AnyRecipe
+    recipe: PhotoRecipe
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def build_variants(axes: GridAxes, common: dict[str, Any]) -> VariantGrid:
         axes.segments or (None,),
     )
     combinations = [Combination(*combination) for combination in product(*values)]
-    variants: dict[AnyRecipe, NamedRecipe] = {}
+    variants: dict[PhotoRecipe, NamedRecipe] = {}
     for combination in combinations:
         recipe = build_recipe(combination, common)
         variants.setdefault(recipe, NamedRecipe(build_title(combination, axes.varied), recipe))
@@ -106,7 +106,7 @@ def check_axes_have_effect(axes: GridAxes) -> None:
             raise InvalidArgumentError(name, f"make no difference to {' and '.join(axes.methods)}; leave them out")
 
 
-def build_recipe(combination: Combination, common: dict[str, Any]) -> AnyRecipe:
+def build_recipe(combination: Combination, common: dict[str, Any]) -> PhotoRecipe:
     """Return the recipe of a combination, of those options that its method has."""
     method, color_space, covariance, n_segments = combination
     options = {**common, "method": method, "color_space": color_space, "covariance_type": covariance}

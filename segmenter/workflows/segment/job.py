@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from segmenter.execution.api import Workers
 from segmenter.regions.config import OTHER_SCALES, Scale
-from segmenter.segmentation.recipe import AnyRecipe
+from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.workflows.segment.outputs import FigureFormat, LabelFormat, Plot, plot_paths
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class SegmentJob:
     segments: Path | None  # None = not written, as for all outputs below
     record: Path
     figure: Path | None
-    recipe: AnyRecipe
+    recipe: PhotoRecipe
     figure_options: FigureOptions
     max_pixels: int
     overwrite: bool
@@ -130,7 +130,7 @@ def to_windowed(job: SegmentJob, reason: str) -> SegmentJob:
 def plan_job(
     source: Path,
     folder: Path,
-    recipe: AnyRecipe,
+    recipe: PhotoRecipe,
     *,
     figure_options: FigureOptions | None,
     max_pixels: int,
@@ -147,7 +147,7 @@ def plan_job(
     source : Path
     folder : Path
         Where the outputs go; created when the first is written.
-    recipe : AnyRecipe
+    recipe : PhotoRecipe
     figure_options : FigureOptions or None
         None draws nothing.
     max_pixels : int

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segmenter.segmentation.documents import OMIT_NONE, to_plain, to_tuples
-from segmenter.segmentation.recipe import AnyRecipe, RegionsRecipe
+from segmenter.segmentation.recipe import PhotoRecipe, RegionsRecipe
 from segmenter.segmentation.record import (
     SCHEMA,
     SOFTWARE,
@@ -53,7 +53,7 @@ def build_record(
     photo: PhotoRecord,
     found: Segmentation,
     *,
-    recipe: AnyRecipe | None = None,
+    recipe: PhotoRecipe | None = None,
     other_cuts: Mapping[Scale, Segmentation] | None = None,
     windows: WindowsRecord | None = None,
 ) -> RunRecord:
@@ -66,7 +66,7 @@ def build_record(
     photo : PhotoRecord
     found : Segmentation
         The segments are those of the whole picture; the labels may be those of a reduced one.
-    recipe : AnyRecipe, optional
+    recipe : PhotoRecipe, optional
         That gives these segments of this photo; by default that of the job.
     other_cuts : mapping of scale to Segmentation, optional
         The same hierarchy cut at other scales.
@@ -129,7 +129,7 @@ def describe_segment(segment: Segment, name: str | None) -> SegmentRecord:
     )
 
 
-def describe_hierarchy(hierarchy: Hierarchy, n_regions: int, recipe: AnyRecipe) -> HierarchyRecord:
+def describe_hierarchy(hierarchy: Hierarchy, n_regions: int, recipe: PhotoRecipe) -> HierarchyRecord:
     """Return where a hierarchy was cut into so many regions."""
     n_merges = hierarchy.n_superpixels - n_regions
     return HierarchyRecord(
