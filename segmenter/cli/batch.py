@@ -27,7 +27,7 @@ from segmenter.segmentation.recipe import PhotoRecipe
 if TYPE_CHECKING:
     from segmenter.execution.api import Workers
     from segmenter.io.files.discovery import Listing
-    from segmenter.workflows.batch.plan import Plan
+    from segmenter.workflows.batch.plan import BatchPlan
     from segmenter.workflows.batch.summary import Summary
 
 MAX_EXTENSIONS = 4
@@ -96,10 +96,10 @@ def command(  # click passes every option by its name
     """
     check_usage(inputs, options, shared_model=shared_model)
     extras = select_extras(recipe, options, shared_model=shared_model)
-    from segmenter.workflows.batch.plan import Settings, check_batch, plan_batch
+    from segmenter.workflows.batch.plan import BatchSettings, check_batch, plan_batch
 
     unwind_on_interrupt()
-    settings = Settings(
+    settings = BatchSettings(
         options.output,
         recipe,
         options.drawing,
@@ -171,14 +171,14 @@ def print_skipped(listing: Listing) -> None:
         print_message(f"skipped {format_count(n_folders, 'subfolder')}; add -r to include subfolders")
 
 
-def print_plan(plan: Plan, *, as_json: bool) -> int:
+def print_plan(plan: BatchPlan, *, as_json: bool) -> int:
     """Print what would be done with each photo, and return the exit status: 1 if the batch could not begin."""
     from segmenter.workflows.batch.plan import check_batch
     from segmenter.workflows.batch.resume import decide
     from segmenter.workflows.batch.summary import SCHEMA, outputs_text
     from segmenter.workflows.segment.outputs import format_path
 
-    for _, job in plan.jobs():
+    for _, job in plan.build_jobs():
         decision = decide(job) if plan.settings.resume else "do"
         source, outputs = format_path(job.source), outputs_text(job.record)
         if as_json:
@@ -195,7 +195,7 @@ def print_plan(plan: Plan, *, as_json: bool) -> int:
     return EXIT_FAILED if plan.listing.failed else 0
 
 
-def run_plan(plan: Plan, workers: Workers, options: OutputOptions, *, fail_fast: bool) -> int:
+def run_plan(plan: BatchPlan, workers: Workers, options: OutputOptions, *, fail_fast: bool) -> int:
     """Segment all photos, report each and then the batch, and return the exit status."""
     from segmenter.cli.progress import report_batch
     from segmenter.workflows.batch.run import run_batch
@@ -213,7 +213,7 @@ def run_plan(plan: Plan, workers: Workers, options: OutputOptions, *, fail_fast:
     return report_summary(summary, plan, reporter.seconds, quiet=options.quiet)
 
 
-def report_summary(summary: Summary, plan: Plan, seconds: float, *, quiet: bool) -> int:
+def report_summary(summary: Summary, plan: BatchPlan, seconds: float, *, quiet: bool) -> int:
     """Print how a batch went and each failure, and return the exit status."""
     counts = summary.counts
     if not quiet:
@@ -229,7 +229,7 @@ def report_summary(summary: Summary, plan: Plan, seconds: float, *, quiet: bool)
     return EXIT_FAILED if counts["failed"] or counts["not done"] else 0
 
 
-def make_page(plan: Plan, n_workers: int, options: OutputOptions) -> int:
+def make_page(plan: BatchPlan, n_workers: int, options: OutputOptions) -> int:
     """Make a page of the results, report it, and return its exit status."""
     from segmenter.cli.progress import show_count
     from segmenter.cli.report import print_report

@@ -183,7 +183,7 @@ def print_result(result: TableResult, job: TableJob, seconds: float, *, verbose:
         print_message(f"  why: {choice['why']}")
     for note in result.notes:
         print_note(note)
-    warn_stale_outputs([job.output("likelihood"), job.output("clusters")], job.outputs)
+    warn_stale_outputs(job.alternative_outputs, job.outputs)
     if verbose:
         print_message(f"  columns: {', '.join(result.table.columns)}")
         print_fit(result.clusters.fit.trace)

@@ -52,9 +52,9 @@ def print_traceback(text: str) -> None:
         print_message(line)
 
 
-def warn_stale_outputs(stems: Sequence[Path], written: Collection[Path]) -> None:
-    """Print a note for each figure in another format that an earlier run left behind."""
-    from segmenter.workflows.segment.outputs import find_stale_figures
+def warn_stale_outputs(alternatives: Sequence[Path], written: Collection[Path]) -> None:
+    """Print a note for each file in another format that an earlier run left behind."""
+    from segmenter.workflows.segment.outputs import find_stale_outputs
 
-    for path in find_stale_figures(stems, written):
-        print_note(f"{path} is from an earlier run; remove it or draw it again")
+    for path in find_stale_outputs(alternatives, written):
+        print_note(f"{path} is from an earlier run; remove it, as it could be mistaken for this result")

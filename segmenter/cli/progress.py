@@ -79,7 +79,7 @@ class BatchReporter:
         """Seconds since the batch began."""
         return time.perf_counter() - self._started
 
-    def begin(self, stage: str, n_photos: int) -> None:
+    def start_stage(self, stage: str, n_photos: int) -> None:
         """Report that a pass over the photos begins."""
         self._stage_started, self._n_in_stage = time.perf_counter(), 0
         if self._bar is not None:
@@ -89,7 +89,7 @@ class BatchReporter:
         elif not self._options.quiet and stage != "segmenting":
             print_message(f"{stage} ({n_photos:,} photos)")
 
-    def tell(self, row: Row | None) -> None:
+    def finish_photo(self, row: Row | None) -> None:
         """Report a photo of this pass; None = it was read, and a later pass will segment it."""
         self._n_in_stage += 1
         if row is not None:
@@ -146,14 +146,14 @@ class StepProgress:
         self._bar = bar
         self._task: TaskID | None = None
 
-    def begin(self, stage: str, n_steps: int) -> None:
+    def start_stage(self, stage: str, n_steps: int) -> None:
         """Show that a stage of so many steps begins."""
         if self._bar is not None:
             if self._task is not None:
                 self._bar.remove_task(self._task)
             self._task = self._bar.add_task(stage, total=n_steps)
 
-    def step(self) -> None:
+    def finish_step(self) -> None:
         """Show that a step is done."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, advance=1)

@@ -255,24 +255,13 @@ def print_result(result: SegmentResult, job: SegmentJob, seconds: float, options
     for note in collect_notes(result):
         print_note(note)
     if not options.to_stdout:
-        warn_earlier_outputs(job)
+        warn_stale_outputs(job.alternative_outputs, job.outputs)
     if options.verbose:
         image = result.record.input
         print_message(f"  {image.width}×{image.height} pixels of {image.channels}×{image.dtype}")
         if segmentation.fit_trace is not None:
             print_fit(segmentation.fit_trace)
         print_segments(segmentation.segments)
-
-
-def warn_earlier_outputs(job: SegmentJob) -> None:
-    """Print a note for each figure or label image in another format that an earlier run left behind."""
-    from segmenter.io.files.results import get_label_image_paths
-
-    stems = [job.record.with_suffix(".figure"), *(paths[0].with_suffix("") for paths in job.plots.values())]
-    warn_stale_outputs(stems, job.outputs)
-    for path in get_label_image_paths(job.record.with_suffix("")):
-        if path != job.labels and path.exists():
-            print_note(f"{path} is from an earlier run; remove it, as it could be mistaken for this result")
 
 
 def format_segments(segmentation: Segmentation) -> str:

@@ -1,4 +1,4 @@
-"""A batch before any work: its photos, and the names of their outputs."""
+"""The plan of a batch: its photos and the names of all outputs, known before any work."""
 
 from __future__ import annotations
 
@@ -24,22 +24,19 @@ if TYPE_CHECKING:
 
 
 MEMORY_ADVICE = "raise --max-memory, lower --jobs, or scale it down"
-
+"""What to do about a photo that needs more memory than its worker may take."""
 
 SHARED_NAME = "shared"
-
-
 SHARED_MODEL, SHARED_RECORD = f"{SHARED_NAME}.model.json", f"{SHARED_NAME}.json"
-"""In the output folder, where one model is fitted to all photos: the model, and how its fit went."""
-
+"""Files in the output folder if one model is fitted to all photos: the model, and the record of its fit."""
 
 REPORT_NAME = "report.html"
-"""In the output folder, where a page of the results is made."""
+"""The report page, in the output folder."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What all photos of a batch have in common."""
+class BatchSettings:
+    """The options that all photos of a batch share."""
 
     output: Path
     recipe: PhotoRecipe
@@ -47,14 +44,14 @@ class Settings:
     max_pixels: int
     extras: tuple[Extra, ...] = ()
     overwrite: bool = False
-    resume: bool = False  # do what is missing or out of date, and nothing else
-    shared_model: bool = False
-    report: bool = False  # a page of all results is to follow
-    bands: tuple[int, ...] = ()  # of TIFFs and Zarr arrays, from 1; empty = all
+    resume: bool = False  # process only what is missing or out of date
+    shared_model: bool = False  # fit one model to all photos, and apply it
+    report: bool = False  # write a report page at the end
+    bands: tuple[int, ...] = ()  # to read from TIFFs and Zarr arrays, from 1; empty = all
     enforce_max_pixels: bool = False  # whether max_pixels also applies to windowed pictures
 
-    def job(self, entry: Entry, model: Model | None = None) -> SegmentJob:
-        """Return what is to be done with one photo."""
+    def build_job(self, entry: Entry, model: Model | None = None) -> SegmentJob:
+        """Return the job of one photo; with a model, one that applies it."""
         return plan_job(
             to_path(entry.source),
             self.output / entry.folder,
@@ -70,43 +67,45 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A batch before any work: its photos in order, each with the names of its outputs."""
+class BatchPlan:
+    """The photos of a batch in order, each with the name of its outputs."""
 
-    settings: Settings
+    settings: BatchSettings
     listing: Listing
     entries: tuple[Entry, ...]
 
-    def jobs(self, model: Model | None = None, left_out: Collection[int] = ()) -> Iterator[tuple[int, SegmentJob]]:
-        """Yield the place of each photo and its job; jobs are not kept."""
-        for place, entry in enumerate(self.entries):
-            if place not in left_out:
-                yield place, self.settings.job(entry, model)
+    def build_jobs(
+        self, model: Model | None = None, excluded: Collection[int] = ()
+    ) -> Iterator[tuple[int, SegmentJob]]:
+        """Yield the index and the job of each photo that is not excluded; jobs are built one by one to save memory."""
+        for index, entry in enumerate(self.entries):
+            if index not in excluded:
+                yield index, self.settings.build_job(entry, model)
 
     @property
     def folders(self) -> list[Path]:
-        """Every folder that is written to."""
+        """Every folder that outputs are written to."""
         return [self.settings.output / folder for folder in sorted({"", *(entry.folder for entry in self.entries)})]
 
 
 class BatchProgress(Protocol):
-    """Who is told how a batch goes."""
+    """Receives the progress of a batch."""
 
-    def begin(self, stage: str, n_photos: int) -> None:
-        """Take note that a pass over the photos begins."""
+    def start_stage(self, stage: str, n_photos: int) -> None:
+        """Note that a pass over so many photos begins."""
 
-    def tell(self, row: Row | None) -> None:
-        """Take note of a photo of this pass; None = it was read, and is to come once more."""
+    def finish_photo(self, row: Row | None) -> None:
+        """Note that this pass is done with a photo; None = without an outcome yet, as another pass will follow."""
 
 
-def plan_batch(inputs: Sequence[str], settings: Settings, *, recursive: bool) -> Plan:
-    """Find the photos, and name all outputs so that none can be mistaken for another.
+def plan_batch(inputs: Sequence[str], settings: BatchSettings, *, recursive: bool) -> BatchPlan:
+    """Find the photos of a batch, and name their outputs so that no two photos share a file.
 
     Parameters
     ----------
     inputs : sequence of str
         Folders, patterns and photos, see `segmenter.io.files.discovery.list_photos`.
-    settings : Settings
+    settings : BatchSettings
     recursive : bool
 
     Raises
@@ -115,38 +114,39 @@ def plan_batch(inputs: Sequence[str], settings: Settings, *, recursive: bool) ->
         The output folder is one of the inputs.
     """
     listing = list_photos(inputs, recursive=recursive, output=str(settings.output))
-    probe = settings.job(Entry("x", "", "x"))
-    endings = [path.name[1:] for path in probe.outputs_of_either_mode]
+    sample_job = settings.build_job(Entry("x", "", "x"))
+    endings = [path.name.removeprefix("x") for path in sample_job.outputs_of_either_mode]
     root = os.path.realpath(settings.output)
     taken = [*SUMMARIES, SHARED_MODEL, SHARED_RECORD]
     for path, _ in listing.photos:
-        place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))  # noqa: PTH118, PTH119, PTH120
-        if place.startswith(root + os.sep):
-            taken.append(os.path.relpath(place, root))
-    return Plan(settings, listing, tuple(name_outputs(listing.photos, endings, taken)))
+        folder, name = os.path.split(path)
+        resolved = os.path.join(os.path.realpath(folder), name)  # noqa: PTH118  # a link is not followed, only its folder
+        if resolved.startswith(root + os.sep):
+            taken.append(os.path.relpath(resolved, root))
+    return BatchPlan(settings, listing, tuple(name_outputs(listing.photos, endings, taken)))
 
 
-def check_batch(plan: Plan) -> None:
-    """Refuse a batch that could not write its outputs, before any work is done.
+def check_batch(plan: BatchPlan) -> None:
+    """Check, before any work, that a batch can write its outputs.
 
     Raises
     ------
     OutputExistsError
         An output exists, and neither ``overwrite`` nor ``resume`` was asked for.
     WriteError
-        A folder is in the place of an output, or a file in that of its folder.
+        An output path is a folder, or the folder of an output is a file.
     """
     settings = plan.settings
-    own = [*SUMMARIES, *((SHARED_MODEL, SHARED_RECORD) if settings.shared_model else ())]
-    own += [REPORT_NAME] if settings.report else []
+    batch_files = [*SUMMARIES, *((SHARED_MODEL, SHARED_RECORD) if settings.shared_model else ())]
+    batch_files += [REPORT_NAME] if settings.report else []
     first, n_existing = None, 0
-    outputs = chain.from_iterable(job.outputs_of_either_mode for _, job in plan.jobs())
-    for path in filter_existing(chain((settings.output / name for name in own), outputs)):
+    outputs = chain.from_iterable(job.outputs_of_either_mode for _, job in plan.build_jobs())
+    for path in filter_existing(chain((settings.output / name for name in batch_files), outputs)):
         check_path(path)
         first = first or path
         n_existing += 1
     for folder in plan.folders:
-        check_path(folder / "x")
+        check_path(folder / "any file")
     if first is not None and not (settings.overwrite or settings.resume):
         remedy = "--resume to go on, --overwrite to replace it,"
         raise OutputExistsError(str(first), n_more=n_existing - 1, remedy=remedy)

@@ -9,38 +9,35 @@ the lowest bits left out, so that memory is bounded for any number of them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from itertools import chain
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from segmenter.errors import InvalidArgumentError, ReadError, SegmenterError, UnsupportedPhotoError, describe_problem
+from segmenter.errors import InvalidArgumentError, SegmenterError
 from segmenter.execution.api import Sums, Workers
 from segmenter.execution.map import map_jobs
-from segmenter.features.color_counts import ColorCounts, count_colors, sum_counts, to_common_scale
+from segmenter.features.color_counts import ColorCounts, RunningCounts, to_common_scale
 from segmenter.io.files.atomic import write_files
-from segmenter.io.files.local import compute_digest, ensure_path_unmodified
-from segmenter.io.images.photo import read_photo
-from segmenter.io.rasters.reader import open_windowed
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.colors import fit_colors
 from segmenter.segmentation.documents import DocumentError, convert_document, encode_json, read_object, to_plain
 from segmenter.segmentation.model import Model
 from segmenter.segmentation.model_file import encode_model, load_model
-from segmenter.segmentation.n_segments import choose_for_interior, interior_colors
+from segmenter.segmentation.n_segments import choose_for_interior
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 from segmenter.segmentation.record import SOFTWARE, FitRecord, ModelReference, SelectionRecord
-from segmenter.workflows.batch.plan import MEMORY_ADVICE, SHARED_MODEL, SHARED_RECORD, BatchProgress, Plan
-from segmenter.workflows.batch.summary import Row, summarize_failure
-from segmenter.workflows.segment.job import SegmentJob
+from segmenter.workflows.batch.photo_colors import (
+    PhotoColors,
+    add_colors,
+    build_failure,
+    compute_digest_or_none,
+    count_photo,
+)
+from segmenter.workflows.batch.plan import SHARED_MODEL, SHARED_RECORD, BatchPlan, BatchProgress, BatchSettings
+from segmenter.workflows.batch.summary import Row
 from segmenter.workflows.segment.record import describe_fit, describe_model, describe_selection
-from segmenter.workflows.segment.strategy import choose_processing_mode
-from segmenter.workflows.windowed.color_summary import compute_center_side
-from segmenter.workflows.windowed.color_tasks import count_interior_of_center
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
@@ -73,105 +70,23 @@ class SharedFitRecord:
     model: ModelReference
 
 
-@dataclass(frozen=True, eq=False)
-class Counted:
-    """What the first pass takes from a photo."""
-
-    digest: str | None  # SHA-256 of the file; None where it cannot be read
-    colors: tuple[ColorCounts, ...] = ()
-    interiors: tuple[ColorCounts, ...] = ()  # where the number of segments is to be told from them
-    failure: Row | None = None
-
-
-def count_photo(job: SegmentJob) -> Counted:
-    """Count the colors of a photo; whatever happens to it is told, not raised."""
-    try:
-        chosen = choose_processing_mode(job)
-        if chosen.mode == "windowed":
-            return count_by_windows(chosen)
-        photo = read_photo(job.source, name=str(job.source), max_pixels=job.max_pixels)
-        inner: tuple[ColorCounts, ...] = ()
-        if job.recipe.n_segments == "auto":
-            told, _ = interior_colors(photo.pixels, photo.mask)
-            inner = (ColorCounts(told.colors, told.counts),)
-        return Counted(photo.digest, (count_colors(photo.pixels, photo.mask),), inner)
-    except Exception as error:
-        problem = describe_problem(error, job.source, memory_advice=MEMORY_ADVICE)
-        return Counted(_digest(job), failure=summarize_failure(job.source, job.record, problem))
-
-
-def count_by_windows(job: SegmentJob) -> Counted:
-    """Count the colors of a picture window by window, which add up to those of the whole.
-
-    Raises
-    ------
-    UnsupportedPhotoError
-        Its bands are no colors, its values have no range of their own, or none of them holds data.
-    SegmenterError
-        It cannot be read.
-    """
-    with ensure_path_unmodified(job.source), open_windowed(job.source, job.windows.bands) as picture:
-        if picture.n_features not in (1, 3):
-            reason = f"has {picture.n_features} bands, and a shared model is of colors; choose three with --bands"
-            raise UnsupportedPhotoError(picture.label, reason)
-        if picture.dtype not in (np.uint8, np.uint16):
-            reason = f"has values of {picture.dtype}, and a shared model by windows is of 8 or 16 bits; leave it out"
-            raise UnsupportedPhotoError(picture.label, reason)
-        _, windows = picture.plan_windows()
-        patch = compute_center_side(len(windows)) if job.recipe.n_segments == "auto" else 0
-        interiors: list[ColorCounts] = []
-
-        def parts() -> Generator[ColorCounts]:
-            for window in windows:
-                pixels, mask = picture.read(window)
-                if mask is not None and not mask.any():
-                    continue
-                if patch and (inner := count_interior_of_center(pixels, mask, patch)) is not None:
-                    interiors.append(inner)
-                yield count_colors(pixels, mask)
-
-        colors = sum_counts(parts())
-        if not colors:
-            raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
-        return Counted(compute_digest(job.source), tuple(colors), tuple(sum_counts(interiors)))
-
-
-def without_colors(counted: Counted) -> Counted:
-    """Return what is told of a photo."""
-    return replace(counted, colors=(), interiors=())
-
-
-def add_colors(parts: list[Counted]) -> Counted:
-    """Return the colors of several photos together."""
-    colors = sum_counts(chain.from_iterable(part.colors for part in parts))
-    interiors = sum_counts(chain.from_iterable(part.interiors for part in parts))
-    return Counted(None, tuple(colors), tuple(interiors))
-
-
-def _digest(job: SegmentJob) -> str | None:
-    try:
-        return compute_digest(job.source)
-    except ReadError:
-        return None
-
-
-def shared_model(
-    plan: Plan, workers: Workers, watcher: BatchProgress, take: Callable[[int, Row], bool]
+def provide_shared_model(
+    plan: BatchPlan, workers: Workers, progress: BatchProgress, report: Callable[[int, Row], bool]
 ) -> Model | None:
-    """Return the model of all photos, fitted and written, or read where it is up to date.
+    """Return the model of all photos: that of an earlier run if it is up to date, else fitted and written now.
 
     Parameters
     ----------
-    plan : Plan
+    plan : BatchPlan
     workers : Workers
-    watcher : BatchProgress
-    take : function of the place and the row of a photo that failed
-        Returns whether to go on.
+    progress : BatchProgress
+    report : callable
+        Takes the index of a photo that failed and why, and returns whether to go on.
 
     Returns
     -------
     Model or None
-        None where no photo could be read, or `take` said to stop.
+        None if no photo could be read, or `report` said to stop.
 
     Raises
     ------
@@ -180,53 +95,62 @@ def shared_model(
     """
     settings, recipe = plan.settings, plan.settings.recipe
     if not isinstance(recipe, Recipe):
-        raise InvalidArgumentError("shared_model", "is of mixtures of colors, and regions are none; leave it out")
-    path = settings.output / SHARED_MODEL
-    if settings.resume:
-        model = up_to_date_model(plan, workers, watcher)
-        if model is not None:
-            return model
+        raise InvalidArgumentError("shared_model", "needs a mixture of colors, and regions have none; leave it out")
+    model = load_up_to_date_model(plan, workers, progress) if settings.resume else None
+    if model is not None:
+        return model
+    batch_colors = count_batch(plan, workers, progress, report)
+    return None if batch_colors is None else fit_and_write(batch_colors, settings, recipe)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchColors:
+    """The colors of all photos together."""
+
+    colors: ColorCounts
+    interior: ColorCounts | None  # from which K is chosen; None = the recipe gives K
+    digests: list[str | None]  # SHA-256 of each photo, in any order; None for one that cannot be read
+
+
+def count_batch(
+    plan: BatchPlan, workers: Workers, progress: BatchProgress, report: Callable[[int, Row], bool]
+) -> BatchColors | None:
+    """Return the colors of all photos; None if no photo could be read, or `report` said to stop.
+
+    Parameters are those of `provide_shared_model`. On a cluster the workers add up the colors, and only their sum
+    arrives here, at the end.
+    """
+    counts, interiors = RunningCounts(), RunningCounts()
     digests: list[str | None] = []
-    interiors: list[ColorCounts] = []
-    stopped = False
 
-    def parts() -> Generator[ColorCounts]:
-        nonlocal interiors, stopped
-        waiting: list[ColorCounts] = []
-        totals: list[Counted] = []
-        sums = Sums(without_colors, add_colors, totals.append)
-        with closing(map_jobs(count_photo, plan.jobs(), workers, sums)) as answers:
-            for answer in answers:
-                counted = answer.result
-                if counted is None:
-                    problem = f"{answer.job.source}: {answer.lost}"
-                    failure = summarize_failure(answer.job.source, answer.job.record, problem)
-                    counted = Counted(_digest(answer.job), failure=failure)
-                digests.append(counted.digest)
-                if counted.failure is not None:
-                    if not take(answer.index, counted.failure):
-                        stopped = True
-                        return
-                    continue
-                watcher.tell(None)
-                waiting += counted.interiors
-                if len(waiting) == 64:
-                    interiors, waiting = sum_counts([*interiors, *waiting]), []
-                yield from counted.colors
-        for total in totals:
-            waiting += total.interiors
-            yield from total.colors
-        interiors = sum_counts([*interiors, *waiting])
+    def add(photo: PhotoColors) -> None:
+        for colors in photo.colors:
+            counts.add(colors)
+        for interior in photo.interiors:
+            interiors.add(interior)
 
-    watcher.begin("counting colors", len(plan.entries))
-    with closing(parts()) as counts:
-        sums = sum_counts(counts)
-    if stopped or not sums:
+    progress.start_stage("counting colors", len(plan.entries))
+    sums = Sums(PhotoColors.without_colors, add_colors, add)
+    with closing(map_jobs(count_photo, plan.build_jobs(), workers, sums)) as outcomes:
+        for outcome in outcomes:
+            photo = outcome.result or build_failure(outcome.job, f"{outcome.job.source}: {outcome.lost}")
+            digests.append(photo.digest)
+            if photo.failure is None:
+                progress.finish_photo(None)
+                add(photo)
+            elif not report(outcome.index, photo.failure):
+                return None
+    colors, interior = counts.get(), interiors.get()
+    if not colors:
         return None
-    colors = to_common_scale(sums)
-    model, selection, trace = fit_shared(colors, to_common_scale(interiors) if interiors else None, recipe)
+    return BatchColors(to_common_scale(colors), to_common_scale(interior) if interior else None, digests)
+
+
+def fit_and_write(batch_colors: BatchColors, settings: BatchSettings, recipe: Recipe) -> Model:
+    """Fit a model to the colors of all photos, write it and the record of its fit, and return it as read back."""
+    colors = batch_colors.colors
+    model, selection, trace = fit_shared(colors, batch_colors.interior, recipe)
     content = encode_model(model)
-    digest = hashlib.sha256(content).hexdigest()
     record = SharedFitRecord(
         schema=SCHEMA,
         software=SOFTWARE,
@@ -236,9 +160,10 @@ def shared_model(
         bits=colors.bits,
         selection=describe_selection(selection),
         fit=describe_fit(trace),
-        inputs=identify_photos(digests),
-        model=ModelReference(name=SHARED_MODEL, sha256=digest),
+        inputs=identify_photos(batch_colors.digests),
+        model=ModelReference(name=SHARED_MODEL, sha256=hashlib.sha256(content).hexdigest()),
     )
+    path = settings.output / SHARED_MODEL
     files = {path: content, settings.output / SHARED_RECORD: encode_json(to_plain(record), ensure_ascii=True)}
     write_files(files, overwrite=settings.overwrite or settings.resume)
     return load_model(path)
@@ -287,7 +212,7 @@ def read_shared_record(path: Path) -> SharedFitRecord | None:
         return None
 
 
-def up_to_date_model(plan: Plan, workers: Workers, watcher: BatchProgress) -> Model | None:
+def load_up_to_date_model(plan: BatchPlan, workers: Workers, progress: BatchProgress) -> Model | None:
     """Return the model of an earlier run if it was fitted to exactly these photos by this recipe, else None."""
     output = plan.settings.output
     record = read_shared_record(output / SHARED_RECORD)
@@ -305,10 +230,10 @@ def up_to_date_model(plan: Plan, workers: Workers, watcher: BatchProgress) -> Mo
     )
     if not is_same:
         return None
-    watcher.begin("comparing photos", len(plan.entries))
+    progress.start_stage("comparing photos", len(plan.entries))
     digests = []
-    with closing(map_jobs(_digest, plan.jobs(), workers)) as answers:
-        for answer in answers:
-            digests.append(answer.result)
-            watcher.tell(None)
+    with closing(map_jobs(compute_digest_or_none, plan.build_jobs(), workers)) as outcomes:
+        for outcome in outcomes:
+            digests.append(outcome.result)
+            progress.finish_photo(None)
     return model if record.inputs == identify_photos(digests) else None

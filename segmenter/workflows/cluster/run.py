@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,7 +27,7 @@ from segmenter.io.tables.table import Table, append_columns, check_variances, re
 from segmenter.mixture.diagnostics import describe_fit_problem, find_fit_problems
 from segmenter.workflows.cluster.clustering import WHY_BIC, Clusters, cluster, cluster_by_classes
 from segmenter.workflows.cluster.recipe import TableRecipe
-from segmenter.workflows.segment.outputs import FigureFormat, check_path, format_path
+from segmenter.workflows.segment.outputs import FigureFormat, check_path, format_path, list_figure_formats
 
 SCHEMA = 1
 """Version of the JSON model; raised when the meaning of a field changes."""
@@ -54,6 +55,12 @@ class TableJob:
         if self.figure_format is None:
             return ()
         return tuple(self.output(f"{kind}.{self.figure_format}") for kind in ("likelihood", "clusters"))
+
+    @property
+    def alternative_outputs(self) -> tuple[Path, ...]:
+        """The figures at the paths that they have in each format, written by this job or not."""
+        figures = (self.output(kind) for kind in ("likelihood", "clusters"))
+        return tuple(chain.from_iterable(list_figure_formats(figure) for figure in figures))
 
     @property
     def outputs(self) -> tuple[Path, ...]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from segmenter.execution.api import Workers
+from segmenter.io.files.results import get_label_image_paths
 from segmenter.regions.config import OTHER_SCALES, Scale
 from segmenter.segmentation.recipe import PhotoRecipe
-from segmenter.workflows.segment.outputs import FigureFormat, LabelFormat, Plot, plot_paths
+from segmenter.workflows.segment.outputs import FigureFormat, LabelFormat, Plot, get_plot_paths, list_figure_formats
 
 if TYPE_CHECKING:
     from segmenter.segmentation.model import Model
@@ -101,6 +102,13 @@ class SegmentJob:
         return self.labels.suffix == ".zarr"
 
     @property
+    def alternative_outputs(self) -> tuple[Path, ...]:
+        """The label image and the figures at the paths that they have in each format, written by this job or not."""
+        stem = self.record.with_suffix("")
+        figures = [stem.with_name(f"{stem.name}.figure"), *(paths[0].with_suffix("") for paths in self.plots.values())]
+        return (*chain.from_iterable(list_figure_formats(figure) for figure in figures), *get_label_image_paths(stem))
+
+    @property
     def outputs_of_either_mode(self) -> tuple[Path, ...]:
         """Every file that may be written as long as the mode is not chosen, the record last."""
         return (windowed_labels_path(self), *self.outputs)
@@ -184,7 +192,7 @@ def plan_job(
             for scale in OTHER_SCALES
             if "scales" in extras
         },
-        plots={plot: plot_paths(folder, name, plot, drawing.figure_format) for plot in drawing.plots},
+        plots={plot: get_plot_paths(folder, name, plot, drawing.figure_format) for plot in drawing.plots},
         model=model,
         windows=windows or WindowOptions(),
     )

@@ -1,111 +1,124 @@
-"""The files that a run writes: their names, and whether they can be written."""
+"""The files of a run: their formats and names, whether they can be written, and which are from an earlier run."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
+from typing import Literal, Protocol, TypeAlias, get_args
 
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
 from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.remote import RemotePath, check_protocol_writable, filter_existing
 
-if TYPE_CHECKING:
-    pass
-
-
 FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
 
-
 LabelFormat: TypeAlias = Literal["tif", "zarr"]
-"""Of the label image of a picture that is read by windows."""
-
+"""Format of the label image of a windowed picture."""
 
 Plot: TypeAlias = Literal["contours", "cutouts", "likelihood", "colors", "confidence", "palette"]
-
+"""A figure of a photo that is drawn on request."""
 
 PLOTS: tuple[Plot, ...] = get_args(Plot)
 
-
 PLOTS_OF_MIXTURES: tuple[Plot, ...] = ("likelihood", "colors", "confidence")
-
+"""Plots that need a mixture, so that there are none of regions."""
 
 PLOTS_OF_PIXELS: tuple[Plot, ...] = ("colors", "confidence")
-"""Figures of a photo that are drawn on request; those that regions do not have; those that need all pixels."""
+"""Plots that need all pixels in memory."""
 
 
-class Planned(Protocol):
-    """What is known of any job before it is done."""
+class PlannedJob(Protocol):
+    """What is known of any job before it runs."""
 
     @property
     def source(self) -> Path:
-        """What is read."""
+        """The file that is read."""
         ...
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        """Everything that is written, the record last."""
+        """Every file that is written, the record last."""
         ...
 
     @property
     def overwrite(self) -> bool:
-        """Whether files that exist may be replaced."""
+        """Whether existing files may be replaced."""
         ...
 
 
-def plot_paths(folder: Path, name: str, plot: Plot, figure_format: FigureFormat) -> tuple[Path, ...]:
-    """Return where a figure on request goes, and of the palette also the files for other programs."""
+def get_plot_paths(folder: Path, name: str, plot: Plot, figure_format: FigureFormat) -> tuple[Path, ...]:
+    """Return the paths of a plot: the figure, and for the palette also its files for other programs."""
     others = [folder / f"{name}.palette.{ending}" for ending in ("css", "gpl") if plot == "palette"]
     return (folder / f"{name}.plot-{plot}.{figure_format}", *others)
 
 
-def check_outputs(jobs: Sequence[Planned], *, kept: Sequence[Path] = ()) -> None:
-    """Refuse jobs whose outputs cannot all be written, before any work is done.
+# ---- before a run: can everything be written? ------------------------------------------------------------------------
+
+
+def check_outputs(jobs: Sequence[PlannedJob], *, kept: Sequence[Path] = ()) -> None:
+    """Check, before any work, that the outputs of all jobs can be written.
 
     Parameters
     ----------
-    jobs : sequence of Planned
+    jobs : sequence of PlannedJob
     kept : sequence of Path
-        Other files that no output may replace.
+        Further files that no output may replace.
 
     Raises
     ------
     OutputCollisionError
-        A photo is given twice, two would write the same file, or an output would replace a photo.
+        A photo is given twice, two jobs would write the same file, or an output would replace an input.
     WriteError
-        A folder is in the place of an output, or a file in that of its folder.
+        An output path is a folder, or the folder of an output is a file.
     OutputExistsError
         An output exists and may not be replaced.
     """
-    inputs: set[str] = set()
-    for job in jobs:
-        place = os.path.realpath(job.source)
-        if place in inputs:
-            raise OutputCollisionError(str(job.source), "is given twice; give it once")
-        inputs.add(place)
-    inputs.update(os.path.realpath(path) for path in kept)
-    written: dict[str, Path] = {}
-    for job in jobs:
-        for path in job.outputs:
-            place = os.path.realpath(path)
-            if place in inputs:
-                raise OutputCollisionError(str(path), "would replace an input; choose another folder with -o")
-            if place in written:
-                raise OutputCollisionError(
-                    str(path),
-                    f"would be written for both {written[place]} and {job.source}; "
-                    "rename one, or segment them in two runs with different -o folders",
-                )
-            written[place] = job.source
-            check_path(path)
+    inputs = resolve_inputs(jobs) | {os.path.realpath(path) for path in kept}
+    check_collisions(jobs, inputs)
     found = list(filter_existing(path for job in jobs if not job.overwrite for path in job.outputs))
     if found:
         raise OutputExistsError(str(found[0]), n_more=len(found) - 1)
 
 
+def resolve_inputs(jobs: Sequence[PlannedJob]) -> set[str]:
+    """Return the real paths of the inputs of all jobs; OutputCollisionError if one is given twice."""
+    inputs: set[str] = set()
+    for job in jobs:
+        resolved = os.path.realpath(job.source)
+        if resolved in inputs:
+            raise OutputCollisionError(str(job.source), "is given twice; give it once")
+        inputs.add(resolved)
+    return inputs
+
+
+def check_collisions(jobs: Sequence[PlannedJob], inputs: Collection[str]) -> None:
+    """Raise OutputCollisionError or WriteError for the first output that cannot be written beside all other files.
+
+    Parameters
+    ----------
+    jobs : sequence of PlannedJob
+    inputs : collection of str
+        Real paths of files that may not be replaced.
+    """
+    source_of: dict[str, Path] = {}  # the photo of each output, by its real path
+    for job in jobs:
+        for path in job.outputs:
+            resolved = os.path.realpath(path)
+            if resolved in inputs:
+                raise OutputCollisionError(str(path), "would replace an input; choose another folder with -o")
+            if resolved in source_of:
+                raise OutputCollisionError(
+                    str(path),
+                    f"would be written for both {source_of[resolved]} and {job.source}; "
+                    "rename one, or segment them in two runs with different -o folders",
+                )
+            source_of[resolved] = job.source
+            check_path(path)
+
+
 def check_output(path: Path, *, inputs: Sequence[Path], overwrite: bool) -> None:
-    """Raise WriteError where a single file cannot be written, before any work is done.
+    """Check, before any work, that a single file can be written.
 
     Parameters
     ----------
@@ -113,7 +126,11 @@ def check_output(path: Path, *, inputs: Sequence[Path], overwrite: bool) -> None
     inputs : sequence of Path
         Files that it may not replace.
     overwrite : bool
-        Whether it may replace any other.
+        Whether it may replace other files.
+
+    Raises
+    ------
+    OutputCollisionError, OutputExistsError, WriteError
     """
     check_path(path)
     if os.path.realpath(path) in {os.path.realpath(given) for given in inputs}:
@@ -122,24 +139,8 @@ def check_output(path: Path, *, inputs: Sequence[Path], overwrite: bool) -> None
         raise OutputExistsError(str(path))
 
 
-def find_stale_figures(stems: Sequence[Path], written: Collection[Path]) -> list[Path]:
-    """Return figures in other formats, which show what an earlier run found.
-
-    They are not removed, as nobody asked for that; but beside the new results they would be taken for theirs.
-
-    Parameters
-    ----------
-    stems : sequence of Path
-        Of figures, without the ending of the format.
-    written : collection of Path
-        What was written now.
-    """
-    places = [stem.with_name(f"{stem.name}.{ending}") for stem in stems for ending in get_args(FigureFormat)]
-    return [path for path in places if path not in written and os.path.lexists(path)]
-
-
 def check_path(path: Path) -> None:
-    """Raise WriteError if a folder is in the place of a file, or a file in that of its folder."""
+    """Raise WriteError if the path of a file is a folder, or the path of its folder is a file."""
     if isinstance(path, RemotePath):
         check_protocol_writable(path)
         return
@@ -150,6 +151,31 @@ def check_path(path: Path) -> None:
         raise WriteError(str(nearest), "is a file, not a folder")
 
 
+# ---- after a run: which files are from an earlier one? ---------------------------------------------------------------
+
+
+def find_stale_outputs(alternatives: Sequence[Path], written: Collection[Path]) -> list[Path]:
+    """Return existing files that an earlier run wrote and this one did not replace.
+
+    An output in one format does not replace the same output in another: a run with ``--figure-format svg`` leaves an
+    old ``NAME.figure.png`` in the folder. Such files are not removed, because nobody asked for that; but they could be
+    mistaken for results of this run.
+
+    Parameters
+    ----------
+    alternatives : sequence of Path
+        Where the outputs of this run would be in any format, as `SegmentJob.alternative_outputs`.
+    written : collection of Path
+        The outputs of this run.
+    """
+    return [path for path in filter_existing(alternatives) if path not in written]
+
+
+def list_figure_formats(stem: Path) -> list[Path]:
+    """Return the paths of a figure in all formats, given its path without the ending."""
+    return [stem.with_name(f"{stem.name}.{ending}") for ending in get_args(FigureFormat)]
+
+
 def format_path(path: Path | str) -> str:
-    r"""Return a path, or what is said of one, as text of Unicode; a byte that is no UTF-8 becomes ``\xNN``."""
+    r"""Return a path, or a text with one in it, as valid Unicode: a byte that is not UTF-8 becomes ``\xNN``."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -8,18 +8,18 @@ from typing import Protocol
 class Progress(Protocol):
     """Receives the progress of the work on one picture."""
 
-    def begin(self, stage: str, n_steps: int) -> None:
+    def start_stage(self, stage: str, n_steps: int) -> None:
         """Note that a stage of so many steps begins."""
 
-    def step(self) -> None:
+    def finish_step(self) -> None:
         """Note that a step of the stage is done."""
 
 
 class NullProgress:
     """A progress that shows nothing."""
 
-    def begin(self, stage: str, n_steps: int) -> None:
+    def start_stage(self, stage: str, n_steps: int) -> None:
         """Do nothing."""
 
-    def step(self) -> None:
+    def finish_step(self) -> None:
         """Do nothing."""

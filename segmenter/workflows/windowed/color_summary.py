@@ -71,7 +71,7 @@ def summarize_colors(picture: WindowedPicture, job: SegmentJob, recipe: Recipe, 
             options = stride, recipe.seed, sample.limit, center_side
             yield index, CountJob(job.source, job.windows.bands, index, window, *options)
 
-    progress.begin("reading colors", len(windows))
+    progress.start_stage("reading colors", len(windows))
     with closing(run_window_jobs(count_window, plan_jobs(), job, progress)) as results:
         for index, part in results:
             slices = get_preview_slices(windows[index], stride)

@@ -57,7 +57,7 @@ def find_segments(
     """
     summary = summarize_colors(picture, job, recipe, progress)
     n_fitted = None if job.model else int(summary.colors.counts.sum())
-    progress.begin("fitting" if job.model is None else "applying the model", 1)
+    progress.start_stage("fitting" if job.model is None else "applying the model", 1)
     segmentation, labeler = build_labeler(summary, job, recipe, stack)
     summary = summary.without_colors()
     label_image = create_label_image(job, stack)
@@ -170,7 +170,7 @@ def write_labels(
                     color_sums[:] += part.color_sums
                 yield from part.tiles
 
-    progress.begin("labeling", len(windows))
+    progress.start_stage("labeling", len(windows))
     write_label_image(label_image, label_windows(), picture, job, n_labels)
     return WrittenLabels(preview, n_pixels, color_sums)
 

@@ -50,7 +50,7 @@ def run_window_jobs(
                 raise outcome.result
             if outcome.result is None:
                 raise UnsupportedPhotoError(str(job.source), outcome.lost)
-            progress.step()
+            progress.finish_step()
             yield outcome.index, outcome.result
 
 

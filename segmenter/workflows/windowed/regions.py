@@ -71,9 +71,9 @@ def find_regions(
     UnsupportedPhotoError, DamagedPhotoError, WriteError
     """
     middle = reduce(picture, job, recipe, progress)
-    progress.begin("finding regions", 1)
+    progress.start_stage("finding regions", 1)
     hierarchy = find_hierarchy(middle.pixels, middle.mask, recipe, str(job.source))
-    progress.step()
+    progress.finish_step()
     superpixels, sums = refine(picture, job, hierarchy, middle, progress)
     complete = ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, sums)
     found = cut_regions(complete, recipe, str(job.source))
@@ -89,7 +89,7 @@ def find_regions(
             for _, part in sort_by_index(labeled):
                 yield from part
 
-    progress.begin("labeling", len(windows))
+    progress.start_stage("labeling", len(windows))
     label_image = create_label_image(job, stack)
     write_label_image(label_image, tiles(), picture, job, found.n_labels)
     return shown(middle, found, picture, recipe, label_image)
@@ -124,7 +124,7 @@ def reduce(picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, pro
         (number, ReduceJob(job.source, job.windows.bands, window, shape, reduced))
         for number, window in enumerate(windows)
     )
-    progress.begin("reducing", len(windows))
+    progress.start_stage("reducing", len(windows))
     with closing(run_window_jobs(reduce_window, jobs, job, progress)) as found:
         for _, part in sort_by_index(found):
             samples[part.place], is_known[part.place] = part.middles, part.is_known
@@ -171,7 +171,7 @@ def refine(
     )
     tiles: list[list[bytes]] = []
     sums = np.zeros((n, 4))
-    progress.begin("refining", len(windows))
+    progress.start_stage("refining", len(windows))
     with closing(run_window_jobs(WindowRefinement(colors, n, middle.low, middle.high), jobs, job, progress)) as found:
         for _, part in sort_by_index(found):
             tiles.append(part.tiles)

@@ -19,9 +19,9 @@ from segmenter.io.files.discovery import list_photos
 from segmenter.io.rasters import reader as io_windows
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.batch.output_names import Entry
-from segmenter.workflows.batch.plan import Settings
+from segmenter.workflows.batch.photo_colors import count_photo, count_windowed
+from segmenter.workflows.batch.plan import BatchSettings
 from segmenter.workflows.batch.resume import finished_record
-from segmenter.workflows.batch.shared_model import count_by_windows, count_photo
 from segmenter.workflows.segment.job import to_windowed
 from segmenter.workflows.segment.run import run_job
 from segmenter.workflows.segment.strategy import choose_processing_mode
@@ -99,12 +99,12 @@ def test_a_worker_does_windows_in_itself_one_by_one() -> None:
 def test_the_road_depends_on_what_a_job_may_take(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, overlapping(), photometric="rgb")
-    settings = Settings(tmp_path / "out", Recipe(), None, max_pixels=10)
+    settings = BatchSettings(tmp_path / "out", Recipe(), None, max_pixels=10)
     entry = Entry(str(path), "", "a")
-    assert choose_processing_mode(settings.job(entry)).mode == "windowed"
-    strict = replace(settings, enforce_max_pixels=True).job(entry)
+    assert choose_processing_mode(settings.build_job(entry)).mode == "windowed"
+    strict = replace(settings, enforce_max_pixels=True).build_job(entry)
     assert choose_processing_mode(strict) is strict
-    chosen = choose_processing_mode(replace(settings, enforce_max_pixels=True, bands=(2,)).job(entry))
+    chosen = choose_processing_mode(replace(settings, enforce_max_pixels=True, bands=(2,)).build_job(entry))
     assert chosen.mode == "windowed"
     assert (chosen.windows.bands, chosen.windows.workers) == ((2,), Workers(0))
 
@@ -135,7 +135,9 @@ def test_what_is_done_is_up_to_date_until_it_or_the_options_change(photos: Path,
 @pytest.mark.parametrize("is_large", [False, True])
 def test_either_road_counts_as_done(is_large: bool, tmp_path: Path) -> None:
     path = large_and_whole(tmp_path / "photos", 1)[1]
-    job = Settings(tmp_path / "out", Recipe(restarts=1), None, max_pixels=10**9).job(Entry(str(path), "", "a"))
+    job = BatchSettings(tmp_path / "out", Recipe(restarts=1), None, max_pixels=10**9).build_job(
+        Entry(str(path), "", "a")
+    )
     run_job(to_windowed(job, "for lack of memory") if is_large else job)
     assert finished_record(job) is not None
     assert finished_record(replace(job, windows=replace(job.windows, bands=(3, 2, 1)))) is None
@@ -187,9 +189,9 @@ def test_counts_of_windows_add_up_to_those_of_the_whole(
 ) -> None:
     monkeypatch.setattr(io_windows, "WINDOW_BYTES", 12_000)
     monkeypatch.setattr(io_windows, "MIN_TILE", 16)
-    settings = Settings(tmp_path / "out", Recipe(3), None, max_pixels=10**9)
-    large, whole = (settings.job(Entry(str(path), "", "a")) for path in large_and_whole(tmp_path, 5, dtype))
-    by_windows, at_once = count_by_windows(to_windowed(large, "")), count_photo(whole)
+    settings = BatchSettings(tmp_path / "out", Recipe(3), None, max_pixels=10**9)
+    large, whole = (settings.build_job(Entry(str(path), "", "a")) for path in large_and_whole(tmp_path, 5, dtype))
+    by_windows, at_once = count_windowed(to_windowed(large, "")), count_photo(whole)
     (colors,), (expected,) = by_windows.colors, at_once.colors
     assert (colors.colors == expected.colors).all()
     assert (colors.counts == expected.counts).all()
@@ -221,7 +223,7 @@ def test_one_model_of_all_is_the_same_whichever_road_they_take(tmp_path: Path) -
         (("--bands", "2"), "photos/plain.png: is neither a TIFF nor a Zarr array; only these are read by windows"),
         (("--bands", "4"), "photos/geo.tif: has no band 4; it has bands 1 to 3"),
         (("--shared-model",), "photos/bands.tif: has 5 bands, and a shared model is of colors; choose three with"),
-        (("--shared-model",), "photos/float.tif: has values of float32, and a shared model by windows is of 8 or 16"),
+        (("--shared-model",), "photos/float.tif: has values of float32; to share a model by windows it needs 8 or 16"),
         (("--color-space", "lab"), "photos/bands.tif: color space lab cannot be made of 5 bands; choose three"),
         (
             ("--save", "posteriors"),

@@ -286,7 +286,7 @@ def test_figures_of_an_earlier_run_are_told(table: Path, tmp_path: Path) -> None
     result = run(table, "-k", "3", "--figure-format", "svg", "--overwrite", cwd=tmp_path)
     notes = [line for line in result.stderr.splitlines() if "earlier run" in line]
     assert notes == [
-        f"  note: outputs/t.{kind}.png is from an earlier run; remove it or draw it again"
+        f"  note: outputs/t.{kind}.png is from an earlier run; remove it, as it could be mistaken for this result"
         for kind in ("likelihood", "clusters")
     ]
     assert (tmp_path / "outputs" / "t.clusters.png").exists()
