@@ -118,7 +118,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     array([0, 1])
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # scikit-learn's parameters
         self,
         n_components: int = 1,
         *,

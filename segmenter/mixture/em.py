@@ -149,7 +149,7 @@ class Evaluation:
 # ---- fits ----------------------------------------------------------------------------------------------------------
 
 
-def fit(  # the public interface: samples, options, and each kind of prior knowledge
+def fit(  # noqa: PLR0913  # the public interface: samples, options, and each kind of prior knowledge
     samples: Samples | LazySamples,
     config: FitConfig,
     start: Mixture | None = None,

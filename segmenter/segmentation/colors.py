@@ -39,7 +39,7 @@ COLORS_AT_ONCE = 1 << 20
 """Number of colors that are summed at once, to bound memory."""
 
 
-def segment(
+def segment(  # noqa: PLR0913  # one keyword for each option of the command
     image: str | Path | Image | NDArray[Any],
     n_segments: int | Literal["auto"] | None = None,
     *,

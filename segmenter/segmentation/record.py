@@ -225,10 +225,7 @@ _COLOR = re.compile("#[0-9a-f]{6}")
 
 def _find_problems(record: RunRecord) -> Iterator[str]:
     """Yield the parts of a record that have the right type, but a value that cannot be."""
-    photo = record.input
-    for name, value in (("width", photo.width), ("height", photo.height), ("channels", photo.channels)):
-        if value < 1:
-            yield f"input.{name} is {value}, not positive"
+    yield from _find_problems_of_photo(record.input)
     if not _is_finite(record.recipe):
         yield "recipe holds a number that is not finite"
     if not record.segments:
@@ -237,6 +234,12 @@ def _find_problems(record: RunRecord) -> Iterator[str]:
         yield from _find_problems_of_segment(segment, label)
     if record.fit is not None:
         yield from _find_problems_of_fit(record.fit)
+
+
+def _find_problems_of_photo(photo: PhotoRecord) -> Iterator[str]:
+    for name, value in (("width", photo.width), ("height", photo.height), ("channels", photo.channels)):
+        if value < 1:
+            yield f"input.{name} is {value}, not positive"
 
 
 def _find_problems_of_segment(segment: SegmentRecord, label: int) -> Iterator[str]:

@@ -37,7 +37,7 @@ class Report:
     damaged: tuple[str, ...] = field(default=())  # what is wrong with results that cannot be shown, a line each
 
 
-def make_report(
+def make_report(  # noqa: PLR0913  # one keyword for each option of the command
     folder: Path,
     output: Path,
     *,

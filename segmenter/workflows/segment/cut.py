@@ -16,7 +16,7 @@ from segmenter.workflows.segment.job import Extra, SegmentJob, plan_job
 from segmenter.workflows.segment.record import build_record
 
 
-def plan_cut(
+def plan_cut(  # noqa: PLR0913  # one keyword for each option of the command
     source: Path,
     folder: Path,
     *,

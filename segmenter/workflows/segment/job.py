@@ -135,7 +135,7 @@ def to_windowed(job: SegmentJob, reason: str) -> SegmentJob:
     )
 
 
-def plan_job(
+def plan_job(  # noqa: PLR0913  # the options of four commands meet here
     source: Path,
     folder: Path,
     recipe: PhotoRecipe,

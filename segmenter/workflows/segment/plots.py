@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
     from segmenter.render.encoding import Figure
 
 
+@dataclass(frozen=True)
+class Caption:
+    """What figures say in words and numbers."""
+
+    photo: str  # its name
+    shares: Sequence[float]  # of the segments, from 0 to 1
+    names: Sequence[str] | None  # of the segments; None = their numbers
+
+
 def draw_plots(
     photo: Photo, found: Segmentation, job: SegmentJob, metadata: Mapping[str, str], n_pixels: int | None = None
 ) -> dict[Path, bytes]:
@@ -48,13 +58,14 @@ def draw_plots(
     shares = shares_of(found, n_pixels)
     files: dict[Path, bytes] = {}
     names = None if job.model is None else job.model.label_names
+    caption = Caption(job.source.stem, shares, names)
     with silence_matplotlib():
         from segmenter.render.encoding import encode_figure  # matplotlib takes half a second to import
         from segmenter.render.legend import SegmentSummary
         from segmenter.render.palette_figure import format_css_palette, format_gimp_palette
 
         for plot, (path, *others) in job.plots.items():
-            figure = _draw(plot, photo, found, shares, names=names, name=job.source.stem, dpi=job.figure_options.dpi)
+            figure = _draw(plot, photo, found, caption, dpi=job.figure_options.dpi)
             files[path] = encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
             for other, encode in zip(others, (format_css_palette, format_gimp_palette), strict=False):
                 text = encode(SegmentSummary(get_mean_colors(found.segments), shares, names), job.source.name)
@@ -62,7 +73,7 @@ def draw_plots(
     return files
 
 
-def draw_plot(
+def draw_plot(  # noqa: PLR0913  # public: one keyword for each choice of the caller
     image: str | Path | Image | NDArray[Any] | Photo,
     found: Segmentation,
     plot: Plot,
@@ -117,27 +128,18 @@ def draw_plot(
         raise InvalidArgumentError("names", f"are {len(names)}, but there are {found.n_labels} segments")
     photo = open_segmented_photo(image, found)
     with silence_matplotlib():
-        return _draw(plot, photo, found, shares_of(found), names=names, name=name, dpi=dpi)
+        return _draw(plot, photo, found, Caption(name, shares_of(found), names), dpi=dpi)
 
 
-def _draw(
-    plot: Plot,
-    photo: Photo,
-    found: Segmentation,
-    shares: Sequence[float],
-    *,
-    names: Sequence[str] | None,
-    name: str,
-    dpi: int,
-) -> Figure:
-    """Return a figure; matplotlib is quiet already."""
+def _draw(plot: Plot, photo: Photo, found: Segmentation, caption: Caption, *, dpi: int) -> Figure:
+    """Return a figure; called with matplotlib silenced."""
     from segmenter.render import photo_figures
     from segmenter.render.color_space_figure import ColorSamples, draw_color_figure
     from segmenter.render.legend import SegmentedPhoto, SegmentSummary
     from segmenter.render.palette_figure import draw_palette_figure
     from segmenter.render.table_figures import draw_likelihood_figure
 
-    segments = SegmentSummary(get_mean_colors(found.segments), shares, names)
+    segments = SegmentSummary(get_mean_colors(found.segments), caption.shares, caption.names)
     if plot == "palette":
         return draw_palette_figure(segments, dpi=dpi)
     if plot == "likelihood":
@@ -148,7 +150,7 @@ def _draw(
     if plot == "contours":
         return photo_figures.draw_contours_figure(segmented, dpi=dpi)
     if plot == "cutouts":
-        return photo_figures.draw_cutouts_figure(segmented, name=name, dpi=dpi)
+        return photo_figures.draw_cutouts_figure(segmented, name=caption.photo, dpi=dpi)
     if plot == "confidence":
         return photo_figures.draw_confidence_figure(picture, confidence_map(photo, found), found.n_labels, dpi=dpi)
     mixture = found.mixture
@@ -163,7 +165,7 @@ def _draw(
         found.channels,
     )
     line_colors = build_lightness_palette(found.n_labels, brightest=78)  # legible on white
-    return draw_color_figure(samples, mixture, SegmentSummary(line_colors, shares, names), dpi=dpi)
+    return draw_color_figure(samples, mixture, SegmentSummary(line_colors, caption.shares, caption.names), dpi=dpi)
 
 
 def shares_of(found: Segmentation, n_pixels: int | None = None) -> list[float]:

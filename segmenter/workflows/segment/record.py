@@ -48,7 +48,7 @@ class Origin:
     model: ModelReference | None = field(default=None, metadata=OMIT_NONE)
 
 
-def build_record(
+def build_record(  # noqa: PLR0913  # one keyword for each part that only some runs have
     job: SegmentJob,
     photo: PhotoRecord,
     found: Segmentation,

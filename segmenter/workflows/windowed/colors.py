@@ -144,7 +144,7 @@ class WrittenLabels:
     color_sums: Floats  # (K, 3), RGB from 0 to 1; 0 if the mean colors were known before
 
 
-def write_labels(
+def write_labels(  # noqa: PLR0913  # what the first pass found, each by its own name
     label_image: Path,
     picture: WindowedPicture,
     labeler: ColorLabeler,
