@@ -34,7 +34,10 @@ from segmenter.segmentation.shares import format_share
 from segmenter.workflows.cluster.recipe import MAX_CLUSTERS, SEMI_SUPERVISED, TableRecipe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from segmenter.mixture.em import FitTrace
+    from segmenter.workflows.cluster.record import ClusterRecord, TableMixtureRecord
     from segmenter.workflows.cluster.run import TableJob, TableResult
 
 
@@ -123,6 +126,7 @@ def command(  # click passes every option by its name
     """  # noqa: D301  # the backspace keeps click from filling the list
     recipe = build_recipe(labeled, **recipe_values)
     check_streams(table, labeled, as_json=json)
+    from segmenter.segmentation.documents import to_plain
     from segmenter.workflows.cluster.run import TableJob, run_table
     from segmenter.workflows.segment.outputs import format_path
 
@@ -138,7 +142,7 @@ def command(  # click passes every option by its name
     )
     if json:
         paths = {"source": format_path(table), "outputs": [format_path(path) for path in job.outputs]}
-        click.echo(dumps({**result.record, **paths}))
+        click.echo(dumps({**to_plain(result.record), **paths}))
     if not quiet:
         print_result(result, job, time.perf_counter() - started, verbose=verbose)
 
@@ -173,14 +177,14 @@ def check_streams(table: Path, labeled: Path | None, *, as_json: bool) -> None:
 def print_result(result: TableResult, job: TableJob, seconds: float, *, verbose: bool) -> None:
     """Print one line on the clusters, then the notes, and with `verbose` the details."""
     record = result.record
-    n_missing, choice = record["input"]["rows_with_missing_values"], record["choice"]
+    n_missing, choice = record.input.rows_with_missing_values, record.choice
     rule = " by BIC" if choice else ""
     missing = f", {n_missing:,} with missing values" if n_missing else ""
-    rows = f"{format_count(record['input']['rows'], 'row')}{missing}"
-    found = format_clusters(record["clusters"], has_classes=job.labeled is not None)
+    rows = f"{format_count(record.input.rows, 'row')}{missing}"
+    found = format_clusters(record.clusters, has_classes=job.labeled is not None)
     print_message(f"{job.source.name}: {found}{rule} from {rows} in {seconds:.2f} s -> {job.output('*')}")
     if choice:
-        print_message(f"  why: {choice['why']}")
+        print_message(f"  why: {choice.why}")
     for note in result.notes:
         print_note(note)
     warn_stale_outputs(job.alternative_outputs, job.outputs)
@@ -188,16 +192,16 @@ def print_result(result: TableResult, job: TableJob, seconds: float, *, verbose:
         print_message(f"  columns: {', '.join(result.table.columns)}")
         print_fit(result.clusters.fit.trace)
         if choice:
-            bics = ", ".join(f"{row['n_clusters']}: {row['bic']:.0f}" for row in choice["table"])
+            bics = ", ".join(f"{row.n_clusters}: {row.bic:.0f}" for row in choice.table)
             print_message(f"  BIC: {bics}")
-        print_mixture(record["mixture"])
+        print_mixture(record.mixture)
 
 
-def format_clusters(clusters: Any, *, has_classes: bool) -> str:
+def format_clusters(clusters: Sequence[ClusterRecord], *, has_classes: bool) -> str:
     """Return how many clusters or classes there are, and how large; classes with their names."""
     if not has_classes or not 1 < len(clusters) <= MAX_SHARES:
-        return format_shares([cluster["share"] for cluster in clusters], "cluster")
-    shares = ", ".join(f"{cluster['label']}: {format_share(cluster['share'])}" for cluster in clusters)
+        return format_shares([cluster.share for cluster in clusters], "cluster")
+    shares = ", ".join(f"{cluster.label}: {format_share(cluster.share)}" for cluster in clusters)
     return f"{len(clusters)} classes ({shares})"
 
 
@@ -207,8 +211,8 @@ def print_fit(trace: FitTrace) -> None:
     print_message(f"  {trace.stop} after {steps}, {trace.log_likelihoods[-1]:.4f} nats per row")
 
 
-def print_mixture(mixture: Any) -> None:
+def print_mixture(mixture: TableMixtureRecord) -> None:
     """Print one line per component: label, weight and mean."""
-    for label, weight, mean in zip(mixture["labels"], mixture["weights"], mixture["means"], strict=True):
+    for label, weight, mean in zip(mixture.labels, mixture.weights, mixture.means, strict=True):
         values = ", ".join(f"{value:.4g}" for value in mean)
         print_message(f"  {label:>5}  weight {weight:.4f}  mean {values}")

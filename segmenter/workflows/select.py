@@ -31,10 +31,11 @@ from segmenter.io.tables.layout import UTF_16, Layout, read_layout
 from segmenter.io.tables.table import check_variances, read_table
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, Selection, SelectionTable, choose, selection_table
+from segmenter.segmentation.documents import to_plain
 from segmenter.segmentation.n_segments import choose_n_segments
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.cluster.clustering import WHY_BIC, subsample_rows
-from segmenter.workflows.cluster.run import describe_table
+from segmenter.workflows.cluster.record import describe_table
 from segmenter.workflows.segment.outputs import check_path, format_path
 
 SCHEMA = 1
@@ -221,7 +222,7 @@ def select_for_table(job: SelectionJob, layout: Layout) -> tuple[SelectionResult
         chosen=choose_by_each_rule(criteria),
         table=list_criteria(criteria, None),
         notes=tuple(notes),
-        source={"input": describe_table(table), "recipe": {**options, "columns": list(table.columns)}},
+        source={"input": to_plain(describe_table(table)), "recipe": {**options, "columns": list(table.columns)}},
     )
     return result, draw_curves(result, criteria, float(samples.weights.sum()), None)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -25,12 +25,11 @@ from segmenter.io.files.local import SIGNATURE_BYTES, read_first_bytes
 from segmenter.io.tables.layout import Layout, read_layout, read_table_stream
 from segmenter.io.tables.table import Table, append_columns, check_variances, read_table, read_text_column
 from segmenter.mixture.diagnostics import describe_fit_problem, find_fit_problems
-from segmenter.workflows.cluster.clustering import WHY_BIC, Clusters, cluster, cluster_by_classes
+from segmenter.segmentation.documents import encode_json, to_plain
+from segmenter.workflows.cluster.clustering import Clusters, cluster, cluster_by_classes
 from segmenter.workflows.cluster.recipe import TableRecipe
-from segmenter.workflows.segment.outputs import FigureFormat, check_path, format_path, list_figure_formats
-
-SCHEMA = 1
-"""Version of the JSON model; raised when the meaning of a field changes."""
+from segmenter.workflows.cluster.record import ClusteringRecord, build_record, describe_table
+from segmenter.workflows.segment.outputs import FigureFormat, check_path, list_figure_formats
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class TableJob:
 class TableResult:
     """The clusters of a table, and the record of the run."""
 
-    record: Mapping[str, Any]  # the content of NAME.model.json
+    record: ClusteringRecord  # the content of NAME.model.json
     clusters: Clusters
     table: Table
     notes: tuple[str, ...]
@@ -124,9 +123,10 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
             return format_fields(clusters, table.values[rows], clusters.labels[rows])
 
         files = {job.output("labels.csv"): append_columns(layout, new_columns, len(table.values), cells)}
-    record = build_record(job, table, clusters, None if labeled is None else (labeled[0], labeled[1]), new_columns)
+    labeled_record = None if labeled is None else describe_table(labeled[0], tuple(labeled[1]))
+    record = build_record(job.recipe, table, clusters, new_columns, labeled_record)
     files |= dict(zip(job.figures, draw_figures(job, table, clusters, record), strict=True)) if job.figures else {}
-    files[job.output("model.json")] = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+    files[job.output("model.json")] = encode_json(to_plain(record))
     write_files(files, overwrite=job.overwrite)
     return TableResult(record, clusters, table, tuple(build_notes(table, clusters, new_columns, job.recipe)))
 
@@ -203,15 +203,14 @@ def format_fields(clusters: Clusters, values: Floats, labels: Labels) -> list[li
     ]
 
 
-def draw_figures(job: TableJob, table: Table, clusters: Clusters, record: Mapping[str, Any]) -> tuple[bytes, bytes]:
+def draw_figures(job: TableJob, table: Table, clusters: Clusters, record: ClusteringRecord) -> tuple[bytes, bytes]:
     """Return both figures as the content of files."""
     from segmenter.render.silencing import silence_matplotlib
 
     assert job.figure_format is not None  # called only if figures were requested
     trace = clusters.fit.trace
-    description = json.dumps({"recipe": record["recipe"], "input": record["input"]}, ensure_ascii=True)
-    title = record["input"]["name"]
-    metadata = {"Software": f"segmenter {__version__}", "Title": title, "Description": description}
+    description = json.dumps({"recipe": to_plain(record.recipe), "input": to_plain(record.input)}, ensure_ascii=True)
+    metadata = {"Software": f"segmenter {__version__}", "Title": record.input.name, "Description": description}
     with silence_matplotlib():
         from segmenter.render.axes import ClusterModel
         from segmenter.render.encoding import encode_figure  # matplotlib takes half a second to import
@@ -227,71 +226,6 @@ def draw_figures(job: TableJob, table: Table, clusters: Clusters, record: Mappin
             encode_figure(likelihood, job.figure_format, metadata=metadata),
             encode_figure(scatter, job.figure_format, metadata=metadata),
         )
-
-
-def build_record(
-    job: TableJob,
-    table: Table,
-    clusters: Clusters,
-    labeled: tuple[Table, Sequence[str]] | None,
-    new_columns: Sequence[str],
-) -> dict[str, Any]:
-    """Return the model and how it was found, as plain values.
-
-    It holds no times and no folders, so that the same input gives the same bytes.
-    """
-    mixture, trace = clusters.fit.mixture, clusters.fit.trace
-    counts = np.bincount(clusters.labels, minlength=len(clusters.names) + 1)[1:]
-    return {
-        "schema": SCHEMA,
-        "software": f"segmenter {__version__}",
-        "input": describe_table(table),
-        "labeled": None if labeled is None else {**describe_table(labeled[0]), "classes": list(labeled[1])},
-        "recipe": asdict(job.recipe),
-        "choice": None
-        if not clusters.choice
-        else {
-            "criterion": "bic",
-            "why": WHY_BIC,
-            "table": [{"n_clusters": k, "bic": bic} for k, bic in clusters.choice],
-        },
-        "fit": {
-            "n_iterations": trace.n_iterations,
-            "stop": trace.stop,
-            "verdict": trace.verdict,
-            "log_likelihoods": trace.log_likelihoods.tolist(),
-            "objectives": trace.objectives.tolist(),
-            "restarts": trace.restarts.tolist(),
-            "n_died": trace.n_died,
-            "collapsed": list(trace.collapsed),
-            "one_gaussian": trace.single_gaussian,
-        },
-        "mixture": {
-            "covariance_type": mixture.covariance_type,
-            "columns": list(table.columns),
-            "weights": mixture.weights.tolist(),
-            "means": mixture.means.tolist(),
-            "covariances": mixture.covariances.tolist(),
-            "labels": [clusters.names[c - 1] for c in clusters.component_clusters],
-        },
-        "added_columns": list(new_columns),
-        "clusters": [
-            {"label": name, "rows": int(n), "share": float(n / counts.sum())}
-            for name, n in zip(clusters.names, counts, strict=True)
-        ],
-    }
-
-
-def describe_table(table: Table) -> dict[str, Any]:
-    """Return the facts about an input table as plain values."""
-    n_missing = int(np.isnan(table.values).any(axis=1).sum())
-    return {
-        "name": format_path(Path(table.layout.path.name)),
-        "sha256": table.digest,
-        "rows": len(table.values),
-        "rows_with_missing_values": n_missing,
-        "columns": list(table.layout.columns),
-    }
 
 
 def build_notes(table: Table, clusters: Clusters, new_columns: Sequence[str], recipe: TableRecipe) -> list[str]:
