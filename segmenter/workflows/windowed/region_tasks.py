@@ -1,6 +1,6 @@
-"""What workers do with one window where regions are looked for: reduce it, refine superpixels in it, label it.
+"""The work on one window of a picture in which regions are found: reduce it, refine its superpixels, label it.
 
-All are functions of a value that can be pickled, so that `segmenter.execution.map.map_jobs` can spread them.
+Jobs and their functions can be pickled, so that `segmenter.execution.map.map_jobs` can send them to workers.
 """
 
 from __future__ import annotations
@@ -28,69 +28,68 @@ from segmenter.regions.refinement import (
 )
 from segmenter.workflows.windowed.color_tasks import process_window, to_picklable_error
 
-# ---- the first pass ------------------------------------------------------------------------------------------------
+# ---- the first pass: the base image --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class ReduceJob:
-    """Take from a window its share of the reduced picture."""
+    """Compute what a window contributes to the base image."""
 
     source: Path
     bands: tuple[int, ...]
     window: Window
-    shape: tuple[int, int]  # of the picture
-    reduced: tuple[int, int]
+    full_shape: tuple[int, int]  # of the picture
+    base_shape: tuple[int, int]  # of the base image
 
 
 @dataclass(frozen=True, eq=False)
-class Reduced:
-    """What was taken."""
+class ReducedWindow:
+    """What a window contributes to the base image."""
 
     n_pixels: int  # that take part
-    low: float  # of all numbers that take part; inf where none does
-    high: float
-    areas: list[AreaSums]  # none where the picture is not reduced
-    place: tuple[slice, slice]  # of what follows, in the reduced picture
-    middles: Pixels  # (h, w, C), of a pixel in the middle of each reduced one
-    is_known: Bools  # (h, w), whether that takes part
+    low: float  # minimum of all values that take part, as stored; inf if none do
+    high: float  # maximum; -inf if none take part
+    areas: list[AreaSums]  # empty if the picture is not reduced
+    slices: tuple[slice, slice]  # the pixels of the base image whose centers are in the window
+    centers: Pixels  # (h, w, C), the stored pixel at the center of each of these
+    center_mask: Bools  # (h, w), whether that pixel takes part
 
 
-def reduce_window(job: ReduceJob) -> Reduced | Exception:
-    """Reduce a window; what goes wrong is returned."""
-    return process_window(job, reduced)
+def reduce_window(job: ReduceJob) -> ReducedWindow | Exception:
+    """Return what a window contributes to the base image, or the error."""
+    return process_window(job, reduce_pixels)
 
 
-def reduced(pixels: Pixels, mask: Bools | None, job: ReduceJob) -> Reduced:
-    """Return the share of the pixels of a window."""
+def reduce_pixels(pixels: Pixels, mask: Bools | None, job: ReduceJob) -> ReducedWindow:
+    """Return what the pixels (h, w, C) of a window contribute to the base image."""
     window = job.window
     areas: list[AreaSums] = []
-    if job.reduced != job.shape:
-        areas = list(compute_area_sums(pixels, mask, (window.top, window.left), job.shape, job.reduced))
-    place, at = [], []
-    for axis, first, n in zip(
-        compute_center_indices(job.shape, job.reduced),
-        (window.top, window.left),
-        (window.height, window.width),
-        strict=True,
-    ):
-        start, stop = np.searchsorted(axis.ravel(), (first, first + n))
-        place.append(slice(int(start), int(stop)))
-        at.append(axis.ravel()[start:stop] - first)
-    index = at[0][:, None], at[1]
+    if job.base_shape != job.full_shape:
+        areas = list(compute_area_sums(pixels, mask, (window.top, window.left), job.full_shape, job.base_shape))
+    rows, columns = compute_center_indices(job.full_shape, job.base_shape)
+    row_slice, window_rows = find_centers(rows.ravel(), window.top, window.height)
+    column_slice, window_columns = find_centers(columns, window.left, window.width)
+    index = window_rows[:, None], window_columns
     visible = pixels if mask is None else pixels[mask]
-    chosen = pixels[index]
-    return Reduced(
-        visible.size // pixels.shape[2],
-        float(visible.min()) if visible.size else np.inf,
-        float(visible.max()) if visible.size else -np.inf,
-        areas,
-        (place[0], place[1]),
-        np.nan_to_num(chosen, posinf=0, neginf=0) if chosen.dtype.kind == "f" else chosen,
-        np.ones(chosen.shape[:2], np.bool_) if mask is None else mask[index],
+    centers = pixels[index]
+    return ReducedWindow(
+        n_pixels=visible.size // pixels.shape[2],
+        low=float(visible.min()) if visible.size else np.inf,
+        high=float(visible.max()) if visible.size else -np.inf,
+        areas=areas,
+        slices=(row_slice, column_slice),
+        centers=np.nan_to_num(centers, posinf=0, neginf=0) if centers.dtype.kind == "f" else centers,
+        center_mask=np.ones(centers.shape[:2], np.bool_) if mask is None else mask[index],
     )
 
 
-# ---- the second pass -----------------------------------------------------------------------------------------------
+def find_centers(centers: NDArray[np.intp], start: int, length: int) -> tuple[slice, NDArray[np.intp]]:
+    """Return which of the ascending center indices are in a window along one axis, and where they are in the window."""
+    first, last = np.searchsorted(centers, (start, start + length))
+    return slice(int(first), int(last)), centers[first:last] - start
+
+
+# ---- the second pass: superpixels at full size ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,71 +98,71 @@ class RefineJob:
 
     source: Path
     bands: tuple[int, ...]
-    inner: Rectangle  # the window
-    window: Window  # with its margin, which is read
-    surroundings: ReducedLabels
-    tile: tuple[int, int]
+    inner: Rectangle  # the window itself
+    window: Window  # the window with the margin that has to be read
+    reduced: ReducedLabels  # the superpixels in and around the window
+    tile: tuple[int, int]  # height and width of the tiles of the label image
 
 
 @dataclass(frozen=True, eq=False)
-class Refined:
-    """What became of a window."""
+class RefinedWindow:
+    """The superpixels of a window, and their colors."""
 
-    tiles: list[bytes]  # compressed superpixels
-    sums: Floats  # (R, 4), of `sum_superpixel_colors`
+    tiles: list[bytes]  # of superpixels, compressed
+    color_sums: Floats  # (R, 4), see `sum_superpixel_colors`
 
 
 @dataclass(frozen=True, eq=False)
-class WindowRefinement:
-    """The function of the second pass: workers receive it once, with all that it knows."""
+class WindowRefiner:
+    """The function of the second pass; each worker receives it once, with the colors of all superpixels."""
 
     colors: ColorStatistics
     n_superpixels: int
-    low: float  # of all numbers that take part
-    high: float
+    low: float  # minimum of all values that take part, as stored
+    high: float  # maximum
 
-    def __call__(self, job: RefineJob) -> Refined | Exception:
-        """Refine a window; what goes wrong is returned."""
-        return process_window(job, self.refined)
+    def __call__(self, job: RefineJob) -> RefinedWindow | Exception:
+        """Return the superpixels of a window, or the error."""
+        return process_window(job, self.refine)
 
-    def refined(self, stored: Pixels, mask: Bools | None, job: RefineJob) -> Refined:
-        """Return the superpixels of a window, of whose pixels with their margin this is called, and their colors."""
-        inner, around = job.inner, job.surroundings
+    def refine(self, stored: Pixels, mask: Bools | None, job: RefineJob) -> RefinedWindow:
+        """Return the superpixels of a window, given its stored pixels with their margin."""
+        inner, reduced = job.inner, job.reduced
         pixels = to_photo_range(stored, self.low, self.high)[0]
-        if around.full_shape == around.reduced_shape:
-            labels = around.labels[inner.to_slices(*around.corner)]
+        if reduced.full_shape == reduced.reduced_shape:
+            labels = reduced.labels[inner.to_slices(*reduced.corner)]
         else:
-            labels = refine_rectangle(around, pixels, mask, inner, self.colors)
-        inside = np.ascontiguousarray(pixels[inner.to_slices(job.window.top, job.window.left)])
-        sums = sum_superpixel_colors(labels, inside, self.n_superpixels)
-        return Refined(encode_tiles(labels.astype(np.uint16), job.tile), sums)
+            labels = refine_rectangle(reduced, pixels, mask, inner, self.colors)
+        inner_pixels = np.ascontiguousarray(pixels[inner.to_slices(job.window.top, job.window.left)])
+        color_sums = sum_superpixel_colors(labels, inner_pixels, self.n_superpixels)
+        return RefinedWindow(encode_tiles(labels.astype(np.uint16), job.tile), color_sums)
 
 
-def refine_job(
-    source: Path, bands: tuple[int, ...], window: Window, whole: ReducedLabels, tile: tuple[int, int]
+def plan_refinement(
+    source: Path, bands: tuple[int, ...], window: Window, reduced: ReducedLabels, tile: tuple[int, int]
 ) -> RefineJob:
-    """Return the job of a window, with no more of its surroundings than it needs."""
+    """Return the job of a window, with only those reduced labels that it needs."""
     inner = Rectangle(window.top, window.left, window.top + window.height, window.left + window.width)
-    outer = whole.add_margin(inner)
-    wide = Window(outer.top, outer.left, outer.bottom - outer.top, outer.right - outer.left)
-    return RefineJob(source, bands, inner, wide, whole.crop_for(inner), tile)
+    outer = reduced.add_margin(inner)
+    window_with_margin = Window(outer.top, outer.left, outer.bottom - outer.top, outer.right - outer.left)
+    return RefineJob(source, bands, inner, window_with_margin, reduced.crop_for(inner), tile)
 
 
-# ---- the third pass ------------------------------------------------------------------------------------------------
+# ---- the third pass: labels ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
-class Relabeling:
-    """The function of the third pass: superpixels become labels."""
+class TileRelabeler:
+    """The function of the third pass: it turns superpixels into labels."""
 
-    label_of: NDArray[np.unsignedinteger[Any]]  # (R + 1,)
-    window_bits: int  # of tiles, see `segmenter.io.labels.tiff.compress`
+    label_of_superpixel: NDArray[np.unsignedinteger[Any]]  # (R + 1,)
+    window_bits: int  # see `segmenter.io.labels.tiff.compress`
     source: Path
 
     def __call__(self, tiles: list[bytes]) -> list[bytes] | Exception:
-        """Return tiles of labels, compressed, for those of superpixels; what goes wrong is returned."""
+        """Return compressed tiles of labels for compressed tiles of superpixels, or the error."""
         try:
-            found = (self.label_of[np.frombuffer(zlib.decompress(tile), np.uint16)] for tile in tiles)
-            return [compress(labels, self.window_bits) for labels in found]
+            superpixels = (np.frombuffer(zlib.decompress(tile), np.uint16) for tile in tiles)
+            return [compress(self.label_of_superpixel[part], self.window_bits) for part in superpixels]
         except Exception as error:
             return to_picklable_error(error, self.source)

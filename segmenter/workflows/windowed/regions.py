@@ -1,9 +1,10 @@
-"""Regions of a picture larger than memory: found in the picture reduced, their boundaries in its windows.
+"""Regions of a picture larger than memory, in three passes over its windows.
 
-Pass one makes the reduced picture, of at most `STEP` times the working size on a side; the hierarchy is found in it as
-in any picture of that size. Pass two finds the boundaries of its superpixels at the full size, and sums their colors;
-with these the hierarchy is cut. Pass three turns superpixels into labels. The labels are those of the picture in
-memory: sums over integers are exact in any order, and what is refined does not depend on how a picture is divided.
+Pass one reduces the picture to the base image, which is at most `segmentation.regions.STEP` times the working size per
+side; the hierarchy is found in it as in any picture of that size. Pass two refines the boundaries of its superpixels at
+full size and sums their colors, which are needed to cut the hierarchy. Pass three turns superpixels into labels. The
+labels are those of the picture in memory: sums of integers are exact in any order, and refinement does not depend on
+how a picture is divided into windows.
 """
 
 from __future__ import annotations
@@ -41,162 +42,194 @@ from segmenter.workflows.windowed.passes import (
 from segmenter.workflows.windowed.preview import PREVIEW_SIDE
 from segmenter.workflows.windowed.region_tasks import (
     ReduceJob,
-    Relabeling,
-    WindowRefinement,
+    TileRelabeler,
+    WindowRefiner,
+    plan_refinement,
     reduce_window,
-    refine_job,
 )
 
 
 def find_regions(
     picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, progress: Progress, stack: ExitStack
 ) -> WindowedSegmentation:
-    """Find the regions of a picture and write its label image.
+    """Return the regions of a picture, with its label image in a temporary file.
 
     Parameters
     ----------
     picture : WindowedPicture
-        Of 1 or 3 bands.
+        With 1 or 3 bands.
     job : SegmentJob
     recipe : RegionsRecipe
         Of the job.
     progress : Progress
     stack : ExitStack
-        Keeps temporary files until they are moved.
+        Removes the temporary files when it is closed.
 
     Raises
     ------
     TooFewSuperpixelsError
-        More regions were asked for than the picture has superpixels.
-    UnsupportedPhotoError, DamagedPhotoError, WriteError
+        The recipe asks for more regions than the picture has superpixels.
+    UnsupportedPhotoError
+        No pixel takes part, or the mask leaves too many pieces.
+    DamagedPhotoError, WriteError
     """
-    middle = reduce(picture, job, recipe, progress)
+    base = compute_base_image(picture, job, recipe, progress)
     progress.start_stage("finding regions", 1)
-    hierarchy = find_hierarchy(middle.pixels, middle.mask, recipe, str(job.source))
+    hierarchy = find_hierarchy(base.pixels, base.mask, recipe, str(job.source))
     progress.finish_step()
-    superpixels, sums = refine(picture, job, hierarchy, middle, progress)
-    complete = ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, sums)
-    found = cut_regions(complete, recipe, str(job.source))
-    label_of = np.zeros(complete.n_superpixels + 1, choose_label_dtype(found.n_labels))
-    label_of[complete.superpixels] = found.labels
-    _, windows = picture.plan_windows()
-
-    def tiles() -> Generator[bytes]:
-        jobs = enumerate(superpixels)
-        with closing(
-            run_window_jobs(Relabeling(label_of, get_zlib_window_bits(job), job.source), jobs, job, progress)
-        ) as labeled:
-            for _, part in sort_by_index(labeled):
-                yield from part
-
-    progress.start_stage("labeling", len(windows))
+    superpixel_tiles, color_sums = refine_superpixels(picture, job, hierarchy, base, progress)
+    colored = ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, color_sums)
+    segmentation = cut_regions(colored, recipe, str(job.source))
     label_image = create_label_image(job, stack)
-    write_label_image(label_image, tiles(), picture, job, found.n_labels)
-    return shown(middle, found, picture, recipe, label_image)
+    write_labels(label_image, picture, job, superpixel_tiles, colored, segmentation, progress)
+    return build_preview(base, segmentation, picture, recipe, label_image)
 
 
-# ---- the first pass ------------------------------------------------------------------------------------------------
+# ---- the first pass: the base image --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
-class WorkingImage:
-    """The picture at the size at which superpixels are found."""
+class BaseImage:
+    """The picture at the size at which its superpixels are refined first."""
 
-    pixels: Pixels  # (h, w, C), means; where nothing is reduced, colors as a photo has them
-    mask: Bools | None  # (h, w)
-    samples: Pixels  # (h, w, C), as a photo has them: the color of a pixel in the middle of each
-    is_known: Bools  # (h, w), whether that takes part
-    low: float  # of all numbers that take part
-    high: float
+    pixels: Pixels  # (h, w, C), means of the pixels in each reduced one; the stored pixels if nothing is reduced
+    mask: Bools | None  # (h, w), True = takes part; None = all do
+    centers: Pixels  # (h, w, C), the stored pixel at the center of each reduced one
+    center_mask: Bools  # (h, w), whether that pixel takes part
+    low: float  # minimum of all values that take part, as stored
+    high: float  # maximum
     n_pixels: int  # of the whole picture that take part
 
 
-def reduce(picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, progress: Progress) -> WorkingImage:
-    """Return the reduced picture."""
+def compute_base_image(
+    picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, progress: Progress
+) -> BaseImage:
+    """Return the base image; UnsupportedPhotoError if no pixel takes part."""
     _, windows = picture.plan_windows()
-    shape = picture.shape
-    reduced = compute_base_shape(shape, recipe)
-    totals = None if reduced == shape else AreaTotals(reduced, picture.n_features)
-    samples = np.zeros((*reduced, picture.n_features), picture.dtype)
-    is_known = np.zeros(reduced, np.bool_)
+    shape, base_shape = picture.shape, compute_base_shape(picture.shape, recipe)
+    totals = None if base_shape == shape else AreaTotals(base_shape, picture.n_features)
+    centers = np.zeros((*base_shape, picture.n_features), picture.dtype)
+    center_mask = np.zeros(base_shape, np.bool_)
     n_pixels, low, high = 0, np.inf, -np.inf
     jobs = (
-        (number, ReduceJob(job.source, job.windows.bands, window, shape, reduced))
-        for number, window in enumerate(windows)
+        (index, ReduceJob(job.source, job.windows.bands, window, shape, base_shape))
+        for index, window in enumerate(windows)
     )
     progress.start_stage("reducing", len(windows))
-    with closing(run_window_jobs(reduce_window, jobs, job, progress)) as found:
-        for _, part in sort_by_index(found):
-            samples[part.place], is_known[part.place] = part.middles, part.is_known
+    with closing(run_window_jobs(reduce_window, jobs, job, progress)) as results:
+        for _, part in sort_by_index(results):
+            centers[part.slices], center_mask[part.slices] = part.centers, part.center_mask
             n_pixels, low, high = n_pixels + part.n_pixels, min(low, part.low), max(high, part.high)
             if totals is not None:
                 for areas in part.areas:
                     totals.add(areas)
     if not n_pixels:
         raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
-    samples, _ = to_photo_range(samples, low, high)
-    pixels, mask = samples, is_known
+    centers, _ = to_photo_range(centers, low, high)
+    pixels, mask = centers, center_mask
     if totals is not None:
         means, mask = totals.compute_means()
-        pixels = in_unit_range(means, picture.dtype, low, high)
-    return WorkingImage(pixels, None if mask.all() else mask, samples, is_known, low, high, n_pixels)
+        pixels = scale_means(means, picture.dtype, low, high)
+    return BaseImage(pixels, None if mask.all() else mask, centers, center_mask, low, high, n_pixels)
 
 
-def in_unit_range(means: Floats, dtype: np.dtype[Any], low: float, high: float) -> Pixels:
-    """Return means of stored numbers as those of a photo, from 0 to 1."""
+def scale_means(means: Floats, dtype: np.dtype[Any], low: float, high: float) -> Pixels:
+    """Return means of stored values on the scale of a photo, 0 to 1; the argument is overwritten to save memory."""
     if dtype.kind == "u" and dtype.itemsize <= 2:
         means /= np.iinfo(dtype).max
     elif high > low:
-        least, most = to_unit_range(to_photo_range(np.array([low, high], dtype), low, high)[0])
+        unit_low, unit_high = to_unit_range(to_photo_range(np.array([low, high], dtype), low, high)[0])
         means -= low
-        means *= (most - least) / (high - low)
-        means += least
+        means *= (unit_high - unit_low) / (high - low)
+        means += unit_low
     return means.astype(np.float32)
 
 
-# ---- the second pass -----------------------------------------------------------------------------------------------
+# ---- the second pass: superpixels at full size ---------------------------------------------------------------------
 
 
-def refine(
-    picture: WindowedPicture, job: SegmentJob, hierarchy: Hierarchy, middle: WorkingImage, progress: Progress
+def refine_superpixels(
+    picture: WindowedPicture, job: SegmentJob, hierarchy: Hierarchy, base: BaseImage, progress: Progress
 ) -> tuple[list[list[bytes]], Floats]:
-    """Return the superpixels of each window as compressed tiles, and their color sums as of `ColoredHierarchy`."""
+    """Return the refined superpixels of each window as compressed tiles, and their color sums (R, 4).
+
+    The sums are those of `ColoredHierarchy`.
+    """
     tile, windows = picture.plan_windows()
-    small, n = hierarchy.superpixels, hierarchy.n_superpixels
-    whole = ReducedLabels(small, compute_interior_mask(small), (0, 0), picture.shape, small.shape)
-    colors = compute_color_statistics(small, middle.samples, middle.is_known)
+    superpixels, n_superpixels = hierarchy.superpixels, hierarchy.n_superpixels
+    is_interior = compute_interior_mask(superpixels)
+    reduced = ReducedLabels(superpixels, is_interior, (0, 0), picture.shape, superpixels.shape)
+    colors = compute_color_statistics(superpixels, base.centers, base.center_mask)
     jobs = (
-        (number, refine_job(job.source, job.windows.bands, window, whole, tile))
-        for number, window in enumerate(windows)
+        (index, plan_refinement(job.source, job.windows.bands, window, reduced, tile))
+        for index, window in enumerate(windows)
     )
+    refiner = WindowRefiner(colors, n_superpixels, base.low, base.high)
     tiles: list[list[bytes]] = []
-    sums = np.zeros((n, 4))
+    sums = np.zeros((n_superpixels, 4))
     progress.start_stage("refining", len(windows))
-    with closing(run_window_jobs(WindowRefinement(colors, n, middle.low, middle.high), jobs, job, progress)) as found:
-        for _, part in sort_by_index(found):
+    with closing(run_window_jobs(refiner, jobs, job, progress)) as results:
+        for _, part in sort_by_index(results):
             tiles.append(part.tiles)
-            sums += part.sums
-    return tiles, scale_color_sums(sums, middle.samples.dtype)
+            sums += part.color_sums
+    return tiles, scale_color_sums(sums, base.centers.dtype)
 
 
-# ---- what is told --------------------------------------------------------------------------------------------------
+# ---- the third pass: labels ----------------------------------------------------------------------------------------
 
 
-def shown(
-    middle: WorkingImage, found: Segmentation, picture: WindowedPicture, recipe: RegionsRecipe, label_image: Path
+def write_labels(  # noqa: PLR0913  # what the two passes before found, and where the labels go
+    label_image: Path,
+    picture: WindowedPicture,
+    job: SegmentJob,
+    superpixel_tiles: list[list[bytes]],
+    hierarchy: ColoredHierarchy,
+    segmentation: Segmentation,
+    progress: Progress,
+) -> None:
+    """Turn the superpixels of each window into the labels of a cut, and write the label image to a temporary file."""
+    label_of_superpixel = np.zeros(hierarchy.n_superpixels + 1, choose_label_dtype(segmentation.n_labels))
+    label_of_superpixel[hierarchy.superpixels] = segmentation.labels
+    relabeler = TileRelabeler(label_of_superpixel, get_zlib_window_bits(job), job.source)
+
+    def relabel_windows() -> Generator[bytes]:
+        with closing(run_window_jobs(relabeler, enumerate(superpixel_tiles), job, progress)) as results:
+            for _, tiles in sort_by_index(results):
+                yield from tiles
+
+    progress.start_stage("labeling", len(superpixel_tiles))
+    write_label_image(label_image, relabel_windows(), picture, job, segmentation.n_labels)
+
+
+# ---- the result ----------------------------------------------------------------------------------------------------
+
+
+def build_preview(
+    base: BaseImage, segmentation: Segmentation, picture: WindowedPicture, recipe: RegionsRecipe, label_image: Path
 ) -> WindowedSegmentation:
-    """Return what was found at a size that can be drawn, and what a person may not expect of it."""
-    step = -(-max(found.labels.shape) // PREVIEW_SIDE)
-    place = slice(None, None, step), slice(None, None, step)
-    pixels = middle.pixels[place]
+    """Return the segmentation with the base image subsampled to a preview, and notes on how it was found."""
+    stride = -(-max(segmentation.labels.shape) // PREVIEW_SIDE)
+    sampled = slice(None, None, stride), slice(None, None, stride)
+    pixels = base.pixels[sampled]
     if picture.dtype == np.uint8:
         pixels = np.rint(255 * to_unit_range(pixels)).astype(np.uint8)
+    mask = np.ones(segmentation.labels.shape, np.bool_) if base.mask is None else base.mask
+    return WindowedSegmentation(
+        label_image=label_image,
+        pixels=pixels,
+        mask=mask[sampled],
+        notes=describe_reduction(picture, recipe, base),
+        segmentation=replace(segmentation, labels=segmentation.labels[sampled]),
+        n_pixels=base.n_pixels,
+    )
+
+
+def describe_reduction(picture: WindowedPicture, recipe: RegionsRecipe, base: BaseImage) -> tuple[str, ...]:
+    """Return notes on the size at which regions were found, and on values that were rescaled."""
     notes: list[str] = []
     height, width = picture.shape
     if height * width > recipe.working_size * 1e6:
         rows, columns = compute_reduced_shape(*compute_base_shape((height, width), recipe), recipe.working_size * 1e6)
         notes.append(f"regions of the picture reduced to {columns}×{rows} pixels; boundaries refined by windows")
-    notes += to_photo_range(np.empty((0, 1), picture.dtype), middle.low, middle.high)[1]
-    mask = np.ones(found.labels.shape, np.bool_) if middle.mask is None else middle.mask
-    reduced = replace(found, labels=found.labels[place])
-    return WindowedSegmentation(label_image, pixels, mask[place], tuple(notes), reduced, middle.n_pixels)
+    notes += to_photo_range(np.empty((0, 1), picture.dtype), base.low, base.high)[1]
+    return tuple(notes)
