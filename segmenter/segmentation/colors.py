@@ -247,9 +247,7 @@ def predict_colors(mixture: Mixture, samples: Samples | LazySamples) -> Labels:
     if isinstance(samples, Samples):
         return predict(mixture, samples.values)
     size = 16 * block_size(mixture.n_features)
-    return np.concatenate(
-        [predict(mixture, samples.rows[place]) for place in iterate_slices(len(samples.weights), size)]
-    )
+    return np.concatenate([predict(mixture, samples.rows[part]) for part in iterate_slices(len(samples.weights), size)])
 
 
 def build_label_image(distinct: DistinctColors, color_labels: Labels) -> Labels:
@@ -301,10 +299,10 @@ def describe_segments(
     """
     n_bins = n_segments + 1
     n_pixels, sums = np.zeros(n_segments), np.zeros((n_segments, 3))
-    for place in iterate_slices(len(color_labels), COLORS_AT_ONCE):
-        labels, counts = color_labels[place], distinct.counts[place]
+    for part in iterate_slices(len(color_labels), COLORS_AT_ONCE):
+        labels, counts = color_labels[part], distinct.counts[part]
         n_pixels += np.bincount(labels, counts, n_bins)[1:]
-        for c, channel in enumerate(to_visible_bands(distinct.colors[place]).T):
+        for c, channel in enumerate(to_visible_bands(distinct.colors[part]).T):
             sums[:, c] += np.bincount(labels, counts * to_unit_range(channel), n_bins)[1:]
     if n_pixels.all():
         means = sums / n_pixels[:, None]

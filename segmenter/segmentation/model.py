@@ -57,8 +57,8 @@ class Model:
         space = self.recipe.color_space
         known = (CHANNELS[space], (GRAY_CHANNEL[space][1],))
         if self.channels not in known:
-            told = " or ".join(", ".join(names) for names in known)
-            raise InvalidArgumentError("features", f"are not those of {space}, which are {told}")
+            expected = " or ".join(", ".join(names) for names in known)
+            raise InvalidArgumentError("features", f"are not those of {space}, which are {expected}")
         check_mixture(self.mixture, len(self.channels))
         n_components = self.mixture.n_components
         for part, values in (("label names", self.label_names), ("colors", self.colors)):

@@ -1,9 +1,9 @@
-"""One model for all photos of a batch: counts of colors add up, so that its fit costs the same for any number.
+"""One model for all photos of a batch, fitted to the sum of their color counts.
 
-The fit is the one that all pixels together would give, not an approximation: a mixture of colors sees nothing of a
-photo but its distinct colors and how often each is. Photos of 8 and 16 bits and grays beside colors count in common
-(`features.color_counts.to_common_scale`). Only of 16-bit and float photos that hold more than 2²⁴ colors together are
-the lowest bits left out, so that memory is bounded for any number of them.
+The fit equals that to all pixels of all photos, since a mixture of colors depends only on the distinct colors and their
+counts; so its cost does not grow with the number of photos. Photos of 8 and 16 bits, gray and colored, are counted on
+a common scale (`features.color_counts.to_common_scale`). If 16-bit and float photos have more than 2²⁴ colors together,
+their lowest bits are dropped, so that memory stays bounded.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def make_preview(job: PreviewJob) -> Preview:
             encode_labels_as_colors(small),
             photo_problem="" if photo is not None else photo_problem,
         )
-    except Exception as error:  # whatever happens to one result, the others are shown
+    except Exception as error:  # a failure of one result must not hide the others
         return Preview(problem=str(error) if isinstance(error, SegmenterError) else describe_problem(error, job.labels))
 
 
@@ -110,7 +110,7 @@ def plan_previews(
     """Return a job for the pictures of each result that is done, with the index of the result.
 
     A record holds the name of its photo, but no folder. A photo of that name is looked for below ``photos``, where the
-    summary says, beside the results, and in the folder above them; the digest in the record shows whether it is the
+    summary says, next to the results, and in the folder above them; the digest in the record shows whether it is the
     one.
 
     Parameters

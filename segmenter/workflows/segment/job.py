@@ -1,4 +1,4 @@
-"""The job of one photo: what to do, and the paths of all outputs, settled before any work begins."""
+"""The job of one photo: what to do, and the paths of all outputs, fixed before any work begins."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def resolve_inputs(jobs: Sequence[PlannedJob]) -> set[str]:
 
 
 def check_collisions(jobs: Sequence[PlannedJob], inputs: Collection[str]) -> None:
-    """Raise OutputCollisionError or WriteError for the first output that cannot be written beside all other files.
+    """Raise OutputCollisionError or WriteError for the first output that collides or cannot be written.
 
     Parameters
     ----------

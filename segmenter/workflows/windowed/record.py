@@ -1,4 +1,4 @@
-"""What is told of a picture that was read by windows: its notes, its record and its figure."""
+"""The notes, the record and the figure of a windowed picture."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ from segmenter.workflows.segment.result import SegmentResult
 from segmenter.workflows.windowed.passes import WindowedSegmentation
 
 STRETCH = (0.01, 0.99)
-"""Quantiles of a picture of more than 8 bits that are drawn black and white."""
+"""Quantiles that are drawn black and white, if a picture has more than 8 bits."""
 
 
-def notes(picture: WindowedPicture, found: WindowedSegmentation, job: SegmentJob) -> tuple[str, ...]:
-    """Return what a person may not expect."""
-    told = [job.mode_reason, *picture.notes]
+def build_notes(picture: WindowedPicture, found: WindowedSegmentation, job: SegmentJob) -> tuple[str, ...]:
+    """Return what may surprise the user."""
+    notes = [job.mode_reason, *picture.notes]
     n_without = picture.shape[0] * picture.shape[1] - found.n_pixels
     header = picture.header
     if n_without and (header.no_data is not None or header.dtype.kind == "f"):
-        told.append(f"{n_without:,} pixels hold no data and get label 0")
+        notes.append(f"{n_without:,} pixels hold no data and get label 0")
     if job.has_zarr_labels and is_georeferenced(header):
-        told.append("the label image does not tell where on Earth it lies; as a TIFF it does")
+        notes.append("the Zarr label image is not georeferenced; --label-format tif is")
     height, width = found.pixels.shape[:2]
     if job.plots and (height, width) != picture.shape:
-        told.append(f"figures show the picture reduced to {width}×{height} pixels")
-    return (*told, *found.notes)
+        notes.append(f"figures show the picture reduced to {width}×{height} pixels")
+    return (*notes, *found.notes)
 
 
 def build_windowed_record(
     photo: Photo, found: WindowedSegmentation, picture: WindowedPicture, job: SegmentJob
 ) -> RunRecord:
-    """Return the record of a run by windows: the photo is the reduced picture, what is recorded the whole one."""
+    """Return the record of a windowed run: it describes the whole picture, of which the photo is a reduced copy."""
     height, width = picture.shape
     whole = replace(describe_photo(photo), width=width, height=height, dtype=str(picture.dtype))
     windows = WindowsRecord(bands=job.windows.bands or None, fitted_pixels=found.n_fitted)
     return build_record(job, whole, found.segmentation, windows=windows)
 
 
-def draw(result: SegmentResult, shape: tuple[int, int], job: SegmentJob) -> bytes:
+def draw_figure(result: SegmentResult, shape: tuple[int, int], job: SegmentJob) -> bytes:
     """Return the reduced picture and its segments side by side, as the content of a file."""
     segments = result.segmentation.segments
-    shown, colors = displayed(result.photo, segments)
+    shown, colors = prepare_for_display(result.photo, segments)
     shares = [segment.n_pixels / (shape[0] * shape[1]) for segment in segments]
     with silence_matplotlib():
         from segmenter.render.encoding import encode_figure
@@ -74,10 +74,10 @@ def draw(result: SegmentResult, shape: tuple[int, int], job: SegmentJob) -> byte
         return encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
 
 
-def displayed(photo: Photo, segments: Sequence[Segment]) -> tuple[Bytes, Bytes]:
-    """Return the reduced picture (h, w, 3) and the colors of the segments (K, 3) for the eye.
+def prepare_for_display(photo: Photo, segments: Sequence[Segment]) -> tuple[Bytes, Bytes]:
+    """Return the reduced picture (h, w, 3) and the colors of the segments (K, 3) as 8-bit RGB.
 
-    More than 8 bits are stretched: sensors rarely fill their range.
+    Pictures of more than 8 bits are stretched, because sensors rarely fill their range.
     """
     pixels = photo.pixels
     means = np.array([segment.mean_rgb for segment in segments])

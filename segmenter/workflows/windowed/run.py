@@ -22,17 +22,17 @@ from segmenter.workflows.segment.progress import Progress
 from segmenter.workflows.segment.record import describe_origin
 from segmenter.workflows.segment.result import SegmentResult
 from segmenter.workflows.windowed.colors import find_segments
-from segmenter.workflows.windowed.record import build_windowed_record, displayed, draw, notes
+from segmenter.workflows.windowed.record import build_notes, build_windowed_record, draw_figure, prepare_for_display
 from segmenter.workflows.windowed.regions import find_regions
 
 
 def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
-    """Read, segment, draw and write one picture by windows.
+    """Read, segment, draw and write one picture window by window.
 
     Returns
     -------
     SegmentResult
-        The photo and the label image in it are the reduced ones; the record and the segments tell of the whole.
+        Its photo and label image are reduced; its record and segments describe the whole picture.
 
     Raises
     ------
@@ -55,17 +55,17 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
             found.mask,
             job.source.name,
             digest.result(),
-            notes(picture, found, job),
+            build_notes(picture, found, job),
         )
         record = build_windowed_record(photo, found, picture, job)
         result = SegmentResult(record, found.segmentation, photo)
         files: dict[Path, bytes | Path] = {job.labels: found.label_image}
         if job.figure is not None:
-            files[job.figure] = draw(result, picture.shape, job)
+            files[job.figure] = draw_figure(result, picture.shape, job)
         if job.plots:
             from segmenter.workflows.segment.plots import draw_plots
 
-            shown = replace(photo, pixels=displayed(photo, found.segmentation.segments)[0])
+            shown = replace(photo, pixels=prepare_for_display(photo, found.segmentation.segments)[0])
             height, width = picture.shape
             files |= draw_plots(shown, found.segmentation, job, describe_origin(record), height * width)
         if job.saved_model is not None:
@@ -76,12 +76,14 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
 
 
 def check_recipe(picture: WindowedPicture, job: SegmentJob) -> None:
-    """Raise InvalidArgumentError for what cannot be had of bands that are no colors."""
+    """Raise InvalidArgumentError if an option of the job needs colors, and the bands are not colors."""
     n_features, dtype = picture.n_features, picture.header.dtype
     is_color = n_features in (1, 3)
     if job.model is not None:
         if not is_color:
-            raise InvalidArgumentError(f"{picture.label}: a model of colors", f"knows nothing of {n_features} bands")
+            raise InvalidArgumentError(
+                f"{picture.label}: a model of colors", f"cannot be applied to {n_features} bands"
+            )
         return
     advice = f"of {n_features} bands; choose three of them with --bands"
     if isinstance(job.recipe, RegionsRecipe):
@@ -94,4 +96,6 @@ def check_recipe(picture: WindowedPicture, job: SegmentJob) -> None:
         raise InvalidArgumentError(f"{picture.label}: a model", f"cannot be saved {advice}")
     if job.recipe.n_segments == "auto" and (not is_color or dtype.kind != "u" or dtype.itemsize > 2):
         advice = f"of {n_features} bands of {dtype}; give -k a number"
-        raise InvalidArgumentError(f"{picture.label}: the number of segments", f"cannot be told {advice}")
+        raise InvalidArgumentError(
+            f"{picture.label}: the number of segments", f"cannot be chosen automatically {advice}"
+        )

@@ -172,7 +172,7 @@ def test_a_warning_says_that_the_georeference_is_lost(tmp_path: Path) -> None:
     scale = [(33550, "d", 3, (10.0, 10.0, 0.0), True)]
     tifffile.imwrite(tmp_path / "a.tif", blobs(60, 40), photometric="rgb", extratags=scale)
     result = run("segment", "a.tif", "--no-figure", *ZARR, cwd=tmp_path)
-    assert b"note: the label image does not tell where on Earth it lies; as a TIFF it does" in result.stderr
+    assert b"note: the Zarr label image is not georeferenced; --label-format tif is" in result.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

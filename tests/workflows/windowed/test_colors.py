@@ -458,7 +458,7 @@ class TestTheCommand:
         run("segment", "a.tif", "--save-model", "--no-figure", cwd=tmp_path)
         result = run("apply", "outputs/a.model.json", "b.tif", cwd=tmp_path)
         assert result.returncode == 1
-        assert result.stderr == b"segmenter: b.tif: a model of colors knows nothing of 5 bands\n"
+        assert result.stderr == b"segmenter: b.tif: a model of colors cannot be applied to 5 bands\n"
 
 
 class TestZarr:
