@@ -252,6 +252,7 @@ def test_an_affine_map_of_the_features_maps_the_fit_along(seed: int, n_features:
         np.testing.assert_allclose(other.mixture.means, mapped(one.mixture).means, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("init", INITS)
 @pytest.mark.parametrize(

@@ -186,6 +186,7 @@ def test_a_closed_pipe_ends_the_command_without_a_word(photo: Path, tmp_path: Pa
     assert result.stderr == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["--json -q", "-o -", "--help"])
 def test_a_full_disk_behind_stdout_is_one_line(line: str, photo: Path, tmp_path: Path) -> None:
     result = shell(f'"$0" segment --no-figure "$1" {line} >/dev/full', photo, cwd=tmp_path)
@@ -538,6 +539,7 @@ def test_a_folder_that_cannot_be_written(photo: Path, tmp_path: Path) -> None:
     assert "/proc/no-place" in get_error_line(result.stderr)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     def limit_file_size() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -582,6 +584,7 @@ def test_an_interrupt_during_an_import_is_one_line(module: str, photo: Path, tmp
 # ---- pictures where EM has little to hold on to --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("color_space", ["rgb", "lab", "hsv"])
 @pytest.mark.parametrize(
     ("pixels", "n_segments"),
@@ -645,6 +648,7 @@ def test_help_groups_the_options_under_headings(tmp_path: Path) -> None:
     assert options == ["--scale", "--merge-cost", "--superpixels", "--working-size"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_help_shows_defaults_and_ranges_in_words(name: str, tmp_path: Path) -> None:
     text = run(name, "--help", cwd=tmp_path, env={**os.environ, "COLUMNS": "80"}).stdout.decode()
@@ -672,6 +676,7 @@ def test_help_lists_one_output_a_line(tmp_path: Path) -> None:
     assert any("File format of the figure" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_matplotlib_does_not_talk(photo: Path, tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_text("no.such.key: 1\nbackend: none of these\n")
     environment = {**os.environ, "MPLCONFIGDIR": "/proc/x", "MPLBACKEND": "bogus", "TMPDIR": str(tmp_path)}

@@ -67,6 +67,7 @@ def full_covariances(model: GaussianMixture) -> list[NDArray[Any]]:
 # ---- scikit-learn's own contract -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:y contains . classes:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
@@ -123,6 +124,7 @@ def test_nothing_can_be_predicted_before_a_fit() -> None:
 # ---- against the peer ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_family
 @pytest.mark.parametrize(("n_components", "n_features"), [(1, 2), (2, 1), (3, 2), (3, 4)])
 def test_from_the_same_start_the_fit_is_that_of_scikit_learn(

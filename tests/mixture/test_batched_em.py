@@ -32,6 +32,7 @@ def describe_problem(samples: Samples, config: FitConfig) -> EMProblem:
     return EMProblem(prepare_samples(samples, config.covariance_floor), config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("acceleration", [False, True])
 @pytest.mark.parametrize("n_features", [1, 3])

@@ -509,6 +509,7 @@ def test_a_scale_that_is_a_power_of_two_scales_a_start_and_a_step_to_the_last_bi
         )
 
 
+@pytest.mark.slow
 @every_family
 @every_init
 @pytest.mark.parametrize(
@@ -545,6 +546,7 @@ def test_the_order_of_the_samples_does_not_matter(covariance_type: CovarianceTyp
     assert_same_mixture(fit(shuffled, config, start).mixture, fit(samples, config, start).mixture)
 
 
+@pytest.mark.slow
 @every_family
 @every_init
 def test_the_same_seed_gives_the_same_bits(init: Init, covariance_type: CovarianceType) -> None:

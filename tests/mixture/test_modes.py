@@ -240,6 +240,7 @@ def marginal_log_density(mixture: Mixture, row: Floats) -> float:
     return float(logsumexp(terms))
 
 
+@pytest.mark.slow
 @every_family
 def test_missing_values_are_integrated_out(covariance_type: CovarianceType) -> None:
     samples = with_holes(blobs(2, 3, distance=4.0)[0], 0.3)
@@ -397,6 +398,7 @@ def test_some_noise_among_clusters_does_not_change_the_verdict() -> None:
     assert trace.noise_share == pytest.approx(30 / polluted.weights.sum(), abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_noise_with_missing_values_does_not_depend_on_the_units(method: Method) -> None:
     """Scales are powers of two, so that not even rounding differs."""
@@ -489,6 +491,7 @@ def test_the_objective_never_falls_under_a_conjugate_prior(covariance_type: Cova
         assert np.diff(fit(samples, config, prior=prior).trace.objectives).min() >= -1e-9
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(any_samples(), st.data(), FAMILIES, st.sampled_from(METHODS), st.booleans(), st.booleans())
 def test_the_objective_never_falls_for_any_samples_under_a_conjugate_prior(
@@ -775,6 +778,7 @@ def test_one_gaussian_is_what_a_fit_of_one_component_finds() -> None:
     assert trace.verdict == "converged"  # one component need not beat itself
 
 
+@pytest.mark.slow
 @every_family
 def test_with_missing_values_one_gaussian_is_found_as_well(covariance_type: CovarianceType) -> None:
     samples = with_holes(blobs(3, 3)[0], 0.2)

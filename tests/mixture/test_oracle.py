@@ -69,6 +69,7 @@ def our_config(start: Mixture, max_iterations: int = 500) -> FitConfig:
     )
 
 
+@pytest.mark.slow
 @every_family
 @every_dimension
 @pytest.mark.parametrize(("n_components", "distance"), [(1, 8.0), (2, 6.0), (3, 8.0), (4, 6.0)])

@@ -130,6 +130,7 @@ def test_the_likelihood_of_a_table_never_falls() -> None:
     assert np.isnan(table.held_out).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_the_likelihood_rises_with_k_though_starts_are_screened(seed: int) -> None:
     """Up to the tolerance of EM; repeated rows make spikes, which cells of a grid do not show."""

@@ -76,6 +76,7 @@ def test_any_picture_has_a_hierarchy(shape: tuple[int, int, int]) -> None:
         assert hierarchy.cut_to_n_regions(1).tolist() == np.ones(shape[:2], int).tolist()
 
 
+@pytest.mark.slow
 @COSTS
 def test_the_regions_of_a_flat_drawing_are_its_shapes(merge_cost: MergeCost) -> None:
     truth, drawing = shapes()
@@ -84,6 +85,7 @@ def test_the_regions_of_a_flat_drawing_are_its_shapes(merge_cost: MergeCost) -> 
     assert covering(labels, truth) > 0.97
 
 
+@pytest.mark.slow
 @COSTS
 @pytest.mark.parametrize("picture", ["ramp", "noise", "faint noise"])
 def test_a_picture_without_shapes_has_few_regions(picture: str, merge_cost: MergeCost) -> None:

@@ -71,6 +71,7 @@ def test_regions_that_do_not_touch_merge_last() -> None:
     assert (build_contour_map(hierarchy)[1::2, 78] == WHITE).all()
 
 
+@pytest.mark.slow
 def test_transparent_pixels_get_no_label_at_any_working_size(tmp_path: Path) -> None:
     picture = np.dstack([draw_disks(), np.where(DISK_LABELS == 3, 0, 255).astype(np.uint8)])
     Image.fromarray(picture).save(tmp_path / "a.png")
@@ -114,6 +115,7 @@ PICTURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0.25, 0.0003])
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
 def test_the_regions_of_any_picture_are_connected_and_fill_it(picture: np.ndarray, size: float) -> None:
@@ -219,6 +221,7 @@ def test_refined_superpixels_are_all_present_and_connected(seed: int, unmasked_s
         assert is_unchanged or all(components(inside & (found == n))[1] == 1 for n in np.unique(found[inside]))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.booleans())
 @settings(deadline=None, max_examples=40)
 def test_rectangles_do_not_depend_on_how_a_picture_is_divided(seed: int, is_masked: bool) -> None:
@@ -255,6 +258,7 @@ def test_rectangles_contain_no_fragments() -> None:
     assert (found != truth).mean() < 0.01
 
 
+@pytest.mark.slow
 def test_a_smaller_working_size_finds_the_same_shapes() -> None:
     picture = np.kron(draw_disks(), np.ones((3, 3, 1), np.uint8))
     truth = np.kron(DISK_LABELS, np.ones((3, 3), int))

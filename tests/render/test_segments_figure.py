@@ -320,6 +320,7 @@ def test_metadata_is_kept_in_every_format() -> None:
         assert element in svg.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure_format", FORMATS)
 def test_the_same_figure_gives_the_same_bytes(figure_format: FigureFormat) -> None:
     first = encode_figure(draw_scene(9, 9, 3, lowest=0), figure_format, metadata={"Seed": "1"})
@@ -329,6 +330,7 @@ def test_the_same_figure_gives_the_same_bytes(figure_format: FigureFormat) -> No
     assert encode_figure(figure, figure_format, metadata={"Seed": "1"}) == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure_format", FORMATS)
 def test_a_matplotlibrc_changes_nothing(figure_format: FigureFormat) -> None:
     expected = encode_figure(draw_scene(9, 9, 3), figure_format, metadata={})

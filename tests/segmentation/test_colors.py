@@ -197,6 +197,7 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.slow
 @every_space
 @pytest.mark.parametrize("conversion", CONVERSIONS)
 def test_the_same_picture_in_another_type_has_the_same_labels(color_space: ColorSpace, conversion: str) -> None:
@@ -229,6 +230,7 @@ def test_a_picture_is_left_as_it_was() -> None:
 # ---- determinism and invariance ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_family
 @every_init
 def test_the_same_input_gives_the_same_bytes(covariance_type: CovarianceType, init: Init) -> None:
@@ -295,6 +297,7 @@ def test_each_value_of_an_option_gives_the_labels_of_a_fit_with_it(option: str, 
     assert any((a != b).any() for a, b in zip(*found, strict=True))
 
 
+@pytest.mark.slow
 def test_more_restarts_never_end_lower() -> None:
     for seed in range(5):
         ends = [segmenter.segment(overlapping(seed), 4, restarts=n).trace.objectives[-1] for n in (1, 4, 10)]

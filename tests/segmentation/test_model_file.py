@@ -94,6 +94,7 @@ def test_a_recipe_comes_back(recipe: Recipe) -> None:
     assert decode_recipe(json.loads(json.dumps(asdict(recipe))), Recipe) == recipe
 
 
+@pytest.mark.slow
 @every_space
 @every_family
 def test_the_photo_of_the_model_gets_the_labels_that_it_had(
@@ -334,6 +335,7 @@ def test_a_number_beyond_floats_is_infinite(tmp_path: Path) -> None:
     assert "means must not contain NaN or infinity" in str(refused(text.encode(), tmp_path / "a.model.json"))
 
 
+@pytest.mark.slow
 @given(cut=st.floats(0, 1, exclude_max=True))
 def test_a_model_cut_off_anywhere_is_refused(cut: float) -> None:
     content = encode_model(build_model(segmenter.segment(two_colors(), 2))).rstrip()

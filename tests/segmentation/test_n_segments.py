@@ -108,6 +108,7 @@ def test_local_means_are_those_of_a_plain_computation(dtype: Any, mask: bool, mo
         assert abs(int(found[i, j, 0]) - (257 * float(np.mean(inside)) if inside else 0)) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [2, 4, 6])
 def test_grain_of_gray_does_not_hide_levels(k: int) -> None:
     levels = np.linspace(60, 60 + 25 * (k - 1), k)[:, None]
@@ -125,6 +126,7 @@ def test_16_bits_choose_as_8_do() -> None:
     assert chosen == {choose_n_segments((deep / 65535).astype(np.float32)).n_components} == {5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 2), (3, 3)])
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_small_pictures_have_a_number_of_segments(shape: tuple[int, int], n_channels: int) -> None:

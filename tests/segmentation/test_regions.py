@@ -55,6 +55,7 @@ def test_k_regions_are_exactly_k(n: int) -> None:
     assert np.unique(found.labels).tolist() == list(range(1, n + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cost", MERGE_COSTS)
 def test_a_name_is_a_height_and_finer_cuts_nest_in_coarser_ones(cost: str) -> None:
     cuts = [segmenter.segment(draw_disks(), method="regions", scale=name, merge_cost=cost) for name in SCALES]  # type: ignore[arg-type]
@@ -126,6 +127,7 @@ def test_options_that_do_not_go_together_are_refused(options: dict[str, object],
         choose_recipe(options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("former", "present"), [("hand", "heuristic"), ("fitted", "learned")])
 def test_merge_costs_are_still_known_by_their_former_names(former: Any, present: Any, folder: Path) -> None:
     found = segmenter.segment(draw_disks(), method="regions", merge_cost=former)
@@ -183,6 +185,7 @@ def test_a_photo_becomes_the_usual_files(folder: Path) -> None:
     assert (folder / "outputs/disks.figure.png").exists()
 
 
+@pytest.mark.slow
 def test_more_than_255_regions_are_16_bit_labels(folder: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (150, 150), dtype=np.uint8)
     Image.fromarray(noise).save(folder / "noise.png")

@@ -219,6 +219,7 @@ def test_truth_may_be_several_files(tmp_path: Path) -> None:
     assert apart["summary"] == json.loads(run(tmp_path / "a.npy", together, "--json").stdout)["summary"]
 
 
+@pytest.mark.slow
 def test_a_folder_of_hierarchies_has_one_scale_for_all_and_the_best_of_each(tmp_path: Path) -> None:
     ours, truth = tmp_path / "ours", tmp_path / "truth"
     ours.mkdir()
@@ -275,6 +276,7 @@ def test_the_function_says_what_the_command_says(tmp_path: Path) -> None:
             segmenter.evaluate(labels, people)
 
 
+@pytest.mark.slow
 def test_the_table_fits_80_columns_and_ends_with_all(tmp_path: Path) -> None:
     for folder in ("ours", "truth"):
         (tmp_path / folder).mkdir()
