@@ -15,7 +15,7 @@ from segmenter.io.images.photo import Photo
 from segmenter.io.rasters.reader import WindowedPicture, open_windowed
 from segmenter.segmentation.model import build_model
 from segmenter.segmentation.model_file import encode_model
-from segmenter.segmentation.recipe import RegionsRecipe
+from segmenter.segmentation.recipe import Recipe, RegionsRecipe
 from segmenter.segmentation.record import encode_record
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.progress import Progress
@@ -27,17 +27,17 @@ from segmenter.workflows.windowed.regions import find_regions
 
 
 def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
-    """Read, segment, draw and write one picture window by window.
+    """Read, segment, draw and write one picture window by window; return what was found.
 
     Returns
     -------
     SegmentResult
-        Its photo and label image are reduced; its record and segments describe the whole picture.
+        Its photo and label image are a preview; its record and segments describe the whole picture.
 
     Raises
     ------
     SegmenterError
-        Nothing of this picture was written.
+        No output was written.
     """
     with ExitStack() as stack:
         stack.enter_context(ensure_path_unmodified(job.source))
@@ -76,26 +76,29 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
 
 
 def check_recipe(picture: WindowedPicture, job: SegmentJob) -> None:
-    """Raise InvalidArgumentError if an option of the job needs colors, and the bands are not colors."""
-    n_features, dtype = picture.n_features, picture.header.dtype
-    is_color = n_features in (1, 3)
+    """Raise InvalidArgumentError if the recipe or the model cannot be used with the bands of a picture."""
+    n_features, label = picture.n_features, picture.label
+    has_colors = n_features in (1, 3)
+    advice = f"{n_features} bands; choose three of them with --bands"
     if job.model is not None:
-        if not is_color:
-            raise InvalidArgumentError(
-                f"{picture.label}: a model of colors", f"cannot be applied to {n_features} bands"
-            )
-        return
-    advice = f"of {n_features} bands; choose three of them with --bands"
-    if isinstance(job.recipe, RegionsRecipe):
-        if not is_color:
-            raise InvalidArgumentError(f"{picture.label}: regions", f"cannot be found {advice}")
-        return
-    if not is_color and job.recipe.color_space != "rgb":
-        raise InvalidArgumentError(f"{picture.label}: color space", f"{job.recipe.color_space} cannot be made {advice}")
-    if not is_color and job.saved_model is not None:
-        raise InvalidArgumentError(f"{picture.label}: a model", f"cannot be saved {advice}")
-    if job.recipe.n_segments == "auto" and (not is_color or dtype.kind != "u" or dtype.itemsize > 2):
-        advice = f"of {n_features} bands of {dtype}; give -k a number"
-        raise InvalidArgumentError(
-            f"{picture.label}: the number of segments", f"cannot be chosen automatically {advice}"
-        )
+        if not has_colors:
+            raise InvalidArgumentError(f"{label}: a model of colors", f"cannot be applied to {advice}")
+    elif isinstance(job.recipe, RegionsRecipe):
+        if not has_colors:
+            raise InvalidArgumentError(f"{label}: regions", f"cannot be found in {advice}")
+    else:
+        check_color_recipe(picture, job.recipe, saves_model=job.saved_model is not None)
+
+
+def check_color_recipe(picture: WindowedPicture, recipe: Recipe, *, saves_model: bool) -> None:
+    """Raise InvalidArgumentError if a mixture cannot be fitted to the bands of a picture as the recipe asks."""
+    n_features, label, dtype = picture.n_features, picture.label, picture.header.dtype
+    has_colors = n_features in (1, 3)
+    advice = f"{n_features} bands; choose three of them with --bands"
+    if not has_colors and recipe.color_space != "rgb":
+        raise InvalidArgumentError(f"{label}: color space", f"{recipe.color_space} cannot be computed from {advice}")
+    if not has_colors and saves_model:
+        raise InvalidArgumentError(f"{label}: a model", f"cannot be saved of {advice}")
+    if recipe.n_segments == "auto" and (not has_colors or dtype.kind != "u" or dtype.itemsize > 2):
+        problem = f"cannot be chosen automatically for {n_features} bands of {dtype}; give -k a number"
+        raise InvalidArgumentError(f"{label}: the number of segments", problem)

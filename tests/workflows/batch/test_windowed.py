@@ -88,7 +88,7 @@ def test_a_tiff_larger_than_the_memory_of_a_job_is_read_by_windows(tmp_path: Pat
     assert read_tree(tmp_path / "out") == read_tree(tmp_path / "single")
 
 
-def test_a_worker_does_windows_in_itself_one_by_one() -> None:
+def test_a_worker_processes_windows_one_by_one_in_its_own_process() -> None:
     done: list[int] = []
     answers = map_jobs(done.append, enumerate([3, 4]), Workers(0))
     assert done == []
@@ -96,7 +96,7 @@ def test_a_worker_does_windows_in_itself_one_by_one() -> None:
     assert done == [3]
 
 
-def test_the_road_depends_on_what_a_job_may_take(tmp_path: Path) -> None:
+def test_the_mode_depends_on_the_limits_of_the_job(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, overlapping(), photometric="rgb")
     settings = BatchSettings(tmp_path / "out", Recipe(), None, max_pixels=10)
@@ -112,7 +112,7 @@ def test_the_road_depends_on_what_a_job_may_take(tmp_path: Path) -> None:
 # ---- going on ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_done_is_up_to_date_until_it_or_the_options_change(photos: Path, tmp_path: Path) -> None:
+def test_finished_photos_are_up_to_date_until_they_or_the_options_change(photos: Path, tmp_path: Path) -> None:
     words = ("batch", "photos", "-r", "-k", "2", LABELS_ONLY)
     assert run(*words, cwd=tmp_path).returncode == 0
     before = read_tree(tmp_path / "outputs")
@@ -133,7 +133,7 @@ def test_what_is_done_is_up_to_date_until_it_or_the_options_change(photos: Path,
 
 
 @pytest.mark.parametrize("is_large", [False, True])
-def test_either_road_counts_as_done(is_large: bool, tmp_path: Path) -> None:
+def test_results_of_either_mode_count_as_done(is_large: bool, tmp_path: Path) -> None:
     path = large_and_whole(tmp_path / "photos", 1)[1]
     job = BatchSettings(tmp_path / "out", Recipe(restarts=1), None, max_pixels=10**9).build_job(
         Entry(str(path), "", "a")
@@ -144,7 +144,7 @@ def test_either_road_counts_as_done(is_large: bool, tmp_path: Path) -> None:
     assert finished_record(replace(job, posteriors=tmp_path / "out" / "a.posteriors.npz")) is None
 
 
-def test_results_that_are_there_are_refused_before_any_work(photos: Path, tmp_path: Path) -> None:
+def test_existing_results_are_refused_before_any_work(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "outputs").mkdir()
     (tmp_path / "outputs" / "bands.labels.tif").touch()
     result = run("batch", "photos", LABELS_ONLY, cwd=tmp_path)
@@ -169,7 +169,7 @@ def test_a_zarr_array_is_one_photo(
     assert [path for path in found if ".zarr" in path] == ["photos/deep/array.zarr"]
 
 
-def test_a_zarr_array_named_itself_is_one_and_shares_no_name(photos: Path, tmp_path: Path) -> None:
+def test_a_zarr_array_given_as_argument_is_one_photo_with_its_own_name(photos: Path, tmp_path: Path) -> None:
     tifffile.imwrite(photos / "deep" / "array.tif", overlapping(), photometric="rgb")
     words = ("photos/deep/array.zarr/", "photos/deep/array.tif")
     result = run("batch", *words, "-k", "2", LABELS_ONLY, cwd=tmp_path)
@@ -197,7 +197,7 @@ def test_counts_of_windows_add_up_to_those_of_the_whole(
     assert (colors.counts == expected.counts).all()
 
 
-def test_one_model_of_all_is_the_same_whichever_road_they_take(tmp_path: Path) -> None:
+def test_a_shared_model_does_not_depend_on_the_mode(tmp_path: Path) -> None:
     for seed in range(2):
         for path, folder in zip(large_and_whole(tmp_path, seed), ("large", "whole"), strict=True):
             (tmp_path / folder).mkdir(exist_ok=True)
@@ -224,7 +224,7 @@ def test_one_model_of_all_is_the_same_whichever_road_they_take(tmp_path: Path) -
         (("--bands", "4"), "photos/geo.tif: has no band 4; it has bands 1 to 3"),
         (("--shared-model",), "photos/bands.tif: has 5 bands, and a shared model is of colors; choose three with"),
         (("--shared-model",), "photos/float.tif: has values of float32; to share a model by windows it needs 8 or 16"),
-        (("--color-space", "lab"), "photos/bands.tif: color space lab cannot be made of 5 bands; choose three"),
+        (("--color-space", "lab"), "photos/bands.tif: color space lab cannot be computed from 5 bands; choose three"),
         (
             ("--save", "posteriors"),
             "photos/bands.tif: read by windows for its 5 bands, which is not possible with --save",
@@ -235,7 +235,7 @@ def test_one_model_of_all_is_the_same_whichever_road_they_take(tmp_path: Path) -
         ),
     ],
 )
-def test_what_cannot_be_had_is_one_line_a_photo(
+def test_unsupported_options_are_reported_in_one_line_per_photo(
     options: tuple[str, ...], told: str, photos: Path, tmp_path: Path
 ) -> None:
     (photos / "deep" / "geo.tif").rename(photos / "geo.tif")

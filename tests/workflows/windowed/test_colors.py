@@ -62,7 +62,7 @@ FORMS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.usefixtures("small_windows")
-class TestBothRoads:
+class TestBothModes:
     @pytest.mark.parametrize(
         ("n_bands", "dtype", "form"),
         [
@@ -88,7 +88,7 @@ class TestBothRoads:
         assert result.segmentation.trace.objectives.tolist() == expected.trace.objectives.tolist()
 
     @pytest.mark.parametrize("dtype", ["u1", "u2"])
-    def test_take_transparent_pixels_out(self, tmp_path: Path, dtype: str) -> None:
+    def test_leave_out_transparent_pixels(self, tmp_path: Path, dtype: str) -> None:
         pixels = picture(70, 90, 4, dtype)
         pixels[..., 3] = np.iinfo(dtype).max
         pixels[20:50, 10:60, 3] = 0
@@ -100,7 +100,7 @@ class TestBothRoads:
         assert (labels[20:50, 10:60] == 0).all()
         assert labels[0, 0] > 0
 
-    def test_see_an_inverted_gray_and_a_palette_alike(self, tmp_path: Path) -> None:
+    def test_interpret_inverted_gray_and_palettes_alike(self, tmp_path: Path) -> None:
         gray = picture(60, 50, 1)[..., 0]
         colors = GENERATOR.integers(0, 256, (3, 256)).astype(np.uint16) * 257
         for name, options in (
@@ -119,9 +119,7 @@ class TestBothRoads:
         assert (read_written_labels(path) == segmenter.segment(path, restarts=1).labels).all()
         assert any("scaled to 0…1" in note for note in result.photo.notes)
 
-    def test_find_as_many_segments_where_one_window_is_all(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_choose_the_same_k_if_there_is_one_window(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(io_windows, "WINDOW_BYTES", 1 << 20)
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(90, 80, 3), photometric="rgb", tile=(16, 16))
@@ -144,7 +142,7 @@ class TestBothRoads:
 
 
 @pytest.mark.usefixtures("small_windows")
-def test_figures_of_a_reduced_picture_say_so_and_tell_the_shares_of_the_whole(
+def test_figures_of_a_preview_say_so_and_show_the_shares_of_the_whole_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preview, "PREVIEW_SIDE", 64)
@@ -175,7 +173,7 @@ class TestTheLabelImage:
         for level in range(1, 4):
             assert (read_written_labels(path, level) == labels[:: 2**level, :: 2**level]).all()
 
-    def test_keeps_where_on_earth_it_is(self, tmp_path: Path) -> None:
+    def test_keeps_the_georeference(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         scale, tie = (10.0, 10.0, 0.0), (0.0, 0.0, 0.0, 5e5, 4e6, 0.0)
         keys, text = (1, 1, 0, 1, 1024, 0, 1, 1), "WGS 84|"
@@ -205,7 +203,7 @@ class TestTheLabelImage:
 
 @pytest.mark.usefixtures("small_windows")
 class TestBands:
-    def test_are_the_features(self, tmp_path: Path) -> None:
+    def test_become_the_features(self, tmp_path: Path) -> None:
         pixels = picture(60, 50, 7, "u2")
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, np.moveaxis(pixels, -1, 0), photometric="minisblack", planarconfig="separate")
@@ -215,7 +213,7 @@ class TestBands:
         same = segmenter.fit(values, segmenter.FitConfig(n_components=4, restarts=1, acceleration=True))
         assert np.allclose(same.objective, result.segmentation.trace.objectives[-1], atol=1e-3)
 
-    def test_chosen_are_those_of_a_picture_of_them_alone(self, tmp_path: Path) -> None:
+    def test_that_are_chosen_give_the_labels_of_a_picture_with_only_these_bands(self, tmp_path: Path) -> None:
         pixels = picture(60, 50, 5)
         tifffile.imwrite(tmp_path / "all.tif", pixels, photometric="minisblack", planarconfig="contig", tile=(16, 16))
         tifffile.imwrite(tmp_path / "some.tif", pixels[..., [3, 1, 0]], photometric="rgb")
@@ -223,7 +221,7 @@ class TestBands:
         expected = segmenter.segment(tmp_path / "some.tif", restarts=1)
         assert (read_written_labels(tmp_path / "all.tif") == expected.labels).all()
 
-    def test_without_data_take_no_part(self, tmp_path: Path) -> None:
+    def test_without_data_get_label_0(self, tmp_path: Path) -> None:
         pixels = picture(60, 50, 4, "f4")
         pixels[:10] = -9999
         pixels[10:15, :20, 2] = np.nan
@@ -238,13 +236,13 @@ class TestBands:
         assert result.record.unlabeled_pixels == 600
         assert any("600 pixels hold no data" in note for note in result.photo.notes)
 
-    def test_that_are_not_there_are_refused(self, tmp_path: Path) -> None:
+    def test_that_do_not_exist_are_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(20, 20, 3), photometric="rgb")
         with pytest.raises(UnsupportedPhotoError, match=r"has no band 4; it has bands 1 to 3"):
             run_by_windows(path, bands=(4,))
 
-    def test_of_ome_tiff_may_be_pages(self, tmp_path: Path) -> None:
+    def test_of_an_ome_tiff_may_be_pages(self, tmp_path: Path) -> None:
         pixels = picture(60, 50, 4, "u2")
         path = tmp_path / "a.ome.tif"
         tifffile.imwrite(path, np.moveaxis(pixels, -1, 0), photometric="minisblack", metadata={"axes": "CYX"})
@@ -253,7 +251,7 @@ class TestBands:
         assert mask is None
         assert (colors == pixels[5:35, 7:27]).all()
 
-    def test_of_planes_in_time_are_refused(self, tmp_path: Path) -> None:
+    def test_that_are_points_in_time_are_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "a.ome.tif"
         tifffile.imwrite(path, picture(20, 30, 1, seed=1)[None, ..., 0].repeat(2, 0), metadata={"axes": "TYX"})
         with pytest.raises(UnsupportedPhotoError, match="holds 2 time points"):
@@ -261,7 +259,7 @@ class TestBands:
 
 
 class TestASample:
-    def test_is_the_same_however_the_parts_are_met(self) -> None:
+    def test_does_not_depend_on_the_order_of_the_parts(self) -> None:
         parts = [picture(20, 30, 3, "u2", seed) for seed in range(4)]
         drawn = [sample_pixels(part, None, 100, (7, number)) for number, part in enumerate(parts)]
         whole = merge_samples(drawn, 100)
@@ -272,7 +270,7 @@ class TestASample:
         limited = sample_pixels(parts[0], None, 100, (7, 0), limit=whole.largest)
         assert (merge_samples([limited, *drawn[1:]], 100).priorities[:-1] == whole.priorities[:-1]).all()
 
-    def test_of_few_pixels_is_all_of_them(self) -> None:
+    def test_of_a_small_picture_is_all_its_pixels(self) -> None:
         pixels, mask = picture(20, 30, 3, "u2"), np.arange(600).reshape(20, 30) % 3 > 0
         counts, expected = (
             count_sample_colors(sample_pixels(pixels, mask, 1000, (0,))),
@@ -282,7 +280,7 @@ class TestASample:
         assert (counts.counts == expected.counts).all()
 
     @pytest.mark.usefixtures("small_windows")
-    def test_is_told_of_and_labels_nearly_as_all_pixels_do(
+    def test_is_noted_and_gives_nearly_the_labels_of_all_pixels(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = tmp_path / "a.tif"
@@ -297,8 +295,8 @@ class TestASample:
         assert agreement > 0.98
 
 
-class TestTheRoad:
-    def test_leads_by_windows_where_memory_is_short(self, tmp_path: Path) -> None:
+class TestTheMode:
+    def test_is_windowed_if_memory_is_short(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
         job = plan(path, windows=WindowOptions(40 * 50 * 15))
@@ -307,7 +305,7 @@ class TestTheRoad:
         assert chosen.mode == "windowed"
         assert chosen.labels.name == "a.labels.tif"
 
-    def test_knows_what_regions_take_in_memory(self, tmp_path: Path) -> None:
+    def test_depends_on_the_memory_that_regions_take(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
         job = plan(path, RegionsRecipe(), windows=WindowOptions(40 * 50 * 40))
@@ -315,7 +313,7 @@ class TestTheRoad:
         job = plan(path, RegionsRecipe(), windows=WindowOptions(40 * 50 * 40 - 1))
         assert choose_processing_mode(job).mode == "windowed"
 
-    def test_leads_by_windows_beyond_the_limit_on_pixels_unless_that_was_given(self, tmp_path: Path) -> None:
+    def test_is_windowed_above_max_pixels_unless_that_is_enforced(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
         job = plan(path, max_pixels=1999, windows=WindowOptions(10**9))
@@ -323,13 +321,13 @@ class TestTheRoad:
         job = plan(path, max_pixels=1999, windows=WindowOptions(10**9, enforce_max_pixels=True))
         assert choose_processing_mode(job) is job
 
-    def test_leads_through_memory_for_what_is_no_tiff(self, tmp_path: Path) -> None:
+    def test_is_in_memory_for_a_file_that_is_not_a_tiff(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         path.write_text("no picture")
         job = plan(path, windows=WindowOptions(1))
         assert choose_processing_mode(job) is job
 
-    def test_refuses_what_cannot_be_had(self, tmp_path: Path) -> None:
+    def test_excludes_outputs_that_windows_cannot_write(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(40, 50, 3), photometric="rgb")
         with pytest.raises(UnsupportedPhotoError, match="not possible with -o -"):
@@ -337,7 +335,7 @@ class TestTheRoad:
 
 
 class TestTheCommand:
-    def test_reads_by_windows_what_is_larger_than_allowed(self, tmp_path: Path) -> None:
+    def test_windows_a_picture_that_takes_more_memory_than_allowed(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", picture(300, 200, 3), photometric="rgb", tile=(128, 128))
         result = run("segment", "a.tif", "--max-memory", "500K", "-j", "2", "-o", "out", "-v", cwd=tmp_path)
         told = result.stderr.decode()
@@ -357,7 +355,7 @@ class TestTheCommand:
         run(*words, "-o", "out", cwd=tmp_path)
         assert result.stdout == (tmp_path / "out" / "a.labels.tif").read_bytes()
 
-    def test_says_nothing_where_nobody_reads_standard_output(self, tmp_path: Path) -> None:
+    def test_is_silent_if_standard_output_is_closed_early(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", picture(300, 200, 3), photometric="rgb", tile=(128, 128))
         command = str(Path(sys.executable).with_name("segmenter"))
         words = [command, "segment", "a.tif", "--max-memory", "1K", "-q", "-o", "-"]
@@ -368,7 +366,7 @@ class TestTheCommand:
             assert process.stderr.read() == b""
         assert process.returncode == 141
 
-    def test_draws_figures_from_the_reduced_picture(self, tmp_path: Path) -> None:
+    def test_draws_figures_from_the_preview(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", picture(300, 200, 3), photometric="rgb", tile=(128, 128))
         plots = [word for plot in ("contours", "cutouts", "likelihood", "palette") for word in ("--plot", plot)]
         for options in (("--max-memory", "1K", "-o", "out"), ("-o", "whole")):
@@ -403,7 +401,7 @@ class TestTheCommand:
             (("--max-memory", "1K", "--max-pixels", "9"), "are more than the limit of 9"),
         ],
     )
-    def test_tells_in_one_line_what_cannot_be(self, tmp_path: Path, options: tuple[str, ...], problem: str) -> None:
+    def test_reports_invalid_options_in_one_line(self, tmp_path: Path, options: tuple[str, ...], problem: str) -> None:
         tifffile.imwrite(tmp_path / "a.tif", picture(60, 50, 3), photometric="rgb")
         result = run("segment", "a.tif", *options, cwd=tmp_path)
         assert result.returncode != 0
@@ -411,7 +409,7 @@ class TestTheCommand:
         assert result.stderr.count(b"\n") == 1
         assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
-    def test_leaves_nothing_where_the_disk_is_full(self, tmp_path: Path) -> None:
+    def test_leaves_no_files_if_the_disk_is_full(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", GENERATOR.integers(0, 256, (900, 700, 3), np.uint8), photometric="rgb")
 
         def limit() -> None:
@@ -425,7 +423,7 @@ class TestTheCommand:
         )
         assert list((tmp_path / "out").iterdir()) == []
 
-    def test_leaves_nothing_where_it_is_interrupted(self, tmp_path: Path) -> None:
+    def test_leaves_no_files_if_interrupted(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", GENERATOR.integers(0, 256, (3000, 2000, 3), np.uint8), photometric="rgb")
         command = Path(sys.executable).with_name("segmenter")
         process = subprocess.Popen(
@@ -458,12 +456,15 @@ class TestTheCommand:
         run("segment", "a.tif", "--save-model", "--no-figure", cwd=tmp_path)
         result = run("apply", "outputs/a.model.json", "b.tif", cwd=tmp_path)
         assert result.returncode == 1
-        assert result.stderr == b"segmenter: b.tif: a model of colors cannot be applied to 5 bands\n"
+        assert (
+            result.stderr
+            == b"segmenter: b.tif: a model of colors cannot be applied to 5 bands; choose three of them with --bands\n"
+        )
 
 
 class TestZarr:
     @pytest.mark.parametrize("version", [2, 3])
-    def test_is_read_as_a_tiff_of_the_same_pixels(self, tmp_path: Path, version: Any) -> None:
+    def test_gives_the_labels_of_a_tiff_with_the_same_pixels(self, tmp_path: Path, version: Any) -> None:
         pixels = picture(131, 87, 3)
         array = zarr.create_array(
             tmp_path / "a", shape=pixels.shape, chunks=(40, 30, 3), dtype="u1", zarr_format=version
@@ -486,7 +487,7 @@ class TestZarr:
             assert opened.shape == (30, 20)
             assert (opened.read(Window(3, 2, 20, 10))[0] == pixels[3:23, 2:12]).all()
 
-    def test_of_a_group_without_a_picture_names_the_remedy(self, tmp_path: Path) -> None:
+    def test_group_without_a_picture_is_refused_with_advice(self, tmp_path: Path) -> None:
         zarr.open_group(tmp_path / "a", mode="w").create_array("b", shape=(9, 9), dtype="u1")
         with (
             pytest.raises(UnsupportedPhotoError, match="not OME-Zarr; give the path of an array in it"),
@@ -494,15 +495,15 @@ class TestZarr:
         ):
             pass
 
-    def test_that_makes_no_sense_is_refused(self, tmp_path: Path) -> None:
+    def test_with_invalid_metadata_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "zarr.json").write_text("{")
         with pytest.raises(DamagedPhotoError), open_windowed(tmp_path):
             pass
 
 
 @pytest.mark.usefixtures("small_windows")
-class TestWhatGoesWrong:
-    def test_a_damaged_tile_is_one_line_and_leaves_nothing(self, tmp_path: Path) -> None:
+class TestErrors:
+    def test_a_damaged_tile_is_reported_in_one_line_and_leaves_no_files(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(131, 87, 3), photometric="rgb", tile=(32, 32), compression="zlib")
         with tifffile.TiffFile(path) as tiff:
@@ -516,7 +517,7 @@ class TestWhatGoesWrong:
         assert not [*(tmp_path / "out").glob("*")]
 
     @pytest.mark.parametrize("form", ["tiles", "tiles, deflate", "rows", "one strip"])
-    def test_a_file_cut_off_is_refused(self, tmp_path: Path, form: str) -> None:
+    def test_a_truncated_file_is_refused(self, tmp_path: Path, form: str) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(131, 87, 3), photometric="rgb", **FORMS[form])
         path.write_bytes(path.read_bytes()[:-3000])
@@ -524,13 +525,13 @@ class TestWhatGoesWrong:
             run_by_windows(path)
         assert not (tmp_path / "out" / "a.json").exists()
 
-    def test_no_data_at_all_is_told(self, tmp_path: Path) -> None:
+    def test_a_picture_without_any_data_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, np.full((20, 30), np.nan, np.float32))
         with pytest.raises(UnsupportedPhotoError, match="holds no data in any pixel"):
             run_by_windows(path)
 
-    def test_results_that_are_there_are_kept(self, tmp_path: Path) -> None:
+    def test_existing_results_are_kept(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, picture(20, 30, 3), photometric="rgb")
         run_by_windows(path)

@@ -44,7 +44,7 @@ def write(path: Path, pixels: NDArray[Any], **options: Any) -> Path:
     return path
 
 
-def test_the_sizes_are_what_they_are_called() -> None:
+def test_the_sizes_have_the_names_they_should() -> None:
     shape = PICTURE.shape[:2]
     n_pixels = shape[0] * shape[1]
     assert SIZES["reduced once"] * 1e6 < n_pixels < SIZES["not reduced"] * 1e6
@@ -56,7 +56,7 @@ def test_the_sizes_are_what_they_are_called() -> None:
 
 
 @pytest.mark.usefixtures("small_windows")
-class TestBothRoads:
+class TestBothModes:
     @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
     @pytest.mark.parametrize("form", FORMS)
     def test_give_the_same_regions(self, tmp_path: Path, form: str, size: float) -> None:
@@ -71,7 +71,7 @@ class TestBothRoads:
 
     @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
     @pytest.mark.parametrize("kind", ["gray", "16 bits", "floats"])
-    def test_whatever_the_type(self, tmp_path: Path, kind: str, size: float) -> None:
+    def test_give_the_same_regions_for_all_types(self, tmp_path: Path, kind: str, size: float) -> None:
         pixels = {
             "gray": PICTURE[..., 0],
             "16 bits": PICTURE.astype(np.uint16) * 200 + 7,
@@ -84,7 +84,7 @@ class TestBothRoads:
         np.testing.assert_array_equal(read_written_labels(path), expected.labels)
 
     @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-    def test_leave_transparent_pixels_out(self, tmp_path: Path, size: float) -> None:
+    def test_leave_out_transparent_pixels(self, tmp_path: Path, size: float) -> None:
         hidden = LARGE_TRUTH == 3
         pixels = np.dstack([PICTURE, np.where(hidden, 0, 255).astype(np.uint8)])
         path = write(tmp_path / "a.tif", pixels, extrasamples=["unassalpha"], tile=(32, 32))
@@ -96,7 +96,7 @@ class TestBothRoads:
 
 @pytest.mark.usefixtures("small_windows")
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-def test_more_pieces_than_labels_are_told_on_both_roads(
+def test_more_pieces_than_labels_are_refused_in_both_modes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: float
 ) -> None:
     monkeypatch.setattr(segment_regions, "MAX_SEGMENTS", 15)
@@ -109,8 +109,8 @@ def test_more_pieces_than_labels_are_told_on_both_roads(
 
 
 @pytest.mark.usefixtures("small_windows")
-class TestOfBands:
-    def test_no_data_is_no_region(self, tmp_path: Path) -> None:
+class TestBands:
+    def test_pixels_without_data_are_in_no_region(self, tmp_path: Path) -> None:
         for size in SIZES.values():
             pixels = PICTURE.astype(np.float32)
             pixels[50:90, 100:200] = np.nan
@@ -127,25 +127,25 @@ class TestOfBands:
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, pixels, photometric="minisblack", planarconfig="contig")
         recipe = RegionsRecipe(n_segments=3)
-        with pytest.raises(InvalidArgumentError, match="regions cannot be found of 5 bands; choose three"):
+        with pytest.raises(InvalidArgumentError, match="regions cannot be found in 5 bands; choose three"):
             run_by_windows(path, recipe)
         run_by_windows(path, recipe, (1, 2, 3))
         expected = segmenter.segment(PICTURE, 3, method="regions")
         np.testing.assert_array_equal(read_written_labels(path), expected.labels)
 
-    def test_nothing_but_no_data_is_told(self, tmp_path: Path) -> None:
+    def test_a_picture_without_any_data_is_refused(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.tif", np.full((40, 50, 3), np.nan, np.float32))
         with pytest.raises(UnsupportedPhotoError, match="holds no data in any pixel"):
             run_by_windows(path, RegionsRecipe())
 
-    def test_too_many_regions_are_told(self, tmp_path: Path) -> None:
+    def test_too_many_regions_are_refused(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.tif", PICTURE)
         with pytest.raises(TooFewSuperpixelsError):
             run_by_windows(path, RegionsRecipe(n_segments=50, n_superpixels=50, working_size=0.00001))
         assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 
-def test_the_command_reads_by_windows_with_real_workers_and_says_so(tmp_path: Path) -> None:
+def test_the_command_uses_real_workers_and_notes_that_it_reads_by_windows(tmp_path: Path) -> None:
     write(tmp_path / "a.tif", PICTURE, tile=(64, 64))
     words = ("segment", "a.tif", "--method", "regions", "-k", "4", "--working-size", "0.0006", "--dpi", "60")
     whole = run(*words, "-o", "whole", cwd=tmp_path)
