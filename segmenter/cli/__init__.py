@@ -122,6 +122,6 @@ def exit_quickly(status: int) -> NoReturn:
 
 
 def unwind_on_interrupt() -> None:
-    """Make Ctrl-C raise KeyboardInterrupt from now on; to be called after all imports."""
+    """Make Ctrl-C raise KeyboardInterrupt from now on; call it once the imports of start-up are done."""
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

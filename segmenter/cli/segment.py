@@ -132,13 +132,13 @@ def segment_photos(request: SegmentRequest) -> int:
     jobs = plan_jobs(request)
     options, depth = request.options, get_color_depth()
     if options.preview and depth is None and not options.quiet:
-        print_message("note: --preview needs a terminal with colors; it draws nothing here")
+        print_message("note: --preview needs a terminal with colors; no preview is shown")
     statuses = [process_photo(photo, job, options, depth) for photo, job in zip(request.photos, jobs, strict=True)]
     return max(statuses)
 
 
 def plan_jobs(request: SegmentRequest) -> list[SegmentJob]:
-    """Return the job of each photo, with all outputs checked before any work begins."""
+    """Return the job of each photo, with all output files checked before any photo is decoded."""
     from segmenter.workflows.segment.job import plan_job
     from segmenter.workflows.segment.outputs import check_outputs
     from segmenter.workflows.segment.strategy import choose_processing_mode

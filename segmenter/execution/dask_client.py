@@ -7,8 +7,8 @@ Dask gives its tasks to other workers. Photos and results are passed as paths; o
 
 Even the smallest task costs the scheduler, the worker and this process a few milliseconds. A task therefore has several
 jobs, and ends when its time is up; the jobs that it did not begin are sent out again. Nobody needs to know in advance
-how long a job takes. Where results are added up on the cluster, tasks have a fixed number of jobs and no time limit
-instead: if a worker dies before its sum was used, Dask repeats the task, and the new sum must be over the same jobs.
+how long a job takes. Where results are added up on the cluster, a task always runs all its jobs, without a time limit:
+if a worker dies before its sum was used, Dask repeats the task, and the new sum must be over the same jobs.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class Cluster:
         KeyboardInterrupt
             After Ctrl-C, which arrives in the queue as None.
         LostClusterError, NoWorkersError
-            No other task can finish.
+            No further task can finish.
         """
         no_workers_since = None
         while True:
@@ -204,7 +204,7 @@ class Cluster:
 
 
 class SumTree:
-    """Sums of task results that are added on the cluster, `FAN_IN` at a time, so that none is held for long."""
+    """Sums of task results that are added on the cluster, `FAN_IN` at a time, so that the cluster never holds many."""
 
     def __init__(self, submit_sum: Callable[[list[Future]], Future]) -> None:
         self.submit_sum = submit_sum
@@ -235,7 +235,7 @@ class Pass:
     suspects: list[IndexedJob] | None  # collects jobs of tasks that killed workers; None = such jobs are lost
     unsent: deque[IndexedJob] = field(default_factory=deque)
     submitted: dict[str, tuple[list[IndexedJob], Future]] = field(default_factory=dict)  # by key of the awaited future
-    jobs_per_task: int = 0
+    jobs_per_task: int = 0  # how many to aim for; set at the start, then learned from finished tasks
 
     def __post_init__(self) -> None:
         self.jobs_per_task = 1 if self.sum_tree is None else FAN_IN
@@ -253,7 +253,7 @@ class Pass:
                 yield from self.collect(future)
 
     def submit_tasks(self, jobs: Iterator[IndexedJob], n_threads: int) -> None:
-        """Submit up to `TASKS_PER_THREAD`; towards the end, tasks get smaller, so that all threads finish together."""
+        """Submit until each thread has `TASKS_PER_THREAD`; at the end tasks get smaller, so all finish together."""
         n_tasks = TASKS_PER_THREAD * n_threads
         seconds = max(TASK_SECONDS, n_threads / MAX_TASKS_PER_SECOND) if self.sum_tree is None else math.inf
         while len(self.submitted) < n_tasks:
@@ -285,6 +285,7 @@ class Pass:
                 self.sum_tree.add(future)
         n_done = len(outcomes)
         if self.sum_tree is None:
+            # all were done in time: try twice as many; else as many as there was time for
             self.jobs_per_task = max(self.jobs_per_task, 2 * n_done) if n_done == len(jobs) else n_done
         self.unsent.extendleft(reversed(jobs[n_done:]))
         for (index, job), (result, lost) in zip(jobs, outcomes, strict=False):

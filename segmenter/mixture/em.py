@@ -51,7 +51,10 @@ SUSPICIOUS_GAIN = 1e-3
 """Nats per sample by which several components must explain the samples better than a single Gaussian does."""
 
 DEAD_MASS = 1e-6
-"""A component has died when its mass is below this fraction of the weight of the lightest sample."""
+"""A component has died when its mass is below this fraction of the weight of the lightest sample …"""
+
+DEAD_SHARE = 1e-12
+"""… or below this fraction of the total weight, which is the larger one for millions of samples."""
 
 INITIAL_NOISE_WEIGHT = 0.05
 """Weight of the noise component in a drawn start."""
@@ -65,7 +68,7 @@ class FitTrace:
     """How a fit went; all likelihoods and objectives are in nats per sample."""
 
     log_likelihoods: Floats  # (n_iterations + 1,), average log-likelihood before each M-step and at the end
-    objectives: Floats  # (n_iterations + 1,), the same for blurred samples, plus any log prior; never falls
+    objectives: Floats  # (n_iterations + 1,), the same for blurred samples, plus any log prior; see `fit`
     stop: Stop
     restarts: Floats  # (R,), final objective of each start, on the screening subset if there was one; may be empty
     screened: bool  # whether the starts were compared on a screening subset
@@ -163,8 +166,9 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
     Drawn starts are screened: each runs to convergence on some thousand cells or samples that represent all of them,
     and only the best few continue on all samples. If there are few samples anyway, every start runs on all of them.
 
-    A component whose mass falls below a millionth of the weight of the lightest sample has died; it is removed and
-    counted in the trace. This lowers the objective by no more than a millionth of a nat.
+    The objective never falls, but for one case: a component whose mass falls below a millionth of the weight of the
+    lightest sample (`DEAD_MASS`) has died; it is removed and counted in the trace. This lowers the objective by no more
+    than a millionth of a nat.
 
     Parameters
     ----------
@@ -313,8 +317,8 @@ def run_em(problem: EMProblem, start: Mixture) -> Fit:
     M-step and counts as one more iteration.
 
     An M-step is *plain* if no component was removed and no SQUAREM step was taken just before it. EM has converged when
-    a plain M-step raises the objective by less than the tolerance. One more M-step is then made and its result
-    evaluated, so that the last entries of the trace always belong to the mixture that is returned.
+    a plain M-step raises the objective by less than the tolerance. One last turn then removes components that have just
+    died, makes an M-step and evaluates it.
 
     Parameters
     ----------
@@ -332,7 +336,7 @@ def run_em(problem: EMProblem, start: Mixture) -> Fit:
     mixture, survivors = start, np.arange(start.n_components)  # survivors: indices of the components in the start
     evaluation = evaluate(problem, mixture, survivors)
     history = [without_responsibilities(evaluation)]  # one entry more than iterations
-    path: list[Evaluation] = []  # up to three in a row with plain M-steps between them, to extrapolate
+    path: list[Evaluation] = []  # up to three in a row, one M-step apart and without removals, to extrapolate
     stop: Stop = "iteration limit"
     is_plain = False  # whether the last M-step was
     while len(history) <= config.max_iterations:
@@ -376,7 +380,7 @@ def compute_min_mass(problem: EMProblem) -> float:
     """Return the mass below which a component has died."""
     if problem.prior is not None:  # the prior says what a component without samples is like, so hardly any mass will do
         return float(np.finfo(np.float64).tiny * problem.data.total_weight)
-    return max(DEAD_MASS * problem.data.min_weight, 1e-12 * problem.data.total_weight)
+    return max(DEAD_MASS * problem.data.min_weight, DEAD_SHARE * problem.data.total_weight)
 
 
 def without_responsibilities(evaluation: Evaluation) -> Evaluation:
@@ -405,7 +409,7 @@ def try_squarem_step(
     ----------
     problem : EMProblem
     path : sequence of 3 Evaluation
-        In a row, with plain M-steps between them, so that the components are the same.
+        In a row, one M-step apart and without removals, so that the components are the same.
     start : Mixture
     survivors : ndarray of shape (K,)
         See `evaluate`.

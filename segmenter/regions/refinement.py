@@ -2,10 +2,10 @@
 
 Away from boundaries, a pixel takes the superpixel of the reduced pixel that contains it. Near a boundary it takes the
 most probable one of the superpixels around it. This is the E-step of a mixture in which each superpixel is a spherical
-Gaussian, estimated from its colors in the full picture, and weights are local: the weight of a superpixel is its share
-of the 3×3 reduced pixels around the pixel, each weighted by a quadratic B-spline of its distance. A boundary can
-therefore move by up to one and a half reduced pixels. Afterwards, fragments that are cut off from their superpixel are
-reassigned to a neighbor.
+Gaussian, estimated from the full picture at the centers of its reduced pixels, and weights are local: the weight of a
+superpixel is its share of the 3×3 reduced pixels around the pixel, each weighted by a quadratic B-spline of its
+distance. A boundary can therefore move by up to one and a half reduced pixels. Afterwards, fragments that are cut off
+from their superpixel are reassigned to a neighbor.
 
 `refine_superpixels` works on the whole picture and leaves each superpixel as one connected component, unless the mask
 divides it. `refine_rectangle` works on a rectangle and its surroundings. There, a component is a fragment if it is at
@@ -37,6 +37,7 @@ MAX_FRAGMENT_LENGTH = 4
 """Maximum height and width, in reduced pixels, of a fragment in `refine_rectangle`."""
 
 TINY = 1e-9
+"""Keeps the logarithm of a weight finite where a B-spline value is 0."""
 
 
 def refine_superpixels(reduced_labels: Labels, pixels: Pixels, mask: Bools | None = None) -> Labels:
@@ -199,14 +200,14 @@ class ReducedLabels:
         is_interior &= original > 0
         labels = original.copy()
         if not is_interior.all():
-            is_candidate = find_first_occurrences(self.labels)
+            is_first_occurrence = find_first_occurrences(self.labels)
             step = max(1, CHUNK_PIXELS // width)
             for first in range(0, height, step):
                 strip = slice(first, first + step)
                 y, x = np.nonzero(~is_interior[strip] & (original[strip] > 0))
                 colors = to_unit_range(pixels[strip][y, x])
                 position = y + first + corner[0], x + corner[1]
-                labels[strip][y, x] = find_most_probable(self, is_candidate, position, colors, statistics)
+                labels[strip][y, x] = find_most_probable(self, is_first_occurrence, position, colors, statistics)
         return labels, original, is_interior
 
 
@@ -312,21 +313,22 @@ def compute_color_statistics(
 
 def find_most_probable(
     reduced: ReducedLabels,
-    is_candidate: Bools,
+    is_first_occurrence: Bools,
     position: tuple[NDArray[np.intp], NDArray[np.intp]],
     colors: Floats,
     statistics: ColorStatistics,
 ) -> Labels:
     """Return the most probable superpixel of each of P pixels, shape (P,).
 
-    The candidates for a pixel are the superpixels of the 3×3 reduced pixels around it. Up to a constant, a
-    candidate with weight w, mean μ and variance σ² has the log posterior log w − |color − μ|² / 2σ² − C/2 log σ²; w is
-    the sum of the B-spline values at those reduced pixels, of the nine, that belong to the candidate.
+    The candidates for a pixel are the superpixels of the reduced pixel that contains it and of its eight neighbors; of
+    equals, the first is taken. Up to a constant, a candidate with weight w, mean μ and variance σ² has the log
+    posterior log w − |color − μ|² / 2σ² − C/2 log σ²; w is the sum of the B-spline values at those reduced pixels, of
+    the nine, that belong to the candidate.
 
     Parameters
     ----------
     reduced : ReducedLabels
-    is_candidate : ndarray of shape (9, h, w), bool
+    is_first_occurrence : ndarray of shape (9, h, w), bool
         Which of the 3×3 labels around each reduced pixel to consider, from `find_first_occurrences`.
     position : two ndarrays of shape (P,), int
         Rows and columns of the pixels in the full picture.
@@ -349,7 +351,7 @@ def find_most_probable(
     best_score = np.full(len(colors), -np.inf)
     best_label = np.zeros(len(colors), dtype=np.int32)
     for k, (labels, _) in enumerate(neighbors):
-        (considered,) = np.nonzero(is_candidate[k][y, x])  # the pixels for which neighbor k is a new candidate
+        (considered,) = np.nonzero(is_first_occurrence[k][y, x])  # the pixels for which neighbor k is a new candidate
         candidate = labels[considered]
         weight = np.full(len(considered), TINY)
         for neighbor_label, spline in neighbors:

@@ -38,25 +38,26 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
-    """Write a set of files; even after an error or an interrupt, none of them is incomplete.
+    """Write a set of files; each is complete or absent, even after an error or an interrupt.
 
     There are four steps:
 
     1. Stage: write all contents to temporary files in the folders of their paths, which are made if missing. If this
        fails, for instance because the disk is full, no file has changed.
-    2. Lock the folders, so that only one process at a time renames files in them.
+    2. Lock the folders, so that no other process can create a file between steps 3 and 4.
     3. Check that each path either does not exist or may be replaced.
     4. Rename the temporary files to their paths, in the order given. Ctrl-C and SIGTERM wait until all are renamed;
        if one cannot be renamed, the files renamed before it stay.
 
-    The last file is the record of the other files. An old record is removed before step 4, so that a record never
-    describes files of another run.
+    The last file vouches for the others: for a photo it is the record. An old one is removed before step 4, so that a
+    record never describes files of another run.
 
     Parameters
     ----------
     files : mapping of Path to bytes, or to the Path of a `temporary_output`, which is moved
         Locally, a folder may also be moved, and may replace a Zarr folder. Either all paths are local, or all are in
-        the same remote store, where `segmenter.io.files.remote.put_files` writes them.
+        the same remote store. Those go to `segmenter.io.files.remote.put_files`, which locks nothing and removes new
+        files after an error.
     overwrite : bool
         Replace files that exist.
 

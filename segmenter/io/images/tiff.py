@@ -42,7 +42,7 @@ from segmenter.io.images.tiff_tags import (
     WHITE_IS_ZERO,
     AlphaBand,
     PageTags,
-    check_is_photo,
+    check_is_single_picture,
     check_no_preview,
     describe_color_type,
     describe_constant,
@@ -127,7 +127,7 @@ def _read_page(file: BinaryIO, image: Image.Image | None, label: str, max_pixels
         page: Any = tiff.pages.first
         tags = read_page_tags(page)
         check_size(tags.width, tags.height, max_pixels, label)
-        check_is_photo(tags, label)
+        check_is_single_picture(tags, label)
         if tags.photometric not in _COLOR_BANDS:
             raise UnsupportedPhotoError(label, f"is a {describe_color_type(tags)}; export it as RGB or gray")
         layout = _interpret_bands(tags.photometric, tags.n_bands, tags.extra_samples, label)

@@ -82,7 +82,7 @@ def check_no_preview(subfile_type: int, label: str) -> None:
         )
 
 
-def check_is_photo(tags: PageTags, label: str) -> None:
+def check_is_single_picture(tags: PageTags, label: str) -> None:
     """Raise UnsupportedPhotoError if a page is only a preview, or a volume."""
     check_no_preview(tags.subfile_type, label)
     if tags.n_slices > 1:

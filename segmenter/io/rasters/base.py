@@ -48,7 +48,7 @@ class RasterHeader:
     profile: bytes | None = None  # ICC
     tags: tuple[TiffTag, ...] = ()  # tags to copy to a label TIFF: orientation and georeference
     notes: tuple[str, ...] = ()
-    is_photo: bool = True  # whether `read_photo` would read the same picture
+    is_photo: bool = True  # whether `read_photo` would read the same picture, apart from its orientation
 
 
 def is_georeferenced(header: RasterHeader) -> bool:

@@ -28,7 +28,7 @@ from segmenter.io.images.tiff_tags import (
     YCBCR,
     AlphaBand,
     PageTags,
-    check_is_photo,
+    check_is_single_picture,
     describe_color_type,
     describe_constant,
     find_alpha,
@@ -209,7 +209,7 @@ def _read_header(pages: Sequence[Any], notes: tuple[str, ...], label: str) -> Ra
     """
     page = pages[0]
     tags = read_page_tags(page)
-    check_is_photo(tags, label)
+    check_is_single_picture(tags, label)
     _check_color_type(page, tags, label)
     if any(getattr(other, name) != getattr(page, name) for other in pages for name in _EQUAL_IN_CHANNELS):
         raise UnsupportedPhotoError(label, "has channels of different sizes or types; export one of them")
@@ -260,7 +260,7 @@ def _read_block_shape(page: Any, tags: PageTags, label: str) -> tuple[int, int]:
 
 
 def _interpret_colors(tags: PageTags, alpha: AlphaBand | None, n_pages: int, label: str) -> ColorInterpretation:
-    """Return the meaning of the bands except alpha: that of the color type, unless their number contradicts it.
+    """Return the meaning of the bands except alpha: that of the color type, unless there are too few for it.
 
     "Gray" with several bands is RGB if there are three in one page; otherwise the bands may be anything.
     """

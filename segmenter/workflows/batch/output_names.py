@@ -2,8 +2,9 @@
 
 The outputs of ``photo.jpg`` are called ``photo.labels.png`` and so on. If another photo would have the same names (on
 some file systems ``A`` and ``a`` are the same), or if one of them is the name of an input or of a file of the batch
-itself, the extension is kept: ``photo.jpg.labels.png``. If that clashes as well, or is too long, a digest of the path
-is added: ``photo.jpg-1f3a9c2e.labels.png``. The names depend on the names of the photos only, not on their order.
+itself, the extension is kept: ``photo.jpg.labels.png``. If that clashes as well, or is too long, a digest of its
+folder and name is added: ``photo.jpg-1f3a9c2e.labels.png``. The names depend on the names of the photos only, not on
+their order.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def name_outputs(photos: Sequence[tuple[str, str]], endings: Sequence[str], take
     """Return a name for the outputs of each photo.
 
     All photos begin with the shortest form of their name. In each round those whose names clash take the next longer
-    form, until no name clashes that could be longer.
+    form, until only names with a digest could clash: those have no longer form, and 8 digits are unlikely to be equal.
 
     Parameters
     ----------
@@ -127,8 +128,8 @@ def choose_shortest_form(path: str, max_bytes: int) -> NameForm:
 
 def choose_longer_form(form: NameForm, path: str, max_bytes: int) -> NameForm:
     """Return the next longer form of a name, without forms that are too long; a digest shortens what it follows."""
-    is_next = form == NameForm.STEM and len(os.fsencode(Path(path).name)) <= max_bytes
-    return NameForm.FILE_NAME if is_next else NameForm.DIGEST
+    file_name_fits = form == NameForm.STEM and len(os.fsencode(Path(path).name)) <= max_bytes
+    return NameForm.FILE_NAME if file_name_fits else NameForm.DIGEST
 
 
 def build_name(path: str, folder: str, form: NameForm, max_bytes: int) -> str:

@@ -48,10 +48,10 @@ SCHEMA = 2
 
 @dataclass(frozen=True, kw_only=True)
 class SharedInputs:
-    """The photos that a model was fitted to."""
+    """The photos that a model was to be fitted to."""
 
-    photos: int  # how many, with those that could not be read
-    sha256: str  # of the sorted digests of those that could
+    photos: int  # how many, with those that failed
+    sha256: str  # of the sorted digests of all files that could be opened, even if they could not be decoded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ def provide_shared_model(
     Returns
     -------
     Model or None
-        None if no photo could be read, or `report` said to stop.
+        None if no photo could be decoded, or `report` said to stop.
 
     Raises
     ------
@@ -108,14 +108,14 @@ class BatchColors:
     """The colors of all photos together."""
 
     colors: ColorCounts
-    interior: ColorCounts | None  # from which K is chosen; None = the recipe gives K
+    interior: ColorCounts | None  # from which K is chosen; None = the recipe gives K, or no interior pixel takes part
     digests: list[str | None]  # SHA-256 of each photo, in any order; None for one that cannot be read
 
 
 def count_batch(
     plan: BatchPlan, workers: Workers, progress: BatchProgress, report: Callable[[int, Row], bool]
 ) -> BatchColors | None:
-    """Return the colors of all photos; None if no photo could be read, or `report` said to stop.
+    """Return the colors of all photos; None if no photo could be decoded, or `report` said to stop.
 
     Parameters are those of `provide_shared_model`. On a cluster the workers add up the colors, and only their sum
     arrives here, at the end.
@@ -170,13 +170,13 @@ def fit_and_write(batch_colors: BatchColors, settings: BatchSettings, recipe: Re
 
 
 def fit_shared(
-    colors: ColorCounts, inner: ColorCounts | None, recipe: Recipe
+    colors: ColorCounts, interior: ColorCounts | None, recipe: Recipe
 ) -> tuple[Model, Selection | None, FitTrace]:
     """Return the model of the colors of all photos, how K was chosen (None = it was given), and how the fit went."""
     selection: Selection | None = None
     if recipe.n_segments == "auto":
         max_segments = min(MAX_AUTO_SEGMENTS, len(colors.counts))
-        selection = choose_for_interior(inner or colors, max_segments=max_segments, seed=recipe.seed)
+        selection = choose_for_interior(interior or colors, max_segments=max_segments, seed=recipe.seed)
         n_segments = selection.n_components
     else:
         n_segments = recipe.n_segments

@@ -19,7 +19,7 @@ METHOD_NAMES: Final[dict[Method, str]] = {
 }
 SPACE_NAMES: Final[dict[ColorSpace, str]] = {"rgb": "RGB", "lab": "Lab", "hsv": "HSV"}
 DEFAULT_SEGMENTS: Final = (2, 4, 8)
-"""The numbers of segments to compare if no option is varied."""
+"""The numbers of segments to compare if no option is varied and none is given."""
 
 SegmentCount: TypeAlias = int | Literal["auto"]
 
@@ -52,7 +52,9 @@ class VariantGrid:
     """All variants, and how they are laid out."""
 
     variants: tuple[NamedRecipe, ...]
-    n_columns: int | None = None  # if exactly two options vary, the number of values of the second; None = any layout
+    n_columns: int | None = (
+        None  # for a full grid of two options, how many values the faster one has; None = any layout
+    )
 
 
 class Combination(NamedTuple):

@@ -22,7 +22,7 @@ from segmenter.workflows.windowed.passes import run_window_jobs
 from segmenter.workflows.windowed.preview import choose_preview_stride, compute_preview_shape, get_preview_slices
 
 CENTER_PIXELS = 1 << 22
-"""How many pixels the number of segments is chosen from, in the middles of all windows together."""
+"""The number of segments is chosen from at most this many pixels, in the middles of all windows together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +85,10 @@ def summarize_colors(picture: WindowedPicture, job: SegmentJob, recipe: Recipe, 
                 interiors.add(part.interior)
     if not n_pixels:
         raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
-    sampled, interior = sample.get(), interiors.get()
+    merged_sample, interior = sample.get(), interiors.get()  # gray middles give gray means, others RGB
     return ColorSummary(
-        colors=counts.get()[0] if sampled is None else count_sample_colors(sampled),
-        is_sample=sampled is not None,
+        colors=counts.get()[0] if merged_sample is None else count_sample_colors(merged_sample),
+        is_sample=merged_sample is not None,
         n_pixels=n_pixels,
         low=low,
         high=high,

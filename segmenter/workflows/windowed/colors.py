@@ -1,8 +1,9 @@
 """Segments of a picture larger than memory by its colors, in two passes over its windows: colors, then labels.
 
-Colors of up to 24 bits (8-bit gray and RGB, 16-bit gray) are counted. Counts add up exactly, so the labels are those
-that the picture would get in memory. Colors of more bits hardly ever repeat; for them, the mixture is fitted to a
-random sample of at most 524,288 pixels. The labels of all pixels are then exact for the mixture of that sample.
+Colors of up to 24 bits (8-bit gray and RGB, 16-bit gray) are counted. Counts add up exactly, so for a given K the
+labels are those that the picture would get in memory; ``-k auto`` looks at the middle of each window. Colors of more
+bits hardly ever repeat; for them, the mixture is fitted to a random sample of at most 524,288 pixels. The labels of all
+pixels are then exact for the mixture of that sample.
 """
 
 from __future__ import annotations
