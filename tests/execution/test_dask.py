@@ -145,7 +145,7 @@ def test_an_interrupt_stops_the_work_on_the_cluster_soon(address: str, tmp_path:
     os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert stderr.splitlines()[-1].endswith(b"then continue with --resume")
+    assert stderr.splitlines()[-1].endswith(b"continue with --resume")
     assert list(read_statuses(tmp_path / "outputs").values()) == [*done, "not done"]
     (tmp_path / "photos" / "endless.png").unlink()
     result = run("batch", "photos", "--resume", LABELS_ONLY, "--scheduler", address, cwd=tmp_path)
@@ -196,7 +196,7 @@ def test_workers_that_do_not_see_the_photos_are_told_before_any_work(address: st
     result = run("batch", "unseen", "-q", LABELS_ONLY, "--scheduler", address, cwd=tmp_path)
     assert result.returncode == 1
     (line,) = result.stderr.decode().splitlines()
-    assert line.startswith(f"segmenter: {tmp_path}/unseen/a.png: the worker tcp://127.0.0.1")
+    assert line.startswith(f"segmenter: {tmp_path}/unseen/a.png: cannot be seen by the worker tcp://127.0.0.1")
     assert "mount at the same path" in line
     assert read_tree(tmp_path / "outputs") == {}
 
@@ -210,10 +210,10 @@ def test_a_path_that_is_missing_is_told_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "library", "value", "told"),
     [
-        ("scheduler", "distributed", "2020.1.0", "the scheduler has distributed 2020.1.0, and distributed"),
-        ("worker", "dask", "2020.1.0", "the worker tcp://x has dask 2020.1.0, and dask"),
-        ("worker", "segmenter", None, "the worker tcp://x has no segmenter, and segmenter"),
-        ("worker", "python", "2.7.18.final.0", "the worker tcp://x has Python 2.7, and Python 3"),
+        ("scheduler", "distributed", "2020.1.0", "the scheduler has distributed 2020.1.0, but this machine"),
+        ("worker", "dask", "2020.1.0", "the worker tcp://x has dask 2020.1.0, but this machine runs dask"),
+        ("worker", "segmenter", None, "the worker tcp://x has no segmenter, but this machine runs segmenter"),
+        ("worker", "python", "2.7.18.final.0", "the worker tcp://x has Python 2.7, but this machine runs Python 3"),
     ],
 )
 def test_other_versions_are_told(place: str, library: str, value: str | None, told: str) -> None:

@@ -82,7 +82,7 @@ def test_a_table_gives_four_files_and_says_why(table: Path, tmp_path: Path) -> N
     line, why = result.stderr.splitlines()
     assert why == "  why: rows count as independent samples, for which BIC was right most often"
     assert "t.csv: 3 clusters" in line
-    assert "by BIC of 1,500 rows" in line
+    assert "by BIC from 1,500 rows" in line
     assert sorted(path.name for path in (tmp_path / "outputs").iterdir()) == [f"t.{kind}" for kind in OUTPUTS]
 
 
@@ -135,7 +135,7 @@ def test_the_table_is_as_it_was_but_longer(tmp_path: Path) -> None:
 def test_names_that_are_taken_get_a_prefix(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "x,label", [(float(i), float(i % 7)) for i in range(40)])
     result = run(path, "--columns", "x", "-k", "2", "--no-figure", cwd=tmp_path)
-    assert "note: the table has a column of that name" in result.stderr
+    assert "note: the table already has a column with the name of a new one" in result.stderr
     assert list(rows_of(tmp_path)[0]) == ["x", "label", "segmenter_label", "segmenter_p1", "segmenter_p2"]
 
 
