@@ -328,11 +328,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def bic(self, X: ArrayLike) -> float:
         """Return the Bayesian information criterion of samples, −2 log L + p log N, in nats; lower is better."""
         log_densities = self.score_samples(X)
-        return compute_bic(self._fitted(), float(log_densities.sum()), len(log_densities))
+        return float(compute_bic(self._fitted(), float(log_densities.sum()), len(log_densities)))
 
     def aic(self, X: ArrayLike) -> float:
         """Return Akaike's information criterion of samples, −2 log L + 2 p, in nats; lower is better."""
-        return compute_aic(self._fitted(), float(self.score_samples(X).sum()))
+        return float(compute_aic(self._fitted(), float(self.score_samples(X).sum())))
 
     def _fitted(self) -> Mixture:
         check_is_fitted(self)
