@@ -7,7 +7,7 @@ are stacked into one `Mixture` of R K components.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,7 +34,11 @@ class BatchedRun:
 
 
 def run_em_batch(
-    data: PreparedSamples, config: FitConfig, starts: Sequence[Mixture], min_mass: float
+    data: PreparedSamples,
+    config: FitConfig,
+    starts: Sequence[Mixture],
+    min_mass: float,
+    on_iteration: Callable[[], None] | None = None,
 ) -> list[BatchedRun]:
     """Alternate E-steps and M-steps from each start until its objective rises by less than the tolerance.
 
@@ -48,6 +52,8 @@ def run_em_batch(
         All with K components.
     min_mass : float
         A component with less mass has died.
+    on_iteration : callable, optional
+        Called after each M-step of all mixtures.
 
     Returns
     -------
@@ -77,6 +83,8 @@ def run_em_batch(
             sums, previous, is_plain = squarem_step_batch(data, config, path, previous, min_mass)
             path = [sums]
         stack = m_step_batch(sums, data, config)
+        if on_iteration is not None:
+            on_iteration()
     return [runs[i] for i in range(len(starts))]
 
 

@@ -7,7 +7,7 @@ callers give, use (N, K).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -137,6 +137,7 @@ class EMProblem:
     log_prior: LogPrior | None = None
     prior: NormalInverseWishart | None = None
     n_components: int = 0  # K of the start, for the log prior; 0 = that of the mixture
+    on_iteration: Callable[[], None] | None = None  # called after each M-step and its evaluation
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +161,7 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
     log_prior: LogPrior | None = None,
     prior: NormalInverseWishart | None = None,
     extra_starts: Sequence[Mixture] = (),
+    on_iteration: Callable[[], None] | None = None,
 ) -> Fit:
     """Fit a mixture, from a given start or from the best of several drawn ones.
 
@@ -185,6 +187,8 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
         Conjugate prior on means and covariances; the fit is then a maximum a posteriori one.
     extra_starts : sequence of Mixture
         The best of these, as they are, is used as one more start in addition to those that are drawn.
+    on_iteration : callable, optional
+        Called without arguments after each iteration, of the screening too; whoever waits can be shown that it goes on.
 
     Returns
     -------
@@ -198,7 +202,7 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
     """
     check_fit_arguments(samples, config, start, prior)
     data = prepare_samples(samples, config.covariance_floor)
-    problem = EMProblem(data, config, log_prior, prior)
+    problem = EMProblem(data, config, log_prior, prior, on_iteration=on_iteration)
     if start is None:
         found = fit_from_drawn_starts(problem, extra_starts)
     else:
@@ -270,7 +274,8 @@ def run_em_from_each_start(problem: EMProblem, starts: Sequence[Mixture]) -> tup
     batch = [i for i, start in enumerate(starts) if start.n_components == max_components]
     is_plain_em = config.method == "em" and not config.noise and problem.prior is None
     if is_plain_em and problem.data.is_complete and len(batch) > 1:
-        runs = run_em_batch(problem.data, config, [starts[i] for i in batch], compute_min_mass(problem))
+        batch_starts = [starts[i] for i in batch]
+        runs = run_em_batch(problem.data, config, batch_starts, compute_min_mass(problem), problem.on_iteration)
         for i, run in zip(batch, runs, strict=True):
             mixtures[i], objectives[i] = run.mixture, run.objective if run.is_finished else np.nan
     for i, mixture in enumerate(mixtures):
@@ -358,6 +363,8 @@ def run_em(problem: EMProblem, start: Mixture) -> Fit:
         mixture = run_m_step(problem, evaluation.statistics.select(is_alive), start)
         evaluation = evaluate(problem, mixture, survivors, evaluation.responsibilities)
         history.append(without_responsibilities(evaluation))
+        if problem.on_iteration is not None:
+            problem.on_iteration()
         if has_converged:
             stop = "converged"
             break

@@ -858,3 +858,29 @@ def test_an_error_message_is_one_line(kind: type[SegmenterError]) -> None:
     assert "\n" not in text
     if "some text" in _data(kind).values():
         assert "some text" in text
+
+
+# ---- progress ------------------------------------------------------------------------------------------------------
+
+
+@given(any_samples(), st.integers(1, 3), st.integers(0, 3))
+def test_whoever_waits_is_told_of_every_m_step_and_changes_nothing(
+    samples: Samples, n_components: int, seed: int
+) -> None:
+    assume(len(samples.values) >= n_components)
+    config = FitConfig(n_components, restarts=1, seed=seed)
+    calls: list[None] = []
+    drawn = fit(samples, config, on_iteration=lambda: calls.append(None))
+    assert len(calls) >= drawn.trace.n_iterations
+    np.testing.assert_array_equal(drawn.mixture.means, fit(samples, config).mixture.means)
+    calls.clear()
+    assert fit(samples, config, drawn.mixture, on_iteration=lambda: calls.append(None)).trace.n_iterations == len(calls)
+
+
+def test_the_screening_tells_of_its_iterations_too() -> None:
+    values = np.random.default_rng(0).normal(size=(20_000, 2))
+    values[::2] += 4
+    calls: list[None] = []
+    found = fit(Samples(values, np.ones(len(values))), FitConfig(3), on_iteration=lambda: calls.append(None))
+    assert found.trace.screened
+    assert len(calls) > found.trace.n_iterations
