@@ -14,7 +14,7 @@ from segmenter.cli import EXIT_FAILED, unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.help import TARGET, option
 from segmenter.cli.messages import print_message, report_failure
-from segmenter.cli.options.common import OVERWRITE, output_option, verbosity_options, with_options
+from segmenter.cli.options.common import MAX_PIXELS, OVERWRITE, output_option, verbosity_options, with_options
 from segmenter.cli.options.recipe import check_cut, scale_option
 from segmenter.cli.options.types import LOCAL_PATH, AnyScale
 from segmenter.cli.segment import format_segments, print_segments
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     ),
     output_option("Folder for the results."),
     OVERWRITE,
+    MAX_PIXELS,
     *verbosity_options("Print results as JSON, one line per hierarchy.", "Print details of each region."),
 )
 def command(  # click passes every option by its name
@@ -47,6 +48,7 @@ def command(  # click passes every option by its name
     segments: int | None,
     output: Path,
     overwrite: bool,
+    max_pixels: int,
     json: bool,
     quiet: bool,
     verbose: bool,
@@ -71,7 +73,15 @@ def command(  # click passes every option by its name
     extras: tuple[Extra, ...] = ("scales",) if scale == "all" else ()
     cut_scale = "medium" if scale == "all" else scale
     jobs = [
-        plan_cut(path, output, n_segments=segments, scale=cut_scale, overwrite=overwrite, extras=extras)
+        plan_cut(
+            path,
+            output,
+            n_segments=segments,
+            scale=cut_scale,
+            max_pixels=max_pixels,
+            overwrite=overwrite,
+            extras=extras,
+        )
         for path in hierarchies
     ]
     if json and sys.stdout is None:

@@ -35,6 +35,8 @@ from segmenter.errors import (
     TooFewSuperpixelsError,
 )
 from segmenter.io.files.npz import decode_arrays, encode_arrays
+from segmenter.io.images.photo import MAX_PIXELS
+from segmenter.io.images.pillow import check_size
 from segmenter.regions.config import Scale
 from segmenter.regions.hierarchy import ColoredHierarchy
 from segmenter.segmentation.documents import DocumentError, convert_document, shorten, to_plain
@@ -45,6 +47,11 @@ from segmenter.segmentation.result import Segmentation
 
 FORMAT, VERSION = "segmenter-hierarchy", 1
 ENDING = ".hierarchy.npz"
+
+ARRAYS = ("format", "version", "superpixels", "merges", "heights", "color_sums", "recipe", "input")
+
+MAX_BYTES = 1 << 22
+"""Largest size of an array other than ``superpixels``: `MAX_SEGMENTS` rows of ``color_sums`` take half of it."""
 
 UNSAVED = "the hierarchy"
 """What messages call a hierarchy that was not read from a file."""
@@ -167,13 +174,15 @@ class _FlawError(Exception):
     """What is wrong with a file; becomes a DamagedHierarchyError, which names the file."""
 
 
-def load_hierarchy(path: str | Path) -> SavedHierarchy:
+def load_hierarchy(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> SavedHierarchy:
     """Read a hierarchy of regions, and check all of it.
 
     Parameters
     ----------
     path : str or Path
         A file that ``segmenter segment --method regions --save hierarchy`` wrote.
+    max_pixels : int, pixels
+        Refuse a hierarchy of a larger photo before it is decompressed.
 
     Raises
     ------
@@ -181,13 +190,22 @@ def load_hierarchy(path: str | Path) -> SavedHierarchy:
         There is no such file, or it cannot be opened.
     NotAHierarchyError
         The file is something else.
+    TooManyPixelsError
+        Its photo has more pixels than ``max_pixels``.
     HierarchyVersionError
         The version of its format cannot be read.
     DamagedHierarchyError
         Something in it is missing or does not fit the rest.
     """
     name = str(path)
-    arrays = decode_arrays(Path(path), lambda reason: NotAHierarchyError(name, reason))
+
+    def check_header(key: str, shape: tuple[int, ...], n_bytes: int) -> None:
+        if key == "superpixels" and len(shape) == 2:
+            check_size(shape[1], shape[0], max_pixels, name)
+        elif n_bytes > MAX_BYTES:
+            raise DamagedHierarchyError(name, f"{key} has {n_bytes:.1e} bytes, more than it can need")
+
+    arrays = decode_arrays(Path(path), ARRAYS, check_header, lambda reason: NotAHierarchyError(name, reason))
     if _get_text(arrays, "format") != FORMAT:
         raise NotAHierarchyError(name, "holds arrays, but no hierarchy")
     version = arrays.get("version", np.array(-1))

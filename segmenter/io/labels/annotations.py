@@ -7,6 +7,10 @@ PNG have no label.
 
 from __future__ import annotations
 
+import math
+import os
+import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +24,7 @@ from segmenter.arrays import Floats, Labels
 from segmenter.errors import EmptyFileError, NotLabelsError
 from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.local import SIGNATURE_BYTES, open_regular
+from segmenter.io.files.npz import read_array_header
 from segmenter.io.images.photo import MAX_PIXELS, has_image_signature
 from segmenter.io.images.pillow import check_size, load, open_image, silence_decoders, translate_decoder_errors
 
@@ -28,6 +33,13 @@ ANNOTATION_EXTENSIONS: Final = (".png", ".tif", ".tiff", ".npy", ".mat")
 
 _MODES: Final = ("1", "L", "P", "I", "I;16", "I;16B", "F")
 _ADVICE: Final = "give a PNG or TIFF with one number a pixel, an NPY, or a MAT file"
+MAX_MAT_BYTES: Final = 1 << 30
+"""Refuse a MAT file with more than this when decompressed; the largest file of BSDS500 has 6 MB."""
+
+_MAT_HEADER_BYTES: Final = 128
+_MAT_COMPRESSED: Final = 15  # the type of an element that holds another one, compressed by zlib
+_MAT_CHUNK_BYTES: Final = 1 << 20
+
 _TABLE_SIZE: Final = 1 << 20
 """Labels below this number are renumbered by a lookup table; if any is larger, by sorting."""
 
@@ -88,9 +100,9 @@ def _read(path: Path, name: str, ignore: int | None, max_pixels: int) -> LabelFi
         if not head:
             raise EmptyFileError(name)
         if head.startswith(b"MATLAB"):
-            return _read_mat(file, name, ignore)
+            return _read_mat(file, name, ignore, max_pixels)
         if head.startswith(b"\x93NUMPY"):
-            return LabelFile(name, _split_stack(np.load(file, allow_pickle=False), name, ignore))
+            return LabelFile(name, _split_stack(_read_npy(file, name, max_pixels), name, ignore))
         if not has_image_signature(head):
             raise NotLabelsError(name, f"is not in a format of label images; {_ADVICE}")
         return LabelFile(name, tuple(_read_picture(file, name, ignore, max_pixels)))
@@ -99,12 +111,12 @@ def _read(path: Path, name: str, ignore: int | None, max_pixels: int) -> LabelFi
 def _read_picture(file: BinaryIO, name: str, ignore: int | None, max_pixels: int) -> Iterator[Labels]:
     """Yield the label image of each page of a TIFF, or of a PNG."""
     image = open_image(file)
-    check_size(image.width, image.height, max_pixels, name)
     if image.format not in ("PNG", "TIFF"):
         raise NotLabelsError(name, f"is a {image.format}, which does not preserve labels; {_ADVICE}")
     pages = ImageSequence.Iterator(image) if image.format == "TIFF" else iter([image])
     with silence_decoders():
         for page in pages:
+            check_size(page.width, page.height, max_pixels, name)
             if page.mode not in _MODES:
                 raise NotLabelsError(name, f"is a color picture, not a label image; {_ADVICE}")
             load(page)
@@ -126,6 +138,18 @@ def _find_transparent(image: Image.Image) -> Any:
     return False
 
 
+def _read_npy(file: BinaryIO, name: str, max_pixels: int) -> NDArray[Any]:
+    """Read an NPY file of label images, once its header is known to fit its size and the limit."""
+    shape, _, dtype = read_array_header(file)
+    if len(shape) >= 2:
+        check_size(shape[-1], shape[-2], max_pixels, name)
+    n_bytes = file.seek(0, os.SEEK_END) - file.seek(0)
+    if math.prod(shape) * dtype.itemsize > n_bytes:
+        raise EOFError(f"{n_bytes:,} bytes cannot hold an array of shape {shape}")
+    values: NDArray[Any] = np.load(file, allow_pickle=False)
+    return values
+
+
 def _split_stack(array: NDArray[Any], name: str, ignore: int | None) -> tuple[Labels, ...]:
     """Split an array of shape (H, W) or (T, H, W) into label images."""
     if array.ndim not in (2, 3) or not array.size:
@@ -133,24 +157,35 @@ def _split_stack(array: NDArray[Any], name: str, ignore: int | None) -> tuple[La
     return tuple(renumber(image, name, ignore) for image in array.reshape(-1, *array.shape[-2:]))
 
 
-def _read_mat(file: BinaryIO, name: str, ignore: int | None) -> LabelFile:
+def _read_mat(file: BinaryIO, name: str, ignore: int | None, max_pixels: int) -> LabelFile:
     """Read a MAT file of the Berkeley benchmark, or one with a single matrix of labels."""
     if file.read(len("MATLAB 7")).endswith(b"7"):
         raise NotLabelsError(name, "is a MAT file of version 7.3, which is not supported; save it with the option -v7")
+    file.seek(0)
+    _check_decompressed_size(file, name)
     from scipy.io import loadmat  # late: importing it takes a fifth of a second
 
     file.seek(0)
     variables: Mapping[str, Any] = loadmat(file)
-    if "groundTruth" in variables:
-        cells = variables["groundTruth"].ravel()
-        return LabelFile(name, tuple(renumber(cell["Segmentation"][0, 0], name, ignore) for cell in cells))
-    if "segs" in variables:
-        return LabelFile(name, tuple(renumber(cell, name, ignore) for cell in variables["segs"].ravel()))
-    if "ucm2" in variables:
+    if "ucm2" in variables and not variables.keys() & {"groundTruth", "segs"}:
         contours = np.asarray(variables["ucm2"], dtype=np.float64)
         if contours.ndim != 2 or min(contours.shape) < 3 or contours.shape[0] % 2 * contours.shape[1] % 2 == 0:
             raise NotLabelsError(name, f"has a ucm2 of shape {contours.shape}, which is not (2 H + 1, 2 W + 1)")
+        check_size(contours.shape[1] // 2, contours.shape[0] // 2, max_pixels, name)
         return LabelFile(name, (), contours)
+    images = _get_label_matrices(variables, name)
+    for image in images:
+        if image.ndim == 2:  # `renumber` refuses others
+            check_size(image.shape[1], image.shape[0], max_pixels, name)
+    return LabelFile(name, tuple(renumber(image, name, ignore) for image in images))
+
+
+def _get_label_matrices(variables: Mapping[str, Any], name: str) -> list[NDArray[Any]]:
+    """Return the label images among the variables of a MAT file, of any shape."""
+    if "groundTruth" in variables:
+        return [cell["Segmentation"][0, 0] for cell in variables["groundTruth"].ravel()]
+    if "segs" in variables:
+        return list(variables["segs"].ravel())
     matrices = [
         value
         for key, value in variables.items()
@@ -158,7 +193,36 @@ def _read_mat(file: BinaryIO, name: str, ignore: int | None) -> LabelFile:
     ]
     if len(matrices) != 1:
         raise NotLabelsError(name, f"holds {len(matrices)} matrices; name one groundTruth, segs or ucm2, or keep one")
-    return LabelFile(name, (renumber(matrices[0], name, ignore),))
+    return matrices
+
+
+def _check_decompressed_size(file: BinaryIO, name: str) -> None:
+    """Raise NotLabelsError if the variables of a MAT file are larger than `MAX_MAT_BYTES` once decompressed.
+
+    A file is a header of 128 bytes, and elements that start with their type and their size. Damaged elements end the
+    count; reading the file reports them.
+    """
+    header = file.read(_MAT_HEADER_BYTES)
+    tag = struct.Struct("<II" if header.endswith(b"IM") else ">II")
+    n_bytes = 0
+    while len(start := file.read(tag.size)) == tag.size:
+        kind, size = tag.unpack(start)
+        if kind != _MAT_COMPRESSED:
+            file.seek(size, os.SEEK_CUR)
+            continue
+        decompressor = zlib.decompressobj()
+        rest = size
+        while rest > 0 and (part := file.read(min(rest, _MAT_CHUNK_BYTES))):
+            rest -= len(part)
+            while part and not decompressor.eof:
+                try:
+                    n_bytes += len(decompressor.decompress(part, _MAT_CHUNK_BYTES))
+                except zlib.error:
+                    return
+                if n_bytes > MAX_MAT_BYTES:
+                    limit = f"{MAX_MAT_BYTES // 2**20:,} MiB"
+                    raise NotLabelsError(name, f"holds more than {limit} when decompressed; give its parts as NPY")
+                part = decompressor.unconsumed_tail
 
 
 def renumber(values: NDArray[Any], name: str, ignore: int | None = None) -> Labels:

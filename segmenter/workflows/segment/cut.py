@@ -22,6 +22,7 @@ def plan_cut(  # noqa: PLR0913  # one keyword for each option of the command
     *,
     n_segments: int | None,
     scale: Scale | float | None,
+    max_pixels: int,
     overwrite: bool,
     extras: Collection[Extra] = (),
 ) -> SegmentJob:
@@ -31,7 +32,7 @@ def plan_cut(  # noqa: PLR0913  # one keyword for each option of the command
         folder,
         RegionsRecipe(scale=scale, n_segments=n_segments, n_superpixels=MAX_SEGMENTS),  # the others are in the file
         figure_options=None,
-        max_pixels=1,
+        max_pixels=max_pixels,
         overwrite=overwrite,
         extras=extras,
         name=source.name.removesuffix(ENDING) if source.name.endswith(ENDING) else source.stem,
@@ -58,7 +59,7 @@ def run_cut(job: SegmentJob) -> tuple[Segmentation, RunRecord]:
         Nothing was written.
     """
     asked = job.recipe
-    saved = load_hierarchy(job.source)
+    saved = load_hierarchy(job.source, max_pixels=job.max_pixels)
     scale = asked.scale if isinstance(asked, RegionsRecipe) else None
     n_segments = None if asked.n_segments == "auto" else asked.n_segments
     found = cut(saved, n_segments, scale=scale)

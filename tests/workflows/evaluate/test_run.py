@@ -20,7 +20,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import segmenter
 from segmenter.arrays import Labels
-from segmenter.errors import NotLabelsError, SegmenterError
+from segmenter.errors import DamagedPhotoError, NotLabelsError, SegmenterError, TooManyPixelsError
 from segmenter.io.labels.annotations import read_label_file, renumber
 from segmenter.io.labels.png import encode_labels
 from segmenter.metrics.contours import cut_contours, space_heights_evenly
@@ -148,6 +148,40 @@ def test_contours_part_what_they_surround(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.sort(np.unique(cuts[0])), [1, 2, 3, 4])
     assert [int(cut.max()) for cut in cuts] == [4, 2, 2, 1]
     assert adjusted_rand_score(cuts[1].ravel(), HALVES.ravel()) == 1
+
+
+@pytest.mark.parametrize("kind", list(WRITERS))
+def test_the_limit_of_pixels_holds_for_every_format(kind: str, tmp_path: Path) -> None:
+    path = written(tmp_path, kind)
+    assert read_label_file(path, max_pixels=QUARTERS.size)
+    with pytest.raises(TooManyPixelsError, match="--max-pixels 24"):
+        read_label_file(path, max_pixels=QUARTERS.size - 1)
+
+
+def test_an_npy_that_claims_more_than_it_holds_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    header = {"descr": "<i8", "fortran_order": False, "shape": (10_000, 40_000)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(64))
+    with pytest.raises(DamagedPhotoError, match=r"cannot hold an array of shape \(10000, 40000\)"):
+        read_label_file(path)
+
+
+@pytest.mark.parametrize("is_compressed", [True, False])
+def test_a_mat_is_limited_by_its_decompressed_size(
+    is_compressed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.mat"
+    savemat(path, {"labels": np.zeros((400, 500)), "name": "a text"}, do_compression=is_compressed)
+    monkeypatch.setattr("segmenter.io.labels.annotations.MAX_MAT_BYTES", 3 << 20)
+    assert read_label_file(path).size == (400, 500)
+    monkeypatch.setattr("segmenter.io.labels.annotations.MAX_MAT_BYTES", 1 << 20)
+    if is_compressed:  # to 2 kB
+        with pytest.raises(NotLabelsError, match="more than 1 MiB when decompressed"):
+            read_label_file(path)
+    else:
+        assert read_label_file(path).size == (400, 500)
 
 
 # ---- pairs ---------------------------------------------------------------------------------------------------------

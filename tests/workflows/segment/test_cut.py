@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -22,7 +27,9 @@ from segmenter.errors import (
     InvalidArgumentError,
     MissingFileError,
     NotAHierarchyError,
+    SegmenterError,
     TooFewSuperpixelsError,
+    TooManyPixelsError,
 )
 from segmenter.io.files.npz import encode_arrays
 from segmenter.regions.contour_map import WHITE, build_contour_map, find_merge_heights
@@ -290,3 +297,36 @@ def test_hierarchies_are_of_regions_alone(saved: Path) -> None:
     result = run("segment", "disks.png", "--save", "hierarchy", "-o", "x", cwd=saved)
     assert result.returncode == 2
     assert "--save hierarchy needs regions; add --method regions" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("superpixels", TooManyPixelsError), ("recipe", DamagedHierarchyError), ("else", None)]
+)
+def test_a_bomb_is_refused_before_it_is_decompressed(
+    name: str, error: type[SegmenterError] | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.hierarchy.npz"
+    bomb = BytesIO()
+    np.save(bomb, np.zeros((8000, 8000), np.uint16))  # 128 MB, which deflate turns into 128 kB
+    with zipfile.ZipFile(BytesIO(CONTENT)) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.namelist():
+            if entry != f"{name}.npy":
+                new.writestr(entry, old.read(entry))
+        new.writestr(f"{name}.npy", bomb.getbuffer())
+    with trace_peak() as peak:
+        if error is None:
+            segmenter.load_hierarchy(path, max_pixels=10**6)
+        else:
+            with pytest.raises(error):
+                segmenter.load_hierarchy(path, max_pixels=10**6)
+        assert peak() < 10e6
+
+
+@contextmanager
+def trace_peak() -> Iterator[Callable[[], int]]:
+    """Trace allocations in a block; yield a function that returns their peak in bytes."""
+    tracemalloc.start()
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
