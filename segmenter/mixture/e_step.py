@@ -17,6 +17,11 @@ MIN_SAFE, MAX_SAFE = 1e-217, 1e217
 LOG_ZERO = -700.0
 """Smaller log densities, in nats, are raised to this: below, exp takes up to forty times as long to return about 0."""
 
+LOG_ZERO_RATIO = float(np.log(np.finfo(np.float64).tiny * MAX_SAFE))
+"""The same for the ratio of two densities, which is then divided by a sum of up to `MAX_SAFE`: the quotient is just not
+subnormal. With hundreds of components most quotients would be, and products with subnormal numbers take ten times as
+long."""
+
 
 @dataclass(frozen=True, eq=False)
 class SufficientStatistics:
@@ -155,7 +160,7 @@ def _compute_sums_relative_to_reference(group: MissingnessGroup, coefficients: F
     sums = np.zeros_like(coefficients)
     log_likelihood = float(coefficients[reference] @ group.monomial_sums)
     size = min(block_size(len(group.centred)), len(group.weights))
-    buffer, floor, ones = np.empty(len(order) * size), np.full(size, LOG_ZERO), np.ones(len(log_ratios))
+    buffer, floor, ones = np.empty(len(order) * size), np.full(size, LOG_ZERO_RATIO), np.ones(len(log_ratios))
     with np.errstate(over="ignore"):
         for _, phi, weights in group.blocks():
             joint = buffer[: len(order) * len(weights)].reshape(len(order), len(weights))  # (K, block), reference last

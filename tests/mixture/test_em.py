@@ -22,8 +22,8 @@ from segmenter.mixture import data as mixture_data
 from segmenter.mixture import screening
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, CovarianceType, FitConfig, Init
 from segmenter.mixture.data import PreparedSamples, build_group, prepare_samples
-from segmenter.mixture.e_step import SufficientStatistics, e_step, stable_exp
-from segmenter.mixture.em import Fit, FitTrace, fit
+from segmenter.mixture.e_step import LOG_ZERO_RATIO, MAX_SAFE, SufficientStatistics, e_step, stable_exp
+from segmenter.mixture.em import DEAD_SHARE, Fit, FitTrace, fit
 from segmenter.mixture.inference import average_over_components, predict
 from segmenter.mixture.initialization import draw_random_start, initialize, k_means_plus_plus
 from segmenter.mixture.m_step import m_step
@@ -858,6 +858,26 @@ def test_an_error_message_is_one_line(kind: type[SegmenterError]) -> None:
     assert "\n" not in text
     if "some text" in _data(kind).values():
         assert "some text" in text
+
+
+def test_a_negligible_density_is_too_small_to_count_and_too_large_to_be_subnormal() -> None:
+    smallest, info = np.exp(LOG_ZERO_RATIO), np.finfo(np.float64)
+    assert smallest * 2**16 < info.eps * DEAD_SHARE  # even that of all components together
+    assert smallest / MAX_SAFE >= info.tiny * (1 - 1e-9)
+
+
+@given(st.integers(2, 300), st.integers(0, 9))
+@settings(max_examples=20)
+def test_many_components_far_apart_share_the_samples_as_direct_sums_say(n_components: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    means = generator.uniform(-1, 1, (n_components, 3))
+    values = np.concatenate([means, means[generator.integers(0, n_components, 50)] + 0.01])
+    samples = Samples(values, generator.integers(1, 9, len(values)).astype(np.float64))
+    covariances = np.tile(1e-4 * np.eye(3), (n_components, 1, 1))
+    mixture = Mixture(np.full(n_components, 1 / n_components), means, covariances, "full")
+    statistics = e_step(prepare_samples(samples, 1e-12), mixture)
+    mass = responsibilities(mixture, values).T @ samples.weights
+    np.testing.assert_allclose(statistics.mass, mass, rtol=1e-9, atol=1e-12)
 
 
 # ---- progress ------------------------------------------------------------------------------------------------------
