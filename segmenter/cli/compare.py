@@ -13,11 +13,12 @@ import click
 from segmenter.cli import unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.format import format_count
-from segmenter.cli.help import FIGURES, OUTPUT, VARIANTS, option
-from segmenter.cli.messages import print_message
+from segmenter.cli.help import FIGURES, GENERAL, OUTPUT, VARIANTS, option
+from segmenter.cli.messages import print_message, print_note
 from segmenter.cli.options.common import (
     MAX_PIXELS,
     OVERWRITE,
+    bands_option,
     dpi_option,
     seed_option,
     verbosity_options,
@@ -149,6 +150,7 @@ _FIGURE_OPTIONS = (
     *_OUTPUT_OPTIONS,
     *_FIGURE_OPTIONS,
     seed_option(),
+    bands_option(section=GENERAL),
     MAX_PIXELS,
     *verbosity_options("Print all numbers as JSON, on one line.", "Print the numbers of each variant."),
 )
@@ -159,6 +161,7 @@ def command(  # click passes every option by its name
     color_spaces: tuple[Any, ...] | None,
     covariances: tuple[Any, ...] | None,
     seed: int,
+    bands: tuple[int, ...],
     output: Path,
     tables: tuple[Path, ...],
     layout: Literal["row", "grid"] | None,
@@ -195,6 +198,7 @@ def command(  # click passes every option by its name
     if boundaries and overlay is not None:
         raise click.UsageError("--boundaries draws no areas, so --overlay has no effect; leave out one of them")
     from segmenter.io.files.atomic import write_files
+    from segmenter.io.images.photo import Reading
     from segmenter.render.comparison_style import ComparisonStyle
     from segmenter.workflows.compare.run import FigureRequest, compare
     from segmenter.workflows.compare.tables import encode_table
@@ -211,7 +215,8 @@ def command(  # click passes every option by its name
         style = ComparisonStyle(width, dpi, font_size, layout, boundaries, overlay, crop)
     except InvalidArgumentError as error:
         raise click.UsageError(str(error)) from error
-    result = compare(photos, grid, FigureRequest(style, figure_format, times), max_pixels=max_pixels)
+    request = FigureRequest(style, figure_format, times)
+    result = compare(photos, grid, request, max_pixels=max_pixels, reading=Reading(bands))
     files = {table: encode_table(result.metrics, table.suffix.lower(), times=times) for table in tables}
     write_files({**files, output: result.figure}, overwrite=overwrite)
     if json:
@@ -219,6 +224,8 @@ def command(  # click passes every option by its name
     if not quiet:
         shown = f"{format_count(len(photos), 'photo')} in {format_count(len(grid.variants), 'variant')}"
         print_message(f"{shown} in {time.perf_counter() - started:.2f} s -> {', '.join(map(str, paths))}")
+        for photo, note in result.notes:
+            print_note(f"{photo}: {note}" if len(photos) > 1 else note)
         if verbose:
             print_numbers(result)
 

@@ -17,6 +17,7 @@ from segmenter.cli.messages import print_message, print_note
 from segmenter.cli.options.common import (
     MAX_PIXELS,
     OVERWRITE,
+    bands_option,
     columns_option,
     output_option,
     parse_columns,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         help="Largest number of segments or clusters to try.",
     ),
     columns_option("Columns by which rows of a table are compared."),
+    bands_option(section=TARGET),
 )
 @fit_options
 @with_options(
@@ -57,6 +59,7 @@ def command(  # click passes every option by its name
     max_segments: int,
     output: Path,
     columns: str | None,
+    bands: tuple[int, ...],
     recipe: Recipe,
     overwrite: bool,
     max_pixels: int,
@@ -87,7 +90,7 @@ def command(  # click passes every option by its name
     path = Path("stdin") if source == STREAM else source
     figure = output / f"{path.stem}.selection.png"
     started = time.perf_counter()
-    job = SelectionJob(path, figure, recipe, parse_columns(columns), max_segments, max_pixels, overwrite)
+    job = SelectionJob(path, figure, recipe, parse_columns(columns), max_segments, max_pixels, overwrite, bands)
     result = run_selection(job, sys.stdin.buffer if source == STREAM else None)
     if json:
         click.echo(dumps({**result.describe(), "source": format_path(source), "outputs": [format_path(figure)]}))

@@ -122,18 +122,9 @@ class TooManyPixelsError(ReadError):
 
 
 class NoPixelsError(ReadError):
-    """No pixel is left to segment: all are transparent."""
+    """No pixel is left to segment."""
 
-    problem = "every pixel is fully transparent; nothing is left to segment"
-
-
-class NotFiniteError(ReadError):
-    """Some values are NaN or infinite."""
-
-    n_values: int
-
-    def __str__(self) -> str:
-        return f"{self.name}: holds {self.n_values:,} values that are NaN or infinite; replace or mask them first"
+    problem = "every pixel is fully transparent, masked or without data; nothing is left to segment"
 
 
 class WriteError(SegmenterError):

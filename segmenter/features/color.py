@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,12 @@ def to_unit_range(colors: Pixels) -> Floats:
     if colors.dtype.kind == "u":
         return colors / np.float64(np.iinfo(colors.dtype).max)
     return colors.astype(np.float64)
+
+
+def to_visible_bands(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values (..., C) as RGB (..., 3): one or two bands as gray, of more than three the first three."""
+    shown = values[..., :3] if values.shape[-1] >= 3 else values[..., :1]
+    return np.broadcast_to(shown, (*values.shape[:-1], 3))
 
 
 def compute_color_features(colors: Pixels, color_space: ColorSpace, *, keep_color: bool = False) -> ColorFeatures:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bytes, Pixels
+from segmenter.features.color import to_visible_bands
 from segmenter.segmentation.result import Segment
 
 MAX_TAPS: Final = 8  # maximum number of pixels per axis that are averaged for one output pixel
@@ -21,7 +22,7 @@ def to_display_rgb(pixels: Pixels) -> Bytes:
     Parameters
     ----------
     pixels : ndarray of shape (H, W, C), uint8, uint16 or float32 from 0 to 1
-        C is 1 for gray or 3 for sRGB.
+        C is 1 for gray or 3 for sRGB; of more bands the first three are shown, of two the first.
 
     Returns
     -------
@@ -32,7 +33,7 @@ def to_display_rgb(pixels: Pixels) -> Bytes:
         pixels = (pixels >> 8).astype(np.uint8)
     elif pixels.dtype.kind == "f":
         pixels = np.rint(255 * pixels).astype(np.uint8)
-    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+    return to_visible_bands(pixels)
 
 
 def get_mean_colors(segments: Sequence[Segment]) -> Bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from segmenter.arrays import Labels
+from segmenter.arrays import Bools, Labels
 from segmenter.errors import GrayModelError
 from segmenter.features.color import compute_color_features
 from segmenter.features.color_counts import ColorCounts
 from segmenter.features.distinct_colors import DistinctColors, find_distinct_colors
-from segmenter.io.images.photo import MAX_PIXELS, Photo
+from segmenter.io.images.photo import MAX_PIXELS, Photo, Reading
 from segmenter.mixture.inference import predict
 from segmenter.segmentation.colors import build_label_image, describe_segments, open_photo
 from segmenter.segmentation.result import Segment, Segmentation
@@ -25,8 +26,14 @@ if TYPE_CHECKING:
 from segmenter.segmentation.model import Model
 
 
-def apply(
-    model: Model | str | Path, image: str | Path | Image | NDArray[Any], *, max_pixels: int = MAX_PIXELS
+def apply(  # noqa: PLR0913  # what it is given, and one keyword for each choice of what is read
+    model: Model | str | Path,
+    image: str | Path | Image | NDArray[Any],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    bands: Sequence[int] = (),
+    mask: Bools | None = None,
+    channel_axis: int | None = None,
 ) -> Segmentation:
     """Segment an image by a model that was fitted before.
 
@@ -38,8 +45,8 @@ def apply(
     model : Model, or path of a model file
     image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
         As for `segmenter.segment`. A model of colors also takes gray images, as colors of three equal channels.
-    max_pixels : int
-        Refuse a larger file before it is decoded.
+    max_pixels, bands, mask, channel_axis
+        As for `segmenter.segment`.
 
     Returns
     -------
@@ -69,7 +76,8 @@ def apply(
         from segmenter.segmentation.model_file import load_model
 
         model = load_model(model)
-    return apply_model(open_photo(image, max_pixels), model)
+    reading = Reading(bands, channel_axis, mask)
+    return replace(apply_model(open_photo(image, max_pixels, reading), model), reading=reading)
 
 
 def apply_model(photo: Photo, model: Model) -> Segmentation:
@@ -87,7 +95,8 @@ def apply_model(photo: Photo, model: Model) -> Segmentation:
         segments=segments,
         fitted_mixture=model.mixture,
         channels=model.channels,
-        options=dataclasses.asdict(model.recipe),
+        options=asdict(model.recipe),
+        notes=photo.notes,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,19 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from segmenter.arrays import Floats, Labels, Samples
+from segmenter.arrays import Bools, Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError, TooFewColorsError
-from segmenter.features.color import LUMINANCE, UnitColors, are_gray, compute_color_features, luminance, to_unit_range
+from segmenter.features.color import (
+    LUMINANCE,
+    UnitColors,
+    are_gray,
+    compute_color_features,
+    luminance,
+    to_unit_range,
+    to_visible_bands,
+)
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct_colors import DistinctColors, find_distinct_colors
 from segmenter.io.files.remote import to_path
-from segmenter.io.images.photo import MAX_PIXELS, Photo, photo_from_array, photo_from_image, read_photo
+from segmenter.io.images.photo import MAX_PIXELS, WHOLE, Photo, Reading, photo_from_array, photo_from_image, read_photo
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import average_over_components, predict
 from segmenter.mixture.lazy_samples import LazySamples, iterate_slices
 from segmenter.mixture.model import Mixture, block_size
 from segmenter.regions.config import MergeCost, Scale
+from segmenter.segmentation.bands import check_bands
 from segmenter.segmentation.recipe import Method, PhotoRecipe, Recipe, RegionsRecipe, choose_recipe, update_merge_cost
 from segmenter.segmentation.result import Segment, Segmentation
 
@@ -58,6 +67,9 @@ def segment(  # noqa: PLR0913  # one keyword for each option of the command
     covariance_floor: float = Recipe.covariance_floor,
     seed: int = Recipe.seed,
     max_pixels: int = MAX_PIXELS,
+    bands: Sequence[int] = (),
+    mask: Bools | None = None,
+    channel_axis: int | None = None,
 ) -> Segmentation:
     """Find the segments of an image: sets of similar colors by a Gaussian mixture fitted by EM, or regions.
 
@@ -65,7 +77,8 @@ def segment(  # noqa: PLR0913  # one keyword for each option of the command
     ----------
     image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
         Also (H, W, 2), gray with alpha. Arrays are uint8, uint16, or floats; floats beyond 0 to 1 are scaled to it.
-        Fully transparent pixels are left out.
+        With a `channel_axis`, arrays have any number of bands. Left out are pixels that are fully transparent, hold the
+        no-data value of their file, are masked in a masked array, or NaN or infinite in any band.
     n_segments : int, "auto", or None
         K, from 1 to the number of distinct colors; "auto" chooses it by the picture, see
         `segmenter.segmentation.n_segments`. None = 4; with the method "regions", the number at the given scale.
@@ -96,12 +109,20 @@ def segment(  # noqa: PLR0913  # one keyword for each option of the command
         The same seed gives the same segments.
     max_pixels : int
         Refuse a larger file before it is decoded.
+    bands : sequence of int, from 1
+        The bands of a TIFF, a Zarr array or an array to use, in this order; empty = all but alpha.
+    mask : ndarray of shape (H, W), bool, optional
+        True = takes part.
+    channel_axis : int, optional
+        The axis of an array that holds its channels, each of which is a band; None = the last, and 2 or 4 channels end
+        with alpha.
 
     Returns
     -------
     Segmentation
         ``labels`` (H, W) int32 with 1…K, dark segments first, 0 = left out; ``segments``; ``mixture``; ``trace``;
-        ``selection``, how K was chosen, or None. Regions have a ``hierarchy``, but no mixture and no trace.
+        ``selection``, how K was chosen, or None; ``notes``, what may surprise in how the image was read. Regions have
+        a ``hierarchy``, but no mixture and no trace.
 
     Raises
     ------
@@ -140,24 +161,28 @@ def segment(  # noqa: PLR0913  # one keyword for each option of the command
     }
     given = {name: value for name, (value, default) in options.items() if value is not default and value != default}
     recipe = choose_recipe({"method": method, "seed": seed, **given})
-    return segment_photo(open_photo(image, max_pixels), recipe)
+    reading = Reading(bands, channel_axis, mask)
+    return replace(segment_photo(open_photo(image, max_pixels, reading), recipe), reading=reading)
 
 
-def open_photo(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int) -> Photo:
-    """Return a path, Pillow image, array or photo as a photo."""
+def open_photo(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int, reading: Reading = WHOLE) -> Photo:
+    """Return a path, Pillow image, array or photo as a photo; of a photo, which has been read, nothing is chosen."""
     if isinstance(image, Photo):
         return image
+    if reading.channel_axis is not None and not isinstance(image, np.ndarray):
+        raise InvalidArgumentError("channel_axis", "is for arrays; leave it out")
     if isinstance(image, str | Path):
-        return read_photo(to_path(image), max_pixels=max_pixels)
+        return read_photo(to_path(image), max_pixels=max_pixels, reading=reading)
     if isinstance(image, np.ndarray):
-        return photo_from_array(image)
+        return photo_from_array(image, reading=reading)
     if hasattr(image, "getexif"):  # a Pillow image; Pillow itself is imported in `io` only
-        return photo_from_image(image)
+        return photo_from_image(image, reading=reading)
     raise InvalidArgumentError("image", f"is a {type(image).__name__}; give a path, a Pillow image or an array")
 
 
 def segment_photo(photo: Photo, recipe: PhotoRecipe) -> Segmentation:
-    """Segment a photo by the method of the recipe."""
+    """Segment a photo by the method of the recipe; InvalidArgumentError where that does not suit its bands."""
+    check_bands(photo.pixels.shape[2], recipe, photo.name)
     if isinstance(recipe, RegionsRecipe):
         from segmenter.segmentation.regions import segment_regions  # late: SciPy, and what else it needs
 
@@ -191,6 +216,7 @@ def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
         selection=selection,
         fit_trace=found.trace,
         options=asdict(recipe),
+        notes=photo.notes,
     )
 
 
@@ -271,12 +297,6 @@ def sort_by_luminance(
 def compute_rgb(distinct: ColorCounts | DistinctColors) -> Floats:
     """Return the distinct colors as sRGB from 0 to 1, shape (M, 3)."""
     return to_visible_bands(to_unit_range(distinct.colors))
-
-
-def to_visible_bands(values: NDArray[Any]) -> NDArray[Any]:
-    """Return values (..., C) as RGB (..., 3): one or two bands as gray, of more than three the first three."""
-    shown = values[..., :3] if values.shape[-1] >= 3 else values[..., :1]
-    return np.broadcast_to(shown, (*values.shape[:-1], 3))
 
 
 def describe_segments(

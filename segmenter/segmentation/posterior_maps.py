@@ -69,8 +69,8 @@ def posterior_map(image: str | Path | Image | NDArray[Any] | Photo, found: Segme
 
 
 def open_segmented_photo(image: str | Path | Image | NDArray[Any] | Photo, found: Segmentation) -> Photo:
-    """Return an image as the photo that was segmented; raise InvalidArgumentError if the sizes differ."""
-    photo = open_photo(image, MAX_PIXELS)
+    """Return an image as it was read for its segmentation; raise InvalidArgumentError if the sizes differ."""
+    photo = open_photo(image, MAX_PIXELS, found.reading)
     if photo.pixels.shape[:2] != found.labels.shape:
         (height, width), (rows, columns) = photo.pixels.shape[:2], found.labels.shape
         problem = f"has {width}×{height} pixels, but the segmentation {columns}×{rows}; give the image that it is of"

@@ -45,7 +45,8 @@ def segment_regions(photo: Photo, recipe: RegionsRecipe) -> Segmentation:
     if is_huge:
         superpixels = refine_superpixels_in_strips(hierarchy.superpixels, photo.pixels, photo.mask)
         hierarchy = replace(hierarchy, superpixels=superpixels)
-    return cut_regions(add_superpixel_colors(hierarchy, photo.pixels), recipe, photo.name)
+    found = cut_regions(add_superpixel_colors(hierarchy, photo.pixels), recipe, photo.name)
+    return replace(found, notes=photo.notes)
 
 
 def compute_base_shape(shape: tuple[int, ...], recipe: RegionsRecipe) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from segmenter.arrays import Labels
 from segmenter.errors import NoMixtureError, NotFittedError
+from segmenter.io.images.photo import WHOLE, Reading
 from segmenter.mixture.em import Fit
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Segmentation:
     fit_trace: FitTrace | None = None  # None where a saved model was applied, or segments are regions
     options: Mapping[str, Any] = field(default_factory=dict)  # the options of the recipe, by name, as plain values
     hierarchy: ColoredHierarchy | None = None  # cut into these segments; None where they come from a mixture
+    notes: tuple[str, ...] = ()  # what may surprise in how the photo was read, one short sentence each
+    reading: Reading = WHOLE  # what the caller chose of the image
 
     @property
     def n_labels(self) -> int:

@@ -25,8 +25,8 @@ from segmenter.features.color import compute_color_features
 from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.files.atomic import write_files
 from segmenter.io.files.discovery import PHOTO_EXTENSIONS
-from segmenter.io.files.local import SIGNATURE_BYTES, read_first_bytes, read_stream
-from segmenter.io.images.photo import READABLE_FORMATS, has_image_signature, read_photo
+from segmenter.io.files.local import SIGNATURE_BYTES, is_zarr, read_first_bytes, read_stream
+from segmenter.io.images.photo import READABLE_FORMATS, Reading, has_image_signature, read_photo
 from segmenter.io.tables.layout import UTF_16, Layout, read_layout
 from segmenter.io.tables.table import check_variances, read_table
 from segmenter.mixture.config import FitConfig
@@ -63,6 +63,7 @@ class SelectionJob:
     max_components: int  # the largest K, at least 1
     max_pixels: int  # larger photos are refused
     overwrite: bool  # whether the figure may be replaced
+    bands: tuple[int, ...] = ()  # of a photo, from 1; () = all
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,11 @@ def run_selection(job: SelectionJob, stream: BinaryIO | None = None) -> Selectio
     if not job.overwrite and os.path.lexists(job.figure):
         raise OutputExistsError(str(job.figure))
     content = None if stream is None else read_stream(stream, name, lambda head: detect_kind(head, job.source))
-    head = read_first_bytes(job.source, SIGNATURE_BYTES) if content is None else content.read(SIGNATURE_BYTES)
-    kind = detect_kind(head, job.source)
+    if content is None and is_zarr(job.source):
+        kind: Kind = "photo"
+    else:
+        head = read_first_bytes(job.source, SIGNATURE_BYTES) if content is None else content.read(SIGNATURE_BYTES)
+        kind = detect_kind(head, job.source)
     if content is not None:
         content.seek(0)
     if kind == "photo":
@@ -152,6 +156,8 @@ def run_selection(job: SelectionJob, stream: BinaryIO | None = None) -> Selectio
             raise InvalidArgumentError("--columns", f"is for tables, and {name} is a photo; leave it out")
         result, figure = select_for_photo(job, content or job.source)
     else:
+        if job.bands:
+            raise InvalidArgumentError("--bands", f"is for photos, and {name} is a table; leave it out")
         if job.recipe.color_space != Recipe.color_space:
             raise InvalidArgumentError("--color-space", f"is for photos, and {name} is a table; leave it out")
         result, figure = select_for_table(job, read_layout(job.source, None if content is None else content.read()))
@@ -176,12 +182,13 @@ def detect_kind(head: bytes, source: Path) -> Kind:
 def select_for_photo(job: SelectionJob, source: Path | BinaryIO) -> tuple[SelectionResult, bytes]:
     """Compute every criterion on the pixels of a photo; return the result and the curves as PNG."""
     recipe = job.recipe
-    photo = read_photo(source, name=str(job.source), max_pixels=job.max_pixels)
+    photo = read_photo(source, name=str(job.source), max_pixels=job.max_pixels, reading=Reading(job.bands))
     distinct = find_distinct_colors(photo.pixels, photo.mask)
     samples = Samples(compute_color_features(distinct.colors, recipe.color_space).values, distinct.counts)
     selection = choose_n_segments(photo.pixels, photo.mask, max_segments=job.max_components, seed=recipe.seed)
     options = {key: value for key, value in asdict(recipe).items() if key not in ("method", "n_segments")}
-    origin = {"input": {"name": format_path(Path(Path(photo.name).name)), "sha256": photo.digest}, "recipe": options}
+    origin: dict[str, Any] = {"input": {"name": format_path(Path(Path(photo.name).name)), "sha256": photo.digest}}
+    origin["recipe"] = {**options, "bands": list(job.bands)} if job.bands else options
     table = compute_criteria(samples, recipe.fit_config(), job.max_components, n_folds=PHOTO_FOLDS, shared_folds=True)
     result = SelectionResult(
         kind="photo",

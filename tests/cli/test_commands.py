@@ -305,7 +305,7 @@ def pipe(folder: Path) -> str:
 
 
 def not_a_number(folder: Path) -> str:
-    Image.fromarray(np.array([[0.5, np.nan]], np.float32)).save(folder / "nan.tif")
+    Image.fromarray(np.array([[np.nan, np.nan]], np.float32)).save(folder / "nan.tif")
     return "nan.tif"
 
 
@@ -336,7 +336,7 @@ BAD_INPUT = {
     "truncated": (truncated, "damaged"),
     "damaged TIFF": (damaged_tiff, "damaged"),
     "PostScript": (postscript, "not a picture"),
-    "NaN": (not_a_number, "NaN"),
+    "NaN": (not_a_number, "without data"),
     "K above the number of colors": (few_colors, "1 distinct color"),
 }
 

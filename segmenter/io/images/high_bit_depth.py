@@ -60,7 +60,7 @@ def read_16_bit_png(image: Image.Image, file: BinaryIO) -> DecodedImage:
     if alpha is None and "transparency" in image.info:
         alpha = compute_alpha_from_key(color, image.info["transparency"])
     notes = describe_unconverted_profile(image.info.get("icc_profile"))
-    return DecodedImage(color, alpha, read_orientation(image), notes)
+    return DecodedImage(color, alpha, orientation=read_orientation(image), notes=notes)
 
 
 def decode_twice(high: Image.Image, low: Image.Image, high_rawmode: str, low_rawmode: str) -> Pixels:

@@ -1,11 +1,18 @@
-"""Read photos from files, streams, Pillow images and arrays, always into a `Photo`."""
+"""Read pictures of any kind from files, streams, Pillow images and arrays, always into a `Photo`.
+
+This is the only reader of whole pictures. Photos are decoded by Pillow and tifffile; what is no photo (several bands, a
+no-data value, channels on several pages, Zarr) is decoded by `segmenter.io.rasters`, as when it is read by windows.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from operator import index
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,16 +25,27 @@ from segmenter.errors import (
     InvalidArgumentError,
     NoPixelsError,
     NotAPhotoError,
-    NotFiniteError,
+    SegmenterError,
     UnreadableFileError,
+    UnsupportedPhotoError,
 )
-from segmenter.io.files.local import SIGNATURE_BYTES, ensure_file_unmodified, open_regular, read_stream
+from segmenter.io.files.local import (
+    SIGNATURE_BYTES,
+    TIFF_SIGNATURES,
+    compute_digest,
+    ensure_file_unmodified,
+    is_zarr,
+    open_regular,
+    read_stream,
+)
 from segmenter.io.files.remote import to_path
 from segmenter.io.images.pillow import (
+    MAX_BANDS,
     DecodedImage,
     add_frame_note,
     check_size,
     decode_image,
+    describe_no_data,
     is_cut_to_8_bits,
     open_image,
     translate_decoder_errors,
@@ -47,30 +65,83 @@ _SIGNATURES = re.compile(
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A picture in the form that all other layers use: upright, sRGB or gray, without alpha."""
+    """A picture in the form that all other layers use: upright, without alpha, in sRGB, gray or bands."""
 
-    pixels: Pixels  # (H, W, C), C = 1 gray or 3 sRGB; uint8, uint16, or float32 in [0, 1]; C-contiguous
+    pixels: Pixels  # (H, W, C), C = 1 gray, 3 sRGB, else bands; uint8, uint16, or float32 in [0, 1]; C-contiguous
     mask: Bools | None  # (H, W), True = valid; None = all pixels are valid
     name: str  # for messages: the file name, or the path as given
     digest: str | None = None  # SHA-256 of the file, hexadecimal; None for images and arrays
     notes: tuple[str, ...] = ()  # aspects of the conversion that may surprise a user, one short sentence each
 
 
-def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a caller chooses of an image. Checked on construction.
+
+    Attributes
+    ----------
+    bands : sequence of int, from 1
+        The bands to use, in this order, of a TIFF, a Zarr array or an array; empty = all but alpha.
+    channel_axis : int, optional
+        The axis of an array that holds its channels, each of which is a band and none alpha. None = the last axis, and
+        2 or 4 channels end with alpha.
+    mask : ndarray of shape (H, W), bool, optional
+        True = takes part; of the upright picture.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The bands are not different whole numbers from 1, or the mask is not an array of truth values.
+    """
+
+    bands: Sequence[int] = ()
+    channel_axis: int | None = None
+    mask: Bools | None = None
+
+    def __post_init__(self) -> None:
+        """Check the choices, and convert numbers to Python's."""
+        try:
+            bands = tuple(index(band) for band in self.bands)
+        except TypeError:
+            bands = (0,)
+        if min(bands, default=1) < 1 or len(set(bands)) < len(bands):
+            raise InvalidArgumentError("bands", f"are {self.bands!r}; give whole numbers from 1, each once")
+        object.__setattr__(self, "bands", bands)
+        if self.mask is not None and not (isinstance(self.mask, np.ndarray) and self.mask.dtype == np.bool_):
+            kind = f"of {self.mask.dtype}" if isinstance(self.mask, np.ndarray) else f"a {type(self.mask).__name__}"
+            raise InvalidArgumentError("mask", f"is {kind}; give an array of bool, True = takes part")
+
+    def check_mask(self, height: int, width: int) -> None:
+        """Raise InvalidArgumentError if the mask is not of this size."""
+        if self.mask is not None and self.mask.shape != (height, width):
+            problem = f"has the shape {self.mask.shape}, but the image has {height} rows and {width} columns"
+            raise InvalidArgumentError("mask", f"{problem}; give one value for each pixel")
+
+
+WHOLE = Reading()
+"""The whole image, as it is."""
+
+
+def read_photo(
+    source: Path | BinaryIO, *, name: str | None = None, max_pixels: int = MAX_PIXELS, reading: Reading = WHOLE
+) -> Photo:
     """Read a picture file.
 
-    The EXIF orientation is applied, 8-bit colors are converted to sRGB by the embedded profile, and fully transparent
-    pixels become False in ``mask``. 16-bit values keep all their bits. Only the first frame or page is read.
+    The EXIF orientation of a photo is applied, 8-bit colors are converted to sRGB by the embedded profile, and pixels
+    that are fully transparent, hold no data or are not finite become False in ``mask``. 16-bit values keep all their
+    bits. Only the first frame or page is read. Notes tell what was left out.
 
     Parameters
     ----------
     source : Path or binary stream
-        A regular file, or a buffered stream of at most 1 GiB. A stream is read into memory, but only if its first bytes
-        have the signature of a picture.
+        A regular file, the folder of a Zarr array, or a buffered stream of at most 1 GiB. A stream is read into memory,
+        but only if its first bytes have the signature of a picture.
     name : str, optional
         Name of the photo; by default the last part of the path, or "stream".
     max_pixels : int, pixels, ≥ 1
         Limit on width × height, checked before anything is decoded.
+    reading : Reading
+        Which bands and which pixels to use.
 
     Returns
     -------
@@ -81,24 +152,28 @@ def read_photo(source: Path | BinaryIO, *, name: str | None = None, max_pixels: 
     MissingFileError, NotAFileError, UnreadableFileError, EmptyFileError, ChangedFileError
         The path is not a readable regular file, or the file is empty or changes while it is read.
     StreamTooLongError, NotAPhotoError, UnsupportedPhotoError, DamagedPhotoError, TooManyPixelsError
-        The content is not a picture, or cannot be decoded.
-    NoPixelsError, NotFiniteError
-        All pixels are transparent, or some values are NaN or infinite.
+        The content is not a picture, cannot be decoded, or does not have these bands.
+    NoPixelsError
+        No pixel takes part.
     InvalidArgumentError
-        ``max_pixels`` is less than 1.
+        ``max_pixels`` is less than 1, or the mask is of another size.
     """
     if max_pixels < 1:
         raise InvalidArgumentError("max_pixels", f"must be at least 1, not {max_pixels}")
     if isinstance(source, str | os.PathLike):
         path = to_path(source)
+        if is_zarr(path):
+            return _read_zarr(path, name or path.name, max_pixels, reading)
         with open_regular(path) as file, ensure_file_unmodified(file, str(path)):
-            return _read(file, str(path), name or path.name, max_pixels)
+            return _read(file, str(path), name or path.name, max_pixels, reading)
     label = name or "stream"
     content = read_stream(source, label, lambda head: _require_signature(head, label))
-    return _read(content, label, label, max_pixels)
+    return _read(content, label, label, max_pixels, reading)
 
 
-def photo_from_image(image: Image.Image, *, name: str = "image", max_pixels: int = MAX_PIXELS) -> Photo:
+def photo_from_image(
+    image: Image.Image, *, name: str = "image", max_pixels: int = MAX_PIXELS, reading: Reading = WHOLE
+) -> Photo:
     """Convert the current frame of a Pillow image of any mode to a photo, by the same rules as `read_photo`.
 
     Parameters
@@ -109,6 +184,8 @@ def photo_from_image(image: Image.Image, *, name: str = "image", max_pixels: int
         Name of the photo.
     max_pixels : int, pixels, ≥ 1
         Limit on width × height, checked before anything is decoded.
+    reading : Reading
+        Which pixels to use; bands cannot be chosen.
 
     Returns
     -------
@@ -119,30 +196,36 @@ def photo_from_image(image: Image.Image, *, name: str = "image", max_pixels: int
     Raises
     ------
     InvalidArgumentError
-        The image has no pixels.
-    TooManyPixelsError, DamagedPhotoError, UnsupportedPhotoError, NoPixelsError, NotFiniteError
+        The image has no pixels, bands are chosen, or the mask is of another size.
+    TooManyPixelsError, DamagedPhotoError, UnsupportedPhotoError, NoPixelsError
         As in `read_photo`.
     """
+    if reading.bands:
+        raise InvalidArgumentError("bands", "cannot be chosen of a Pillow image; give its path or an array")
     check_size(*image.size, max_pixels, name)
     if 0 in image.size:
         raise InvalidArgumentError("image", f"has no pixels: its size is {image.width}×{image.height}")
     notes = ("16-bit color cut to 8 bits by Pillow",) if is_cut_to_8_bits(image) else ()
     with translate_decoder_errors(name):
         picture = add_frame_note(decode_image(image), image)
-    return _build_photo(picture, name, name, notes=notes)
+    return _build_photo(replace(picture, notes=notes + picture.notes), name, name, reading)
 
 
-def photo_from_array(array: Pixels, *, name: str = "array") -> Photo:
+def photo_from_array(array: Pixels, *, name: str = "array", reading: Reading = WHOLE) -> Photo:
     """Convert an array to a photo.
 
     Parameters
     ----------
     array : ndarray
         (H, W) or (H, W, 1) gray, (H, W, 2) gray and alpha, (H, W, 3) sRGB, (H, W, 4) sRGB and alpha; alpha 0 is fully
-        transparent. The dtype is bool (True is white), uint8, uint16, another integer type with values in 0…65535
-        (treated as uint16), or float (kept if all values are in [0, 1], otherwise scaled linearly to [0, 1]).
+        transparent. Where `reading` has a `channel_axis`, that axis holds 1 (gray), 3 (sRGB) or any number of bands up
+        to 64, and no alpha. The dtype is bool (True is white), uint8, uint16, another integer type with values in
+        0…65535 (treated as uint16), or float (kept if all values are in [0, 1], otherwise scaled linearly to [0, 1]).
+        Masked values of a masked array, NaN and infinity are no data: their pixels take no part.
     name : str
         Name of the photo.
+    reading : Reading
+        Which axis holds the channels, and which of them and which pixels to use.
 
     Returns
     -------
@@ -152,31 +235,69 @@ def photo_from_array(array: Pixels, *, name: str = "array") -> Photo:
     Raises
     ------
     InvalidArgumentError
-        The shape, dtype or range is not one of these.
-    NotFiniteError
-        Pixels that are not fully transparent contain NaN or infinity.
+        The shape, dtype or range is not one of these, or the bands or the mask do not fit the array.
     NoPixelsError
-        All pixels are fully transparent.
+        No pixel takes part.
     """
     if not isinstance(array, np.ndarray):
         raise InvalidArgumentError("image", f"must be a NumPy array, not {type(array).__name__}")
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4)):
-        raise InvalidArgumentError("image", f"must have shape (H, W) or (H, W, 1 to 4), not {array.shape}")
-    if array.size == 0:
-        raise InvalidArgumentError("image", f"has no pixels: its shape is {array.shape}")
     if array.dtype.kind not in "buif":
         raise InvalidArgumentError("image", f"must hold bool, integers or floats, not {array.dtype}")
-    bands = array[..., np.newaxis] if array.ndim == 2 else array
-    color, alpha = (bands[..., :-1], bands[..., -1]) if bands.shape[2] in (2, 4) else (bands, None)
-    if array.dtype.kind in "iu" and (color.min() < 0 or color.max() > 65535):
+    color, alpha = _split_channels(array, reading)
+    missing = None
+    if isinstance(array, np.ma.MaskedArray):
+        missing = np.asarray(np.ma.getmaskarray(color).any(axis=2))
+        color, alpha = np.ma.getdata(color), None if alpha is None else np.ma.getdata(alpha)
+    valid = color if missing is None else color[~missing]
+    if array.dtype.kind in "iu" and valid.size and (valid.min() < 0 or valid.max() > 65535):
         raise InvalidArgumentError("image", f"of type {array.dtype} must have values in 0…65535; scale it first")
-    return _build_photo(DecodedImage(color, alpha), name, name)
+    return _build_photo(DecodedImage(color, alpha, missing), name, name, reading)
+
+
+def _split_channels(array: Pixels, reading: Reading) -> tuple[Pixels, Pixels | None]:
+    """Return the bands (H, W, C) of an array that a reading chooses, and its alpha (H, W) or None.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The array has another shape, no pixels, or does not have these bands.
+    """
+    axis = reading.channel_axis
+    if axis is not None and (array.ndim != 3 or not -3 <= axis < 3):
+        raise InvalidArgumentError("channel_axis", f"is {axis}, which an array of shape {array.shape} does not have")
+    if array.ndim not in (2, 3):
+        raise InvalidArgumentError("image", f"must have shape (H, W) or (H, W, channels), not {array.shape}")
+    if array.size == 0:
+        raise InvalidArgumentError("image", f"has no pixels: its shape is {array.shape}")
+    channels = array[..., np.newaxis] if array.ndim == 2 else np.moveaxis(array, -1 if axis is None else axis, -1)
+    n_channels = channels.shape[2]
+    if axis is None and n_channels > 4:
+        problem = f"has the shape {array.shape}; give channel_axis=2 if its {n_channels} channels are bands"
+        raise InvalidArgumentError("image", f"{problem}, or the axis that holds them")
+    has_alpha = axis is None and n_channels in (2, 4)
+    color, alpha = (channels[..., :-1], channels[..., -1]) if has_alpha else (channels, None)
+    if not reading.bands:
+        if n_channels > MAX_BANDS:
+            problem = f"has {n_channels} bands, more than the {MAX_BANDS} that can be used at once"
+            raise InvalidArgumentError("image", f"{problem}; choose some with bands")
+        return color, alpha
+    if max(reading.bands) > n_channels:
+        raise InvalidArgumentError("bands", f"are {reading.bands}, but the array has {n_channels}")
+    return channels[..., [band - 1 for band in reading.bands]], alpha
 
 
 # ---- from bytes to decoded images -------------------------------------------------------------------------
 
 
-def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
+def _read_zarr(path: Path, name: str, max_pixels: int, reading: Reading) -> Photo:
+    """Read the folder of a Zarr array."""
+    from segmenter.io.rasters.reader import open_windowed
+
+    with open_windowed(path, tuple(reading.bands)) as picture:
+        return _build_photo(picture.decode_whole(max_pixels), name, str(path), reading, compute_digest(path))
+
+
+def _read(file: BinaryIO, label: str, name: str, max_pixels: int, reading: Reading) -> Photo:
     """Read a photo from a seekable file, which messages call ``label``."""
     try:
         head = file.read(SIGNATURE_BYTES)
@@ -185,10 +306,10 @@ def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
         digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
     except OSError as error:
         raise UnreadableFileError(label, error.strerror or type(error).__name__) from error
-    if head.startswith((b"II", b"MM")):
-        from segmenter.io.images.tiff import read_tiff  # late, like `read_high_bit_depth`: few photos need them
-
-        return _build_photo(read_tiff(file, label, max_pixels), name, label, digest)
+    if head.startswith(TIFF_SIGNATURES):
+        return _build_photo(_decode_tiff(file, label, max_pixels, reading), name, label, reading, digest)
+    if reading.bands:
+        raise UnsupportedPhotoError(label, "is neither a TIFF nor a Zarr array; only of these can bands be chosen")
     with translate_decoder_errors(label):
         image = open_image(file)
         check_size(*image.size, max_pixels, label)
@@ -200,7 +321,28 @@ def _read(file: BinaryIO, label: str, name: str, max_pixels: int) -> Photo:
             picture = decode_image(image)
         picture = add_frame_note(picture, image)
         image.close()  # frees its pixels before `_build_photo` copies them
-    return _build_photo(picture, name, label, digest)
+    return _build_photo(picture, name, label, reading, digest)
+
+
+def _decode_tiff(file: BinaryIO, label: str, max_pixels: int, reading: Reading) -> DecodedImage:
+    """Decode a TIFF: as a photo, or as a raster where it is none or bands are chosen."""
+    from segmenter.io.images.tiff import is_plain_photo, read_tiff  # late, like `read_high_bit_depth`: few need them
+
+    if not reading.bands and is_plain_photo(file):
+        return read_tiff(file, label, max_pixels)
+    from segmenter.io.rasters.reader import WindowedPicture
+    from segmenter.io.rasters.tiff import open_tiff
+
+    with ExitStack() as stack:
+        try:
+            raster = stack.enter_context(open_tiff(file, label))
+        except SegmenterError:
+            if reading.bands:
+                raise
+        else:
+            if reading.bands or not raster.header.is_photo:
+                return WindowedPicture(raster, label, tuple(reading.bands)).decode_whole(max_pixels)
+    return read_tiff(file, label, max_pixels)
 
 
 def has_image_signature(head: bytes) -> bool:
@@ -219,26 +361,44 @@ def _require_signature(head: bytes, label: str) -> None:
 # ---- from decoded images to photos -------------------------------------------------------------------------
 
 
-def _build_photo(
-    picture: DecodedImage, name: str, label: str, digest: str | None = None, *, notes: tuple[str, ...] = ()
-) -> Photo:
-    """Apply the orientation of a decoded image, turn its alpha into a mask, and convert its values."""
+def _build_photo(picture: DecodedImage, name: str, label: str, reading: Reading, digest: str | None = None) -> Photo:
+    """Apply the orientation of a decoded image, find which of its pixels take part, and convert its values."""
+    color = _apply_orientation(picture.color, picture.orientation)
     mask = None
     if picture.alpha is not None and not picture.alpha.all():
-        mask = picture.alpha != 0
-        if not mask.any():
-            raise NoPixelsError(label)
-    pixels, value_notes = _convert_values(picture.color, mask, label)
+        mask = _apply_orientation(picture.alpha, picture.orientation) != 0
+    reading.check_mask(*color.shape[:2])
+    if reading.mask is not None and not reading.mask.all():
+        mask = reading.mask if mask is None else mask & reading.mask
+    notes = picture.notes
+    missing = _find_missing(picture, color)
+    if missing is not None:
+        notes += describe_no_data(int(np.count_nonzero(missing if mask is None else missing & mask)))
+        mask = ~missing if mask is None else mask & ~missing
+    if mask is not None and not mask.any():
+        raise NoPixelsError(label)
+    pixels, value_notes = _convert_values(color, mask)
     return Photo(
-        np.ascontiguousarray(_apply_orientation(pixels, picture.orientation)),
-        None if mask is None else np.ascontiguousarray(_apply_orientation(mask, picture.orientation)),
+        np.ascontiguousarray(pixels),
+        None if mask is None else np.ascontiguousarray(mask),
         name,
         digest,
-        notes + picture.notes + value_notes,
+        notes + value_notes,
     )
 
 
-def _convert_values(color: Pixels, mask: Bools | None, label: str) -> tuple[Pixels, tuple[str, ...]]:
+def _find_missing(picture: DecodedImage, color: Pixels) -> Bools | None:
+    """Return which pixels (H, W) of upright colors hold no data, by their decoder or not being finite; None = none."""
+    missing = picture.missing
+    if missing is not None:
+        missing = _apply_orientation(missing, picture.orientation)
+    if color.dtype.kind == "f" and not (is_finite := np.isfinite(color)).all():
+        is_bad = np.asarray(~is_finite.all(axis=2))
+        missing = is_bad if missing is None else missing | is_bad
+    return missing if missing is not None and missing.any() else None
+
+
+def _convert_values(color: Pixels, mask: Bools | None) -> tuple[Pixels, tuple[str, ...]]:
     """Return values as native uint8, uint16 or float32 in [0, 1], and a note if they were scaled."""
     kind, size = color.dtype.kind, color.dtype.itemsize
     if kind == "b":
@@ -248,9 +408,6 @@ def _convert_values(color: Pixels, mask: Bools | None, label: str) -> tuple[Pixe
     if kind in "iu" and color.min() >= 0 and color.max() <= 65535:
         return color.astype(np.uint16), ()
     visible: Any = color if mask is None else color[mask]
-    n_not_finite = visible.size - int(np.count_nonzero(np.isfinite(visible)))
-    if n_not_finite:
-        raise NotFiniteError(label, n_not_finite)
     low, high = float(visible.min()), float(visible.max())
     if mask is not None:
         color = np.where(mask[..., np.newaxis], color, visible.min())  # transparent pixels may have any value

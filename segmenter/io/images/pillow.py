@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from segmenter.arrays import Pixels
+from segmenter.arrays import Bools, Pixels
 from segmenter.errors import (
     DamagedPhotoError,
     SegmenterError,
@@ -28,6 +28,9 @@ from segmenter.io.images.icc import convert_to_srgb
 # Never open a file without this list, because Pillow runs Ghostscript on EPS files. JPEG includes MPO.
 PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")
 ORIENTATION_TAG = 274
+
+MAX_BANDS = 64
+"""Maximum number of bands that are used as features if none are selected."""
 
 _PLAIN_MODES = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | dict.fromkeys(
     ("RGBX", "YCbCr", "LAB", "HSV"), "RGB"
@@ -42,8 +45,9 @@ _settings = threading.RLock()  # guards Pillow's pixel limit, the warning filter
 class DecodedImage:
     """A picture as stored: of any number type, with its orientation not yet applied."""
 
-    color: Pixels  # (H, W, C), C = 1 or 3; unsigned, signed or float
+    color: Pixels  # (H, W, C), C = 1 gray, 3 RGB, else bands; unsigned, signed or float
     alpha: Pixels | None = None  # (H, W), 0 = fully transparent; None = opaque
+    missing: Bools | None = None  # (H, W), True = no data; None = nothing is known to be missing
     orientation: int = 1  # EXIF orientation still to be applied, 1…8
     notes: tuple[str, ...] = ()
 
@@ -180,7 +184,7 @@ def decode_image(image: Image.Image) -> DecodedImage:
     color = to_bands(plain)
     if plain.mode in ("LA", "RGBA"):
         color, alpha = color[..., :-1], color[..., -1]
-    return DecodedImage(color, alpha, orientation, notes)
+    return DecodedImage(color, alpha, orientation=orientation, notes=notes)
 
 
 def compute_alpha_from_key(color: Pixels, key: Any) -> Pixels:
@@ -220,6 +224,13 @@ def describe_frames(n_frames: int, unit: str, number: int = 1) -> tuple[str, ...
     """Return a note that only one of several frames was read; no note if there is only one."""
     which = "first" if number == 1 else f"number {number}"
     return (f"{which} of {n_frames} {unit}s",) if n_frames > 1 else ()
+
+
+def describe_no_data(n_pixels: int) -> tuple[str, ...]:
+    """Return a note on pixels that hold no data; no note if there are none."""
+    if n_pixels == 1:
+        return ("1 pixel holds no data and gets label 0",)
+    return (f"{n_pixels:,} pixels hold no data and get label 0",) if n_pixels else ()
 
 
 def to_bands(image: Image.Image) -> Pixels:

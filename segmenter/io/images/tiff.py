@@ -34,7 +34,9 @@ from segmenter.io.images.tiff_tags import (
     BLACK_IS_ZERO,
     CMYK,
     EXTRA_SAMPLES,
+    GDAL_NO_DATA,
     ICC_PROFILE,
+    IMAGE_DESCRIPTION,
     PHOTOMETRIC,
     RGB,
     SAMPLES_PER_PIXEL,
@@ -118,6 +120,25 @@ def read_tiff(file: BinaryIO, label: str, max_pixels: int) -> DecodedImage:
     return replace(picture, notes=layout.notes + picture.notes)
 
 
+def is_plain_photo(file: BinaryIO) -> bool:
+    """Return whether the tags of a TIFF, as Pillow reads them, leave no doubt that it is a photo of 8 bits."""
+    try:
+        image = open_image(file)
+    except Exception:  # damaged bytes make decoders raise exceptions of any type; reading it reports them
+        return False
+    tags: Any = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+    n_bands, extra = tags.get(SAMPLES_PER_PIXEL, 1), tuple(tags.get(EXTRA_SAMPLES, ()))
+    photometric = tags.get(PHOTOMETRIC, BLACK_IS_ZERO)
+    n_without_alpha = n_bands - (find_alpha(photometric, n_bands, extra) is not None)
+    is_ome = str(tags.get(IMAGE_DESCRIPTION, "")).rstrip().endswith("OME>")  # its pages may be channels
+    return (
+        max(tags.get(BITS_PER_SAMPLE, (16,))) <= 8
+        and n_without_alpha == (3 if photometric == RGB else 1)
+        and GDAL_NO_DATA not in tags
+        and not is_ome
+    )
+
+
 def _read_page(file: BinaryIO, image: Image.Image | None, label: str, max_pixels: int) -> DecodedImage:
     """Read the first page with tifffile; ``image`` is the same file opened by Pillow, None if Pillow cannot open it."""
     import tifffile  # late: few photos need it
@@ -147,7 +168,7 @@ def _read_page(file: BinaryIO, image: Image.Image | None, label: str, max_pixels
             raise UnsupportedPhotoError(label, f"{problem}; save it uncompressed with 16 bits")
         _check_samples(samples, tags, label)
         color, alpha = _split_alpha(samples, layout)
-    return DecodedImage(color, alpha, orientation, notes)
+    return DecodedImage(color, alpha, orientation=orientation, notes=notes)
 
 
 def _interpret_bands(photometric: int, n_bands: int, extra_samples: tuple[int, ...], label: str) -> _BandLayout:

@@ -16,7 +16,7 @@ import numpy as np
 from segmenter.arrays import Pixels
 from segmenter.errors import UnsupportedPhotoError
 
-SUBFILE_TYPE, BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLES_PER_PIXEL = 254, 258, 262, 277
+SUBFILE_TYPE, BITS_PER_SAMPLE, PHOTOMETRIC, IMAGE_DESCRIPTION, SAMPLES_PER_PIXEL = 254, 258, 262, 270, 277
 COLOR_MAP, EXTRA_SAMPLES, ICC_PROFILE, GDAL_NO_DATA = 320, 338, 34675, 42113
 """Codes of tags."""
 

@@ -17,9 +17,6 @@ TiffTag: TypeAlias = tuple[int, int, int, Any, bool]
 ColorInterpretation: TypeAlias = Literal["gray", "inverted gray", "rgb", "palette", "bands"]
 """The meaning of the bands; "bands" are measurements of any kind, for instance from a multispectral camera."""
 
-MAX_BANDS = 64
-"""Maximum number of bands that are used as features if none are selected."""
-
 
 @dataclass(frozen=True)
 class Window:
@@ -48,7 +45,7 @@ class RasterHeader:
     profile: bytes | None = None  # ICC
     tags: tuple[TiffTag, ...] = ()  # tags to copy to a label TIFF: orientation and georeference
     notes: tuple[str, ...] = ()
-    is_photo: bool = True  # whether `read_photo` would read the same picture, apart from its orientation
+    is_photo: bool = True  # whether `segmenter.io.images.tiff` decodes the same picture, apart from its orientation
 
 
 def is_georeferenced(header: RasterHeader) -> bool:

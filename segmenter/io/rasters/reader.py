@@ -1,7 +1,7 @@
 """Read pictures by windows: the header, and the colors and mask of any rectangle, in bounded memory.
 
-If `segmenter.io.images.photo.read_photo` can read the picture, it returns the same colors as this module, except that
-it applies the EXIF orientation and scales values.
+`segmenter.io.images.photo.read_photo` returns the same colors as this module, except that it scales values, and of
+photos applies the EXIF orientation.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.files.local import SIGNATURE_BYTES, TIFF_SIGNATURES, is_zarr, open_regular
 from segmenter.io.files.remote import RemotePath, open_ranges
 from segmenter.io.images.icc import convert_to_srgb, describe_unconverted_profile
+from segmenter.io.images.pillow import MAX_BANDS, DecodedImage, check_size
 from segmenter.io.images.tiff_tags import invert, unpremultiply
-from segmenter.io.rasters.base import MAX_BANDS, Raster, Window
+from segmenter.io.rasters.base import Raster, Window
 
 WINDOW_BYTES = 1 << 24
 """Size of the stored values of a window; processing it takes a few times as much memory."""
@@ -89,6 +90,11 @@ class WindowedPicture:
     def dtype(self) -> np.dtype[Any]:
         """Number type of the features as they are read."""
         return np.dtype(np.uint8) if self.header.interpretation == "palette" and not self.bands else self.header.dtype
+
+    @property
+    def may_lack_data(self) -> bool:
+        """Whether pixels may hold no data: there is a value that says so, or values may be NaN."""
+        return self.header.no_data is not None or self.header.dtype.kind == "f"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -168,6 +174,15 @@ class WindowedPicture:
             if is_missing.any():
                 mask = ~is_missing if mask is None else mask & ~is_missing
         return colors, mask
+
+    def decode_whole(self, max_pixels: int) -> DecodedImage:
+        """Return the features of the whole picture, as it is stored; TooManyPixelsError beyond the limit."""
+        height, width = self.shape
+        check_size(width, height, max_pixels, self.label)
+        colors, mask = self.read(Window(0, 0, height, width))
+        if mask is not None and self.may_lack_data:
+            return DecodedImage(colors, missing=~mask, notes=self.notes)
+        return DecodedImage(colors, mask, notes=self.notes)
 
     def _get_color_bands(self) -> list[int]:
         """Return the indices, from 0, of the bands that are used as color if no bands are selected."""

@@ -218,6 +218,7 @@ def _read_header(pages: Sequence[Any], notes: tuple[str, ...], label: str) -> Ra
     alpha = find_alpha(tags.photometric, tags.n_bands, tags.extra_samples) if len(pages) == 1 else None
     interpretation = _interpret_colors(tags, alpha, len(pages), label)
     no_data = _parse_no_data(read_tag(page, GDAL_NO_DATA))
+    n_without_alpha = tags.n_bands * len(pages) - (alpha is not None)
     return RasterHeader(
         height=tags.height,
         width=tags.width,
@@ -232,7 +233,7 @@ def _read_header(pages: Sequence[Any], notes: tuple[str, ...], label: str) -> Ra
         profile=read_tag(page, ICC_PROFILE),
         tags=_copy_tags(page),
         notes=notes + _describe_orientation(page),
-        is_photo=interpretation != "bands" and no_data is None and len(pages) == 1,
+        is_photo=interpretation != "bands" and no_data is None and len(pages) == 1 and n_without_alpha in (1, 3, 4),
     )
 
 

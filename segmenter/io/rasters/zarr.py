@@ -11,8 +11,8 @@ import numpy as np
 from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, UnsupportedPhotoError
 from segmenter.io.files.remote import RemotePath, build_client_options
-from segmenter.io.images.pillow import describe_decoder_error
-from segmenter.io.rasters.base import MAX_BANDS, ColorInterpretation, RasterHeader, Window
+from segmenter.io.images.pillow import MAX_BANDS, describe_decoder_error
+from segmenter.io.rasters.base import ColorInterpretation, RasterHeader, Window
 
 
 def open_zarr(path: Path) -> ZarrRaster:

@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from segmenter.errors import ReadError, UnsupportedPhotoError, describe_problem
+from segmenter.errors import NoPixelsError, ReadError, UnsupportedPhotoError, describe_problem
 from segmenter.features.color_counts import ColorCounts, RunningCounts, count_colors, sum_counts
 from segmenter.io.files.local import compute_digest, ensure_path_unmodified
 from segmenter.io.images.photo import read_photo
@@ -67,7 +67,9 @@ def count_windowed(job: SegmentJob) -> PhotoColors:
     Raises
     ------
     UnsupportedPhotoError
-        Its bands are not colors, its values have no fixed range, or no pixel takes part.
+        Its bands are not colors, or its values have no fixed range.
+    NoPixelsError
+        No pixel takes part.
     SegmenterError
         It cannot be read.
     """
@@ -85,7 +87,7 @@ def count_windowed(job: SegmentJob) -> PhotoColors:
                 interiors.add(interior)
         colors = counts.get()
         if not colors:
-            raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
+            raise NoPixelsError(picture.label)
         return PhotoColors(compute_digest(job.source), tuple(colors), tuple(interiors.get()))
 
 

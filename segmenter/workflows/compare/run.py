@@ -14,7 +14,7 @@ import numpy as np
 from segmenter._version import __version__
 from segmenter.arrays import Bytes, Labels
 from segmenter.errors import CropError, InvalidArgumentError
-from segmenter.io.images.photo import MAX_PIXELS, Photo, read_photo
+from segmenter.io.images.photo import MAX_PIXELS, WHOLE, Photo, Reading, read_photo
 from segmenter.metrics.partitions import contingency_table
 from segmenter.render.comparison_style import ComparisonStyle, format_panel_letter
 from segmenter.render.palette import build_lightness_palette
@@ -47,6 +47,7 @@ class ComparisonResult:
     figure: bytes
     metrics: tuple[VariantMetrics, ...]  # in the order of the panels
     record: dict[str, Any]  # the line of --json, as plain values
+    notes: tuple[tuple[str, str], ...]  # the name of a photo, and what may surprise in how it was read
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,12 @@ class PhotoVariants:
 
 
 def compare(
-    photos: Sequence[Path], grid: VariantGrid, request: FigureRequest, *, max_pixels: int = MAX_PIXELS
+    photos: Sequence[Path],
+    grid: VariantGrid,
+    request: FigureRequest,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    reading: Reading = WHOLE,
 ) -> ComparisonResult:
     """Segment each photo in all variants, and draw them side by side.
 
@@ -69,6 +75,8 @@ def compare(
     request : FigureRequest
     max_pixels : int
         Larger photos are refused.
+    reading : Reading
+        Which bands to use.
 
     Raises
     ------
@@ -86,7 +94,7 @@ def compare(
     rows: list[PhotoVariants] = []
     metrics: list[VariantMetrics] = []
     for path in photos:
-        photo = read_photo(path, name=str(path), max_pixels=max_pixels)
+        photo = read_photo(path, name=str(path), max_pixels=max_pixels, reading=reading)
         check_crop(photo, style.crop)
         first = len(rows) * (len(grid.variants) + 1) + 1  # index of the first variant's panel; the photo's comes before
         results = []
@@ -103,9 +111,11 @@ def compare(
             for path, row in zip(photos, rows, strict=True)
         ],
         "recipes": [asdict(variant.recipe) for variant in grid.variants],
+        **({"bands": list(reading.bands)} if reading.bands else {}),
     }
     record = {**description, "style": asdict(style), "variants": [asdict(each) for each in metrics]}
-    return ComparisonResult(draw_figure(rows, metrics, grid, request, description), tuple(metrics), record)
+    notes = tuple((row.photo.name, note) for row in rows for note in row.photo.notes)
+    return ComparisonResult(draw_figure(rows, metrics, grid, request, description), tuple(metrics), record, notes)
 
 
 def draw_figure(

@@ -14,7 +14,7 @@ from segmenter.errors import DamagedRecordError, ReadError, SegmenterError, desc
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
 from segmenter.io.files.results import get_label_image_paths, group_files_by_name
-from segmenter.io.images.photo import Photo, read_photo
+from segmenter.io.images.photo import Photo, Reading, read_photo
 from segmenter.io.labels.thumbnails import (
     encode_labels_as_colors,
     encode_preview,
@@ -40,6 +40,7 @@ class PreviewJob:
     photos: tuple[Path, ...]  # where the photo may be, the likeliest first
     digest: str | None  # SHA-256 of the photo; None = any photo of this name is taken
     max_pixels: int
+    bands: tuple[int, ...] = ()  # of the photo, from 1; () = all
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def find_photo(job: PreviewJob) -> tuple[Bytes | None, str]:
     problem = "not found"
     for path in job.photos:
         try:
-            photo = read_photo(path, max_pixels=job.max_pixels)
+            photo = read_photo(path, max_pixels=job.max_pixels, reading=Reading(job.bands))
         except ReadError as error:
             problem = str(error)
             continue
@@ -155,4 +156,5 @@ def plan_preview(
         tuple(dict.fromkeys(path for path in candidates if os.path.isfile(path))),  # noqa: PTH113  # ten thousands
         record.input.sha256,
         max_pixels,
+        () if record.windows is None else record.windows.bands or (),
     )

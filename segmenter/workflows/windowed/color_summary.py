@@ -10,7 +10,7 @@ from math import isqrt
 import numpy as np
 
 from segmenter.arrays import Bools, Pixels
-from segmenter.errors import UnsupportedPhotoError
+from segmenter.errors import NoPixelsError
 from segmenter.features.color_counts import ColorCounts, RunningCounts, to_common_scale
 from segmenter.features.pixel_sample import RunningSample, count_sample_colors
 from segmenter.io.rasters.reader import WindowedPicture
@@ -52,7 +52,7 @@ def summarize_colors(picture: WindowedPicture, job: SegmentJob, recipe: Recipe, 
 
     Raises
     ------
-    UnsupportedPhotoError
+    NoPixelsError
         No pixel takes part.
     """
     _, windows = picture.plan_windows()
@@ -84,7 +84,7 @@ def summarize_colors(picture: WindowedPicture, job: SegmentJob, recipe: Recipe, 
             if part.interior is not None:
                 interiors.add(part.interior)
     if not n_pixels:
-        raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
+        raise NoPixelsError(picture.label)
     merged_sample, interior = sample.get(), interiors.get()  # gray middles give gray means, others RGB
     return ColorSummary(
         colors=counts.get()[0] if merged_sample is None else count_sample_colors(merged_sample),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.errors import SegmenterError, UnsupportedPhotoError
-from segmenter.features.color import GRAY_CHANNEL, compute_color_features, to_unit_range
+from segmenter.features.color import GRAY_CHANNEL, compute_color_features, to_unit_range, to_visible_bands
 from segmenter.features.color_counts import ColorCounts, count_colors
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct_colors import count_key_bits, has_small_keys, pack_colors
@@ -26,7 +26,6 @@ from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windowed
 from segmenter.mixture.inference import predict
 from segmenter.mixture.model import Mixture
-from segmenter.segmentation.colors import to_visible_bands
 from segmenter.segmentation.n_segments import interior_colors
 from segmenter.workflows.windowed.preview import get_sampled_slices
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bytes
-from segmenter.features.color import to_unit_range
+from segmenter.features.color import to_unit_range, to_visible_bands
 from segmenter.io.images.photo import Photo
+from segmenter.io.images.pillow import describe_no_data
 from segmenter.io.rasters.base import is_georeferenced
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.render.silencing import silence_matplotlib
-from segmenter.segmentation.colors import to_visible_bands
 from segmenter.segmentation.record import RunRecord, WindowsRecord
 from segmenter.segmentation.result import Segment
 from segmenter.workflows.segment.job import SegmentJob
@@ -31,10 +31,9 @@ def build_notes(picture: WindowedPicture, found: WindowedSegmentation, job: Segm
     """Return what may surprise the user."""
     notes = [job.mode_reason, *picture.notes]
     n_without = picture.shape[0] * picture.shape[1] - found.n_pixels
-    header = picture.header
-    if n_without and (header.no_data is not None or header.dtype.kind == "f"):
-        notes.append(f"{n_without:,} pixels hold no data and get label 0")
-    if job.has_zarr_labels and is_georeferenced(header):
+    if picture.may_lack_data:
+        notes += describe_no_data(n_without)
+    if job.has_zarr_labels and is_georeferenced(picture.header):
         notes.append("the Zarr label image is not georeferenced; --label-format tif is")
     height, width = found.pixels.shape[:2]
     if job.plots and (height, width) != picture.shape:

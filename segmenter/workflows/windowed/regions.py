@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from segmenter.arrays import Bools, Floats, Pixels
-from segmenter.errors import UnsupportedPhotoError
+from segmenter.errors import NoPixelsError
 from segmenter.features.color import to_unit_range
 from segmenter.features.downsample import AreaTotals, compute_reduced_shape
 from segmenter.io.images.photo import to_photo_range
@@ -69,8 +69,10 @@ def find_regions(
     ------
     TooFewSuperpixelsError
         The recipe asks for more regions than the picture has superpixels.
+    NoPixelsError
+        No pixel takes part.
     UnsupportedPhotoError
-        No pixel takes part, or the mask leaves too many pieces.
+        The mask leaves too many pieces.
     DamagedPhotoError, WriteError
     """
     base = compute_base_image(picture, job, recipe, progress)
@@ -104,7 +106,7 @@ class BaseImage:
 def compute_base_image(
     picture: WindowedPicture, job: SegmentJob, recipe: RegionsRecipe, progress: Progress
 ) -> BaseImage:
-    """Return the base image; UnsupportedPhotoError if no pixel takes part."""
+    """Return the base image; NoPixelsError if no pixel takes part."""
     _, windows = picture.plan_windows()
     shape, base_shape = picture.shape, compute_base_shape(picture.shape, recipe)
     totals = None if base_shape == shape else AreaTotals(base_shape, picture.n_features)
@@ -124,7 +126,7 @@ def compute_base_image(
                 for areas in part.areas:
                     totals.add(areas)
     if not n_pixels:
-        raise UnsupportedPhotoError(picture.label, "holds no data in any pixel; nothing is left to segment")
+        raise NoPixelsError(picture.label)
     centers, _ = to_photo_range(centers, low, high)
     pixels, mask = centers, center_mask
     if totals is not None:

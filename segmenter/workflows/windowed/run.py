@@ -13,9 +13,10 @@ from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import compute_digest, ensure_path_unmodified
 from segmenter.io.images.photo import Photo
 from segmenter.io.rasters.reader import WindowedPicture, open_windowed
+from segmenter.segmentation.bands import COLOR_BANDS, check_bands
 from segmenter.segmentation.model import build_model
 from segmenter.segmentation.model_file import encode_model
-from segmenter.segmentation.recipe import Recipe, RegionsRecipe
+from segmenter.segmentation.recipe import RegionsRecipe
 from segmenter.segmentation.record import encode_record
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.progress import Progress
@@ -77,28 +78,14 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
 
 def check_recipe(picture: WindowedPicture, job: SegmentJob) -> None:
     """Raise InvalidArgumentError if the recipe or the model cannot be used with the bands of a picture."""
-    n_features, label = picture.n_features, picture.label
-    has_colors = n_features in (1, 3)
-    advice = f"{n_features} bands; choose three of them with --bands"
-    if job.model is not None:
-        if not has_colors:
-            raise InvalidArgumentError(f"{label}: a model of colors", f"cannot be applied to {advice}")
-    elif isinstance(job.recipe, RegionsRecipe):
-        if not has_colors:
-            raise InvalidArgumentError(f"{label}: regions", f"cannot be found in {advice}")
-    else:
-        check_color_recipe(picture, job.recipe, saves_model=job.saved_model is not None)
-
-
-def check_color_recipe(picture: WindowedPicture, recipe: Recipe, *, saves_model: bool) -> None:
-    """Raise InvalidArgumentError if a mixture cannot be fitted to the bands of a picture as the recipe asks."""
     n_features, label, dtype = picture.n_features, picture.label, picture.header.dtype
-    has_colors = n_features in (1, 3)
-    advice = f"{n_features} bands; choose three of them with --bands"
-    if not has_colors and recipe.color_space != "rgb":
-        raise InvalidArgumentError(f"{label}: color space", f"{recipe.color_space} cannot be computed from {advice}")
-    if not has_colors and saves_model:
-        raise InvalidArgumentError(f"{label}: a model", f"cannot be saved of {advice}")
-    if recipe.n_segments == "auto" and (not has_colors or dtype.kind != "u" or dtype.itemsize > 2):
+    if n_features not in COLOR_BANDS and (job.model is not None or job.saved_model is not None):
+        problem = "cannot be saved of" if job.model is None else "cannot be applied to"
+        advice = f"{n_features} bands; choose three of them with --bands"
+        raise InvalidArgumentError(f"{label}: a model of colors", f"{problem} {advice}")
+    if job.model is not None:
+        return
+    check_bands(n_features, job.recipe, label)
+    if job.recipe.n_segments == "auto" and (dtype.kind != "u" or dtype.itemsize > 2):
         problem = f"cannot be chosen automatically for {n_features} bands of {dtype}; give -k a number"
         raise InvalidArgumentError(f"{label}: the number of segments", problem)
