@@ -6,9 +6,11 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
@@ -57,9 +59,14 @@ class Layout:
 
     def column_index(self, column: str) -> int:
         """Return the index of a column, from 0; raise MissingColumnError if no column has this name."""
-        if not column or column not in self.columns:
-            raise MissingColumnError(self.name, column, tuple(name for name in self.columns if name))
-        return self.columns.index(column)
+        if column not in self._indices:
+            raise MissingColumnError(self.name, column, tuple(self._indices))
+        return self._indices[column]
+
+    @cached_property
+    def _indices(self) -> dict[str, int]:
+        """The index of each column that has a name."""
+        return {name: index for index, name in enumerate(self.columns) if name}
 
 
 @dataclass(frozen=True)
@@ -106,11 +113,16 @@ def read_layout(path: Path, content: bytes | None = None) -> Layout:
         raise NotATableError(name, "has no header; name the columns in the first line")
     if all(is_number(column) for column in columns):
         raise NotATableError(name, "begins with a line of numbers; name the columns in a line above it")
-    for column in columns:
-        if column and columns.count(column) > 1:
-            raise DuplicateColumnError(name, column)
+    if duplicate := find_duplicate(column for column in columns if column):
+        raise DuplicateColumnError(name, duplicate)
     end = re.search(r"\r?\n|\r", head[0])
     return Layout(path, delimiter, columns, end[0] if end else "\n", content)
+
+
+def find_duplicate(names: Iterable[str]) -> str | None:
+    """Return the first name that occurs again; None if all names differ."""
+    counts = Counter(names)
+    return next((name for name, n in counts.items() if n > 1), None)
 
 
 def _split_head(head: Sequence[str], delimiter: str) -> list[list[str]]:

@@ -19,7 +19,16 @@ import numpy as np
 from segmenter.arrays import Floats
 from segmenter.errors import DuplicateColumnError, NotANumberError, NotATableError, TextColumnError
 from segmenter.io.files.local import open_regular
-from segmenter.io.tables.layout import MISSING, Chunk, Layout, is_number, open_text, parse_number, read_chunks
+from segmenter.io.tables.layout import (
+    MISSING,
+    Chunk,
+    Layout,
+    find_duplicate,
+    is_number,
+    open_text,
+    parse_number,
+    read_chunks,
+)
 
 MAX_MAGNITUDE: Final = 1e100
 """Larger numbers are rejected: the sum of their squares could overflow."""
@@ -67,9 +76,8 @@ def read_table(layout: Layout, columns: Sequence[str] | None = None, *, exclude:
     """
     if columns is None:
         columns = [name for name in layout.columns if name and name not in exclude]
-    for column in columns:
-        if list(columns).count(column) > 1:
-            raise DuplicateColumnError("--columns", column)
+    if duplicate := find_duplicate(columns):
+        raise DuplicateColumnError("--columns", duplicate)
     indices = [layout.column_index(column) for column in columns]
     parts: list[Floats] = []
     with open_text(layout.path, layout.content) as file:

@@ -226,3 +226,13 @@ def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     np.savetxt(path, values, delimiter=",", header="a,b,c,d,e", comments="", fmt="%.6f")
     assert (read_table(read_layout(path)).values == values).all()
+
+
+def test_a_hundred_thousand_columns(tmp_path: Path) -> None:
+    """With a look-up of each column by scanning all others, this took minutes."""
+    n = 100_000
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"c{i}" for i in range(n)) + "\n" + ",".join(map(str, range(n))) + "\n")
+    layout = read_layout(path)
+    table = read_table(layout, layout.columns[::-1])
+    np.testing.assert_array_equal(table.values, [np.arange(n)[::-1]])
