@@ -110,7 +110,7 @@ def command(  # click passes every option by its name
     from segmenter.io.files.atomic import write_files
     from segmenter.workflows.evaluate.pairing import pair_up
     from segmenter.workflows.evaluate.run import evaluate_pairs
-    from segmenter.workflows.evaluate.scores import EvaluationConfig, describe_evaluation, encode_csv
+    from segmenter.workflows.evaluate.scores import EvaluationConfig, describe_evaluation, encode_scores
     from segmenter.workflows.segment.outputs import check_output
 
     unwind_on_interrupt()
@@ -120,7 +120,7 @@ def command(  # click passes every option by its name
     config = EvaluationConfig(boundaries, scales, ignore, max_pixels)
     photos = evaluate_pairs(pairing, config, n_workers=jobs)
     if csv is not None:
-        write_files({csv: encode_csv(photos)}, overwrite=overwrite)
+        write_files({csv: encode_scores(photos)}, overwrite=overwrite)
     if json:
         click.echo(dumps(describe_evaluation(photos, pairing, config)))
     elif not quiet:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import pickle
 import tempfile
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from segmenter.io.files.atomic import write_files
+from segmenter.io.tables.cells import encode_csv
 from segmenter.segmentation.documents import DocumentError, convert_document, read_object, to_plain
 from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.segmentation.record import SOFTWARE, RunRecord
@@ -188,23 +189,24 @@ class Summary:
         )
         text = io.StringIO()
         text.write(json.dumps(to_plain(head), indent=1, ensure_ascii=False)[:-2] + ',\n "photos": [')
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(COLUMNS)
         separator = "\n  "
         for row in self.rows():
-            plain = _to_plain_row(row)
-            text.write(separator + json.dumps(plain, ensure_ascii=False))
+            text.write(separator + json.dumps(_to_plain_row(row), ensure_ascii=False))
             separator = ",\n  "
-            plain |= {
-                "shares": " ".join(map(str, row.shares)),
-                "colors": " ".join(row.colors),
-                "notes": "; ".join(row.notes),
-            }
-            writer.writerow(plain.values())
         text.write("\n ]\n}\n")
-        contents = (table.getvalue().encode(), text.getvalue().encode())
+        table = encode_csv(chain([COLUMNS], (_to_cells(row) for row in self.rows())))
+        contents = (table, text.getvalue().encode())
         write_files({folder / name: content for name, content in zip(SUMMARIES, contents, strict=True)}, overwrite=True)
+
+
+def _to_cells(row: SummaryRow) -> Iterable[Any]:
+    """Return what is written of a row to the table: one value a cell."""
+    lists = {
+        "shares": " ".join(map(str, row.shares)),
+        "colors": " ".join(row.colors),
+        "notes": "; ".join(row.notes),
+    }
+    return (_to_plain_row(row) | lists).values()
 
 
 def _to_plain_row(row: SummaryRow) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,9 +9,11 @@ from typing import Final
 
 import numpy as np
 
+from segmenter.errors import printable
 from segmenter.features.color import compute_color_features
 from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.images.photo import Photo
+from segmenter.io.tables.cells import encode_csv
 from segmenter.mixture.inference import score_samples
 from segmenter.mixture.model import n_parameters
 from segmenter.mixture.selection import compute_bic
@@ -139,14 +139,9 @@ def encode_table(metrics: Sequence[VariantMetrics], ending: str, *, times: bool)
     CSV has every column; LaTeX and Markdown leave out columns that are empty or repeat another.
     """
     if ending == ".csv":
-        content = io.StringIO()
         names = [name for name in asdict(metrics[0]) if times or name != "seconds"]
-        writer = csv.writer(content, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(
-            ["" if getattr(each, name) is None else getattr(each, name) for name in names] for each in metrics
-        )
-        return content.getvalue().encode()
+        rows = [["" if getattr(each, name) is None else getattr(each, name) for name in names] for each in metrics]
+        return encode_csv([names, *rows])
     is_shown = {
         name: (times or name != "seconds") and any(getattr(each, name) not in ("", None) for each in metrics)
         for name in HEADINGS
@@ -156,10 +151,10 @@ def encode_table(metrics: Sequence[VariantMetrics], ending: str, *, times: bool)
     if {each.variant for each in metrics} <= {each.method for each in metrics}:
         is_shown["variant"] = False
     names = [name for name, shown in is_shown.items() if shown]
-    rows = [[format_cell(each, name) for name in names] for each in metrics]
+    cells = [[printable(format_cell(each, name)) for name in names] for each in metrics]
     headings = [HEADINGS[name] for name in names]
     is_number = [not isinstance(getattr(metrics[0], name), str) for name in names]
-    return (format_latex if ending == ".tex" else format_markdown)(headings, rows, is_number).encode()
+    return (format_latex if ending == ".tex" else format_markdown)(headings, cells, is_number).encode()
 
 
 def format_cell(each: VariantMetrics, name: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 from segmenter._version import __version__
 from segmenter.io.images.photo import MAX_PIXELS
+from segmenter.io.tables.cells import encode_csv
 from segmenter.metrics.boundaries import TOLERANCE, BoundaryCounts, summarize_boundaries
 from segmenter.metrics.partitions import PhotoScore, summarize_partitions
 from segmenter.workflows.evaluate.pairing import Pair, Pairing
@@ -138,15 +137,12 @@ def describe_scales(photo: PhotoEvaluation) -> list[Mapping[str, float]]:
     return [{"n_regions": n, **compute_measures(photo, t)} for t, n in enumerate(photo.n_regions)]
 
 
-def encode_csv(photos: Sequence[PhotoEvaluation]) -> bytes:
+def encode_scores(photos: Sequence[PhotoEvaluation]) -> bytes:
     """Return a CSV table with one row per photo and scale."""
-    content = io.StringIO()
-    columns = ["photo", "scale", "height", "regions", *compute_measures(photos[0], 0)]
-    writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(columns)
+    rows: list[list[Any]] = [["photo", "scale", "height", "regions", *compute_measures(photos[0], 0)]]
     for photo in photos:
         for t, n in enumerate(photo.n_regions):
             cut = "" if photo.heights is None else f"{photo.heights[t]:.6g}"
             values = [f"{value:.6f}" for value in compute_measures(photo, t).values()]
-            writer.writerow([format_path(Path(photo.name)), t + 1, cut, n, *values])
-    return content.getvalue().encode()
+            rows.append([format_path(Path(photo.name)), t + 1, cut, n, *values])
+    return encode_csv(rows)
