@@ -25,7 +25,7 @@ def print_note(note: str) -> None:
 
 def print_error(message: str) -> None:
     """Print an error as one line that begins with the name of the program."""
-    print_message(f"segmenter: {' '.join(message.split())}")
+    print_message(f"segmenter: {' '.join(line.strip() for line in message.splitlines())}")
 
 
 def report_failure(error: Exception, source: str, *, verbose: bool) -> str:

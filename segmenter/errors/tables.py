@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from segmenter.errors.files import ReadError
 
 
@@ -62,7 +64,7 @@ class TextColumnError(ReadError):
         where = f"{self.name}: {verb.format(names)} text ({self.value!r} in line {self.line})"
         if not self.numeric:
             return f"{where}, and no column holds numbers; give a table with at least one numeric column"
-        return f"{where}; use only numeric columns: --columns {','.join(self.numeric)}"
+        return f"{where}; use only numeric columns: {format_columns_option(self.numeric)}"
 
 
 class NotANumberError(ReadError):
@@ -78,3 +80,14 @@ class NotANumberError(ReadError):
             f"{self.name}: line {self.line}, column {self.column!r}: {self.value!r} {self.reason}; "
             f"correct it, or leave it empty where the value is missing"
         )
+
+
+def format_columns_option(names: Sequence[str]) -> str:
+    """Return the option that chooses columns, as a shell takes it: names are joined as the fields of a CSV line."""
+    import csv
+    import io
+    import shlex
+
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return f"--columns {shlex.quote(line.getvalue())}"

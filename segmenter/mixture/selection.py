@@ -266,7 +266,7 @@ def is_sound(found: Fit) -> bool:
     return found.mixture.n_components == 1 or not (found.trace.n_died or found.trace.collapsed)
 
 
-def choose(table: SelectionTable, rule: Rule) -> int:
+def choose(table: SelectionTable, rule: Rule, *, sound_only: bool = True) -> int:
     """Return the number of components that a rule chooses; the smallest if several are equally good.
 
     Parameters
@@ -274,15 +274,23 @@ def choose(table: SelectionTable, rule: Rule) -> int:
     table : SelectionTable
     rule : {"bic", "aic", "icl", "held-out"}
         The smallest BIC, AIC or ICL, or the largest held-out log-likelihood.
+    sound_only : bool
+        Compare only fits in which no component died or collapsed. The likelihood of the others is as high as the
+        covariance floor lets it be, so that they would often win. False is for the pixels of pictures, where flat areas
+        make such components normal.
 
     Raises
     ------
     InvalidArgumentError
-        There is no such rule, or its criterion was not computed.
+        There is no such rule, its criterion was not computed, or no fit that it was computed for is sound.
     """
     if rule not in RULES:
         raise InvalidArgumentError("rule", f"is {rule!r}; give one of {', '.join(RULES)}")
     costs = {"bic": table.bic, "aic": table.aic, "icl": table.icl, "held-out": -table.held_out}[rule]
     if np.isnan(costs).all():
         raise InvalidArgumentError("rule", f"is {rule!r}, but the table was made without it; give n_folds")
+    if sound_only:
+        costs = np.where(table.is_sound, costs, np.nan)
+    if np.isnan(costs).all():
+        raise InvalidArgumentError("table", f"has no sound fit to compare by {rule!r}; give sound_only=False")
     return int(np.nanargmin(costs)) + 1

@@ -34,7 +34,7 @@ from segmenter.mixture.selection import RULES, Selection, SelectionTable, choose
 from segmenter.segmentation.documents import to_plain
 from segmenter.segmentation.n_segments import choose_n_segments
 from segmenter.segmentation.recipe import Recipe
-from segmenter.workflows.cluster.clustering import WHY_BIC, subsample_rows
+from segmenter.workflows.cluster.clustering import WHY_BIC, describe_left_out, subsample_rows
 from segmenter.workflows.cluster.record import describe_table
 from segmenter.workflows.segment.outputs import check_path, format_path
 
@@ -49,7 +49,8 @@ PHOTO_FOLDS, TABLE_FOLDS = 2, 5
 """Folds of the held-out log-likelihood. Photos have plenty of pixels, so two folds suffice; for photos, the fit of each
 fold starts from the fit to all pixels."""
 
-WHY_INTERIOR = "pixels are not independent, and the other criteria take nearly the largest K on photos"
+NAMES: Mapping[str, str] = {"bic": "BIC", "aic": "AIC", "icl": "ICL", "held-out": "held-out likelihood"}
+"""What the rules are called in sentences."""
 
 
 @dataclass(frozen=True)
@@ -190,11 +191,12 @@ def select_for_photo(job: SelectionJob, source: Path | BinaryIO) -> tuple[Select
     origin: dict[str, Any] = {"input": {"name": format_path(Path(Path(photo.name).name)), "sha256": photo.digest}}
     origin["recipe"] = {**options, "bands": list(job.bands)} if job.bands else options
     table = compute_criteria(samples, recipe.fit_config(), job.max_components, n_folds=PHOTO_FOLDS, shared_folds=True)
+    chosen = choose_by_each_rule(table, sound_only=False)
     result = SelectionResult(
         kind="photo",
         rule=selection.rule,
-        why=WHY_INTERIOR,
-        chosen=choose_by_each_rule(table) | {selection.rule: selection.n_components},
+        why=explain_interior(chosen, len(table.n_components)),
+        chosen={**chosen, selection.rule: selection.n_components},
         table=list_criteria(table, selection),
         notes=tuple(photo.notes),
         source=origin,
@@ -219,14 +221,13 @@ def select_for_table(job: SelectionJob, layout: Layout) -> tuple[SelectionResult
     config = job.recipe.fit_config()
     criteria = compute_criteria(samples, config, job.max_components, n_folds=TABLE_FOLDS, shared_folds=False)
     if not criteria.is_sound.all():
-        unsound = ", ".join(str(k) for k in criteria.n_components if not criteria.is_sound[k - 1])
-        notes.append(f"not compared, since components collapsed: K = {unsound}")
+        notes.append(describe_left_out([k for k in criteria.n_components if not criteria.is_sound[k - 1]]))
         criteria = keep_sound(criteria)
     result = SelectionResult(
         kind="table",
         rule="bic",
         why=WHY_BIC,
-        chosen=choose_by_each_rule(criteria),
+        chosen=choose_by_each_rule(criteria, sound_only=True),
         table=list_criteria(criteria, None),
         notes=tuple(notes),
         source={"input": to_plain(describe_table(table)), "recipe": {**options, "columns": list(table.columns)}},
@@ -253,10 +254,20 @@ def keep_sound(table: SelectionTable) -> SelectionTable:
     return replace(table, **criteria)
 
 
-def choose_by_each_rule(table: SelectionTable) -> dict[str, int]:
-    """Return the K that each rule chooses, for rules whose criterion was computed."""
+def choose_by_each_rule(table: SelectionTable, *, sound_only: bool) -> dict[str, int]:
+    """Return the K that each rule chooses, see `choose`, for rules whose criterion was computed."""
     has_held_out = not np.isnan(table.held_out).all()
-    return {rule: choose(table, rule) for rule in RULES if rule != "held-out" or has_held_out}
+    rules = [rule for rule in RULES if rule != "held-out" or has_held_out]
+    return {rule: choose(table, rule, sound_only=sound_only) for rule in rules}
+
+
+def explain_interior(chosen: Mapping[str, int], max_components: int) -> str:
+    """Return why a photo is not judged by the criteria for independent samples, and which K they choose."""
+    choices = []
+    for k in dict.fromkeys(chosen.values()):
+        *others, last = (NAMES[rule] for rule in chosen if chosen[rule] == k)
+        choices.append(f"{', '.join(others)} and {last} choose {k}" if others else f"{last} chooses {k}")
+    return f"pixels are not independent, as other criteria assume; of 1 to {max_components}, {', '.join(choices)}"
 
 
 def list_criteria(table: SelectionTable, selection: Selection | None) -> tuple[Criteria, ...]:

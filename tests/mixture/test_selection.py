@@ -7,6 +7,8 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
@@ -158,6 +160,32 @@ def test_the_smallest_of_equally_good_numbers_is_chosen() -> None:
     assert choose(table_of(bic=[3.0, 1.0, 1.0]), "bic") == 2
     assert choose(table_of(held_out=[-3.0, -1.0, -1.0]), "held-out") == 2
     assert choose(table_of(held_out=[-3.0, np.nan, -4.0]), "held-out") == 1
+
+
+@given(
+    st.integers(1, 8).flatmap(lambda n: st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=n, max_size=n))
+)
+def test_the_choice_is_the_best_of_the_sound_fits(fits: list[tuple[int, bool]]) -> None:
+    costs = np.array([float(cost) for cost, _ in fits])
+    is_sound = np.array([sound for _, sound in fits])
+    table = SelectionTable(costs, costs, costs, costs, costs, -costs, is_sound)
+    for rule in RULES:
+        assert choose(table, rule, sound_only=False) == np.argmin(costs) + 1
+        if is_sound.any():
+            k = choose(table, rule)
+            assert is_sound[k - 1]
+            assert costs[k - 1] == costs[is_sound].min()
+        else:
+            with pytest.raises(InvalidArgumentError, match="no sound fit"):
+                choose(table, rule)
+
+
+def test_components_on_repeated_rows_do_not_win() -> None:
+    """As with the command; by their likelihood alone a collapsed fit would be chosen."""
+    values = np.concatenate([np.full(40, 3.0), np.random.default_rng(0).normal(0, 1, 200)])[:, None]
+    table = selection_table(Samples(values), FitConfig(restarts=2), 5, n_folds=None)
+    assert not table.is_sound[choose(table, "bic", sound_only=False) - 1]
+    assert choose(table, "bic") == 1
 
 
 def test_a_rule_that_cannot_be_used_is_refused() -> None:

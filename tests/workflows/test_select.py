@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.text import Text
 from PIL import Image
 
 from segmenter.arrays import Bytes, Samples
-from segmenter.mixture.selection import (
-    RULES,
-)
+from segmenter.mixture.selection import RULES, SelectionTable
 from segmenter.render.curves_figure import Curve, Panel, choose_ticks, draw_curves_figure, format_ticks, spread_labels
 from segmenter.render.encoding import encode_figure
 from segmenter.segmentation.recipe import Recipe
-from segmenter.workflows.select import SelectionJob, run_selection
+from segmenter.workflows.select import SelectionJob, choose_by_each_rule, explain_interior, run_selection
 from tests.support.command import run_text
 
 pytestmark = pytest.mark.slow
@@ -230,7 +231,43 @@ def test_components_without_spread_have_no_say(tmp_path: Path) -> None:
     record = json.loads(run("select", "t.csv", "--max-segments", "3", "--json", cwd=tmp_path).stdout)
     assert record["chosen"]["bic"] == 1
     assert [row["bic"] is None for row in record["table"]] == [False, True, True]
-    assert "not compared, since components collapsed: K = 2, 3" in record["notes"][0]
+    assert "not compared, since components collapsed or died: K = 2, 3" in record["notes"][0]
+
+
+def test_the_search_for_clusters_says_which_numbers_it_left_out(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x\n" + "3\n" * 40 + "\n".join(f"{n / 10}" for n in range(30)))
+    result = run("cluster", "t.csv", "--no-figure", "--json", cwd=tmp_path)
+    choice = json.loads(result.stdout)["choice"]
+    assert [row["n_clusters"] for row in choice["table"]] == [1]
+    assert choice["left_out"] == [2, 3, 4]
+    note = "not compared, since components collapsed or died: K = 2, 3, 4; the search ended at K = 4"
+    assert f"  note: {note}\n" in result.stderr
+
+
+@given(st.data(), st.integers(1, 12))
+def test_every_clause_of_the_reason_is_true(data: st.DataObject, n: int) -> None:
+    numbers = st.lists(st.integers(0, 5).map(float), min_size=n, max_size=n)
+    columns = {name: np.array(data.draw(numbers)) for name in ("bic", "aic", "icl", "held_out")}
+    if data.draw(st.booleans()):
+        columns["held_out"] = np.full(n, np.nan)
+    table = SelectionTable(
+        np.ones(n), np.ones(n), **columns, is_sound=np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    )
+    reason = explain_interior(choose_by_each_rule(table, sound_only=False), n)
+    parts = re.fullmatch(r"(.*); of 1 to (\d+), (.*)", reason)
+    assert parts is not None
+    general, counted, clauses = parts.groups()
+    assert general == "pixels are not independent, as other criteria assume"
+    assert int(counted) == n
+    said: dict[str, int] = {}
+    for names, k in re.findall(r"(.*?) chooses? (\d+)(?:, |$)", clauses):
+        said |= dict.fromkeys(re.split(", | and ", names), int(k))
+    lowest = {
+        name: int(np.argmin(columns[field])) + 1 for name, field in (("BIC", "bic"), ("AIC", "aic"), ("ICL", "icl"))
+    }
+    if np.isfinite(columns["held_out"]).all():
+        lowest["held-out likelihood"] = int(np.argmax(columns["held_out"])) + 1
+    assert said == lowest
 
 
 def test_numbers_too_long_for_their_column_are_rounded(tmp_path: Path) -> None:

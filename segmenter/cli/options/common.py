@@ -65,8 +65,16 @@ def columns_option(help_text: str) -> Option:
 
 
 def parse_columns(columns: str | None) -> tuple[str, ...] | None:
-    """Return the names of columns that were typed, or None for all."""
-    return None if columns is None else tuple(name.strip() for name in columns.split(","))
+    """Return the names of columns that were typed as the fields of a CSV line, or None for all."""
+    if columns is None:
+        return None
+    import csv
+
+    try:
+        names = next(csv.reader([columns], skipinitialspace=True), [""])
+    except csv.Error as error:
+        raise click.UsageError(f"--columns: {error}") from error
+    return tuple(name.strip() for name in names)
 
 
 def figure_options(content: str, figures: str) -> tuple[Option, ...]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from segmenter.arrays import Floats
 from segmenter.errors import DuplicateColumnError, NotANumberError, NotATableError, TextColumnError
+from segmenter.errors.tables import format_columns_option
 from segmenter.io.files.local import open_regular
 from segmenter.io.tables.layout import (
     MISSING,
@@ -99,8 +100,10 @@ def _check_no_empty_column(values: Floats, columns: Sequence[str], layout: Layou
     is_empty = np.asarray(np.isnan(values).all(axis=0))
     if is_empty.any():
         first = columns[int(is_empty.argmax())]
-        others = ",".join(column for column, empty in zip(columns, is_empty, strict=True) if not empty)
-        advice = f"leave it out: --columns {others}" if others else "give a table with at least one numeric column"
+        others = [column for column, empty in zip(columns, is_empty, strict=True) if not empty]
+        advice = "give a table with at least one numeric column"
+        if others:
+            advice = f"leave it out: {format_columns_option(others)}"
         raise NotATableError(layout.name, f"column {first!r} holds no value; {advice}")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from segmenter._version import __version__
 from segmenter.io.tables.table import Table
 from segmenter.segmentation.documents import OMIT_NONE, to_tuples
-from segmenter.workflows.cluster.clustering import WHY_BIC, Clusters
+from segmenter.workflows.cluster.clustering import WHY_BIC, Choice, Clusters
 from segmenter.workflows.cluster.recipe import TableRecipe
 from segmenter.workflows.segment.outputs import format_path
 
@@ -47,6 +47,7 @@ class ChoiceRecord:
     criterion: str
     why: str
     table: tuple[CandidateRecord, ...]
+    left_out: tuple[int, ...]  # numbers of clusters that were tried but not compared: components collapsed or died
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +107,12 @@ def build_record(
 ) -> ClusteringRecord:
     """Return the record of the clusters of a table; ``labeled`` is the labeled table, None = no labels."""
     mixture, trace = clusters.fit.mixture, clusters.fit.trace
-    candidates = tuple(CandidateRecord(n_clusters=k, bic=bic) for k, bic in clusters.choice)
     counts = np.bincount(clusters.labels, minlength=len(clusters.names) + 1)[1:]
     return ClusteringRecord(
         input=describe_table(table),
         labeled=labeled,
         recipe=asdict(recipe),
-        choice=ChoiceRecord(criterion="bic", why=WHY_BIC, table=candidates) if candidates else None,
+        choice=None if clusters.choice is None else describe_choice(clusters.choice),
         fit=TableFitRecord(
             n_iterations=trace.n_iterations,
             stop=trace.stop,
@@ -138,6 +138,12 @@ def build_record(
             for name, n in zip(clusters.names, counts, strict=True)
         ),
     )
+
+
+def describe_choice(choice: Choice) -> ChoiceRecord:
+    """Return how the number of clusters was chosen."""
+    candidates = tuple(CandidateRecord(n_clusters=k, bic=bic) for k, bic in choice.compared)
+    return ChoiceRecord(criterion="bic", why=WHY_BIC, table=candidates, left_out=choice.left_out)
 
 
 def describe_table(table: Table, classes: tuple[str, ...] | None = None) -> TableRecord:

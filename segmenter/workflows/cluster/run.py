@@ -26,7 +26,7 @@ from segmenter.io.tables.layout import Layout, read_layout, read_table_stream
 from segmenter.io.tables.table import Table, append_columns, check_variances, read_table, read_text_column
 from segmenter.mixture.diagnostics import describe_fit_problem, find_fit_problems
 from segmenter.segmentation.documents import encode_json, to_plain
-from segmenter.workflows.cluster.clustering import Clusters, cluster, cluster_by_classes
+from segmenter.workflows.cluster.clustering import Clusters, cluster, cluster_by_classes, describe_left_out
 from segmenter.workflows.cluster.recipe import TableRecipe
 from segmenter.workflows.cluster.record import ClusteringRecord, build_record, describe_table
 from segmenter.workflows.segment.outputs import FigureFormat, check_path, list_figure_formats
@@ -235,5 +235,8 @@ def build_notes(table: Table, clusters: Clusters, new_columns: Sequence[str], re
         notes.append("columns without a name are left out")
     if new_columns[0] != "label":
         notes.append(f"the table already has a column with the name of a new one; the labels are in {new_columns[0]!r}")
+    choice = clusters.choice
+    if choice is not None and choice.left_out:
+        notes.append(f"{describe_left_out(choice.left_out)}; the search ended at K = {choice.n_tried}")
     notes += [describe_fit_problem(problem, "rows") for problem in find_fit_problems(clusters.fit.trace)]
     return notes

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segmenter.arrays import Floats
+from segmenter.cli.options.common import parse_columns
 from segmenter.errors import (
     DuplicateColumnError,
     EmptyFileError,
@@ -22,8 +25,10 @@ from segmenter.errors import (
     ReadError,
     TextColumnError,
 )
+from segmenter.errors.tables import format_columns_option
 from segmenter.io.tables.layout import CHUNK_LINES, read_layout
 from segmenter.io.tables.table import Table, append_columns, read_table, read_text_column
+from tests.support.command import run_text
 
 
 def written(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
@@ -188,6 +193,23 @@ def test_bad_tables_are_refused_in_one_line(
     assert "\n" not in text
     for word in ["t.csv", *words]:
         assert word in text
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1), min_size=1))
+@example(["leaf width", 'the "best"', "a,b", "it's", "$HOME"])
+def test_suggested_columns_are_those_that_a_shell_passes_on(names: list[str]) -> None:
+    option, argument = shlex.split(format_columns_option(names))
+    assert option == "--columns"
+    assert parse_columns(argument) == tuple(names)
+
+
+def test_a_suggestion_can_be_pasted(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('leaf  width,"a,b",kind\n1,2,x\n3,5,y\n4,4,x\n')
+    refused = run_text("cluster", "t.csv", cwd=tmp_path)
+    suggestion = refused.stderr.rpartition("use only numeric columns: ")[2]
+    assert suggestion == """--columns 'leaf  width,"a,b"'\n"""
+    result = run_text("cluster", "t.csv", *shlex.split(suggestion), "-k", "1", "--no-figure", "--json", cwd=tmp_path)
+    assert json.loads(result.stdout)["recipe"]["columns"] == ["leaf  width", "a,b"]
 
 
 def test_a_bad_number_far_down_is_found(tmp_path: Path) -> None:
