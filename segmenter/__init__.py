@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from segmenter.arrays import Samples
-    from segmenter.errors import SegmenterError
+    from segmenter.errors import SegmenterError, SegmenterWarning
     from segmenter.io.labels.png import read_labels
     from segmenter.mixture.config import FitConfig
     from segmenter.mixture.em import Fit, FitTrace, fit
@@ -45,6 +45,7 @@ _MODULE_BY_NAME = {
     "Segment": "segmenter.segmentation.result",
     "Segmentation": "segmenter.segmentation.result",
     "SegmenterError": "segmenter.errors",
+    "SegmenterWarning": "segmenter.errors",
     "SelectionTable": "segmenter.mixture.selection",
     "aic": "segmenter.mixture.selection",
     "apply": "segmenter.segmentation.apply",
@@ -90,6 +91,7 @@ __all__ = [
     "Segment",
     "Segmentation",
     "SegmenterError",
+    "SegmenterWarning",
     "SelectionTable",
     "__version__",
     "aic",

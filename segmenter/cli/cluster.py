@@ -208,7 +208,7 @@ def format_clusters(clusters: Sequence[ClusterRecord], *, has_classes: bool) -> 
 def print_fit(trace: FitTrace) -> None:
     """Print how a fit ended."""
     steps = "1 iteration" if trace.n_iterations == 1 else f"{trace.n_iterations} iterations"
-    print_message(f"  {trace.stop} after {steps}, {trace.log_likelihoods[-1]:.4f} nats per row")
+    print_message(f"  {trace.verdict} after {steps}, {trace.log_likelihoods[-1]:.4f} nats per row")
 
 
 def print_mixture(mixture: TableMixtureRecord) -> None:

@@ -13,7 +13,7 @@ import click
 from segmenter.cli import EXIT_FAILED, unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.help import TARGET, option
-from segmenter.cli.messages import print_message, report_failure
+from segmenter.cli.messages import print_message, print_note, report_failure
 from segmenter.cli.options.common import MAX_PIXELS, OVERWRITE, output_option, verbosity_options, with_options
 from segmenter.cli.options.recipe import check_cut, scale_option
 from segmenter.cli.options.types import LOCAL_PATH, AnyScale
@@ -110,6 +110,8 @@ def process_hierarchy(job: SegmentJob, *, as_json: bool, quiet: bool, verbose: b
     if not quiet:
         seconds, target = time.perf_counter() - started, job.record.with_suffix("")
         print_message(f"{job.source.name}: {format_segments(segmentation)} in {seconds:.2f} s -> {target}.*")
+        if segmentation.shortage is not None:
+            print_note(str(segmentation.shortage))
     if verbose and not quiet:
         print_segments(segmentation.segments)
     return 0

@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from segmenter.workflows.segment.result import SegmentResult
 
 
-VERBOSE_PROBLEMS = ("collapsed", "suspicious")
-"""Problems of a fit that only ``--verbose`` reports."""
-
-
 @click.command(name="segment", cls=FileCommand, short_help="Segment photos by color, or into regions.")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
 @recipe_options
@@ -246,13 +242,15 @@ def print_json_failure(photo: Path, job: SegmentJob, problem: str) -> None:
 
 def print_result(result: SegmentResult, job: SegmentJob, seconds: float, options: OutputOptions) -> None:
     """Print one line on the segments, then the notes, and with ``--verbose`` the details."""
+    from segmenter.segmentation.doubts import collect_notes
+
     segmentation = result.segmentation
     found = format_segments(segmentation)
     if segmentation.selection is not None:
         found += f", chosen by {segmentation.selection.rule},"
     target = "" if options.to_stdout else f" -> {job.record.with_suffix('')}.*"
     print_message(f"{job.source.name}: {found} in {seconds:.2f} s{target}")
-    for note in collect_notes(result):
+    for note in collect_notes(result.record):
         print_note(note)
     if not options.to_stdout:
         warn_stale_outputs(job.alternative_outputs, job.outputs)
@@ -278,24 +276,9 @@ def print_segments(segments: Sequence[Segment]) -> None:
 
 
 def print_fit(trace: FitTrace) -> None:
-    """Print how a fit went, and the problems that only ``--verbose`` reports."""
-    from segmenter.mixture.diagnostics import describe_fit_problem, find_fit_problems
-
+    """Print how a fit went."""
     steps = "1 iteration" if trace.n_iterations == 1 else f"{trace.n_iterations} iterations"
-    print_message(f"  {trace.stop} after {steps}, {trace.log_likelihoods[-1]:.4f} nats per pixel")
+    print_message(f"  {trace.verdict} after {steps}, {trace.log_likelihoods[-1]:.4f} nats per pixel")
     if len(trace.restarts) > 1:
         spread = trace.restarts.max() - trace.restarts.min()
         print_message(f"  best of {len(trace.restarts)} starts, which differ by {spread:.4f} nats per pixel")
-    for problem in find_fit_problems(trace):
-        if problem.kind in VERBOSE_PROBLEMS:
-            print_message(f"  {describe_fit_problem(problem, 'pixels')}")
-
-
-def collect_notes(result: SegmentResult) -> list[str]:
-    """Return what a person should know before trusting the segments."""
-    from segmenter.mixture.diagnostics import describe_fit_problem, find_fit_problems
-
-    segments, trace = result.segmentation.segments, result.segmentation.fit_trace
-    empty = [segment.label for segment in segments if segment.n_pixels == 0]
-    problems = [problem for problem in find_fit_problems(trace, empty) if problem.kind not in VERBOSE_PROBLEMS]
-    return [*result.photo.notes, *(describe_fit_problem(problem, "pixels") for problem in problems)]

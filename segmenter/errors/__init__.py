@@ -1,4 +1,4 @@
-"""All errors that a user can cause: one hierarchy of exceptions.
+"""All errors that a user can cause: one hierarchy of exceptions; and the warning of a result other than asked for.
 
 Every class declares its data as fields and can be pickled. Its message is one line: what happened, to which file, and
 what to do.
@@ -7,6 +7,7 @@ what to do.
 from segmenter.errors.base import (
     InvalidArgumentError,
     SegmenterError,
+    SegmenterWarning,
     describe_problem,
     printable,
 )
@@ -56,7 +57,6 @@ from segmenter.errors.fitting import (
     NotAHierarchyError,
     NotAModelError,
     NotFittedError,
-    TooFewColorsError,
     TooFewRowsError,
     TooFewSuperpixelsError,
 )
@@ -129,9 +129,9 @@ __all__ = [
     "ReadError",
     "RemoteReadError",
     "SegmenterError",
+    "SegmenterWarning",
     "StreamTooLongError",
     "TextColumnError",
-    "TooFewColorsError",
     "TooFewRowsError",
     "TooFewSuperpixelsError",
     "TooManyPixelsError",

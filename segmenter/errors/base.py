@@ -46,6 +46,10 @@ class SegmenterError(Exception):
         return type(self), tuple(getattr(self, name) for name in self.fields)
 
 
+class SegmenterWarning(UserWarning):
+    """The result is not quite what was asked for."""
+
+
 class InvalidArgumentError(SegmenterError, ValueError):
     """An argument has a value outside its legal range."""
 

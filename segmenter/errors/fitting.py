@@ -10,18 +10,6 @@ class FitError(SegmenterError):
     """A mixture cannot be fitted to these samples."""
 
 
-class TooFewColorsError(FitError):
-    """More segments were requested than the photo has distinct colors."""
-
-    name: str
-    n_colors: int
-    n_segments: int
-
-    def __str__(self) -> str:
-        colors = "1 distinct color" if self.n_colors == 1 else f"{self.n_colors} distinct colors"
-        return f"{self.name}: has {colors}, fewer than the {self.n_segments} segments asked for; try -k {self.n_colors}"
-
-
 class TooFewRowsError(FitError):
     """More clusters were requested than the table has distinct rows."""
 
@@ -89,7 +77,7 @@ class GrayModelError(ModelError):
 
 
 class TooFewSuperpixelsError(SegmenterError):
-    """More regions were requested than there are superpixels."""
+    """More regions were requested than a saved hierarchy may have superpixels."""
 
     name: str
     n_superpixels: int

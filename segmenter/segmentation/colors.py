@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Floats, Labels, Samples
-from segmenter.errors import InvalidArgumentError, TooFewColorsError
+from segmenter.errors import InvalidArgumentError, SegmenterWarning
 from segmenter.features.color import (
     LUMINANCE,
     UnitColors,
@@ -34,7 +35,7 @@ from segmenter.mixture.model import Mixture, block_size
 from segmenter.regions.config import MergeCost, Scale
 from segmenter.segmentation.bands import check_bands
 from segmenter.segmentation.recipe import Method, PhotoRecipe, Recipe, RegionsRecipe, choose_recipe, update_merge_cost
-from segmenter.segmentation.result import Segment, Segmentation
+from segmenter.segmentation.result import Segment, Segmentation, Shortage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -80,8 +81,8 @@ def segment(  # noqa: PLR0913  # one keyword for each option of the command
         With a `channel_axis`, arrays have any number of bands. Left out are pixels that are fully transparent, hold the
         no-data value of their file, are masked in a masked array, or NaN or infinite in any band.
     n_segments : int, "auto", or None
-        K, from 1 to the number of distinct colors; "auto" chooses it by the picture, see
-        `segmenter.segmentation.n_segments`. None = 4; with the method "regions", the number at the given scale.
+        K; "auto" chooses it by the picture, see `segmenter.segmentation.n_segments`. None = 4; with the method
+        "regions", the number at the given scale. A picture of fewer colors, or superpixels, gets as many as it has.
     method : {"gmm", "hard-em", "k-means", "regions"}
         Clusters of colors by EM, by EM with hard assignments, or by k-means; or connected regions, which also take
         texture and boundaries into account, see `segmenter.regions.build`. All methods have `n_segments` and `seed`.
@@ -121,19 +122,21 @@ def segment(  # noqa: PLR0913  # one keyword for each option of the command
     -------
     Segmentation
         ``labels`` (H, W) int32 with 1…K, dark segments first, 0 = left out; ``segments``; ``mixture``; ``trace``;
-        ``selection``, how K was chosen, or None; ``notes``, what may surprise in how the image was read. Regions have
-        a ``hierarchy``, but no mixture and no trace.
+        ``selection``, how K was chosen, or None; ``notes``, what may surprise in how the image was read;
+        ``shortage``, why there are fewer than K segments, or None. Regions have a ``hierarchy``, but no mixture and no
+        trace.
 
     Raises
     ------
     ReadError
         The file or array is no usable picture.
-    TooFewColorsError
-        The image has fewer than K distinct colors.
-    TooFewSuperpixelsError
-        The image has fewer than K superpixels.
     InvalidArgumentError
         An option is outside its range, or the method does not have it.
+
+    Warns
+    -----
+    SegmenterWarning
+        The image has fewer than K distinct colors or superpixels.
 
     Examples
     --------
@@ -162,7 +165,10 @@ def segment(  # noqa: PLR0913  # one keyword for each option of the command
     given = {name: value for name, (value, default) in options.items() if value is not default and value != default}
     recipe = choose_recipe({"method": method, "seed": seed, **given})
     reading = Reading(bands, channel_axis, mask)
-    return replace(segment_photo(open_photo(image, max_pixels, reading), recipe), reading=reading)
+    found = segment_photo(open_photo(image, max_pixels, reading), recipe)
+    if found.shortage is not None:
+        warnings.warn(str(found.shortage), SegmenterWarning, stacklevel=2)
+    return replace(found, reading=reading)
 
 
 def open_photo(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int, reading: Reading = WHOLE) -> Photo:
@@ -191,13 +197,7 @@ def segment_photo(photo: Photo, recipe: PhotoRecipe) -> Segmentation:
 
 
 def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
-    """Segment a photo by colors: distinct colors → features → mixture → a label for each color → label image.
-
-    Raises
-    ------
-    TooFewColorsError
-        The photo has fewer distinct colors than segments were asked for.
-    """
+    """Segment a photo by colors: distinct colors → features → mixture → a label for each color → label image."""
     distinct = find_distinct_colors(photo.pixels, photo.mask)
     selection = None
     if recipe.n_segments == "auto":
@@ -207,7 +207,7 @@ def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
         n_segments = selection.n_components
     else:
         n_segments = recipe.n_segments
-    found, channels, color_labels, segments = fit_colors(distinct, recipe, n_segments, photo.name)
+    found, channels, color_labels, segments = fit_colors(distinct, recipe, n_segments)
     return Segmentation(
         labels=build_label_image(distinct, color_labels),
         segments=segments,
@@ -217,11 +217,18 @@ def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
         fit_trace=found.trace,
         options=asdict(recipe),
         notes=photo.notes,
+        shortage=find_shortage(distinct, n_segments),
     )
 
 
+def find_shortage(distinct: ColorCounts | DistinctColors, n_segments: int) -> Shortage | None:
+    """Return the shortage of colors where there are fewer than segments were asked for, else None."""
+    n_colors = len(distinct.colors)
+    return Shortage(n_segments, n_colors, "color") if n_colors < n_segments else None
+
+
 def fit_colors(
-    distinct: ColorCounts | DistinctColors, recipe: Recipe, n_segments: int, name: str
+    distinct: ColorCounts | DistinctColors, recipe: Recipe, n_segments: int
 ) -> tuple[Fit, tuple[str, ...], Labels, tuple[Segment, ...]]:
     """Fit a mixture to colors; return the fit, from dark to bright, feature names, labels (M,) and segments.
 
@@ -231,21 +238,15 @@ def fit_colors(
         The colors of one photo, or of many together.
     recipe : Recipe
     n_segments : int
-        K.
-    name : str
-        What errors call the photo.
-
-    Raises
-    ------
-    TooFewColorsError
-        There are fewer than K colors.
+        K; of fewer colors, each is a segment.
     """
-    if len(distinct.colors) < n_segments:
-        raise TooFewColorsError(name, len(distinct.colors), n_segments)
+    n_segments = min(n_segments, len(distinct.colors))
     samples, channels = build_samples(distinct, recipe.color_space)
     config = replace(recipe.fit_config(), n_components=n_segments)
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
         found = sort_by_luminance(fit(samples, config), samples, distinct, recipe.color_space)
+        if n_segments == len(distinct.colors):  # each color is a segment: that it has no spread is no flaw
+            found = replace(found, trace=replace(found.trace, collapsed=()))
         color_labels = predict_colors(found.mixture, samples)
     segments = describe_segments(
         distinct,

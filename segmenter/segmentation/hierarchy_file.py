@@ -19,6 +19,7 @@ is missing, has another type or does not fit the others is an error.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from segmenter.errors import (
     HierarchyVersionError,
     InvalidArgumentError,
     NotAHierarchyError,
+    SegmenterWarning,
     TooFewSuperpixelsError,
 )
 from segmenter.io.files.npz import decode_arrays, encode_arrays
@@ -80,7 +82,8 @@ def cut(
     source : path, SavedHierarchy or Segmentation
         A file that ``segmenter segment --save hierarchy`` wrote, the result of `load_hierarchy`, or a segmentation by
         the method "regions".
-    n_segments : int, from 1 to the number of superpixels, optional
+    n_segments : int, from 1 to the maximum number of superpixels, optional
+        Where there are fewer superpixels, each is a region.
     scale : {"coarse", "medium", "fine"} or float, optional
         Where neither is given: medium.
 
@@ -92,6 +95,11 @@ def cut(
     Raises
     ------
     TooFewSuperpixelsError, InvalidArgumentError, ReadError
+
+    Warns
+    -----
+    SegmenterWarning
+        There are fewer than `n_segments` superpixels.
 
     Examples
     --------
@@ -107,7 +115,10 @@ def cut(
     else:
         saved = source if isinstance(source, SavedHierarchy) else load_hierarchy(source)
         hierarchy, recipe, name = saved.hierarchy, saved.recipe, saved.name
-    return cut_regions(hierarchy, _build_cut_recipe(recipe, hierarchy, name, n_segments, scale), name)
+    found = cut_regions(hierarchy, _build_cut_recipe(recipe, hierarchy, name, n_segments, scale))
+    if found.shortage is not None:
+        warnings.warn(str(found.shortage), SegmenterWarning, stacklevel=2)
+    return found
 
 
 def build_cut_recipe(saved: SavedHierarchy, n_segments: int | None, scale: Scale | float | None) -> RegionsRecipe:
@@ -118,7 +129,7 @@ def build_cut_recipe(saved: SavedHierarchy, n_segments: int | None, scale: Scale
 def _build_cut_recipe(
     recipe: RegionsRecipe, hierarchy: ColoredHierarchy, name: str, n_segments: int | None, scale: Scale | float | None
 ) -> RegionsRecipe:
-    if n_segments is not None and n_segments > hierarchy.n_superpixels:
+    if n_segments is not None and n_segments > recipe.n_superpixels:
         raise TooFewSuperpixelsError(name, hierarchy.n_superpixels, n_segments)
     return replace(recipe, n_segments=n_segments, scale=scale)
 

@@ -82,6 +82,14 @@ class SelectionRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SegmentCountRecord:
+    """Why there are fewer segments than were asked for: the picture has no more colors or superpixels."""
+
+    asked: int
+    found: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FitRecord:
     """How the fit of a mixture went, see `segmenter.mixture.em.FitTrace`."""
 
@@ -140,13 +148,15 @@ class RunRecord:
     It holds no time and no folder, so that the same photo and recipe give the same bytes anywhere. Fields with a
     default may be missing from records of earlier versions. Some keys are written only where they apply: `hierarchy`
     of regions; `mixture` and `selection` of sets of colors, with `fit` or, where a model was applied, `model`;
-    `windows` of a picture that was read by windows; `scales` where the regions of all scales were saved.
+    `windows` of a picture that was read by windows; `scales` where the regions of all scales were saved; `n_segments`
+    where fewer were found than asked for.
     """
 
     schema: int
     software: str
     input: PhotoRecord
     recipe: Mapping[str, Any]  # all options by name, as plain values
+    n_segments: SegmentCountRecord | None = field(default=None, metadata=OMIT_NONE)
     hierarchy: HierarchyRecord | None = field(default=None, metadata=OMIT_NONE)
     selection: SelectionRecord | None = None  # None where the number of segments was given
     fit: FitRecord | None = field(default=None, metadata=OMIT_NONE)

@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Pixels
-from segmenter.errors import TooFewSuperpixelsError, UnsupportedPhotoError
+from segmenter.errors import UnsupportedPhotoError
 from segmenter.features.color import luminance
 from segmenter.features.downsample import compute_reduced_shape, downsample
 from segmenter.io.images.photo import Photo
@@ -19,7 +19,7 @@ from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, add_superpi
 from segmenter.regions.merging import Cost, HeuristicCost, LearnedCost
 from segmenter.regions.refinement import refine_superpixels, refine_superpixels_in_strips
 from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
-from segmenter.segmentation.result import Segment, Segmentation
+from segmenter.segmentation.result import Segment, Segmentation, Shortage
 
 COSTS: dict[MergeCost, Cost] = {"heuristic": HeuristicCost(), "learned": LearnedCost()}
 
@@ -29,13 +29,7 @@ STEP = 8
 
 
 def segment_regions(photo: Photo, recipe: RegionsRecipe) -> Segmentation:
-    """Segment a photo into regions: visual words → gradient → superpixels → hierarchy → cut.
-
-    Raises
-    ------
-    TooFewSuperpixelsError
-        The photo has fewer superpixels than regions were asked for.
-    """
+    """Segment a photo into regions: visual words → gradient → superpixels → hierarchy → cut."""
     pixels, mask = photo.pixels, photo.mask
     shape = compute_base_shape(pixels.shape[:2], recipe)
     is_huge = shape != pixels.shape[:2]
@@ -45,7 +39,7 @@ def segment_regions(photo: Photo, recipe: RegionsRecipe) -> Segmentation:
     if is_huge:
         superpixels = refine_superpixels_in_strips(hierarchy.superpixels, photo.pixels, photo.mask)
         hierarchy = replace(hierarchy, superpixels=superpixels)
-    found = cut_regions(add_superpixel_colors(hierarchy, photo.pixels), recipe, photo.name)
+    found = cut_regions(add_superpixel_colors(hierarchy, photo.pixels), recipe)
     return replace(found, notes=photo.notes)
 
 
@@ -83,24 +77,10 @@ def find_hierarchy(pixels: Pixels, mask: Bools | None, recipe: RegionsRecipe, na
     )
 
 
-def cut_regions(hierarchy: ColoredHierarchy, recipe: RegionsRecipe, name: str) -> Segmentation:
-    """Cut a hierarchy as a recipe says; label the regions from dark to bright.
-
-    Parameters
-    ----------
-    hierarchy : ColoredHierarchy
-    recipe : RegionsRecipe
-    name : str
-        What errors call the photo.
-
-    Raises
-    ------
-    TooFewSuperpixelsError
-        There are fewer superpixels than regions were asked for.
-    """
-    n_regions = recipe.n_segments or hierarchy.count_regions(recipe.height or 0.0)
-    if n_regions > hierarchy.n_superpixels:
-        raise TooFewSuperpixelsError(name, hierarchy.n_superpixels, n_regions)
+def cut_regions(hierarchy: ColoredHierarchy, recipe: RegionsRecipe) -> Segmentation:
+    """Cut a hierarchy as a recipe says, or into its superpixels if there are fewer; label the regions from dark on."""
+    n_asked = recipe.n_segments or hierarchy.count_regions(recipe.height or 0.0)
+    n_regions = min(n_asked, hierarchy.n_superpixels)
     region_of = hierarchy.assign_superpixels(n_regions) - 1
     sums = np.stack([np.bincount(region_of, column, n_regions) for column in hierarchy.color_sums.T], axis=1)
     means = sums[:, 1:] / sums[:, :1]
@@ -117,4 +97,5 @@ def cut_regions(hierarchy: ColoredHierarchy, recipe: RegionsRecipe, name: str) -
         ),
         options=asdict(recipe),
         hierarchy=hierarchy,
+        shortage=Shortage(n_asked, n_regions, "superpixel") if n_regions < n_asked else None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from segmenter.arrays import Labels
 from segmenter.errors import NoMixtureError, NotFittedError
@@ -39,6 +39,20 @@ class Segment:
         return "#{:02x}{:02x}{:02x}".format(*self.rgb8)
 
 
+@dataclass(frozen=True)
+class Shortage:
+    """Fewer segments than were asked for, as a picture has no more colors or superpixels."""
+
+    n_asked: int
+    n_found: int  # less than `n_asked`
+    kind: Literal["color", "superpixel"]  # what there is no more of
+
+    def __str__(self) -> str:
+        noun = "segment" if self.kind == "color" else "region"
+        plural = "" if self.n_found == 1 else "s"
+        return f"{self.n_found} {self.kind}{plural}, so {self.n_found} {noun}{plural} instead of {self.n_asked}"
+
+
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """A segmented photo."""
@@ -53,6 +67,7 @@ class Segmentation:
     hierarchy: ColoredHierarchy | None = None  # cut into these segments; None where they come from a mixture
     notes: tuple[str, ...] = ()  # what may surprise in how the photo was read, one short sentence each
     reading: Reading = WHOLE  # what the caller chose of the image
+    shortage: Shortage | None = None  # why there are fewer segments than were asked for; None = there are not
 
     @property
     def n_labels(self) -> int:

@@ -121,7 +121,7 @@ def shared(folder: Path) -> bool:
     pictures = [np.asarray(Image.open(path)) for path in sorted((folder / "photos").iterdir())]
     (colors,) = sum_counts(count_colors(picture) for picture in pictures)
     started = time.perf_counter()
-    fit_colors(colors, Recipe(), 4, "all")
+    fit_colors(colors, Recipe(), 4)
     seconds = time.perf_counter() - started
     shares = [100 * seconds / run.seconds for run in (drawn, whole)]
     measured = f"{shares[0]:.1f} % with figures, {shares[1]:.1f} % labels only ({len(colors.colors):,} colors)"

@@ -32,7 +32,7 @@ def main() -> None:
     with open_windowed(path) as picture:
         summary = summarize_colors(picture, job, Recipe(5), NullProgress())
     started = time.process_time()
-    fit_colors(summary.colors, Recipe(5), 5, str(path))
+    fit_colors(summary.colors, Recipe(5), 5)
     print(json.dumps({"seconds": time.process_time() - started, "colors": len(summary.colors.colors)}))
 
 

@@ -28,6 +28,7 @@ from tests.support.command import COMMAND, get_error_line
 from tests.support.command import run as run
 from tests.support.files import read_files
 from tests.support.paths import COFFEE
+from tests.support.scenes import two_colors
 
 OUTPUTS = ("labels.png", "segments.png", "figure.png", "json")
 
@@ -219,14 +220,31 @@ def test_a_stream_without_end_is_refused_at_its_first_bytes(tmp_path: Path) -> N
     assert "not a picture" in get_error_line(result.stderr)
 
 
-def test_collapsed_components_are_told_on_request_only(tmp_path: Path) -> None:
+def test_fewer_colors_than_segments_are_noted_and_recorded(tmp_path: Path) -> None:
+    Image.fromarray(two_colors()).save(tmp_path / "two.png")
+    result = run("segment", "two.png", "-k", "4", "--no-figure", "--json", "-v", cwd=tmp_path)
+    note = "2 colors, so 2 segments instead of 4"
+    assert result.returncode == 0
+    assert result.stderr.decode().splitlines()[1] == f"  note: {note}"
+    record = json.loads(result.stdout)
+    assert record["n_segments"] == {"asked": 4, "found": 2}
+    assert record["recipe"]["n_segments"] == 4
+    assert record["input"]["notes"] == [note]
+    assert len(record["segments"]) == 2
+
+
+def test_collapsed_components_are_told_like_the_record(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     image[:, 20:] = 255
     Image.fromarray(image).save(tmp_path / "white.png")
     arguments = ["segment", "white.png", "-k", "2", "--no-figure", "--overwrite"]
-    assert b"no spread" not in run(*arguments, cwd=tmp_path).stderr
     told = run(*arguments, "-v", cwd=tmp_path).stderr.decode()
-    assert "no spread of colors in some direction: segment 2; try fewer segments\n" in told
+    record = json.loads((tmp_path / "outputs/white.json").read_text())
+    assert record["fit"]["verdict"] == "degenerate"
+    assert "  degenerate after " in told
+    note = "  note: no spread of colors in some direction: segment 2; try fewer segments\n"
+    assert note in told
+    assert note in run(*arguments, cwd=tmp_path).stderr.decode()
     assert all(len(line) <= 80 for line in told.splitlines())
 
 
@@ -314,11 +332,6 @@ def postscript(folder: Path) -> str:
     return "drawing.png"
 
 
-def few_colors(folder: Path) -> str:
-    Image.new("RGB", (8, 8), (9, 9, 9)).save(folder / "flat.png")
-    return "flat.png"
-
-
 def damaged_tiff(folder: Path) -> str:
     Image.open(COFFEE).convert("RGB").save(folder / "damaged.tif", compression="tiff_lzw")
     content = bytearray((folder / "damaged.tif").read_bytes())
@@ -337,7 +350,6 @@ BAD_INPUT = {
     "damaged TIFF": (damaged_tiff, "damaged"),
     "PostScript": (postscript, "not a picture"),
     "NaN": (not_a_number, "without data"),
-    "K above the number of colors": (few_colors, "1 distinct color"),
 }
 
 

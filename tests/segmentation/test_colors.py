@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 import segmenter
 from segmenter.arrays import Bytes, Labels, Samples
-from segmenter.errors import InvalidArgumentError, TooFewColorsError
+from segmenter.errors import InvalidArgumentError, SegmenterWarning
 from segmenter.features.color import compute_color_features
 from segmenter.features.config import COLOR_SPACES, ColorSpace
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS, CovarianceType, Init
 from segmenter.mixture.inference import predict
-from segmenter.segmentation.result import Segmentation
+from segmenter.segmentation.recipe import COLOR_METHODS, ColorMethod
+from segmenter.segmentation.result import Segmentation, Shortage
 from tests.support.scenes import (
     BRIGHT,
     DARK,
@@ -58,7 +63,7 @@ def test_two_colors_are_told_apart_exactly(
     assert dark.share == pytest.approx(2 / 3)
     assert bright.share == pytest.approx(1 / 3)
     assert bright.hex_color == "#c8d2dc"
-    assert found.trace.collapsed == (1, 2)
+    assert (found.trace.collapsed, found.trace.verdict) == ((), "converged")  # all colors are told apart: no flaw
     assert found.trace.n_died == 0
 
 
@@ -309,21 +314,43 @@ def test_more_restarts_never_end_lower() -> None:
 
 @every_space
 @pytest.mark.parametrize("masked", [False, True])
-def test_too_few_colors_are_told_with_their_number(color_space: ColorSpace, masked: bool) -> None:
+def test_a_picture_of_two_colors_gets_two_segments_and_a_warning(color_space: ColorSpace, masked: bool) -> None:
     image = two_colors()
     if masked:
         image = np.dstack([image, np.full((4, 6), 255, np.uint8)])
         image[:, 0] = (1, 2, 3, 0)  # a third color, that takes no part
-    with pytest.raises(TooFewColorsError) as caught:
-        segmenter.segment(image, 5, color_space=color_space)
-    assert (caught.value.n_colors, caught.value.n_segments) == (2, 5)
-    assert "-k 2" in str(caught.value)
-    assert segmenter.segment(image, 2, color_space=color_space).n_labels == 2
+    with pytest.warns(SegmenterWarning, match="^2 colors, so 2 segments instead of 5$"):
+        found = segmenter.segment(image, 5, color_space=color_space)
+    assert found.shortage == Shortage(5, 2, "color")
+    exact = segmenter.segment(image, 2, color_space=color_space)
+    assert exact.shortage is None
+    np.testing.assert_array_equal(found.labels, exact.labels)
+    assert found.segments == exact.segments
 
 
-def test_one_color_is_too_few_for_two_segments() -> None:
-    with pytest.raises(TooFewColorsError, match="has 1 distinct color, fewer than the 2 segments"):
-        segmenter.segment(np.zeros((3, 3), np.uint8), 2)
+def test_a_constant_picture_is_one_segment() -> None:
+    with pytest.warns(SegmenterWarning, match="^1 color, so 1 segment instead of 2$"):
+        found = segmenter.segment(np.full((3, 3), 7, np.uint8), 2)
+    assert (found.n_labels, found.segments[0].share) == (1, 1.0)
+
+
+@given(
+    image=arrays(np.uint8, (4, 5, 3), elements=st.sampled_from([0, 90, 255])),
+    n_more=st.integers(0, 3),
+    method=st.sampled_from(COLOR_METHODS),
+)
+@settings(deadline=None, max_examples=30)
+def test_with_no_more_colors_than_segments_every_color_is_a_segment(
+    image: Bytes, n_more: int, method: ColorMethod
+) -> None:
+    colors, color_of = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SegmenterWarning)
+        found = segmenter.segment(image, len(colors) + n_more, method=method)
+    assert found.n_labels == len(colors)
+    pairs = set(zip(color_of.ravel().tolist(), found.labels.ravel().tolist(), strict=True))
+    assert len(pairs) == len(colors)
+    assert (found.shortage is None) == (n_more == 0)
 
 
 @every_init

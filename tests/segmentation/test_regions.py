@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.ndimage import label as components
 
 import segmenter
-from segmenter.errors import InvalidArgumentError, NoMixtureError, TooFewSuperpixelsError
+from segmenter.errors import InvalidArgumentError, NoMixtureError, SegmenterWarning
 from segmenter.metrics.partitions import covering
 from segmenter.regions.config import HEIGHTS, MERGE_COSTS, SCALES
 from segmenter.segmentation.recipe import RegionsRecipe, choose_recipe
@@ -162,9 +162,10 @@ def test_regions_have_no_mixture() -> None:
         segmenter.save_model(found, "x.model.json")
 
 
-def test_more_regions_than_superpixels_are_refused() -> None:
-    with pytest.raises(TooFewSuperpixelsError, match="has 1 superpixel, fewer than the 2 regions asked for; try -k 1"):
-        segmenter.segment(np.full((9, 9), 7, np.uint8), 2, method="regions")
+def test_there_are_no_more_regions_than_superpixels() -> None:
+    with pytest.warns(SegmenterWarning, match="^1 superpixel, so 1 region instead of 2$"):
+        found = segmenter.segment(np.full((9, 9), 7, np.uint8), 2, method="regions")
+    assert found.n_labels == 1
 
 
 # ---- from the command line -----------------------------------------------------------------------------------------

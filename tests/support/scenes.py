@@ -29,6 +29,13 @@ def two_colors(dark: tuple[int, ...] = DARK, bright: tuple[int, ...] = BRIGHT) -
     return image
 
 
+def nearly_two_colors() -> Bytes:
+    """Return the two colors with one pixel a little off, so that neither is a segment of its own, yet both are flat."""
+    image = two_colors()
+    image[0, 0, 0] += 1
+    return image
+
+
 TWO_COLORS_LABELS: Labels = np.repeat(np.array([[2, 2, 1, 1, 1, 1]], np.int32), 4, axis=0)
 
 

@@ -180,7 +180,7 @@ def fit_shared(
         n_segments = selection.n_components
     else:
         n_segments = recipe.n_segments
-    found, channels, _, segments = fit_colors(colors, recipe, n_segments, "the photos together")
+    found, channels, _, segments = fit_colors(colors, recipe, n_segments)
     limited = [tuple(min(max(value, 0.0), 1.0) for value in segment.mean_rgb) for segment in segments]
     model = Model(
         recipe=recipe,

@@ -99,6 +99,8 @@ COLUMNS = tuple(field.name for field in fields(SummaryRow))
 
 def summarize_record(record: RunRecord, job: SegmentJob) -> Row:
     """Return the row of a photo that was done, from its record."""
+    from segmenter.segmentation.doubts import collect_notes  # late: the process that hands out jobs needs no NumPy
+
     return Row(
         source=format_path(job.source),
         outputs=outputs_text(job.record),
@@ -109,7 +111,7 @@ def summarize_record(record: RunRecord, job: SegmentJob) -> Row:
         shares=tuple(segment.share for segment in record.segments),
         colors=tuple(segment.color for segment in record.segments),
         log_likelihood=None if record.fit is None else record.fit.log_likelihoods[-1],
-        notes=record.input.notes,
+        notes=collect_notes(record),
     )
 
 

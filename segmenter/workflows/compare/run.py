@@ -47,7 +47,7 @@ class ComparisonResult:
     figure: bytes
     metrics: tuple[VariantMetrics, ...]  # in the order of the panels
     record: dict[str, Any]  # the line of --json, as plain values
-    notes: tuple[tuple[str, str], ...]  # the name of a photo, and what may surprise in how it was read
+    notes: tuple[tuple[str, str], ...]  # the name of a photo, and what may surprise in its segments
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +93,7 @@ def compare(
         check_panel_size(len(photos), len(grid.variants), style)
     rows: list[PhotoVariants] = []
     metrics: list[VariantMetrics] = []
+    shortages: list[tuple[str, str]] = []
     for path in photos:
         photo = read_photo(path, name=str(path), max_pixels=max_pixels, reading=reading)
         check_crop(photo, style.crop)
@@ -102,6 +103,8 @@ def compare(
             found, seconds = segment_timed(photo, variant.recipe)
             results.append(found)
             metrics.append(measure_variant(photo, variant, found, format_panel_letter(first + i), seconds))
+            if found.shortage is not None:
+                shortages.append((photo.name, f"({metrics[-1].letter}) {found.shortage}"))
         rows.append(PhotoVariants(photo, tuple(results)))
     description = {
         "schema": SCHEMA,
@@ -114,8 +117,9 @@ def compare(
         **({"bands": list(reading.bands)} if reading.bands else {}),
     }
     record = {**description, "style": asdict(style), "variants": [asdict(each) for each in metrics]}
-    notes = tuple((row.photo.name, note) for row in rows for note in row.photo.notes)
-    return ComparisonResult(draw_figure(rows, metrics, grid, request, description), tuple(metrics), record, notes)
+    notes = [(row.photo.name, note) for row in rows for note in row.photo.notes] + shortages
+    figure = draw_figure(rows, metrics, grid, request, description)
+    return ComparisonResult(figure, tuple(metrics), record, tuple(notes))
 
 
 def draw_figure(

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from segmenter.errors import OutputExistsError
 from segmenter.io.files.atomic import check_writable, write_files
-from segmenter.mixture.diagnostics import describe_fit_problem, find_fit_problems
 from segmenter.render.report import Entry, Page, build_data_url, build_pictures_script, render_page
-from segmenter.segmentation.record import SOFTWARE, RunRecord
+from segmenter.segmentation.doubts import find_doubts
+from segmenter.segmentation.record import SOFTWARE
 from segmenter.workflows.report.previews import Preview, map_previews, plan_previews
 from segmenter.workflows.report.results import PhotoResult, read_results
 from segmenter.workflows.segment.outputs import check_path
@@ -150,7 +150,7 @@ def _build_entry(result: PhotoResult, preview: Preview) -> Entry:
     if result.record is None or preview.problem:
         status = result.status if result.record is None else "damaged"
         return Entry(result.name, status, result.results, preview.problem or result.reason, seconds=result.seconds)
-    doubts = _find_doubts(result.record)
+    doubts = find_doubts(result.record)
     return Entry(
         result.name,
         "to check" if doubts else "done",
@@ -160,12 +160,6 @@ def _build_entry(result: PhotoResult, preview: Preview) -> Entry:
         seconds=result.seconds,
         photo_problem=preview.photo_problem,
     )
-
-
-def _find_doubts(record: RunRecord) -> list[str]:
-    """Return why a person should look at a result before trusting it."""
-    empty = [segment.label for segment in record.segments if not segment.pixels]
-    return [describe_fit_problem(problem, "pixels") for problem in find_fit_problems(record.fit, empty)]
 
 
 def _find_damages(results: Sequence[PhotoResult], previews: dict[int, Preview]) -> Iterator[str]:

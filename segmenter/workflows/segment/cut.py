@@ -10,6 +10,7 @@ from segmenter.regions.config import Scale
 from segmenter.segmentation.hierarchy_file import ENDING, build_cut_recipe, cut, load_hierarchy
 from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
 from segmenter.segmentation.record import RunRecord, encode_record
+from segmenter.segmentation.regions import cut_regions
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.in_memory import encode_images
 from segmenter.workflows.segment.job import Extra, SegmentJob, plan_job
@@ -62,9 +63,9 @@ def run_cut(job: SegmentJob) -> tuple[Segmentation, RunRecord]:
     saved = load_hierarchy(job.source, max_pixels=job.max_pixels)
     scale = asked.scale if isinstance(asked, RegionsRecipe) else None
     n_segments = None if asked.n_segments == "auto" else asked.n_segments
-    found = cut(saved, n_segments, scale=scale)
-    other_cuts = {other: cut(saved, scale=other) for other in job.other_scales}
     recipe = build_cut_recipe(saved, n_segments, scale)
+    found = cut_regions(saved.hierarchy, recipe)
+    other_cuts = {other: cut(saved, scale=other) for other in job.other_scales}
     record = build_record(job, saved.photo, found, recipe=recipe, other_cuts=other_cuts)
     files = encode_images(found, job.labels, job.segments)
     for other, paths in job.other_scales.items():

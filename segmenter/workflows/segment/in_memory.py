@@ -99,7 +99,7 @@ def encode_extras(result: SegmentResult, job: SegmentJob) -> dict[Path, bytes]:
         from segmenter.regions.contour_map import build_contour_map
         from segmenter.segmentation.hierarchy_file import build_saved_hierarchy, encode_hierarchy
 
-        saved = build_saved_hierarchy(segmentation, result.record.input)
+        saved = build_saved_hierarchy(segmentation, describe_photo(photo))
         files[job.hierarchy] = encode_hierarchy(saved)
         files[job.contour_map] = encode_gray(build_contour_map(saved.hierarchy))
     for scale, paths in job.other_scales.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from segmenter.segmentation.record import (
     ModelReference,
     PhotoRecord,
     RunRecord,
+    SegmentCountRecord,
     SegmentRecord,
     SelectionRecord,
     WindowsRecord,
@@ -74,14 +75,15 @@ def build_record(  # noqa: PLR0913  # one keyword for each part that only some r
         How the picture was read, if by windows.
     """
     recipe = job.recipe if recipe is None else recipe
-    model, hierarchy = job.model, found.hierarchy
+    model, hierarchy, shortage = job.model, found.hierarchy, found.shortage
     n_labeled = sum(segment.n_pixels for segment in found.segments)
     is_mixture = hierarchy is None
     return RunRecord(
         schema=SCHEMA,
         software=SOFTWARE,
-        input=photo,
+        input=photo if shortage is None else replace(photo, notes=(*photo.notes, str(shortage))),
         recipe=asdict(recipe),
+        n_segments=None if shortage is None else SegmentCountRecord(asked=shortage.n_asked, found=shortage.n_found),
         hierarchy=None if hierarchy is None else describe_hierarchy(hierarchy, found.n_labels, recipe),
         selection=describe_selection(found.selection),
         fit=describe_fit(found.trace) if is_mixture and model is None else None,

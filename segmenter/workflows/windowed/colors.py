@@ -22,7 +22,7 @@ from segmenter.io.images.photo import to_photo_range
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.apply import apply_to_colors
-from segmenter.segmentation.colors import fit_colors
+from segmenter.segmentation.colors import find_shortage, fit_colors
 from segmenter.segmentation.n_segments import choose_for_interior
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 from segmenter.segmentation.result import Segment, Segmentation
@@ -109,19 +109,28 @@ def build_labeler(
 
 def fit_or_apply(summary: ColorSummary, job: SegmentJob, recipe: Recipe) -> tuple[Segmentation, Labels]:
     """Return the segments of a fit, or of a model, without a label image yet, and the label of each color, (M,)."""
-    name, colors = str(job.source), summary.colors
+    colors = summary.colors
     if summary.is_sample:
         colors = ColorCounts(to_photo_range(colors.colors, summary.low, summary.high)[0], colors.counts)
     no_labels = np.zeros((0, 0), np.int32)
     if job.model is not None:
         model = job.model
-        color_labels, segments = apply_to_colors(colors, model, name)
+        color_labels, segments = apply_to_colors(colors, model, str(job.source))
         options = asdict(model.recipe)
         return Segmentation(no_labels, segments, model.mixture, model.channels, options=options), color_labels
     selection, n_segments = choose_n_segments(summary, recipe)
-    fit, channels, color_labels, segments = fit_colors(colors, recipe, n_segments, name)
-    options = asdict(recipe)
-    return Segmentation(no_labels, segments, fit.mixture, channels, selection, fit.trace, options), color_labels
+    fit, channels, color_labels, segments = fit_colors(colors, recipe, n_segments)
+    segmentation = Segmentation(
+        no_labels,
+        segments,
+        fit.mixture,
+        channels,
+        selection,
+        fit.trace,
+        options=asdict(recipe),
+        shortage=find_shortage(colors, n_segments),
+    )
+    return segmentation, color_labels
 
 
 def choose_n_segments(summary: ColorSummary, recipe: Recipe) -> tuple[Selection | None, int]:

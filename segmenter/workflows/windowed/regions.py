@@ -67,8 +67,6 @@ def find_regions(
 
     Raises
     ------
-    TooFewSuperpixelsError
-        The recipe asks for more regions than the picture has superpixels.
     NoPixelsError
         No pixel takes part.
     UnsupportedPhotoError
@@ -81,7 +79,7 @@ def find_regions(
     progress.finish_step()
     superpixel_tiles, color_sums = refine_superpixels(picture, job, hierarchy, base, progress)
     colored = ColoredHierarchy(hierarchy.superpixels, hierarchy.merges, hierarchy.heights, color_sums)
-    segmentation = cut_regions(colored, recipe, str(job.source))
+    segmentation = cut_regions(colored, recipe)
     label_image = create_label_image(job, stack)
     write_labels(label_image, picture, job, superpixel_tiles, colored, segmentation, progress)
     return build_preview(base, segmentation, picture, recipe, label_image)

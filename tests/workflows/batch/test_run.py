@@ -17,7 +17,7 @@ from tests.support.batches import LABELS_ONLY, read_statuses
 from tests.support.command import COMMAND as COMMAND
 from tests.support.command import run as run
 from tests.support.files import read_tree, save_image
-from tests.support.scenes import grainy, overlapping
+from tests.support.scenes import grainy, overlapping, two_colors
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +45,20 @@ def test_outputs_are_those_of_single_runs_byte_for_byte_in_the_same_tree(
         place = Path("single") / path.parent.relative_to(photos)
         run("segment", path, "-o", place, *options, cwd=tmp_path)
     assert read_tree(tmp_path / "out") == read_tree(tmp_path / "single")
+
+
+def test_icons_of_few_colors_are_done_and_up_to_date_afterwards(tmp_path: Path) -> None:
+    save_image(two_colors(), tmp_path / "icons/two.png")
+    save_image(np.full((9, 9, 3), 7, np.uint8), tmp_path / "icons/flat.png")
+    for options, status in (((), "done"), (("--resume",), "up to date")):
+        result = run("batch", "icons", "-k", "4", "--no-figure", *options, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        rows = json.loads((tmp_path / "outputs/summary.json").read_text())["photos"]
+        assert [(row["status"], row["n_segments"]) for row in rows] == [(status, 1), (status, 2)]
+        assert [row["notes"] for row in rows] == [
+            ["1 color, so 1 segment instead of 4"],
+            ["2 colors, so 2 segments instead of 4"],
+        ]
 
 
 def test_the_input_is_not_touched_and_outputs_within_it_are_not_read(photos: Path, tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ from segmenter.workflows.compare.run import match_segments
 from segmenter.workflows.compare.tables import VariantMetrics, encode_table, escape_latex
 from segmenter.workflows.compare.variants import GridAxes, build_variants
 from tests.support.command import run_text
-from tests.support.scenes import grainy
+from tests.support.files import save_image
+from tests.support.scenes import grainy, two_colors
 
 pytestmark = pytest.mark.slow
 
@@ -291,6 +292,12 @@ def test_texts_are_escaped() -> None:
     assert r"a\|b.png" in table
 
 
+def test_a_variant_with_fewer_colors_than_segments_is_told(tmp_path: Path) -> None:
+    save_image(two_colors(), tmp_path / "two.png")
+    result = run(tmp_path / "two.png", "-k", "2,4", "-o", tmp_path / "a.png")
+    assert "  note: (c) 2 colors, so 2 segments instead of 4" in result.stderr.splitlines()
+
+
 # ---- what goes wrong -----------------------------------------------------------------------------------------------
 
 
@@ -300,7 +307,6 @@ def test_what_cannot_be_drawn_is_one_line_and_nothing_is_written(photo: Path, tm
         ("no such file", 1, [tmp_path / "missing.png"]),
         ("do not fit on a page", 1, [photo, "-k", ",".join(map(str, range(2, 40))), "--layout", "row"]),
         ("is not inside", 1, [photo, "--crop", "0,0,500,5"]),
-        ("distinct colors", 1, [photo, "-k", "2,60000"]),
         ("'magic'", 2, [photo, "--methods", "gmm,magic"]),
         ("'rgb'", 2, [photo, "--color-spaces", "cmyk"]),
         ("neither a length", 2, [photo, "--width", "wide"]),

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from segmenter.workflows.report.run import make_report
 from tests.support.command import run
-from tests.support.scenes import TWO_COLORS_LABELS, grainy, overlapping, two_colors
+from tests.support.scenes import TWO_COLORS_LABELS, grainy, nearly_two_colors, overlapping
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "<script>alert(1)<!--\"'&.png"
@@ -34,7 +34,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     (folder / "photos" / "deep").mkdir(parents=True)
     Image.fromarray(grainy()[0]).save(folder / "photos" / "bands.png")
-    Image.fromarray(two_colors()).save(folder / "photos" / "deep" / "tiny.png")
+    Image.fromarray(nearly_two_colors()).save(folder / "photos" / "deep" / "tiny.png")
     Image.fromarray(overlapping()).save(folder / "photos" / HOSTILE)
     Image.fromarray(overlapping(1)).save(folder / "photos" / "flat.png")
     (folder / "photos" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")

@@ -36,7 +36,7 @@ from segmenter.workflows.report.results import read_results
 from segmenter.workflows.report.run import get_pictures_folder, make_report
 from tests.support.command import run_text as run
 from tests.support.files import save_image
-from tests.support.scenes import grainy, overlapping, two_colors
+from tests.support.scenes import grainy, nearly_two_colors, overlapping, two_colors
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with photos and the results of a batch in it, of which one photo failed."""
     folder = tmp_path_factory.mktemp("made")
     save_image(grainy()[0], folder / "photos" / "bands.png")
-    save_image(two_colors(), folder / "photos" / "deep" / "tiny.png")
+    save_image(nearly_two_colors(), folder / "photos" / "deep" / "tiny.png")
     save_image(overlapping(), folder / "photos" / HOSTILE)
     (folder / "photos" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     result = run("batch", "photos", "-r", "-k", "2", "--no-figure", "-o", "out", cwd=folder)

@@ -28,13 +28,14 @@ from segmenter.errors import (
     MissingFileError,
     NotAHierarchyError,
     SegmenterError,
+    SegmenterWarning,
     TooFewSuperpixelsError,
     TooManyPixelsError,
 )
 from segmenter.io.files.npz import encode_arrays
 from segmenter.regions.contour_map import WHITE, build_contour_map, find_merge_heights
 from segmenter.regions.hierarchy import Hierarchy
-from segmenter.segmentation.hierarchy_file import build_saved_hierarchy, encode_hierarchy
+from segmenter.segmentation.hierarchy_file import build_saved_hierarchy, encode_hierarchy, get_hierarchy
 from segmenter.segmentation.record import PhotoRecord
 from tests.support.command import run_text as run
 from tests.support.scenes import draw_disks
@@ -60,7 +61,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # ---- files and cuts ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", [(), ("--scale", "fine"), ("--scale", "0.2"), ("-k", "5"), ("--scale", "all")])
+@pytest.mark.parametrize(
+    "how", [(), ("--scale", "fine"), ("--scale", "0.2"), ("-k", "5"), ("-k", "700"), ("--scale", "all")]
+)
 def test_a_cut_writes_the_bytes_of_the_photo(how: tuple[str, ...], saved: Path, tmp_path: Path) -> None:
     again = run("cut", saved / "outputs/disks.hierarchy.npz", *how, "-o", tmp_path / "cut", cwd=saved)
     assert again.returncode == 0, again.stderr
@@ -107,6 +110,12 @@ def test_hierarchies_of_earlier_versions_are_read(tmp_path: Path) -> None:
     path.write_bytes(encode_arrays(arrays))
     assert segmenter.load_hierarchy(path).recipe.merge_cost == "learned"
     np.testing.assert_array_equal(segmenter.cut(path).labels, FOUND.labels)
+
+
+def test_a_cut_into_more_regions_than_superpixels_has_as_many_as_there_are() -> None:
+    n_superpixels = get_hierarchy(FOUND).n_superpixels
+    with pytest.warns(SegmenterWarning, match=f"so {n_superpixels} regions instead of {n_superpixels + 1}"):
+        assert segmenter.cut(FOUND, n_superpixels + 1).n_labels == n_superpixels
 
 
 def test_cuts_that_cannot_be_are_refused() -> None:
