@@ -48,6 +48,9 @@ class FitConfig:
     method : {"em", "hard-em", "k-means"}
         EM; "classification" EM, which assigns each sample to its most probable component alone (Celeux and Govaert
         1992); Lloyd's k-means, which is hard EM with equal weights and one spherical covariance for all components.
+    robust_scale : bool
+        If a few values are far outliers, take the scale of the samples, to which the covariance floor is relative, from
+        the other values, see `segmenter.mixture.bulk`. Pictures, whose values are bounded, need no such search.
     """
 
     n_components: int = 4
@@ -61,6 +64,7 @@ class FitConfig:
     noise: bool = False
     method: Method = "em"
     seed: int = 0
+    robust_scale: bool = True
 
     @property
     def family(self) -> CovarianceType:
@@ -86,7 +90,7 @@ class FitConfig:
             if not lowest <= float(value) <= highest:
                 raise InvalidArgumentError(name, f"is {value!r}; give {lowest} to {highest}")
             object.__setattr__(self, name, float(value))
-        for name in ("acceleration", "noise"):
+        for name in ("robust_scale", "acceleration", "noise"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidArgumentError(name, f"is {getattr(self, name)!r}; give True or False")
         for name, choices in (("method", METHODS), ("covariance_type", COVARIANCE_TYPES), ("init", INITS)):

@@ -20,6 +20,11 @@ prior exp(−½ δ N_k tr(V Σ_k⁻¹)) on each covariance: an inverse Wishart p
 much as the samples of the component. δ has no unit, so the segments do not change if the features are scaled or
 shifted, or if every sample is counted twice. And where the samples span fewer than D dimensions, all components have
 the same floor in the remaining ones, so that these do not matter.
+
+If a few values are so far out that V would be their doing, V and the origin are those of the other values, the *bulk*
+(`segmenter.mixture.bulk`). A value x relative to the origin is then known to a variance of δ (V + x²): the squares in φ
+become (1 + δ) x² + δ V. Errors may differ from sample to sample, so the objective never falls either. If all components
+share one covariance, the error of an outlier counts for all of them; it then grows no more than rounding demands.
 """
 
 from __future__ import annotations
@@ -33,6 +38,8 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Samples
 from segmenter.errors import InvalidArgumentError
+from segmenter.mixture.bulk import Bulk, FeatureMoments, find_bulk
+from segmenter.mixture.config import FitConfig
 from segmenter.mixture.lazy_samples import (
     Centred,
     Columns,
@@ -41,7 +48,7 @@ from segmenter.mixture.lazy_samples import (
     compute_ranges,
     iterate_slices,
 )
-from segmenter.mixture.model import block_size, monomials, n_monomials, square_index
+from segmenter.mixture.model import ROUNDING, block_size, monomials, n_monomials, square_index
 
 MAX_CACHED_MONOMIALS = 1_000_000
 """Monomials are kept between passes up to this many numbers (8 MB); beyond that, each pass computes them again."""
@@ -60,6 +67,7 @@ class MissingnessGroup:
     weights: Floats  # (n,), positive
     floor_variances: Floats  # (O,), δ V of the observed features, added to their squares in the monomials
     cached_monomials: tuple[Floats, ...]  # (P_o, block) for every block; empty = computed in each pass
+    floor_growth: Floats | None = None  # (O,), by which share of itself a square grows: δ with outliers; None = nowhere
 
     @functools.cached_property
     def monomial_sums(self) -> Floats:
@@ -80,7 +88,8 @@ class MissingnessGroup:
             else:
                 centred = self.centred[:, block]
                 shape = n_monomials(len(centred)), centred.shape[1]
-                phi = monomials(centred, self.floor_variances, out=buffer[: shape[0] * shape[1]].reshape(shape))
+                out = buffer[: shape[0] * shape[1]].reshape(shape)
+                phi = monomials(centred, self.floor_variances, self.floor_growth, out=out)
             yield block, phi, self.weights[block]
 
 
@@ -88,10 +97,12 @@ class MissingnessGroup:
 class PreparedSamples:
     """Samples as the E-step reads them: a single group, or with missing values one for each pattern of these."""
 
-    origin: Floats  # (D,), mean of the observed values
-    variances: Floats  # (D,), V, variances of the observed values, positive; see `compute_variances`
+    origin: Floats  # (D,), mean of the observed values, or of their bulk
+    variances: Floats  # (D,), V, variances of the observed values, or of their bulk, positive
     covariance: Floats  # (D, D), of all samples, floor variances included; diagonal if values are missing
+    bulk_covariance: Floats  # (D, D), the same for the bulk
     covariance_floor: float  # δ
+    floor_growth: Floats | None  # (D,), positive for features with far outliers, 0 for others; None = no outliers
     total_weight: float  # sum of the weights of all samples
     min_weight: float  # of the lightest sample
     n_samples: int  # N
@@ -104,70 +115,134 @@ class PreparedSamples:
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
-    """The mean, variances and covariance of samples, without the covariance floor."""
+class Scale:
+    """What the samples are measured by: the covariance floor, an origin and units."""
 
-    mean: Floats  # (D,)
-    variances: Floats  # (D,), positive
-    covariance: Floats  # (D, D), diagonal if values are missing
+    covariance_floor: float  # δ
+    origin: Floats  # (D,)
+    variances: Floats  # (D,), V, positive
+    floor_growth: Floats | None  # (D,), see `PreparedSamples`
+
+    @property
+    def floor_variances(self) -> Floats:
+        """δ V, shape (D,)."""
+        return self.covariance_floor * self.variances
 
 
-def prepare_samples(samples: Samples | LazySamples, covariance_floor: float) -> PreparedSamples:
-    """Return samples prepared for EM; NaN marks missing values, the covariance floor is δ."""
+def build_scale(whole: FeatureMoments, bulk: Bulk | None, covariance_floor: float, is_shared: bool) -> Scale:
+    """Return the scale of samples from the moments of their features, or of the bulk; see `prepare_samples`."""
+    moments = whole if bulk is None else bulk.moments
+    variances = fill_constant_features(moments.variances, moments.varies)
+    share = ROUNDING if is_shared else covariance_floor
+    growth = None if bulk is None else np.where(bulk.has_outliers, share, 0.0)
+    return Scale(covariance_floor, moments.mean, variances, growth)
+
+
+def prepare_for_fit(samples: Samples | LazySamples, config: FitConfig) -> PreparedSamples:
+    """Return samples prepared for EM of a configuration, see `prepare_samples`."""
+    return prepare_samples(
+        samples, config.covariance_floor, robust_scale=config.robust_scale, is_shared=config.is_shared
+    )
+
+
+def prepare_samples(
+    samples: Samples | LazySamples, covariance_floor: float, *, robust_scale: bool = True, is_shared: bool = False
+) -> PreparedSamples:
+    """Return samples prepared for EM; NaN marks missing values, the covariance floor is δ.
+
+    With a robust scale, far outliers affect neither origin nor variances, see `segmenter.mixture.bulk`. What the floor
+    is like for them depends on whether all components share one covariance.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The range of a feature is out of the range of float64, see `measure_features` and `find_bulk`.
+    """
     if isinstance(samples, LazySamples):
-        return prepare_lazy_samples(samples, covariance_floor)
+        return prepare_lazy_samples(samples, covariance_floor, robust_scale, is_shared)
     if any(np.isnan(column).any() for column in samples.values.T):
-        return prepare_incomplete_samples(samples, covariance_floor)
+        return prepare_incomplete_samples(samples, covariance_floor, robust_scale, is_shared)
     values, weights = samples.values, samples.weights
     origin = weights @ values / weights.sum()
     centred = subtract_origin(values, origin)
-    variances = compute_variances(centred, weights)
-    moments = Moments(origin, variances, compute_scatter(centred, weights) / weights.sum())
-    group = build_group(np.arange(len(origin)), None, centred, weights, covariance_floor * variances)
-    return assemble(moments, covariance_floor, weights, (group,))
+    whole = measure_features(centred, weights, origin)
+    covariance = compute_scatter(centred, weights) / weights.sum()
+    bulk = find_bulk(values, weights, whole) if robust_scale else None
+    scale = build_scale(whole, bulk, covariance_floor, is_shared)
+    bulk_covariance = covariance
+    if bulk is not None:
+        centred, bulk_covariance = subtract_origin(values, scale.origin), bulk.covariance
+        covariance = add_floor_growth(covariance, whole, scale)
+    group = build_group(np.arange(len(origin)), None, centred, weights, scale.floor_variances, scale.floor_growth)
+    return assemble(scale, covariance, bulk_covariance, weights, (group,))
 
 
-def prepare_incomplete_samples(samples: Samples, covariance_floor: float) -> PreparedSamples:
+def prepare_incomplete_samples(
+    samples: Samples, covariance_floor: float, robust_scale: bool, is_shared: bool
+) -> PreparedSamples:
     """Return samples with missing values prepared for EM, a group for each pattern of them."""
     values, weights = samples.values, samples.weights
     is_observed = ~np.isnan(values)
     mass = weights @ is_observed
     origin = weights @ np.where(is_observed, values, 0) / np.where(mass > 0, mass, 1)
-    centred = subtract_origin(values, origin)
-    variances = compute_variances(centred, weights)
+    whole = measure_features(subtract_origin(values, origin), weights, origin)
+    bulk = find_bulk(values, weights, whole) if robust_scale else None
+    scale = build_scale(whole, bulk, covariance_floor, is_shared)
+    centred = subtract_origin(values, scale.origin)
     groups = tuple(
         build_group(
             np.flatnonzero(pattern),
             rows,
             centred[pattern][:, rows],
             weights[rows],
-            covariance_floor * variances[pattern],
+            scale.floor_variances[pattern],
+            None if scale.floor_growth is None else scale.floor_growth[pattern],
         )
         for pattern, rows in iterate_patterns(is_observed)
     )
-    return assemble(Moments(origin, variances, np.diag(variances)), covariance_floor, weights, groups)
+    covariance = add_floor_growth(np.diag(fill_constant_features(whole.variances, whole.varies)), whole, scale)
+    return assemble(scale, covariance, np.diag(scale.variances), weights, groups)
 
 
-def prepare_lazy_samples(samples: LazySamples, covariance_floor: float) -> PreparedSamples:
+def prepare_lazy_samples(
+    samples: LazySamples, covariance_floor: float, robust_scale: bool, is_shared: bool
+) -> PreparedSamples:
     """Return lazy samples prepared for EM, as one group whose values are never all in memory."""
     weights, size = samples.weights, block_size(samples.rows.shape[1])
     centred = Centred(samples.rows, compute_mean(samples, size))
     covariance = compute_scatter(centred, weights) / weights.sum()
     minima, maxima = compute_ranges(centred, len(weights), size)
-    variances = fill_constant_features(covariance.diagonal().copy(), maxima > minima)
-    group = build_group(np.arange(len(centred)), None, centred, weights, covariance_floor * variances)
-    return assemble(Moments(centred.origin, variances, covariance), covariance_floor, weights, (group,))
+    mass = np.full(len(centred), weights.sum())
+    whole = FeatureMoments(mass, centred.origin, covariance.diagonal().copy(), maxima > minima)
+    bulk = find_bulk(samples.rows, weights, whole) if robust_scale else None
+    scale = build_scale(whole, bulk, covariance_floor, is_shared)
+    bulk_covariance = covariance
+    if bulk is not None:
+        centred, bulk_covariance = Centred(samples.rows, scale.origin), bulk.covariance
+        covariance = add_floor_growth(covariance, whole, scale)
+    group = build_group(np.arange(len(centred)), None, centred, weights, scale.floor_variances, scale.floor_growth)
+    return assemble(scale, covariance, bulk_covariance, weights, (group,))
+
+
+def add_floor_growth(covariance: Floats, whole: FeatureMoments, scale: Scale) -> Floats:
+    """Return the covariance (D, D) of all samples plus what far outliers add to the covariance floor, δ E[x²]."""
+    if scale.floor_growth is None:
+        return covariance
+    return covariance + np.diag(scale.floor_growth * (covariance.diagonal() + np.square(whole.mean - scale.origin)))
 
 
 def assemble(
-    moments: Moments, covariance_floor: float, weights: Floats, groups: tuple[MissingnessGroup, ...]
+    scale: Scale, covariance: Floats, bulk_covariance: Floats, weights: Floats, groups: tuple[MissingnessGroup, ...]
 ) -> PreparedSamples:
-    """Return prepared samples from their groups, their moments and the weights (N,) of all of them."""
+    """Return prepared samples from their groups, their scale, weights (N,) and covariances, without the floor."""
+    floor = np.diag(scale.floor_variances)
     return PreparedSamples(
-        origin=np.asarray(moments.mean),
-        variances=moments.variances,
-        covariance=moments.covariance + np.diag(covariance_floor * moments.variances),
-        covariance_floor=covariance_floor,
+        origin=np.asarray(scale.origin),
+        variances=scale.variances,
+        covariance=covariance + floor,
+        bulk_covariance=bulk_covariance + floor,
+        covariance_floor=scale.covariance_floor,
+        floor_growth=scale.floor_growth,
         total_weight=float(weights.sum()),
         min_weight=float(weights.min()),
         n_samples=len(weights),
@@ -190,20 +265,21 @@ def iterate_patterns(is_observed: Bools) -> Iterator[tuple[Bools, NDArray[np.int
         yield pattern, np.flatnonzero(pattern_of == i)
 
 
-def build_group(
+def build_group(  # noqa: PLR0913  # the fields of a group
     observed: NDArray[np.intp],
     rows: NDArray[np.intp] | None,
     centred: Columns,
     weights: Floats,
     floor_variances: Floats,
+    floor_growth: Floats | None = None,
 ) -> MissingnessGroup:
     """Return a group of samples whose monomials are cached if they are few; arguments as in `MissingnessGroup`."""
     n_features, n_samples = len(centred), len(weights)
     cached: tuple[Floats, ...] = ()
     if n_samples * n_monomials(n_features) <= MAX_CACHED_MONOMIALS:
         blocks = iterate_slices(n_samples, block_size(n_features))
-        cached = tuple(monomials(centred[:, block], floor_variances) for block in blocks)
-    return MissingnessGroup(observed, rows, centred, weights, floor_variances, cached)
+        cached = tuple(monomials(centred[:, block], floor_variances, floor_growth) for block in blocks)
+    return MissingnessGroup(observed, rows, centred, weights, floor_variances, cached, floor_growth)
 
 
 def compute_scatter(centred: Columns, weights: Floats) -> Floats:
@@ -213,34 +289,35 @@ def compute_scatter(centred: Columns, weights: Floats) -> Floats:
     return np.asarray(sum(block * mass @ block.T for block, mass in blocks))
 
 
-def compute_variances(centred: Floats, weights: Floats) -> Floats:
-    """Return the variance of each feature, shape (D,), always positive.
-
-    A constant feature has no scale of its own: it gets the mean variance of the others, or 1 if all are constant.
+def measure_features(centred: Floats, weights: Floats, origin: Floats) -> FeatureMoments:
+    """Return the moments of the observed values of each feature.
 
     Parameters
     ----------
     centred : ndarray of shape (D, N)
         Features minus their means; NaN where missing.
     weights : ndarray of shape (N,)
+    origin : ndarray of shape (D,)
+        The means.
 
     Raises
     ------
     InvalidArgumentError
         The range of a feature is so small or so large that its variance is out of the range of float64.
     """
-    variances, varies = np.ones(len(centred)), np.zeros(len(centred), dtype=np.bool_)
+    mass, variances, varies = np.zeros(len(centred)), np.ones(len(centred)), np.zeros(len(centred), dtype=np.bool_)
     for d, row in enumerate(centred):
         observed = slice(None) if not np.isnan(row).any() else ~np.isnan(row)
-        values, mass = row[observed], weights[observed]
+        values, mass_of = row[observed], weights[observed]
+        mass[d] = mass_of.sum()
         spread = float(np.ptp(values)) if len(values) else 0.0
         if spread > 0:
             if not MIN_SPREAD <= spread <= MAX_SPREAD:
                 problem = f"of feature {d} (from 0) spread over {spread:.3g}, whose square is out of range"
                 raise InvalidArgumentError("values", f"{problem}; multiply them by a power of ten")
-            variances[d] = float(np.vdot(values * values, mass)) / float(mass.sum())
+            variances[d] = float(np.vdot(values * values, mass_of)) / float(mass[d])
             varies[d] = variances[d] > 0
-    return fill_constant_features(variances, varies)
+    return FeatureMoments(mass, origin, variances, varies)
 
 
 def fill_constant_features(variances: Floats, varies: Bools) -> Floats:
@@ -278,5 +355,6 @@ def dither(data: PreparedSamples, variances: Floats) -> PreparedSamples:
         data,
         variances=data.variances + variances,
         covariance=data.covariance + np.diag(variances),
+        bulk_covariance=data.bulk_covariance + np.diag(variances),
         groups=tuple(groups),
     )

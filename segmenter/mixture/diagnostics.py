@@ -13,7 +13,7 @@ from segmenter.mixture.config import CovarianceType
 from segmenter.mixture.data import PreparedSamples
 from segmenter.mixture.e_step import e_step
 from segmenter.mixture.m_step import fit_covariances, m_step
-from segmenter.mixture.model import Mixture
+from segmenter.mixture.model import Mixture, square_index
 
 COLLAPSED = 4.0
 """A component has collapsed if its variance in some direction is below this multiple of the floor variance."""
@@ -129,7 +129,7 @@ def find_collapsed_components(mixture: Mixture, data: PreparedSamples) -> tuple[
     if mixture.covariance_type == "spherical":
         variances = np.full_like(variances, variances.mean())
     unit = np.outer(np.sqrt(variances), np.sqrt(variances))  # not the root of the product, which may be out of range
-    spreads, directions = np.linalg.eigh(data.covariance / unit)
+    spreads, directions = np.linalg.eigh(data.bulk_covariance / unit)
     varying = directions[:, spreads > 2 * COLLAPSED * data.covariance_floor]  # directions in which the data varies
     if varying.shape[1] == 0:
         return ()
@@ -151,21 +151,23 @@ def single_gaussian_log_likelihood(data: PreparedSamples, covariance_type: Covar
     )
     if data.is_complete:
         average = -0.5 * float(np.linalg.slogdet(2 * np.pi * np.e * gaussian.covariances[0])[1])
-        return average + covariance_floor_cost(gaussian, one, data)
-    average = -np.inf
+        sums = data.groups[0].monomial_sums[None] if data.floor_growth is not None else None
+        return average + covariance_floor_cost(gaussian, one, data, sums)
+    average, statistics = -np.inf, e_step(data, gaussian)
     for _ in range(MAX_STEPS):
-        statistics = e_step(data, gaussian)
         before, average = average, statistics.log_likelihood / data.total_weight
         if average - before < TOLERANCE:
             break
         gaussian = m_step(statistics, covariance_type)
-    return average + covariance_floor_cost(gaussian, one, data)
+        statistics = e_step(data, gaussian)
+    return average + covariance_floor_cost(gaussian, one, data, statistics.sums)
 
 
-def covariance_floor_cost(mixture: Mixture, shares: Floats, data: PreparedSamples) -> float:
+def covariance_floor_cost(mixture: Mixture, shares: Floats, data: PreparedSamples, sums: Floats | None) -> float:
     """Return by how much the covariance floor lowers the average log-likelihood, ½ δ Σ_k π_k tr(V Σ_k⁻¹), in nats.
 
-    The error is of second order in this cost: below 1e-8 nats unless collapsed components overlap others.
+    With far outliers, V includes the average square of the samples of the component. The error is of second order in
+    this cost: below 1e-8 nats unless collapsed components overlap others.
 
     Parameters
     ----------
@@ -173,7 +175,15 @@ def covariance_floor_cost(mixture: Mixture, shares: Floats, data: PreparedSample
     shares : ndarray of shape (K,)
         π, the share of the samples that each component explains.
     data : PreparedSamples
+    sums : ndarray of shape (K, P), optional
+        Of the monomials, see `SufficientStatistics`; needed where there are far outliers.
     """
     inverse = mixture.inverse_factors
     traces = np.einsum("kij,j->k", inverse * inverse, data.variances)
-    return 0.5 * data.covariance_floor * float(shares @ traces)
+    cost = 0.5 * data.covariance_floor * float(shares @ traces)
+    if data.floor_growth is not None and sums is not None:
+        squares = sums[:, square_index(mixture.n_features).diagonal()] / data.total_weight
+        squares -= data.covariance_floor * shares[:, None] * data.variances  # left: (1 + growth) x²
+        growth = squares * data.floor_growth / (1 + data.floor_growth)
+        cost += 0.5 * float(np.einsum("kij,kj->", inverse * inverse, growth))
+    return cost

@@ -113,7 +113,7 @@ def _compute_group_statistics(
 ) -> SufficientStatistics:
     """Return the statistics of the samples of one group, with missing values at their expectations."""
     coefficients = log_joint_coefficients(marginal(mixture, group.observed), data.origin[group.observed])
-    if options.is_plain:
+    if options.is_plain and group.floor_growth is None:
         sums, log_likelihood = _compute_sums_relative_to_reference(group, coefficients)
     else:
         sums, log_likelihood = _compute_sums(group, coefficients, options)
@@ -137,7 +137,7 @@ def _compute_sums(group: MissingnessGroup, coefficients: Floats, options: EStepO
         if options.is_hard:
             log_density, total = hard_assign(joint), np.ones(1)
         else:
-            joint, log_density, total = stable_exp(joint)
+            joint, log_density, total = stable_exp(joint, is_safe=group.floor_growth is None)
         if responsibilities is not None:
             responsibilities[:, rows] = joint / total
         log_likelihood += float(weights @ log_density)
@@ -152,7 +152,7 @@ def _compute_sums_relative_to_reference(group: MissingnessGroup, coefficients: F
     All densities are divided by that of a reference component r: the one that fits the samples best on average, so that
     hardly any ratio is out of the range of float64. The reference needs neither a product nor an exponential: its
     responsibilities are 1 / Σ_k p_k / p_r. And Σ_n w_n log p_r(x_n) is the product of its coefficients with sums of the
-    monomials that do not change during a fit.
+    monomials that do not change during a fit. Not with far outliers: the sum would be large, and cancel.
     """
     reference = int(np.argmax(coefficients @ group.monomial_sums))
     order = [*(k for k in range(len(coefficients)) if k != reference), reference]
@@ -185,7 +185,7 @@ def _compute_sums_relative_to_reference(group: MissingnessGroup, coefficients: F
     return sums, log_likelihood
 
 
-def stable_exp(joint: Floats) -> tuple[Floats, Floats, Floats]:
+def stable_exp(joint: Floats, *, is_safe: bool = True) -> tuple[Floats, Floats, Floats]:
     """Return joint densities from their logarithms, up to a factor for each sample.
 
     If the densities of all samples are within the range of float64, which their sums show, the factor is 1. Otherwise
@@ -194,6 +194,9 @@ def stable_exp(joint: Floats) -> tuple[Floats, Floats, Floats]:
     Parameters
     ----------
     joint : ndarray of shape (..., K, n), float64, nats
+    is_safe : bool
+        Whether negligible densities may be raised; if not, they are divided in any case, and raised to exp(`LOG_ZERO`)
+        of the largest: times the square of a far outlier, that still is nothing.
 
     Returns
     -------
@@ -207,7 +210,7 @@ def stable_exp(joint: Floats) -> tuple[Floats, Floats, Floats]:
     densities = np.maximum(joint, floor)
     with np.errstate(over="ignore"):
         total = ones @ np.exp(densities, out=densities)
-    if total.min() > MIN_SAFE and total.max() < MAX_SAFE:
+    if is_safe and total.min() > MIN_SAFE and total.max() < MAX_SAFE:
         return densities, np.log(total), total
     peak = joint.max(axis=-2, keepdims=True)
     np.maximum(joint - peak, floor, out=densities)

@@ -19,7 +19,7 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.acceleration import squarem_step
 from segmenter.mixture.batched_em import run_em_batch
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import PreparedSamples, prepare_samples
+from segmenter.mixture.data import PreparedSamples, prepare_for_fit
 from segmenter.mixture.diagnostics import (
     covariance_floor_cost,
     find_collapsed_components,
@@ -201,7 +201,8 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
         samples.
     """
     check_fit_arguments(samples, config, start, prior)
-    data = prepare_samples(samples, config.covariance_floor)
+    family = config.covariance_type if start is None else start.covariance_type
+    data = prepare_for_fit(samples, replace(config, covariance_type=family))
     problem = EMProblem(data, config, log_prior, prior, on_iteration=on_iteration)
     if start is None:
         found = fit_from_drawn_starts(problem, extra_starts)
@@ -461,7 +462,7 @@ def evaluate(
     statistics = e_step(data, mixture, log_prior=log_prior, is_hard=is_hard, responsibilities=new_responsibilities)
     total = statistics.total_weight
     objective = statistics.log_likelihood / total
-    log_likelihood = objective + covariance_floor_cost(mixture, statistics.mass / total, data)
+    log_likelihood = objective + covariance_floor_cost(mixture, statistics.mass / total, data, statistics.sums)
     if problem.prior is not None:
         objective += problem.prior.log_density(mixture) / total
     of_start = None  # the responsibilities of all components of the start

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.data import iterate_patterns
-from segmenter.mixture.lazy_samples import LazySamples
+from segmenter.mixture.lazy_samples import LazySamples, iterate_slices
 from segmenter.mixture.missing import regress_missing
 from segmenter.mixture.model import (
     Mixture,
     block_size,
+    do_monomials_cancel,
     has_noise,
     log_joint_coefficients,
+    log_joint_of_deviations,
     marginal,
     monomials,
 )
@@ -60,6 +62,10 @@ def _iterate_complete(mixture: Mixture, values: Floats) -> Iterator[tuple[slice,
     mixture, and nothing to cache.
     """
     origin = mixture.weights @ mixture.means / mixture.weights.sum()
+    if do_monomials_cancel(mixture, origin):
+        for rows in iterate_slices(len(values), block_size(mixture.n_features)):
+            yield rows, log_joint_of_deviations(mixture, values[rows])
+        return
     coefficients = log_joint_coefficients(mixture, origin)
     n_rows, n_columns = coefficients.shape
     size = block_size(mixture.n_features)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import MissingnessGroup, PreparedSamples, get_points, prepare_samples
+from segmenter.mixture.data import MissingnessGroup, PreparedSamples, get_points, prepare_for_fit
 from segmenter.mixture.e_step import SufficientStatistics
 from segmenter.mixture.m_step import fit_covariances, m_step
 from segmenter.mixture.model import Mixture
@@ -86,7 +86,8 @@ def estimate_from_clusters(data: PreparedSamples, cluster: NDArray[np.intp], con
     else:
         points, weights = get_points(data)
         all_features = np.arange(len(data.origin))
-        group = MissingnessGroup(all_features, None, points, weights, data.covariance_floor * data.variances, ())
+        floor_variances = data.covariance_floor * data.variances
+        group = MissingnessGroup(all_features, None, points, weights, floor_variances, (), data.floor_growth)
     sums: Floats | None = None  # (K, P)
     for block, phi, weights in group.blocks():
         one_hot = (cluster[block] == np.arange(config.n_components)[:, None]) * weights  # (K, block)
@@ -274,7 +275,7 @@ def build_starts(
         raise InvalidArgumentError("n_components", f"is {n_components}, but X has {n_distinct} distinct samples")
     if known.is_empty and labels is None:
         return None
-    data = prepare_samples(samples, config.covariance_floor)
+    data = prepare_for_fit(samples, config)
     starts = []
     for restart in range(config.restarts if known.means is None else 1):
         generator = np.random.default_rng([config.seed, restart])

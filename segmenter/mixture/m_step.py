@@ -10,10 +10,7 @@ from segmenter.arrays import Floats
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import CovarianceType
 from segmenter.mixture.e_step import SufficientStatistics
-from segmenter.mixture.model import Mixture, inverse_factors
-
-ROUNDING = 64 * np.finfo(np.float64).eps
-"""Relative rounding error that the second moments may have accumulated."""
+from segmenter.mixture.model import ROUNDING, Mixture, inverse_factors
 
 
 @dataclass(frozen=True, eq=False)

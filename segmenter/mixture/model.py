@@ -19,6 +19,13 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats, to_floats
 from segmenter.mixture.config import CovarianceType
 
+MAX_CANCELLATION = 1e10
+"""Largest term, in nats, of a log density from monomials. Terms cancel, which loses this times 1e-16; with a covariance
+floor of 1e-9 they stay below it, unless means are so far apart that the density has to be computed in another way."""
+
+ROUNDING = 64 * float(np.finfo(np.float64).eps)
+"""Relative rounding error that second moments may have accumulated."""
+
 BLOCK_MONOMIALS = 122_880
 """Monomials of a block of samples (1 MB): about as many as the second-level cache holds."""
 
@@ -125,7 +132,12 @@ def square_index(n_features: int) -> NDArray[np.intp]:
     return index
 
 
-def monomials(centred: Floats, floor_variances: Floats | None = None, out: Floats | None = None) -> Floats:
+def monomials(
+    centred: Floats,
+    floor_variances: Floats | None = None,
+    floor_growth: Floats | None = None,
+    out: Floats | None = None,
+) -> Floats:
     """Return φ of each sample.
 
     Parameters
@@ -134,6 +146,8 @@ def monomials(centred: Floats, floor_variances: Floats | None = None, out: Float
         Features minus the origin, one row for each feature.
     floor_variances : ndarray of shape (D,), optional
         Added to the squares x_j²: the mean of φ over an error of these variances, see `segmenter.mixture.data`.
+    floor_growth : ndarray of shape (D,), optional
+        Share of x_j² by which the variance of that error grows with the sample.
     out : ndarray of shape (P, n), float64, optional
         Output array.
 
@@ -148,6 +162,8 @@ def monomials(centred: Floats, floor_variances: Floats | None = None, out: Float
     row = 1 + n_features
     for i in range(n_features):
         np.multiply(centred[i], centred[i:], out=phi[row : row + n_features - i])
+        if floor_growth is not None:
+            phi[row] *= 1 + floor_growth[i]
         if floor_variances is not None:
             phi[row] += floor_variances[i]
         row += n_features - i
@@ -202,3 +218,25 @@ def log_joint_coefficients(mixture: Mixture, origin: Floats) -> Floats:
     if has_noise(mixture) and mixture.noise_sides is not None:
         coefficients[-1, 0] = np.log(mixture.noise_weight) - np.log(mixture.noise_sides).sum()
     return coefficients
+
+
+def do_monomials_cancel(mixture: Mixture, origin: Floats) -> bool:
+    """Return whether log densities from monomials relative to an origin, (D,), would lose too many digits."""
+    deviations = (mixture.inverse_factors @ (mixture.means - origin)[:, :, None])[:, :, 0]
+    return bool(mixture.weights @ np.square(deviations).sum(axis=1) > MAX_CANCELLATION)
+
+
+def log_joint_of_deviations(mixture: Mixture, values: Floats) -> Floats:
+    """Return log π_k + log N(x | μ_k, Σ_k) of samples (n, D), from their deviations from each mean, (K, n), in nats.
+
+    Slower than from monomials, but accurate wherever the means are. Noise adds a last row.
+    """
+    n_features = mixture.n_features
+    joint = np.empty((mixture.n_components + has_noise(mixture), len(values)))
+    for k, inverse in enumerate(mixture.inverse_factors):
+        whitened = inverse @ (values - mixture.means[k]).T
+        log_scale = np.log(mixture.weights[k]) - 0.5 * n_features * np.log(2 * np.pi) + np.log(inverse.diagonal()).sum()
+        joint[k] = log_scale - 0.5 * np.einsum("dn,dn->n", whitened, whitened)
+    if has_noise(mixture) and mixture.noise_sides is not None:
+        joint[-1] = np.log(mixture.noise_weight) - np.log(mixture.noise_sides).sum()
+    return joint

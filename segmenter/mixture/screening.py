@@ -33,7 +33,8 @@ BINNING_BLOCK = 65_536
 
 def build_screening_subset(data: PreparedSamples, config: FitConfig) -> PreparedSamples | None:
     """Return a small set to compare starts on, or None where it would save nothing or could hide a component."""
-    if not data.is_complete or data.n_samples < MIN_SAMPLES_TO_SCREEN:
+    has_outliers = data.floor_growth is not None  # which a small set would miss
+    if has_outliers or not data.is_complete or data.n_samples < MIN_SAMPLES_TO_SCREEN:
         return None
     if len(data.origin) <= MAX_GRID_FEATURES and not config.noise:  # outliers would make the cells too large
         subset = bin_samples(data, SCREENING_BINS)
@@ -101,5 +102,5 @@ def draw_samples(data: PreparedSamples, n_samples: int, generator: np.random.Gen
         total_weight=float(weights.sum()),
         min_weight=float(weights.min()),
         n_samples=n_samples,
-        groups=(build_group(group.observed, None, centred, weights, group.floor_variances),),
+        groups=(build_group(group.observed, None, centred, weights, group.floor_variances, group.floor_growth),),
     )

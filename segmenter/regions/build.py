@@ -176,7 +176,7 @@ def compute_word_posteriors(
     samples = included[np.sort(chosen)]
     n_words = min(N_WORDS, len(np.unique(samples, axis=0)))
     config = FitConfig(n_words, max_iterations=MAX_ITERATIONS, tolerance=1e-3)
-    data = prepare_samples(Samples(samples, np.ones(len(samples))), config.covariance_floor)
+    data = prepare_samples(Samples(samples, np.ones(len(samples))), config.covariance_floor, robust_scale=False)
     data = dither(data, np.full(rows.shape[1], variance))
     with threadpool_limits(1, user_api="blas"):
         mixture = run_em(EMProblem(data, config), initialize(data, config, generator)).mixture

@@ -119,7 +119,7 @@ def interior_cells(colors: ColorCounts | DistinctColors) -> PreparedSamples:
     """Return the interior colors, dithered, as the cells of a histogram with the means of their monomials."""
     features = compute_color_features(colors.colors, "rgb").values
     is_gray = features.shape[1] == 1
-    data = prepare_samples(Samples(features, colors.counts), FitConfig.covariance_floor)
+    data = prepare_samples(Samples(features, colors.counts), FitConfig.covariance_floor, robust_scale=False)
     cells = bin_samples(data, GRAY_BINS if is_gray else BINS)
     return dither(cells, np.full(features.shape[1], (GRAY_DITHER if is_gray else DITHER) ** 2))
 

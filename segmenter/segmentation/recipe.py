@@ -86,6 +86,7 @@ class Recipe:
             max_iterations=self.max_iterations,
             acceleration=self.acceleration,
             covariance_floor=self.covariance_floor,
+            robust_scale=False,
             seed=self.seed,
         )
 

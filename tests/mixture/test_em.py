@@ -784,6 +784,7 @@ OUT_OF_RANGE: list[tuple[str, Any]] = [
     ("n_components", 2.5),
     ("tolerance", "small"),
     ("acceleration", 1),
+    ("robust_scale", 1),
     ("noise", "yes"),
     ("method", "kmeans"),
 ]
