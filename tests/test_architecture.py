@@ -30,6 +30,7 @@ FOUNDATION = ("errors", "arrays", "_version")
 HOMES = {
     "click": {"cli"},
     "PIL": {"io"},
+    "pillow_heif": {"io"},
     "tifffile": {"io"},
     "matplotlib": {"render"},
     "jinja2": {"render"},
@@ -57,6 +58,7 @@ HEAVY = (
     "scipy",
     "skimage",
     "PIL",
+    "pillow_heif",
     "tifffile",
     "matplotlib",
     "dask",

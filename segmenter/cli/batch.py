@@ -156,16 +156,19 @@ def print_failed_inputs(listing: Listing) -> None:
 
 def print_skipped(listing: Listing) -> None:
     """Print what was found but is not read: counts for usual cases, one line each for the others."""
-    from segmenter.io.files.discovery import HIDDEN, NOT_A_PHOTO, SUB_FOLDER
+    from segmenter.io.files.discovery import CAMERA_RAW, HIDDEN, NOT_A_PHOTO, SUB_FOLDER
 
     for path, reason in listing.skipped:
-        if reason not in (HIDDEN, NOT_A_PHOTO, SUB_FOLDER):
+        if reason not in (CAMERA_RAW, HIDDEN, NOT_A_PHOTO, SUB_FOLDER):
             print_message(f"skipped {path}: {reason}")
     extensions = Counter(Path(path).suffix.lower() or "none" for path, why in listing.skipped if why == NOT_A_PHOTO)
     if extensions:
         counts = [f"{number:,} {extension}" for extension, number in extensions.most_common(MAX_EXTENSIONS)]
         more = ", …" if len(extensions) > MAX_EXTENSIONS else ""
         print_message(f"skipped files without a photo extension: {', '.join(counts)}{more}")
+    n_raw = listing.n_skipped(CAMERA_RAW)
+    if n_raw:
+        print_message(f"skipped {format_count(n_raw, 'camera raw file')}; develop them to TIFF or JPEG")
     n_folders = listing.n_skipped(SUB_FOLDER)
     if n_folders:
         print_message(f"skipped {format_count(n_folders, 'subfolder')}; add -r to include subfolders")

@@ -26,7 +26,8 @@ from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.files.atomic import write_files
 from segmenter.io.files.discovery import PHOTO_EXTENSIONS
 from segmenter.io.files.local import SIGNATURE_BYTES, is_zarr, read_first_bytes, read_stream
-from segmenter.io.images.photo import READABLE_FORMATS, Reading, has_image_signature, read_photo
+from segmenter.io.images.photo import Reading, read_photo
+from segmenter.io.images.signatures import READABLE_FORMATS, is_picture
 from segmenter.io.tables.layout import UTF_16, Layout, read_layout
 from segmenter.io.tables.table import check_variances, read_table
 from segmenter.mixture.config import FitConfig
@@ -170,7 +171,7 @@ def detect_kind(head: bytes, source: Path) -> Kind:
     """Return whether a file is a photo or a table, judged by its first bytes and its name; raise if it is neither."""
     if not head:
         raise EmptyFileError(str(source))
-    if source.suffix.lower() not in TABLE_ENDINGS and has_image_signature(head):
+    if source.suffix.lower() not in TABLE_ENDINGS and is_picture(head):
         return "photo"
     is_named_photo = source.suffix.lower() in PHOTO_EXTENSIONS
     if is_named_photo or (

@@ -17,11 +17,18 @@ from segmenter.io.files.remote import glob_files, is_remote, list_files, to_path
 
 PHOTO_EXTENSIONS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".avif")
-    + (".gif", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm")
+    + (".gif", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".heic", ".heif", ".hif")
 )
 """Files with these extensions in a folder are treated as photos; a file given by path may have any extension."""
 
+RAW_EXTENSIONS = frozenset(
+    (".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw")
+    + (".3fr", ".iiq", ".x3f", ".mrw", ".kdc", ".dcr", ".erf", ".mef", ".mos")
+)
+"""Extensions of camera raw files, which often lie beside the photos developed from them."""
+
 NOT_A_PHOTO = "no photo by its extension"
+CAMERA_RAW = "a camera raw file by its extension; develop it to TIFF or JPEG"
 HIDDEN = "hidden"
 SUB_FOLDER = "a sub-folder"
 
@@ -211,7 +218,8 @@ class _Search:
         if _has_photo_extension(path):
             self.add(path)
         else:
-            self.skipped.append((path, NOT_A_PHOTO))
+            is_raw = os.path.splitext(path)[1].lower() in RAW_EXTENSIONS
+            self.skipped.append((path, CAMERA_RAW if is_raw else NOT_A_PHOTO))
 
     def read_folder(self, top: str) -> None:
         """Add the photos of a folder; links to folders are entered after all real folders."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -21,10 +20,8 @@ from PIL import Image
 
 from segmenter.arrays import Bools, Pixels
 from segmenter.errors import (
-    EmptyFileError,
     InvalidArgumentError,
     NoPixelsError,
-    NotAPhotoError,
     SegmenterError,
     UnreadableFileError,
     UnsupportedPhotoError,
@@ -50,17 +47,9 @@ from segmenter.io.images.pillow import (
     open_image,
     translate_decoder_errors,
 )
+from segmenter.io.images.signatures import RAW_PROBLEM, is_heic, require_photo
 
-READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, PPM and PGM"
 MAX_PIXELS = 500_000_000
-
-# First bytes of the readable formats. A file that has one of these signatures but cannot be decoded is damaged; a file
-# that has none of them is not a photo.
-_SIGNATURES = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|II[*+]\0|MM\0[*+]|RIFF.{4}WEBP|GIF8[79]a"
-    rb"|.{4}ftyp(avi[fs]|m[is]f1.{4,40}avi[fs])|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0|P[1-6]\s+[\d#]|Pf\s+\d",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +156,7 @@ def read_photo(
         with open_regular(path) as file, ensure_file_unmodified(file, str(path)):
             return _read(file, str(path), name or path.name, max_pixels, reading)
     label = name or "stream"
-    content = read_stream(source, label, lambda head: _require_signature(head, label))
+    content = read_stream(source, label, lambda head: require_photo(head, label))
     return _read(content, label, label, max_pixels, reading)
 
 
@@ -301,7 +290,7 @@ def _read(file: BinaryIO, label: str, name: str, max_pixels: int, reading: Readi
     """Read a photo from a seekable file, which messages call ``label``."""
     try:
         head = file.read(SIGNATURE_BYTES)
-        _require_signature(head, label)
+        require_photo(head, label)
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
     except OSError as error:
@@ -310,6 +299,10 @@ def _read(file: BinaryIO, label: str, name: str, max_pixels: int, reading: Readi
         return _build_photo(_decode_tiff(file, label, max_pixels, reading), name, label, reading, digest)
     if reading.bands:
         raise UnsupportedPhotoError(label, "is neither a TIFF nor a Zarr array; only of these can bands be chosen")
+    if is_heic(head):
+        from segmenter.io.images.heic import read_heic
+
+        return _build_photo(read_heic(file, label, max_pixels), name, label, reading, digest)
     with translate_decoder_errors(label):
         image = open_image(file)
         check_size(*image.size, max_pixels, label)
@@ -326,9 +319,12 @@ def _read(file: BinaryIO, label: str, name: str, max_pixels: int, reading: Readi
 
 def _decode_tiff(file: BinaryIO, label: str, max_pixels: int, reading: Reading) -> DecodedImage:
     """Decode a TIFF: as a photo, or as a raster where it is none or bands are chosen."""
-    from segmenter.io.images.tiff import is_plain_photo, read_tiff  # late, like `read_high_bit_depth`: few need them
+    from segmenter.io.images.tiff import detect_kind, read_tiff  # late, like `read_high_bit_depth`: few need them
 
-    if not reading.bands and is_plain_photo(file):
+    kind = detect_kind(file)
+    if kind == "camera raw":
+        raise UnsupportedPhotoError(label, RAW_PROBLEM)
+    if kind == "plain photo" and not reading.bands:
         return read_tiff(file, label, max_pixels)
     from segmenter.io.rasters.reader import WindowedPicture
     from segmenter.io.rasters.tiff import open_tiff
@@ -343,19 +339,6 @@ def _decode_tiff(file: BinaryIO, label: str, max_pixels: int, reading: Reading) 
             if reading.bands or not raster.header.is_photo:
                 return WindowedPicture(raster, label, tuple(reading.bands)).decode_whole(max_pixels)
     return read_tiff(file, label, max_pixels)
-
-
-def has_image_signature(head: bytes) -> bool:
-    """Return whether the first bytes of a file have the signature of a readable format."""
-    return _SIGNATURES.match(head) is not None
-
-
-def _require_signature(head: bytes, label: str) -> None:
-    """Raise EmptyFileError or NotAPhotoError unless a file or stream starts with the signature of a picture."""
-    if not head:
-        raise EmptyFileError(label)
-    if not has_image_signature(head):
-        raise NotAPhotoError(label, READABLE_FORMATS)
 
 
 # ---- from decoded images to photos -------------------------------------------------------------------------

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
@@ -33,13 +34,18 @@ from segmenter.io.images.tiff_tags import (
     BITS_PER_SAMPLE,
     BLACK_IS_ZERO,
     CMYK,
+    DNG_VERSION,
     EXTRA_SAMPLES,
     GDAL_NO_DATA,
     ICC_PROFILE,
     IMAGE_DESCRIPTION,
+    MAKE,
     PHOTOMETRIC,
+    RAW_COLOR_TYPES,
+    REDUCED_IMAGE,
     RGB,
     SAMPLES_PER_PIXEL,
+    SUB_PAGES,
     SUBFILE_TYPE,
     WHITE_IS_ZERO,
     AlphaBand,
@@ -120,19 +126,53 @@ def read_tiff(file: BinaryIO, label: str, max_pixels: int) -> DecodedImage:
     return replace(picture, notes=layout.notes + picture.notes)
 
 
-def is_plain_photo(file: BinaryIO) -> bool:
-    """Return whether the tags of a TIFF, as Pillow reads them, leave no doubt that it is a photo of 8 bits."""
+def detect_kind(file: BinaryIO) -> Literal["camera raw", "plain photo", "other"]:
+    """Return what the tags of a TIFF say of it; "other" also if they are damaged, which reading the pixels reports."""
     try:
-        image = open_image(file)
-    except Exception:  # damaged bytes make decoders raise exceptions of any type; reading it reports them
+        with silence_decoders():
+            tags = _read_tags(file)
+            if is_camera_raw(file, tags):
+                return "camera raw"
+            return "plain photo" if is_plain_photo(tags) else "other"
+    except Exception:  # damaged bytes may raise any exception
+        return "other"
+
+
+def _read_tags(file: BinaryIO, offset: int | None = None) -> Mapping[int, Any]:
+    """Return the tags of the page of a TIFF at an offset in bytes, by default of the first."""
+    file.seek(0)
+    header = file.read(8)
+    directory = TiffImagePlugin.ImageFileDirectory_v2(header + file.read(8) if 43 in header[2:4] else header)
+    file.seek(directory.next if offset is None else offset)
+    directory.load(file)
+    return dict(directory)
+
+
+def is_camera_raw(file: BinaryIO, tags: Mapping[int, Any]) -> bool:
+    """Return whether a TIFF with these tags on its first page is a camera raw file.
+
+    It says so (DNG), the page or one of its sub-pages holds the values of a color filter array, or the page is the
+    preview of a camera that keeps its pixels in sub-pages.
+    """
+    if DNG_VERSION in tags or tags.get(PHOTOMETRIC) in RAW_COLOR_TYPES:
+        return True
+    if MAKE not in tags or SUB_PAGES not in tags:
         return False
-    tags: Any = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+    offsets = tags[SUB_PAGES]
+    sub_pages = (_read_tags(file, offset) for offset in (offsets if isinstance(offsets, tuple) else (offsets,)))
+    is_preview = int(tags.get(SUBFILE_TYPE, 0)) & REDUCED_IMAGE
+    return bool(is_preview) or any(page.get(PHOTOMETRIC) in RAW_COLOR_TYPES for page in sub_pages)
+
+
+def is_plain_photo(tags: Mapping[int, Any]) -> bool:
+    """Return whether the tags of the first page leave no doubt that a TIFF is a photo of 8 bits."""
     n_bands, extra = tags.get(SAMPLES_PER_PIXEL, 1), tuple(tags.get(EXTRA_SAMPLES, ()))
     photometric = tags.get(PHOTOMETRIC, BLACK_IS_ZERO)
     n_without_alpha = n_bands - (find_alpha(photometric, n_bands, extra) is not None)
     is_ome = str(tags.get(IMAGE_DESCRIPTION, "")).rstrip().endswith("OME>")  # its pages may be channels
     return (
-        max(tags.get(BITS_PER_SAMPLE, (16,))) <= 8
+        BITS_PER_SAMPLE in tags
+        and max(tags[BITS_PER_SAMPLE]) <= 8
         and n_without_alpha == (3 if photometric == RGB else 1)
         and GDAL_NO_DATA not in tags
         and not is_ome

@@ -17,11 +17,15 @@ from segmenter.arrays import Pixels
 from segmenter.errors import UnsupportedPhotoError
 
 SUBFILE_TYPE, BITS_PER_SAMPLE, PHOTOMETRIC, IMAGE_DESCRIPTION, SAMPLES_PER_PIXEL = 254, 258, 262, 270, 277
-COLOR_MAP, EXTRA_SAMPLES, ICC_PROFILE, GDAL_NO_DATA = 320, 338, 34675, 42113
+MAKE, SUB_PAGES, COLOR_MAP, EXTRA_SAMPLES = 271, 330, 320, 338
+ICC_PROFILE, GDAL_NO_DATA, DNG_VERSION = 34675, 42113, 50706
 """Codes of tags."""
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 """Values of PhotometricInterpretation: the color type."""
+
+RAW_COLOR_TYPES = (32803, 34892)
+"""Color types of camera raw files: a color filter array, and linear raw (DNG 1.7)."""
 
 ASSOCIATED_ALPHA, UNASSOCIATED_ALPHA = 1, 2
 """Values of ExtraSamples: premultiplied and straight alpha."""
@@ -78,7 +82,7 @@ def check_no_preview(subfile_type: int, label: str) -> None:
     """Raise UnsupportedPhotoError if a page is only a smaller version of the photo."""
     if int(subfile_type) & REDUCED_IMAGE:
         raise UnsupportedPhotoError(
-            label, "has only a reduced preview as its first page, as camera raw files do; export it as TIFF or JPEG"
+            label, "has only a reduced preview as its first page; export the picture itself as TIFF or JPEG"
         )
 
 

@@ -25,8 +25,9 @@ from segmenter.errors import EmptyFileError, NotLabelsError
 from segmenter.io.files.atomic import is_zarr_folder
 from segmenter.io.files.local import SIGNATURE_BYTES, open_regular
 from segmenter.io.files.npz import read_array_header
-from segmenter.io.images.photo import MAX_PIXELS, has_image_signature
+from segmenter.io.images.photo import MAX_PIXELS
 from segmenter.io.images.pillow import check_size, load, open_image, silence_decoders, translate_decoder_errors
+from segmenter.io.images.signatures import has_image_signature
 
 ANNOTATION_EXTENSIONS: Final = (".png", ".tif", ".tiff", ".npy", ".mat")
 """Files with these extensions in a folder are treated as label images."""

@@ -138,9 +138,9 @@ def read_layout_from(path: Path, stream: BinaryIO | None) -> Layout:
     try:
         return read_layout(path)
     except NotATableError:
-        from segmenter.io.images.photo import has_image_signature  # Pillow is needed only here
+        from segmenter.io.images.signatures import is_picture  # Pillow is needed only here
 
-        if has_image_signature(read_first_bytes(path, SIGNATURE_BYTES)):
+        if is_picture(read_first_bytes(path, SIGNATURE_BYTES)):
             raise NotATableError(str(path), "is a picture, not a table; try segmenter segment") from None
         raise
 

@@ -41,7 +41,8 @@ from segmenter.errors import (
     UnreadableFileError,
     UnsupportedPhotoError,
 )
-from segmenter.io.images.photo import READABLE_FORMATS, Photo, photo_from_array, photo_from_image, read_photo
+from segmenter.io.images.photo import Photo, photo_from_array, photo_from_image, read_photo
+from segmenter.io.images.signatures import READABLE_FORMATS
 
 LOSSLESS = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True, "exact": True}, "BMP": {}, "PPM": {}}
 ORIENTATION = 274
