@@ -27,7 +27,7 @@ from segmenter.cli.options.common import (
     with_options,
 )
 from segmenter.cli.options.recipe import em_options
-from segmenter.cli.options.types import PATH, STREAM, CountOrAuto
+from segmenter.cli.options.types import PATH, STREAM, CountOrAuto, PositiveNumber
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import METHODS
 from segmenter.segmentation.shares import format_share
@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     option(
         "--labeled-weight",
         section=LABELED,
-        type=click.FloatRange(min=0, min_open=True),
+        type=PositiveNumber(),
         default=TableRecipe.labeled_weight,
         show_default=True,
         metavar="λ",

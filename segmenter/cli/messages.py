@@ -23,9 +23,17 @@ def print_note(note: str) -> None:
     print_message(f"  note: {note}")
 
 
+MAX_ERROR_CHARACTERS = 1000
+"""Longer errors, which repeat an absurd value whole, are shown without their middle."""
+
+
 def print_error(message: str) -> None:
     """Print an error as one line that begins with the name of the program."""
-    print_message(f"segmenter: {' '.join(line.strip() for line in message.splitlines())}")
+    line = " ".join(part.strip() for part in message.splitlines())
+    if len(line) > MAX_ERROR_CHARACTERS:
+        half = MAX_ERROR_CHARACTERS // 2
+        line = f"{line[:half]} … {line[-half:]}"
+    print_message(f"segmenter: {line}")
 
 
 def report_failure(error: Exception, source: str, *, verbose: bool) -> str:

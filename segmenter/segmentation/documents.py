@@ -79,12 +79,32 @@ class DocumentError(Exception):
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file; None where there is no such file or no object in it."""
+    """Return the JSON object in a file, parsed by `parse_object`; None where there is no such file or no object."""
     try:
-        plain = json.loads(read_first_bytes(path, MAX_BYTES))
-    except (ReadError, ValueError, RecursionError):
+        return parse_object(read_first_bytes(path, MAX_BYTES))
+    except ReadError:
+        return None
+
+
+def parse_object(text: str | bytes) -> dict[str, Any] | None:
+    """Return the JSON object in a text; None where there is none that could be written again.
+
+    NaN, infinity, integers of more than 128 bits and texts that are not valid Unicode are refused: no file of this
+    program holds them, and calculations and outputs would fail on them later.
+    """
+    try:
+        plain = json.loads(text, parse_int=_parse_int)
+        json.dumps(plain, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
         return None
     return plain if isinstance(plain, dict) else None
+
+
+def _parse_int(digits: str) -> int:
+    """Return an integer; raise ValueError if it has more digits than any of 128 bits."""
+    if len(digits) > len(str(-(2**128))):
+        raise ValueError(f"an integer of {len(digits)} digits")
+    return int(digits)
 
 
 def convert_document(plain: object, kind: type[T], *, allow_unknown: bool = True) -> T:

@@ -41,7 +41,7 @@ from segmenter.io.images.photo import MAX_PIXELS
 from segmenter.io.images.pillow import check_size
 from segmenter.regions.config import Scale
 from segmenter.regions.hierarchy import ColoredHierarchy
-from segmenter.segmentation.documents import DocumentError, convert_document, shorten, to_plain
+from segmenter.segmentation.documents import DocumentError, convert_document, parse_object, shorten, to_plain
 from segmenter.segmentation.recipe import RegionsRecipe, decode_recipe
 from segmenter.segmentation.record import PhotoRecord
 from segmenter.segmentation.regions import cut_regions
@@ -223,7 +223,10 @@ def load_hierarchy(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> SavedHi
     if version.shape != () or version.dtype.kind not in "iu" or version != VERSION:
         raise HierarchyVersionError(name, str(version)[:40], VERSION)
     try:
-        return SavedHierarchy(_decode_hierarchy(arrays), _decode_recipe(arrays), _decode_photo(arrays), name)
+        hierarchy, photo = _decode_hierarchy(arrays), _decode_photo(arrays)
+        if (photo.height, photo.width) != hierarchy.superpixels.shape:
+            raise _FlawError(f"input is a photo of {photo.width}×{photo.height} pixels, superpixels of another size")
+        return SavedHierarchy(hierarchy, _decode_recipe(arrays), photo, name)
     except (_FlawError, InvalidArgumentError) as error:
         raise DamagedHierarchyError(name, shorten(str(error), 200)) from error
 
@@ -236,12 +239,9 @@ def _get_text(arrays: Mapping[str, NDArray[Any]], key: str) -> str | None:
 
 def _parse_object(arrays: Mapping[str, NDArray[Any]], key: str) -> dict[str, Any]:
     """Return the JSON object in an array of text; raise _FlawError where there is none."""
-    try:
-        value = json.loads(_get_text(arrays, key) or "")
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise _FlawError(f"{key} is no JSON object")
+    value = parse_object(_get_text(arrays, key) or "")
+    if value is None:
+        raise _FlawError(f"{key} is not a valid JSON object")
     return value
 
 
@@ -279,7 +279,8 @@ def _check_superpixels(superpixels: NDArray[Any], sums: NDArray[Any]) -> None:
     if int(superpixels.max(initial=0)) > n:
         raise _FlawError(f"superpixels are more than the {n} of color_sums")
     counts = np.bincount(superpixels.ravel(), minlength=n + 1)[1:]
-    if not n or not (counts > 0).all() or (counts != sums[:, 0]).any() or not np.isfinite(sums).all():
+    colors = sums[:, 1:] / np.maximum(counts, 1)[:, None]
+    if not n or not (counts > 0).all() or (counts != sums[:, 0]).any() or not ((colors >= 0) & (colors < 1.001)).all():
         raise _FlawError("color_sums are not those of the superpixels")
 
 
@@ -300,7 +301,7 @@ def _get_array(arrays: Mapping[str, NDArray[Any]], key: str, kind: str, shape: t
         raise _FlawError(f"{key} is missing")
     array = arrays[key]
     fits = len(array.shape) == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
-    if array.dtype.kind != kind or not fits:
+    if array.dtype.kind != kind or array.dtype.itemsize > 8 or not fits:
         expected = " × ".join("any" if length is None else str(length) for length in shape)
         raise _FlawError(f"{key} has the shape {array.shape} and type {array.dtype}, not {expected} of {kind}")
     return array

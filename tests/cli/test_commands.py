@@ -443,6 +443,10 @@ def test_no_command_shows_the_help(tmp_path: Path) -> None:
         ["segment", "a.png", "-k", "four"],
         ["segment", "a.png", "--tolerance", "0"],
         ["segment", "a.png", "--tolerance", "nan"],
+        ["batch", "a.png", "--timeout", "nan"],
+        ["batch", "a.png", "--timeout", "inf"],
+        ["batch", "a.png", "--timeout", "1e308"],
+        ["segment", "a.png", "--working-size", "inf"],
         ["segment", "a.png", "--init", "best"],
         ["segment", "a.png", "b.png", "-o", "-"],
         ["segment", "a.png", "-o", "-", "--json"],
@@ -461,7 +465,7 @@ def test_no_command_shows_the_help(tmp_path: Path) -> None:
 def test_wrong_usage_is_status_2_and_one_line(arguments: Sequence[str], tmp_path: Path) -> None:
     result = run(*arguments, cwd=tmp_path)
     assert result.returncode == 2
-    command = f" {arguments[0]}" if arguments[0] in ("apply", "segment") else ""
+    command = f" {arguments[0]}" if arguments[0] in COMMANDS else ""
     assert get_error_line(result.stderr).endswith(f"; see 'segmenter{command} --help'")
     assert list(tmp_path.iterdir()) == []
 
@@ -714,3 +718,10 @@ def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
 def test_completion_prints_a_script(shell: str, tmp_path: Path) -> None:
     assert b"_SEGMENTER_COMPLETE" in run("completion", shell, cwd=tmp_path).stdout
+
+
+def test_an_absurd_value_is_not_repeated_whole(tmp_path: Path) -> None:
+    result = run("segment", "a.png", "--seed", "9" * 5000, cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.count(b"\n") == 1
+    assert len(result.stderr) < 1200

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmenter.errors import DamagedRecordError
+from segmenter.segmentation.documents import parse_object
 from segmenter.segmentation.record import (
     FigureRecord,
     FitRecord,
@@ -25,6 +27,8 @@ from segmenter.segmentation.record import (
     describe_record,
     encode_record,
 )
+from segmenter.workflows.report.results import PhotoResult
+from segmenter.workflows.report.run import encode_page
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 vectors = st.lists(finite, min_size=1, max_size=3).map(tuple)
@@ -156,3 +160,58 @@ def test_a_damaged_record_is_refused_by_the_name_of_the_part(part: str, value: A
     with pytest.raises(DamagedRecordError) as caught:
         decode_record(record, "a.json")
     assert str(caught.value) == f"a.json: cannot be shown ({problem}); segment the photo again with --overwrite"
+
+
+# ---- whatever a file may hold --------------------------------------------------------------------------------------
+
+odd_integers = st.integers() | st.sampled_from([10**400, -(10**38), 10**39, 2**63, 0])
+odd_floats = st.floats() | st.sampled_from([10**400, 1e308, -0.0])
+odd_texts = st.text(max_size=5) | st.sampled_from(["\ud800", "\0", "a\nb", "9" * 5000, "../a", "</script>"])
+odd_values: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | odd_integers | odd_floats | odd_texts | st.sampled_from([[], {}, [[]]])
+)
+
+
+def draw_value_like(draw: st.DrawFn, old: Any) -> Any:
+    """Draw any value, most often one of the same type."""
+    of_type = {int: odd_integers, float: odd_floats, str: odd_texts}.get(type(old), odd_values)
+    return draw(of_type if draw(st.integers(0, 3)) else odd_values)
+
+
+def replace_a_part(draw: st.DrawFn, plain: Any) -> Any:
+    """Return plain values with one part, at any depth, replaced or left out."""
+    if not isinstance(plain, dict | list) or not plain or draw(st.integers(0, 9)) == 0:
+        return draw_value_like(draw, plain)
+    key = draw(st.sampled_from(list(plain) if isinstance(plain, dict) else range(len(plain))))
+    changed = plain.copy()
+    if draw(st.integers(0, 9)) == 0:
+        del changed[key]
+    else:
+        changed[key] = replace_a_part(draw, changed[key])
+    return changed
+
+
+@st.composite
+def damaged_records(draw: st.DrawFn) -> Any:
+    """Draw a record as JSON values with one to three parts replaced by anything."""
+    plain: Any = json.loads(encode_record(draw(records())))
+    for _ in range(draw(st.integers(1, 3))):
+        plain = replace_a_part(draw, plain)
+    return plain
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(damaged_records())
+def test_a_record_is_refused_or_can_be_reported(plain: Any) -> None:
+    try:
+        record = decode_record(parse_object(json.dumps(plain)), "a.json")
+    except DamagedRecordError as error:
+        assert "\n" not in str(error)
+        assert len(str(error)) < 500
+        return
+    again = encode_record(record)
+    assert decode_record(parse_object(again), "a.json") == record
+    result = PhotoResult("a.png", "done", record=record)
+    page = dict(encode_page([result], {}, Path("report.html"), "results", max_page=10**6))
+    assert set(page) == {Path("report.html")}

@@ -10,7 +10,7 @@ import click
 
 from segmenter.cli.help import COLOR_FIT, FIT, REGIONS, TARGET, option
 from segmenter.cli.options.common import Command, Option, is_typed, seed_option, with_options
-from segmenter.cli.options.types import AnyScale, CountOrAuto, MergeCostChoice, ScaleOrNumber
+from segmenter.cli.options.types import AnyScale, CountOrAuto, MergeCostChoice, PositiveNumber, ScaleOrNumber
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.config import COLOR_SPACES
 from segmenter.mixture.config import COVARIANCE_TYPES, INITS
@@ -74,7 +74,7 @@ def em_options(
         option(
             "--tolerance",
             section=section,
-            type=click.FloatRange(min=0, min_open=True),
+            type=PositiveNumber(),
             default=defaults.tolerance,
             show_default=True,
             metavar="NATS",
@@ -168,7 +168,7 @@ _REGIONS_OPTIONS = (
     option(
         "--working-size",
         section=REGIONS,
-        type=click.FloatRange(min=0, min_open=True),
+        type=PositiveNumber(),
         default=RegionsRecipe.working_size,
         show_default=True,
         metavar="MEGAPIXELS",

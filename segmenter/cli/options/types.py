@@ -22,6 +22,9 @@ STREAM = Path("-")
 
 MAX_JOBS = 1024
 
+MAX_TIMEOUT = 1e6
+"""Seconds, eleven days; the clocks of the operating system overflow far above."""
+
 MIN_JOB_MEMORY = 250_000_000
 """Bytes that a worker needs for its libraries and for a small photo with its figure."""
 
@@ -82,6 +85,23 @@ class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has n
             return int(click.IntRange(1, self.maximum).convert(value, param, ctx))
         except click.BadParameter:
             self.fail(f"{value!r} is neither a whole number from 1 to {self.maximum} nor auto.", param, ctx)
+
+
+class PositiveNumber(click.ParamType):  # type: ignore[type-arg]
+    """A number above 0, up to a maximum; NaN and infinity are refused."""
+
+    name = "number"
+
+    def __init__(self, maximum: float = 1e300) -> None:
+        self.maximum = maximum
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        number = float(click.FLOAT.convert(value, param, ctx))
+        if not 0 < number <= self.maximum:
+            limit = "" if self.maximum == 1e300 else f" of at most {self.maximum:,.0f}"
+            self.fail(f"{value!r} is not a positive number{limit}.", param, ctx)
+        return number
 
 
 class MergeCostChoice(click.Choice):  # type: ignore[type-arg]  # click 8.1 has none

@@ -10,7 +10,7 @@ import click
 
 from segmenter.cli.help import EXECUTION, option
 from segmenter.cli.options.common import Command, is_given, jobs_option, scheduler_option, with_options
-from segmenter.cli.options.types import MIN_JOB_MEMORY, MemorySize
+from segmenter.cli.options.types import MAX_TIMEOUT, MIN_JOB_MEMORY, MemorySize, PositiveNumber
 
 if TYPE_CHECKING:
     from segmenter.execution.api import Workers
@@ -21,7 +21,7 @@ _OPTIONS = (
     option(
         "--timeout",
         section=EXECUTION,
-        type=click.FloatRange(min=0, min_open=True),
+        type=PositiveNumber(MAX_TIMEOUT),
         metavar="SECONDS",
         show_default="no limit",
         help="Give up on a photo after this long.",

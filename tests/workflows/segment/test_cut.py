@@ -35,6 +35,7 @@ from segmenter.errors import (
 from segmenter.io.files.npz import encode_arrays
 from segmenter.regions.contour_map import WHITE, build_contour_map, find_merge_heights
 from segmenter.regions.hierarchy import Hierarchy
+from segmenter.segmentation.documents import to_plain
 from segmenter.segmentation.hierarchy_file import build_saved_hierarchy, encode_hierarchy, get_hierarchy
 from segmenter.segmentation.record import PhotoRecord
 from tests.support.command import run_text as run
@@ -43,6 +44,7 @@ from tests.support.scenes import draw_disks
 pytestmark = pytest.mark.slow
 
 FOUND = segmenter.segment(draw_disks(), method="regions")
+HIERARCHY = get_hierarchy(FOUND)
 PHOTO = PhotoRecord(name="disks.png", sha256=None, width=80, height=60, channels=3, dtype="uint8", notes=())
 CONTENT = encode_hierarchy(build_saved_hierarchy(FOUND, PHOTO))
 
@@ -214,9 +216,16 @@ def changed(tmp_path: Path, **arrays: object) -> HierarchyError:
         ({"superpixels": np.full((60, 80), 60000, np.uint16)}, "superpixels are more than"),
         ({"recipe": "{}"}, "recipe: scale is missing"),
         ({"recipe": '{"speed": 1}'}, "recipe: scale is missing"),
-        ({"recipe": "[1"}, "recipe is no JSON object"),
-        ({"input": 3}, "input is no JSON object"),
+        ({"recipe": "[1"}, "recipe is not a valid JSON object"),
+        ({"input": 3}, "input is not a valid JSON object"),
         ({"input": '{"name": "disks.png"}'}, "input: object missing required field `sha256`"),
+        ({"input": json.dumps(to_plain(PHOTO) | {"name": "\ud800"})}, "input is not a valid JSON object"),
+        ({"input": json.dumps(to_plain(PHOTO) | {"width": 81})}, "input is a photo of 81×60 pixels"),
+        ({"recipe": f'{{"seed": {"9" * 400}}}'}, "recipe is not a valid JSON object"),
+        ({"recipe": '{"scale": NaN}'}, "recipe is not a valid JSON object"),
+        ({"heights": HIERARCHY.heights.astype(np.longdouble)}, "heights has the shape"),
+        ({"color_sums": -HIERARCHY.color_sums}, "color_sums are not those of the superpixels"),
+        ({"color_sums": 1.1 * HIERARCHY.color_sums}, "color_sums are not those of the superpixels"),
         ({"color_sums": np.zeros((0, 4))}, "merges has the shape"),
     ],
 )
