@@ -15,7 +15,7 @@ from segmenter.cli import EXIT_FAILED, EXIT_INTERRUPTED, unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.format import format_count
 from segmenter.cli.help import INPUT, OUTPUT, TARGET, option
-from segmenter.cli.messages import print_error, print_message
+from segmenter.cli.messages import print_error, print_message, print_note
 from segmenter.cli.options.common import bands_option, is_given, with_options
 from segmenter.cli.options.output import OutputOptions, folder_output_options, select_extras
 from segmenter.cli.options.recipe import recipe_options
@@ -227,6 +227,8 @@ def report_summary(summary: Summary, plan: BatchPlan, seconds: float, *, quiet: 
         table = printable(str(plan.settings.output / "summary.csv"))
         photos = format_count(len(plan.entries), "photo")
         print_message(f"{photos}: {', '.join(outcomes)} in {seconds:.1f} s -> {table}")
+        for note in summary.notes:
+            print_note(note)
     for reason in summary.failures():
         print_error(reason)
     return EXIT_FAILED if counts["failed"] or counts["not done"] else 0

@@ -19,7 +19,7 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.acceleration import squarem_step
 from segmenter.mixture.batched_em import run_em_batch
 from segmenter.mixture.config import FitConfig
-from segmenter.mixture.data import PreparedSamples, prepare_for_fit
+from segmenter.mixture.data import PreparedSamples, dither, prepare_for_fit
 from segmenter.mixture.diagnostics import (
     covariance_floor_cost,
     find_collapsed_components,
@@ -161,6 +161,7 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
     log_prior: LogPrior | None = None,
     prior: NormalInverseWishart | None = None,
     extra_starts: Sequence[Mixture] = (),
+    error: float = 0.0,
     on_iteration: Callable[[], None] | None = None,
 ) -> Fit:
     """Fit a mixture, from a given start or from the best of several drawn ones.
@@ -187,6 +188,9 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
         Conjugate prior on means and covariances; the fit is then a maximum a posteriori one.
     extra_starts : sequence of Mixture
         The best of these, as they are, is used as one more start in addition to those that are drawn.
+    error : float, at least 0
+        Standard deviation of a Gaussian error that each feature of each sample is taken to have, relative to the root
+        mean variance of the features.
     on_iteration : callable, optional
         Called without arguments after each iteration, of the screening too; whoever waits can be shown that it goes on.
 
@@ -203,6 +207,8 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
     check_fit_arguments(samples, config, start, prior)
     family = config.covariance_type if start is None else start.covariance_type
     data = prepare_for_fit(samples, replace(config, covariance_type=family))
+    if error:
+        data = dither(data, np.full_like(data.variances, error**2 * data.variances.mean()))
     problem = EMProblem(data, config, log_prior, prior, on_iteration=on_iteration)
     if start is None:
         found = fit_from_drawn_starts(problem, extra_starts)

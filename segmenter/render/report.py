@@ -54,6 +54,7 @@ class Page:
     title: str
     software: str  # name and version of the program that made the page
     entries: Sequence[Entry]
+    notes: tuple[str, ...] = ()  # on all of them
 
 
 def render_page(page: Page) -> str:

@@ -228,7 +228,7 @@ def find_shortage(distinct: ColorCounts | DistinctColors, n_segments: int) -> Sh
 
 
 def fit_colors(
-    distinct: ColorCounts | DistinctColors, recipe: Recipe, n_segments: int
+    distinct: ColorCounts | DistinctColors, recipe: Recipe, n_segments: int, *, error: float = 0.0
 ) -> tuple[Fit, tuple[str, ...], Labels, tuple[Segment, ...]]:
     """Fit a mixture to colors; return the fit, from dark to bright, feature names, labels (M,) and segments.
 
@@ -239,12 +239,14 @@ def fit_colors(
     recipe : Recipe
     n_segments : int
         K; of fewer colors, each is a segment.
+    error : float, at least 0
+        That colors are taken to have, see `segmenter.mixture.em.fit`.
     """
     n_segments = min(n_segments, len(distinct.colors))
     samples, channels = build_samples(distinct, recipe.color_space)
     config = replace(recipe.fit_config(), n_components=n_segments)
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
-        found = sort_by_luminance(fit(samples, config), samples, distinct, recipe.color_space)
+        found = sort_by_luminance(fit(samples, config, error=error), samples, distinct, recipe.color_space)
         if n_segments == len(distinct.colors):  # each color is a segment: that it has no spread is no flaw
             found = replace(found, trace=replace(found.trace, collapsed=()))
         color_labels = predict_colors(found.mixture, samples)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmenter.errors import DamagedRecordError
+from segmenter.render.report import Page
 from segmenter.segmentation.documents import parse_object
 from segmenter.segmentation.record import (
     FigureRecord,
@@ -213,5 +214,5 @@ def test_a_record_is_refused_or_can_be_reported(plain: Any) -> None:
     again = encode_record(record)
     assert decode_record(parse_object(again), "a.json") == record
     result = PhotoResult("a.png", "done", record=record)
-    page = dict(encode_page([result], {}, Path("report.html"), "results", max_page=10**6))
+    page = dict(encode_page([result], {}, Path("report.html"), Page("results", "segmenter", ()), max_page=10**6))
     assert set(page) == {Path("report.html")}

@@ -87,9 +87,10 @@ def run_passes(
     if plan.settings.shared_model:
         from segmenter.workflows.batch.shared_model import provide_shared_model
 
-        model = provide_shared_model(plan, workers, progress, report)
-        if model is None:
+        shared = provide_shared_model(plan, workers, progress, report)
+        if shared is None:
             return
+        model, summary.notes = shared.model, shared.notes
     failed = summary.indices()
     progress.start_stage("segmenting", len(plan.entries) - len(failed))
     function = partial(process_photo, resume=plan.settings.resume)

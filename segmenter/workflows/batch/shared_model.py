@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +21,22 @@ from segmenter.execution.map import map_jobs
 from segmenter.features.color_counts import ColorCounts, RunningCounts, to_common_scale
 from segmenter.io.files.atomic import write_files
 from segmenter.mixture.selection import Selection
-from segmenter.segmentation.colors import fit_colors
-from segmenter.segmentation.documents import DocumentError, convert_document, encode_json, read_object, to_plain
+from segmenter.segmentation.colors import find_shortage, fit_colors
+from segmenter.segmentation.documents import (
+    OMIT_NONE,
+    DocumentError,
+    convert_document,
+    encode_json,
+    read_object,
+    to_plain,
+)
+from segmenter.segmentation.doubts import describe_doubts
 from segmenter.segmentation.model import Model
 from segmenter.segmentation.model_file import encode_model, load_model
 from segmenter.segmentation.n_segments import choose_for_interior
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
-from segmenter.segmentation.record import SOFTWARE, FitRecord, ModelReference, SelectionRecord
+from segmenter.segmentation.record import SOFTWARE, FitRecord, ModelReference, SegmentCountRecord, SelectionRecord
+from segmenter.segmentation.result import Shortage
 from segmenter.workflows.batch.photo_colors import (
     PhotoColors,
     add_colors,
@@ -37,10 +46,17 @@ from segmenter.workflows.batch.photo_colors import (
 )
 from segmenter.workflows.batch.plan import SHARED_MODEL, SHARED_RECORD, BatchPlan, BatchProgress, BatchSettings
 from segmenter.workflows.batch.summary import Row
-from segmenter.workflows.segment.record import describe_fit, describe_model, describe_selection
+from segmenter.workflows.segment.record import describe_fit, describe_model, describe_selection, describe_shortage
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
+
+GRAY_ERROR = 0.1
+"""Standard deviation of the error that colors are taken to have where gray photos are among them, relative to theirs.
+
+The grays of a gray photo lie exactly on a line. A component that shrinks onto it gains likelihood without bound, and
+takes all of them. For photos this is an error of some six levels of 255, as where the number of segments is chosen.
+"""
 
 SCHEMA = 2
 """Version of the record of a shared fit."""
@@ -62,17 +78,27 @@ class SharedFitRecord:
     software: str
     recipe: Mapping[str, Any]
     pixels: int
+    n_segments: SegmentCountRecord | None = field(default=None, metadata=OMIT_NONE)
     colors: int  # distinct ones
     bits: int | None  # of a channel, where the lowest were cut to keep the colors few; None = the colors are exact
+    color_error: float | None = field(default=None, metadata=OMIT_NONE)  # relative to the spread of the colors
     selection: SelectionRecord | None
     fit: FitRecord
     inputs: SharedInputs
     model: ModelReference
 
 
+@dataclass(frozen=True, eq=False)
+class SharedModel:
+    """The model of all photos."""
+
+    model: Model
+    notes: tuple[str, ...]  # what a person should know before trusting it
+
+
 def provide_shared_model(
     plan: BatchPlan, workers: Workers, progress: BatchProgress, report: Callable[[int, Row], bool]
-) -> Model | None:
+) -> SharedModel | None:
     """Return the model of all photos: that of an earlier run if it is up to date, else fitted and written now.
 
     Parameters
@@ -85,7 +111,7 @@ def provide_shared_model(
 
     Returns
     -------
-    Model or None
+    SharedModel or None
         None if no photo could be decoded, or `report` said to stop.
 
     Raises
@@ -96,9 +122,9 @@ def provide_shared_model(
     settings, recipe = plan.settings, plan.settings.recipe
     if not isinstance(recipe, Recipe):
         raise InvalidArgumentError("shared_model", "needs a mixture of colors, and regions have none; leave it out")
-    model = load_up_to_date_model(plan, workers, progress) if settings.resume else None
-    if model is not None:
-        return model
+    shared = load_up_to_date_model(plan, workers, progress) if settings.resume else None
+    if shared is not None:
+        return shared
     batch_colors = count_batch(plan, workers, progress, report)
     return None if batch_colors is None else fit_and_write(batch_colors, settings, recipe)
 
@@ -108,6 +134,7 @@ class BatchColors:
     """The colors of all photos together."""
 
     colors: ColorCounts
+    has_gray_photos: bool  # whether some photos are gray and others are not
     interior: ColorCounts | None  # from which K is chosen; None = the recipe gives K, or no interior pixel takes part
     digests: list[str | None]  # SHA-256 of each photo, in any order; None for one that cannot be read
 
@@ -143,21 +170,27 @@ def count_batch(
     colors, interior = counts.get(), interiors.get()
     if not colors:
         return None
-    return BatchColors(to_common_scale(colors), to_common_scale(interior) if interior else None, digests)
+    has_gray_photos = len({part.colors.shape[1] for part in colors}) > 1
+    return BatchColors(
+        to_common_scale(colors), has_gray_photos, to_common_scale(interior) if interior else None, digests
+    )
 
 
-def fit_and_write(batch_colors: BatchColors, settings: BatchSettings, recipe: Recipe) -> Model:
+def fit_and_write(batch_colors: BatchColors, settings: BatchSettings, recipe: Recipe) -> SharedModel:
     """Fit a model to the colors of all photos, write it and the record of its fit, and return it as read back."""
     colors = batch_colors.colors
-    model, selection, trace = fit_shared(colors, batch_colors.interior, recipe)
+    error = GRAY_ERROR if batch_colors.has_gray_photos else None
+    model, selection, trace, shortage = fit_shared(batch_colors, recipe, error or 0.0)
     content = encode_model(model)
     record = SharedFitRecord(
         schema=SCHEMA,
         software=SOFTWARE,
         recipe=asdict(recipe),
         pixels=int(colors.counts.sum()),
+        n_segments=describe_shortage(shortage),
         colors=len(colors.colors),
         bits=colors.bits,
+        color_error=error,
         selection=describe_selection(selection),
         fit=describe_fit(trace),
         inputs=identify_photos(batch_colors.digests),
@@ -166,13 +199,31 @@ def fit_and_write(batch_colors: BatchColors, settings: BatchSettings, recipe: Re
     path = settings.output / SHARED_MODEL
     files = {path: content, settings.output / SHARED_RECORD: encode_json(to_plain(record), ensure_ascii=True)}
     write_files(files, overwrite=settings.overwrite or settings.resume)
-    return load_model(path)
+    return SharedModel(load_model(path), describe_shared_doubts(record))
 
 
 def fit_shared(
-    colors: ColorCounts, interior: ColorCounts | None, recipe: Recipe
-) -> tuple[Model, Selection | None, FitTrace]:
-    """Return the model of the colors of all photos, how K was chosen (None = it was given), and how the fit went."""
+    batch_colors: BatchColors, recipe: Recipe, error: float
+) -> tuple[Model, Selection | None, FitTrace, Shortage | None]:
+    """Return the model of the colors of all photos, and how it was found.
+
+    Parameters
+    ----------
+    batch_colors : BatchColors
+    recipe : Recipe
+    error : float
+        See `segmenter.segmentation.colors.fit_colors`.
+
+    Returns
+    -------
+    Model
+    Selection or None
+        How K was chosen; None = it was given.
+    FitTrace
+    Shortage or None
+        Why there are fewer segments than asked for; None = there are not.
+    """
+    colors, interior = batch_colors.colors, batch_colors.interior
     selection: Selection | None = None
     if recipe.n_segments == "auto":
         max_segments = min(MAX_AUTO_SEGMENTS, len(colors.counts))
@@ -180,7 +231,7 @@ def fit_shared(
         n_segments = selection.n_components
     else:
         n_segments = recipe.n_segments
-    found, channels, _, segments = fit_colors(colors, recipe, n_segments)
+    found, channels, _, segments = fit_colors(colors, recipe, n_segments, error=error)
     limited = [tuple(min(max(value, 0.0), 1.0) for value in segment.mean_rgb) for segment in segments]
     model = Model(
         recipe=recipe,
@@ -189,7 +240,14 @@ def fit_shared(
         label_names=tuple(f"segment {segment.label}" for segment in segments),
         colors=tuple((red, green, blue) for red, green, blue in limited),
     )
-    return model, selection, found.trace
+    return model, selection, found.trace, find_shortage(colors, n_segments)
+
+
+def describe_shared_doubts(record: SharedFitRecord) -> tuple[str, ...]:
+    """Return what a person should know before trusting a model of all photos."""
+    count = record.n_segments
+    shortages = () if count is None else (str(Shortage(count.asked, count.found, "color")),)
+    return tuple(f"shared model: {doubt}" for doubt in (*shortages, *describe_doubts(record.fit)))
 
 
 def identify_photos(digests: list[str | None]) -> SharedInputs:
@@ -212,7 +270,7 @@ def read_shared_record(path: Path) -> SharedFitRecord | None:
         return None
 
 
-def load_up_to_date_model(plan: BatchPlan, workers: Workers, progress: BatchProgress) -> Model | None:
+def load_up_to_date_model(plan: BatchPlan, workers: Workers, progress: BatchProgress) -> SharedModel | None:
     """Return the model of an earlier run if it was fitted to exactly these photos by this recipe, else None."""
     output = plan.settings.output
     record = read_shared_record(output / SHARED_RECORD)
@@ -236,4 +294,4 @@ def load_up_to_date_model(plan: BatchPlan, workers: Workers, progress: BatchProg
         for outcome in outcomes:
             digests.append(outcome.result)
             progress.finish_photo(None)
-    return model if record.inputs == identify_photos(digests) else None
+    return SharedModel(model, describe_shared_doubts(record)) if record.inputs == identify_photos(digests) else None

@@ -9,14 +9,14 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from segmenter.io.files.atomic import write_files
 from segmenter.io.tables.cells import encode_csv
-from segmenter.segmentation.documents import DocumentError, convert_document, read_object, to_plain
+from segmenter.segmentation.documents import OMIT_NONE, DocumentError, convert_document, read_object, to_plain
 from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.segmentation.record import SOFTWARE, RunRecord
 from segmenter.workflows.segment.job import SegmentJob
@@ -76,6 +76,7 @@ class SummaryHead:
     recipe: Mapping[str, Any]
     counts: Mapping[Status, int]
     skipped: tuple[SkippedPath, ...]
+    notes: tuple[str, ...] | None = field(default=None, metadata=OMIT_NONE)  # on the model of all photos
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +144,7 @@ class Summary:
 
     def __init__(self, n_photos: int) -> None:
         self.counts: Counter[Status] = Counter()
+        self.notes: tuple[str, ...] = ()  # on the model of all photos
         self._file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # closed along with the summary
         self._starts = array("q", [-1]) * n_photos
         self._inputs: list[Row] = []
@@ -188,6 +190,7 @@ class Summary:
             recipe=asdict(recipe),
             counts={status: self.counts[status] for status in ("done", "up to date", "failed", "not done")},
             skipped=tuple(SkippedPath(path=format_path(path), reason=reason) for path, reason in skipped),
+            notes=self.notes or None,
         )
         text = io.StringIO()
         text.write(json.dumps(to_plain(head), indent=1, ensure_ascii=False)[:-2] + ',\n "photos": [')

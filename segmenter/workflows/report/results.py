@@ -11,7 +11,8 @@ from segmenter.errors import DamagedRecordError, NoResultsError
 from segmenter.io.files.results import RECORD_SUFFIX, get_label_image_paths, list_results
 from segmenter.segmentation.documents import read_object
 from segmenter.segmentation.record import RunRecord, decode_record, is_record
-from segmenter.workflows.batch.plan import SHARED_NAME
+from segmenter.workflows.batch.plan import SHARED_NAME, SHARED_RECORD
+from segmenter.workflows.batch.shared_model import describe_shared_doubts, read_shared_record
 from segmenter.workflows.batch.summary import SUMMARIES, SummaryRow, read_summary
 from segmenter.workflows.segment.outputs import format_path
 
@@ -60,6 +61,12 @@ def read_results(folder: Path) -> list[PhotoResult]:
     if not results:
         raise NoResultsError(str(folder))
     return sorted(results, key=lambda result: (result.name.split("/"), result.results))
+
+
+def read_shared_notes(folder: Path) -> tuple[str, ...]:
+    """Return what a person should know of the model that the results in a folder share; () where there is none."""
+    record = read_shared_record(folder / SHARED_RECORD)
+    return () if record is None else describe_shared_doubts(record)
 
 
 def _read_summary_rows(folder: Path) -> Iterator[tuple[str, SummaryRow]]:

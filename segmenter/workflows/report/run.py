@@ -16,7 +16,7 @@ from segmenter.render.report import Entry, Page, build_data_url, build_pictures_
 from segmenter.segmentation.doubts import find_doubts
 from segmenter.segmentation.record import SOFTWARE
 from segmenter.workflows.report.previews import Preview, map_previews, plan_previews
-from segmenter.workflows.report.results import PhotoResult, read_results
+from segmenter.workflows.report.results import PhotoResult, read_results, read_shared_notes
 from segmenter.workflows.segment.outputs import check_path
 
 MAX_PAGE: Final = 50_000_000
@@ -90,7 +90,8 @@ def make_report(  # noqa: PLR0913  # one keyword for each option of the command
             previews[index] = preview
             on_progress(len(previews), len(jobs))
     title = folder.resolve().name or "results"
-    files = dict(encode_page(results, previews, output, title, max_page))
+    page = Page(title, SOFTWARE, (), read_shared_notes(folder))
+    files = dict(encode_page(results, previews, output, page, max_page))
     write_files(files, overwrite=overwrite)
     return Report(
         output,
@@ -115,9 +116,9 @@ def get_pictures_folder(output: Path) -> Path:
 
 
 def encode_page(
-    results: Sequence[PhotoResult], previews: dict[int, Preview], output: Path, title: str, max_page: int
+    results: Sequence[PhotoResult], previews: dict[int, Preview], output: Path, page: Page, max_page: int
 ) -> Iterator[tuple[Path, bytes]]:
-    """Yield the path and the content of each file of a page, the page last."""
+    """Yield the path and the content of each file of a page, the page last; `page` still lacks its entries."""
     n_bytes = sum(len(preview.thumbnail + preview.photo + preview.labels) for preview in previews.values())
     in_folder = 4 * n_bytes / 3 > max_page
     folder = get_pictures_folder(output)
@@ -137,7 +138,7 @@ def encode_page(
         elif preview.labels:
             entry = replace(entry, thumbnail=build_data_url(preview.thumbnail, "image/webp"), pictures=pictures)
         entries.append(entry)
-    yield output, render_page(Page(title, SOFTWARE, entries)).encode()
+    yield output, render_page(replace(page, entries=entries)).encode()
 
 
 def _to_address(path: Path) -> str:

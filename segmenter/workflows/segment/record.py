@@ -26,7 +26,7 @@ from segmenter.segmentation.record import (
     SelectionRecord,
     WindowsRecord,
 )
-from segmenter.segmentation.result import Segment, Segmentation
+from segmenter.segmentation.result import Segment, Segmentation, Shortage
 from segmenter.workflows.segment.job import Extra, FigureOptions, SegmentJob
 from segmenter.workflows.segment.outputs import format_path
 
@@ -83,7 +83,7 @@ def build_record(  # noqa: PLR0913  # one keyword for each part that only some r
         software=SOFTWARE,
         input=photo if shortage is None else replace(photo, notes=(*photo.notes, str(shortage))),
         recipe=asdict(recipe),
-        n_segments=None if shortage is None else SegmentCountRecord(asked=shortage.n_asked, found=shortage.n_found),
+        n_segments=describe_shortage(shortage),
         hierarchy=None if hierarchy is None else describe_hierarchy(hierarchy, found.n_labels, recipe),
         selection=describe_selection(found.selection),
         fit=describe_fit(found.trace) if is_mixture and model is None else None,
@@ -158,6 +158,11 @@ def describe_selection(selection: Selection | None) -> SelectionRecord | None:
         log_likelihoods=to_tuples(selection.log_likelihoods.tolist()),
         criterion=to_tuples(selection.criterion.tolist()),
     )
+
+
+def describe_shortage(shortage: Shortage | None) -> SegmentCountRecord | None:
+    """Return why there are fewer segments than were asked for; None where there are not."""
+    return None if shortage is None else SegmentCountRecord(asked=shortage.n_asked, found=shortage.n_found)
 
 
 def describe_fit(trace: FitTrace) -> FitRecord:
