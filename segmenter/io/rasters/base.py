@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, overload
 
 import numpy as np
 
@@ -18,6 +19,10 @@ ColorInterpretation: TypeAlias = Literal["gray", "inverted gray", "rgb", "palett
 """The meaning of the bands; "bands" are measurements of any kind, for instance from a multispectral camera."""
 
 
+MAX_BLOCK_BYTES = 1 << 29
+"""Maximum size of a compressed block, which is decoded as a whole."""
+
+
 @dataclass(frozen=True)
 class Window:
     """A rectangle of pixels."""
@@ -26,6 +31,35 @@ class Window:
     left: int
     height: int
     width: int
+
+
+@dataclass(frozen=True)
+class WindowGrid(Sequence[Window]):
+    """The windows that cover a picture, in reading order; each is made only when it is asked for."""
+
+    picture_shape: tuple[int, int]  # rows, columns
+    window_shape: tuple[int, int]  # rows, columns; those at the bottom and at the right may be smaller
+
+    @property
+    def _n_columns(self) -> int:
+        """Number of windows side by side."""
+        return -(-self.picture_shape[1] // self.window_shape[1])
+
+    def __len__(self) -> int:
+        return self._n_columns * -(-self.picture_shape[0] // self.window_shape[0])
+
+    @overload
+    def __getitem__(self, index: int) -> Window: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Window]: ...
+    def __getitem__(self, index: int | slice) -> Window | list[Window]:
+        numbers = range(len(self))[index]
+        if isinstance(numbers, range):
+            return [self[number] for number in numbers]
+        row, column = divmod(numbers, self._n_columns)
+        (rows, columns), (height, width) = self.picture_shape, self.window_shape
+        top, left = row * height, column * width
+        return Window(top, left, min(height, rows - top), min(width, columns - left))
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,10 +21,16 @@ from segmenter.io.files.remote import RemotePath, open_ranges
 from segmenter.io.images.icc import convert_to_srgb, describe_unconverted_profile
 from segmenter.io.images.pillow import MAX_BANDS, DecodedImage, check_size
 from segmenter.io.images.tiff_tags import invert, unpremultiply
-from segmenter.io.rasters.base import Raster, Window
+from segmenter.io.rasters.base import Raster, Window, WindowGrid
 
 WINDOW_BYTES = 1 << 24
 """Size of the stored values of a window; processing it takes a few times as much memory."""
+
+MAX_WINDOWED_PIXELS = 10**12
+"""Pictures of more pixels are refused by their headers: at ten megapixels a second they would take over a day."""
+
+MAX_PIXEL_BYTES = 1 << 14
+"""Maximum size of a stored pixel, with all its bands; windows are at least a tile of `MIN_TILE` × `MIN_TILE`."""
 
 MIN_TILE, MAX_TILE, USUAL_TILE = 128, 4096, 512
 """Sides of tiles in pixels: output tiles are like input tiles within the minimum and maximum, else the usual size."""
@@ -79,6 +85,12 @@ class WindowedPicture:
             raise UnsupportedPhotoError(label, f"{problem}; choose some with --bands")
         if header.height * header.width == 0:
             raise UnsupportedPhotoError(label, "has no pixels")
+        if header.height * header.width > MAX_WINDOWED_PIXELS:
+            problem = f"claims {header.width:,}×{header.height:,} pixels, more than {MAX_WINDOWED_PIXELS:,}"
+            raise UnsupportedPhotoError(label, f"{problem}; cut it into parts")
+        if self._n_bytes_per_pixel > MAX_PIXEL_BYTES:
+            problem = f"has {header.n_bands:,} bands of {header.dtype}, {self._n_bytes_per_pixel:,} bytes a pixel"
+            raise UnsupportedPhotoError(label, f"{problem}, more than {MAX_PIXEL_BYTES:,}; keep fewer bands")
         self.n_features = len(bands) or (3 if header.interpretation == "palette" else len(self._get_color_bands()))
 
     @property
@@ -109,17 +121,10 @@ class WindowedPicture:
             notes += describe_unconverted_profile(header.profile)
         return notes
 
-    def plan_windows(self) -> tuple[tuple[int, int], list[Window]]:
+    def plan_windows(self) -> tuple[tuple[int, int], WindowGrid]:
         """Return the tile shape of a label image of this picture, and windows of whole tiles in reading order."""
         tile = self._choose_tile()
-        height, width = self._choose_window_shape(tile)
-        rows, columns = self.shape
-        windows = [
-            Window(top, left, min(height, rows - top), min(width, columns - left))
-            for top in range(0, rows, height)
-            for left in range(0, columns, width)
-        ]
-        return tile, windows
+        return tile, WindowGrid(self.shape, self._choose_window_shape(tile))
 
     def _choose_tile(self) -> tuple[int, int]:
         """Return rows and columns of the tiles of a label image, similar to those of the picture if it has tiles."""

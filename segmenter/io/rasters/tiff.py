@@ -36,7 +36,7 @@ from segmenter.io.images.tiff_tags import (
     read_page_tags,
     read_tag,
 )
-from segmenter.io.rasters.base import ColorInterpretation, RasterHeader, TiffTag, Window
+from segmenter.io.rasters.base import MAX_BLOCK_BYTES, ColorInterpretation, RasterHeader, TiffTag, Window
 
 _INTERPRETATIONS: dict[int, ColorInterpretation] = {
     WHITE_IS_ZERO: "inverted gray",
@@ -61,9 +61,6 @@ _EQUAL_IN_CHANNELS = (
 
 _CHANNEL_AXES = frozenset("CSYX")
 """The axes that a single picture in an OME-TIFF may have: channel, sample, row and column."""
-
-MAX_BLOCK_BYTES = 1 << 29
-"""Maximum size of a compressed block, which is decoded as a whole."""
 
 
 @contextmanager
@@ -111,6 +108,16 @@ class TiffRaster:
         if n_bytes > MAX_BLOCK_BYTES and not self._is_plain:
             problem = f"is compressed in blocks of {n_bytes / 1e9:.1f} GB, too large to decode one; save it in tiles"
             raise UnsupportedPhotoError(label, problem)
+        if self._is_plain:
+            self._check_size()
+
+    def _check_size(self) -> None:
+        """Raise DamagedPhotoError if an uncompressed file is shorter than the pixels that its header states."""
+        header = self.header
+        n_bytes = header.height * header.width * header.n_bands * header.dtype.itemsize
+        if n_bytes > self._file.size:
+            claim = f"{header.width:,}×{header.height:,} pixels"
+            raise DamagedPhotoError(self._label, f"its {self._file.size:,} bytes cannot hold the {claim} of its header")
 
     def read(self, window: Window) -> Pixels:
         """Return the stored values of all bands of a window, (h, w, number of bands)."""

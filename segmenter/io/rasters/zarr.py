@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from segmenter.arrays import Pixels
 from segmenter.errors import DamagedPhotoError, MissingExtraError, UnsupportedPhotoError
 from segmenter.io.files.remote import RemotePath, build_client_options
 from segmenter.io.images.pillow import MAX_BANDS, describe_decoder_error
-from segmenter.io.rasters.base import ColorInterpretation, RasterHeader, Window
+from segmenter.io.rasters.base import MAX_BLOCK_BYTES, ColorInterpretation, RasterHeader, Window
 
 
 def open_zarr(path: Path) -> ZarrRaster:
@@ -47,12 +48,12 @@ def open_zarr(path: Path) -> ZarrRaster:
             name, axes = _find_largest(attributes)
             opened = opened[name]
         array: Any = opened
-        shape = tuple(int(length) for length in array.shape)
+        order = _find_axes(tuple(int(length) for length in array.shape), axes, label)
     except UnsupportedPhotoError:
         raise
     except Exception as error:  # damaged metadata may raise any exception
         raise DamagedPhotoError(label, describe_decoder_error(error)) from error
-    return ZarrRaster(array, label, _find_axes(shape, axes, label))
+    return ZarrRaster(array, label, order)
 
 
 class ZarrRaster:
@@ -76,6 +77,12 @@ class ZarrRaster:
         n_bands = 1 if self._bands is None else int(array.shape[self._bands])
         is_rgb = n_bands == 3 and dtype.kind == "u"
         interpretation: ColorInterpretation = "gray" if n_bands == 1 else "rgb" if is_rgb else "bands"
+        n_bytes = math.prod(array.chunks) * dtype.itemsize
+        if n_bytes > MAX_BLOCK_BYTES:
+            problem = (
+                f"is stored in chunks of {n_bytes / 1e9:,.1f} GB, too large to decode one; save it in smaller ones"
+            )
+            raise UnsupportedPhotoError(label, problem)
         self.header = RasterHeader(
             height=int(array.shape[self._rows]),
             width=int(array.shape[self._columns]),
