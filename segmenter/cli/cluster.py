@@ -30,7 +30,7 @@ from segmenter.cli.options.recipe import em_options
 from segmenter.cli.options.types import PATH, STREAM, CountOrAuto, PositiveNumber
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import METHODS
-from segmenter.segmentation.shares import format_share
+from segmenter.segmentation.shares import format_percentages
 from segmenter.workflows.cluster.recipe import MAX_CLUSTERS, SEMI_SUPERVISED, TableRecipe
 
 if TYPE_CHECKING:
@@ -201,7 +201,10 @@ def format_clusters(clusters: Sequence[ClusterRecord], *, has_classes: bool) -> 
     """Return how many clusters or classes there are, and how large; classes with their names."""
     if not has_classes or not 1 < len(clusters) <= MAX_SHARES:
         return format_shares([cluster.share for cluster in clusters], "cluster")
-    shares = ", ".join(f"{cluster.label}: {format_share(cluster.share)}" for cluster in clusters)
+    percentages = format_percentages([cluster.share for cluster in clusters])
+    shares = ", ".join(
+        f"{cluster.label}: {percentage} %" for cluster, percentage in zip(clusters, percentages, strict=True)
+    )
     return f"{len(clusters)} classes ({shares})"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segmenter.segmentation.shares import format_percentage
+from segmenter.segmentation.shares import format_percentages
 
 MAX_SHARES = 6
 """Shares that fit on the line of a photo; for more segments only the largest and the smallest are printed."""
@@ -29,9 +29,10 @@ def format_shares(shares: Sequence[float], noun: str) -> str:
     """
     if len(shares) == 1:
         return f"1 {noun}"
-    percentages = [format_percentage(share) for share in shares]
+    percentages = format_percentages(shares)
     if len(shares) > MAX_SHARES:
-        percentages = [f"{format_percentage(max(shares))} to {format_percentage(min(shares))}"]
+        largest, smallest = (percentages[shares.index(share)] for share in (max(shares), min(shares)))
+        percentages = [f"{largest} to {smallest}"]
     return f"{len(shares)} {noun}s ({', '.join(percentages)} %)"
 
 

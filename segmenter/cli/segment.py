@@ -25,7 +25,7 @@ from segmenter.cli.progress import show_steps
 from segmenter.cli.terminal import get_color_depth, show_segments
 from segmenter.errors import printable
 from segmenter.segmentation.recipe import PhotoRecipe
-from segmenter.segmentation.shares import format_share
+from segmenter.segmentation.shares import format_percentages
 
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
@@ -270,8 +270,9 @@ def format_segments(segmentation: Segmentation) -> str:
 
 def print_segments(segments: Sequence[Segment]) -> None:
     """Print one line per segment: label, share, color and size."""
-    for segment in segments:
-        size = f"{format_share(segment.share, 1):>7}  {segment.hex_color}  {segment.n_pixels:,} pixels"
+    percentages = format_percentages([segment.share for segment in segments], 1)
+    for segment, percentage in zip(segments, percentages, strict=True):
+        size = f"{percentage:>5} %  {segment.hex_color}  {segment.n_pixels:,} pixels"
         print_message(f"  {segment.label:5d}  {size}")
 
 

@@ -22,7 +22,7 @@ from segmenter.errors import printable
 from segmenter.mixture.model import Mixture
 from segmenter.render.page import INK, LINE_PT, MM_PER_INCH, SMALL_PT, TEXT_PT, Box
 from segmenter.render.palette import LUMINANCE, N_COLORS, palette
-from segmenter.segmentation.shares import format_share
+from segmenter.segmentation.shares import format_percentages
 
 MAX_POINTS: Final = 5_000
 """Maximum number of points in a scatter plot; if there are more rows, a random sample of this size is drawn."""
@@ -264,6 +264,7 @@ def draw_cluster_legend(figure: Figure, box: Box, labels: Labels, names: Sequenc
     """
     width, height = (float(inches) * MM_PER_INCH for inches in figure.get_size_inches())
     shares = np.bincount(labels, minlength=len(names) + 1)[1:] / max(len(labels), 1)
+    percentages = format_percentages(shares.tolist(), 1)
     colors = get_line_colors(len(names))
     n_listed = len(names) if len(names) <= MAX_LEGEND_CLUSTERS else MAX_LEGEND_CLUSTERS - 1
     top = box.top + 3.0
@@ -279,7 +280,7 @@ def draw_cluster_legend(figure: Figure, box: Box, labels: Labels, names: Sequenc
         dot.set(color=colors[row], markeredgewidth=0)
         figure.add_artist(dot)
         write(box.left + 3.6, shorten(names[row], 12), weight="bold")
-        write(box.left + box.width - 1.0, format_share(shares[row], 1), ha="right")
+        write(box.left + box.width - 1.0, f"{percentages[row]} %", ha="right")
     if n_listed < len(names):
         top += 4.2
         write(box.left + 3.6, f"and {len(names) - n_listed} more")

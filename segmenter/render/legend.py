@@ -1,4 +1,4 @@
-"""The legend of segments and their shares of the picture; for many segments, a bar divided by the shares."""
+"""The legend of segments and their shares; for many segments, a bar divided by the shares."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from matplotlib.artist import Artist
 
-from segmenter.arrays import Bytes, Floats, Labels
+from segmenter.arrays import Bytes, Labels
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.render.page import (
     BODY,
@@ -28,7 +28,7 @@ from segmenter.render.page import (
     create_text,
 )
 from segmenter.render.palette import needs_dark_text
-from segmenter.segmentation.shares import format_share
+from segmenter.segmentation.shares import format_percentages
 
 LEGEND_GAP_MM: Final = 2.5  # between the panels and the legend or bar
 ROW_MM: Final = 4.4  # height of a line of text
@@ -39,6 +39,7 @@ BAR_MM: Final = 5.0  # height of the bar
 BAR_ROWS: Final = 3  # lines of text that the bar with its title and percentages takes
 BAR_PIXELS_PER_MM: Final = 16
 LEGEND_TITLE: Final = "Segments and their share of the picture"
+UNLABELED_TITLE: Final = "Segments and their share of labeled pixels"  # where some pixels have no label
 MAX_LEGEND_SEGMENTS: Final = 10  # more segments are drawn as a bar
 MAX_NAME_LENGTH: Final = 24  # characters
 UNLABELED: Final = "no label"
@@ -49,8 +50,9 @@ class SegmentSummary:
     """The colors, shares and names of the segments 1…K of a picture, as figures and legends show them."""
 
     colors: Bytes  # (K, 3), sRGB; row l - 1 is the color of label l
-    shares: Sequence[float] | Floats  # (K,), of the picture, from 0 to 1; if they sum to less, the rest has no label
+    shares: Sequence[float]  # (K,), of the pixels that have a label, from 0 to 1
     names: Sequence[str] | None = None  # K of them; None = the labels
+    has_unlabeled: bool = False  # whether some pixels have no label
 
     def __post_init__(self) -> None:
         """Raise InvalidArgumentError if shares and colors differ in number."""
@@ -73,47 +75,28 @@ class LegendEntry:
 
     name: str
     color: tuple[int, int, int] | None  # sRGB; None = no label, drawn as a checkerboard
-    share: float  # of the picture, from 0 to 1
-    percent: str
-
-
-def round_percentages(shares: Floats) -> Floats:
-    """Return shares in percent with one decimal, rounded so that they still sum to 100 (largest remainders).
-
-    Parameters
-    ----------
-    shares : ndarray of shape (K,), float64
-        From 0 to 1; they sum to 1.
-
-    Returns
-    -------
-    ndarray of shape (K,), float64, percent
-        Each differs by less than 0.1 from its share.
-    """
-    tenths = shares * 1000
-    rounded = np.floor(tenths + 1e-9)
-    n_missing = round(1000 - rounded.sum())
-    rounded[np.argsort(rounded - tenths, kind="stable")[:n_missing]] += 1
-    return rounded / 10
+    share: float  # of the pixels that have a label, from 0 to 1; 0 for the entry of those that have none
+    percent: str  # "" for that entry
 
 
 def build_legend_entries(segments: SegmentSummary) -> list[LegendEntry]:
     """Return an entry per label, in label order; if there are pixels without a label, a last entry is for them."""
-    shares = np.asarray(segments.shares, dtype=np.float64)
     names = [str(label) for label in range(1, len(segments.colors) + 1)]
     if segments.names is not None:
         names = [_format_name(label, name) for label, name in zip(names, segments.names, strict=True)]
-    fills: list[tuple[int, int, int] | None] = [(int(r), int(g), int(b)) for r, g, b in segments.colors]
-    unlabeled = 1 - shares.sum()
-    if unlabeled > 1e-9:
-        names, fills, shares = [*names, UNLABELED], [*fills, None], np.append(shares, unlabeled)
-    shares = shares / shares.sum()
-    return [
-        LegendEntry(name, fill, share, "< 0.1 %" if share > 0 and percent == 0 else format_share(percent / 100, 1))
-        for name, fill, share, percent in zip(
-            names, fills, shares.tolist(), round_percentages(shares).tolist(), strict=True
-        )
+    fills = [(int(r), int(g), int(b)) for r, g, b in segments.colors]
+    total = sum(segments.shares) or 1.0
+    percentages = format_percentages(segments.shares, 1)
+    entries = [
+        LegendEntry(name, fill, float(share / total), f"{percentage} %")
+        for name, fill, share, percentage in zip(names, fills, segments.shares, percentages, strict=True)
     ]
+    return [*entries, LegendEntry(UNLABELED, None, 0.0, "")] if segments.has_unlabeled else entries
+
+
+def choose_legend_title(entries: Sequence[LegendEntry]) -> str:
+    """Return the title of a legend, which says what the shares are of."""
+    return UNLABELED_TITLE if any(entry.color is None for entry in entries) else LEGEND_TITLE
 
 
 def _format_name(label: str, name: str) -> str:
@@ -134,7 +117,7 @@ def compute_legend_height(entries: Sequence[LegendEntry], page_width: float) -> 
 def create_legend(entries: Sequence[LegendEntry], top: float, page_width: float) -> list[Artist]:
     """Return a centered legend with a title; for more than 10 segments, a bar divided by their shares instead."""
     artists = _create_bar(entries, top, page_width) if _is_bar(entries) else _create_grid(entries, top, page_width)
-    return [create_text((page_width / 2, top + BASELINE_MM), LEGEND_TITLE, align="center"), *artists]
+    return [create_text((page_width / 2, top + BASELINE_MM), choose_legend_title(entries), align="center"), *artists]
 
 
 def _is_bar(entries: Sequence[LegendEntry]) -> bool:
@@ -163,7 +146,8 @@ def _compute_column_width(entries: Sequence[LegendEntry]) -> float:
 
 def _compute_entry_width(entry: LegendEntry) -> float:
     """Return the width in mm of swatch, name and share."""
-    return SWATCH_MM[0] + SPACE_MM + _estimate_width(entry.name) + SPACE_MM + _estimate_width(entry.percent)
+    share = SPACE_MM + _estimate_width(entry.percent) if entry.percent else 0.0
+    return SWATCH_MM[0] + SPACE_MM + _estimate_width(entry.name) + share
 
 
 def _estimate_width(text: str, size: float = TEXT_PT) -> float:
@@ -189,16 +173,18 @@ def _create_grid(entries: Sequence[LegendEntry], top: float, page_width: float) 
         font = BOLD_BODY if is_labeled else BODY
         artists += create_swatch(entry.color, Box(left, y + (ROW_MM - height) / 2, width, height))
         artists.append(create_text((left + width + SPACE_MM, baseline), entry.name, font))
-        artists.append(create_text((right, baseline), entry.percent, align="right"))
+        if entry.percent:
+            artists.append(create_text((right, baseline), entry.percent, align="right"))
     return artists
 
 
 def _create_bar(entries: Sequence[LegendEntry], top: float, page_width: float) -> list[Artist]:
     """Return one bar across the page, divided by the shares, with names and percentages where they fit."""
+    entries = [entry for entry in entries if entry.color is not None]
     bar = Box(MARGIN_MM, top + ROW_MM, page_width - 2 * MARGIN_MM, BAR_MM)
     ends = np.cumsum([entry.share for entry in entries]) * bar.width
     columns = (np.arange(round(BAR_PIXELS_PER_MM * bar.width)) + 0.5) / BAR_PIXELS_PER_MM
-    table = np.array([(0, 0, 0, 0) if entry.color is None else (*entry.color, 255) for entry in entries], np.uint8)
+    table = np.array([(*entry.color, 255) for entry in entries if entry.color is not None], np.uint8)
     pixels = table[np.minimum(np.searchsorted(ends, columns), len(entries) - 1)][None]
     artists = create_picture(pixels, bar)
     for entry, end in zip(entries, ends.tolist(), strict=True):
@@ -206,8 +192,7 @@ def _create_bar(entries: Sequence[LegendEntry], top: float, page_width: float) -
         middle = bar.left + end - width / 2
         if width > _estimate_width(entry.name) + SPACE_MM / 2:
             baseline = bar.top + (BAR_MM - ROW_MM) / 2 + BASELINE_MM
-            is_dark_text = entry.color is None or needs_dark_text(np.array(entry.color))
-            color = INK if is_dark_text else "white"
+            color = INK if needs_dark_text(np.array(entry.color)) else "white"
             artists.append(create_text((middle, baseline), entry.name, align="center", color=color))
         if width > _estimate_width(entry.percent, SMALL_PT):
             baseline = bar.top + BAR_MM + BASELINE_MM

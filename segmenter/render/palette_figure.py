@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from segmenter.errors import printable
 from segmenter.render.encoding import fixed_matplotlib_settings
-from segmenter.render.legend import LEGEND_TITLE, LegendEntry, SegmentSummary, build_legend_entries
+from segmenter.render.legend import LegendEntry, SegmentSummary, build_legend_entries, choose_legend_title
 from segmenter.render.page import BODY, BOLD_BODY, MARGIN_MM, SMALL, Box, compose, create_swatch, create_text
 from segmenter.render.panels import SINGLE_COLUMN_MM
 from segmenter.render.text_layout import measure_text
@@ -45,7 +45,7 @@ def draw_palette_figure(segments: SegmentSummary, *, dpi: int = 300) -> Figure:
     top = MARGIN_MM + TITLE_MM + BAR_MM + 2.5
     with fixed_matplotlib_settings():
         artists = [
-            create_text((MARGIN_MM, MARGIN_MM + 2.4), LEGEND_TITLE),
+            create_text((MARGIN_MM, MARGIN_MM + 2.4), choose_legend_title(entries)),
             *_create_bar(entries, MARGIN_MM + TITLE_MM, width),
         ]
         for row, entry in enumerate(listed):
@@ -65,8 +65,9 @@ def _create_row(entry: LegendEntry, top: float, page_width: float) -> list[Artis
     artists = [
         *create_swatch(entry.color, swatch),
         create_text((NAME_LEFT_MM, baseline), entry.name, BODY if entry.color is None else BOLD_BODY),
-        create_text((page_width - MARGIN_MM, baseline), entry.percent, align="right"),
     ]
+    if entry.percent:
+        artists.append(create_text((page_width - MARGIN_MM, baseline), entry.percent, align="right"))
     if entry.color is not None and measure_text(entry.name, BOLD_BODY) < MAX_NAME_MM:
         rgb = "RGB {} {} {}".format(*entry.color)
         artists.append(create_text((NAME_LEFT_MM + 15, baseline), _format_hex(entry.color)))

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from segmenter.render.palette import N_COLORS, palette
 from segmenter.segmentation.record import PhotoRecord, RunRecord, SegmentRecord
+from segmenter.segmentation.shares import format_percentages
 
 MAX_SEGMENTS: Final = 64
 """Maximum number of segments listed for a photo; if there are more, the largest are listed."""
@@ -128,6 +129,8 @@ def _to_script_data(entry: Entry) -> dict[str, Any]:
 
 def _record_to_script_data(record: RunRecord) -> dict[str, Any]:
     segments = record.segments
+    shares = [segment.share for segment in segments]
+    percentages = format_percentages(shares, 1)
     largest = sorted(segments, key=lambda segment: -segment.share)[:MAX_SEGMENTS]
     data: dict[str, Any] = {
         "input": _photo_to_script_data(record.input),
@@ -135,11 +138,12 @@ def _record_to_script_data(record: RunRecord) -> dict[str, Any]:
         "recipe": record.recipe,
         "n_segments": len(segments),
         "segments": [
-            _segment_to_script_data(segment) for segment in sorted(largest, key=lambda segment: segment.label)
+            _segment_to_script_data(segment, percentages[segment.label - 1])
+            for segment in sorted(largest, key=lambda segment: segment.label)
         ],
         "colors": [segment.color for segment in segments],
         "label_colors": [_hex(color) for color in palette(min(len(segments), N_COLORS)).tolist()],
-        "shares": [segment.share for segment in segments],
+        "shares": shares,
     }
     if record.model is not None:
         data["model"] = record.model.name
@@ -168,11 +172,12 @@ def _photo_to_script_data(photo: PhotoRecord) -> dict[str, Any]:
     }
 
 
-def _segment_to_script_data(segment: SegmentRecord) -> dict[str, Any]:
+def _segment_to_script_data(segment: SegmentRecord, percentage: str) -> dict[str, Any]:
     return {
         "label": segment.label,
         "name": str(segment.label) if segment.name is None else segment.name,
         "share": segment.share,
+        "percent": f"{percentage} %",
         "pixels": segment.pixels,
         "color": segment.color,
     }

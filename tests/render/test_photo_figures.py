@@ -144,7 +144,7 @@ def test_outlines_are_curves_so_that_vector_formats_stay_sharp() -> None:
 
 def test_only_the_largest_of_many_segments_are_cut_out() -> None:
     labels: Labels = np.repeat(np.arange(1, 21, dtype=np.int32)[None], 20, axis=0)
-    shares = np.arange(1, 21) / 210
+    shares = [k / 210 for k in range(1, 21)]
     colors = np.zeros((20, 3), np.uint8)
     figure = draw_cutouts_figure(SegmentedPhoto(picture(20, 20), labels, SegmentSummary(colors, shares)))
     shown = texts(figure)

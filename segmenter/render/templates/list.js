@@ -5,7 +5,6 @@ const photos = JSON.parse($("data").textContent);
 const cards = [...document.querySelectorAll(".gallery > li")];
 const rows = [...document.querySelectorAll("tbody > tr")];
 const last = (values) => values[values.length - 1];
-const formatPercent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
 const formatNumber = (value, digits) => value.toFixed(digits).replace("-", "−");
 const pluralize = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
 const createElement = (tag, properties = {}, ...children) => {

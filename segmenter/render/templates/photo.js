@@ -87,13 +87,18 @@ const isLittleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 const rgba = (red, green, blue, alpha) => (isLittleEndian
   ? (alpha << 24) | (blue << 16) | (green << 8) | red : (red << 24) | (green << 16) | (blue << 8) | alpha) >>> 0;
 
+function listColors(photo) {
+  const colors = photo[document.querySelector("[name=colors]:checked").value];
+  return Array.from({length: photo.n_segments}, (_, i) => colors[i % colors.length]);
+}
+
 function paintSegments() {
   if (!state.labels) return;
   const photo = photos[state.index];
-  const colors = photo[document.querySelector("[name=colors]:checked").value];
+  const colors = listColors(photo);
   const table = new Uint32Array(photo.n_segments + 1);
   for (let label = 1; label < table.length; label++) {
-    const value = parseInt(colors[(label - 1) % colors.length].slice(1), 16);
+    const value = parseInt(colors[label - 1].slice(1), 16);
     table[label] = rgba(value >> 16, (value >> 8) & 255, value & 255, 255);
   }
   fillCanvas($("segments"), (i) => table[state.labels[i]]);
@@ -167,19 +172,16 @@ function showPhoto(index) {
 }
 
 function fillLegend(photo) {
-  const largest = Math.max(...photo.segments.map((segment) => segment.share), 1e-9);
   $("legend").replaceChildren(...photo.segments.map((segment) => {
-    const swatch = createElement("span", {className: "swatch"});
-    swatch.style.background = segment.color;
     const bar = createElement("i");
-    bar.style.width = `${100 * segment.share / largest}%`;
+    bar.style.width = `${100 * segment.share}%`;
     const prefix = createElement("span", {className: "unseen", textContent: "Segment "});  // for screen readers
     const button = createElement("button", {type: "button", title: `${segment.pixels.toLocaleString("en")} pixels`},
-      swatch,
+      createElement("span", {className: "swatch"}),
       createElement("span", {className: "segment-name"}, prefix, segment.name),
       createElement("span", {className: "bar"}, bar),
-      createElement("code", {textContent: segment.color}),
-      createElement("span", {className: "share", textContent: formatPercent(segment.share)}));
+      createElement("code"),
+      createElement("span", {className: "share", textContent: segment.percent}));
     button.dataset.label = segment.label;
     button.setAttribute("aria-pressed", "false");
     button.addEventListener("pointerenter", () => highlight(segment.label));
@@ -189,9 +191,19 @@ function fillLegend(photo) {
     button.addEventListener("click", () => togglePin(segment.label));
     return createElement("li", {}, button);
   }));
+  colorLegend(photo);
   if (photo.n_segments > photo.segments.length) {
     const rest = `and ${pluralize(photo.n_segments - photo.segments.length, "smaller segment")}`;
     $("legend").append(createElement("li", {className: "fine", textContent: rest}));
+  }
+}
+
+function colorLegend(photo) {
+  const colors = listColors(photo);
+  for (const button of $("legend").querySelectorAll("button")) {
+    const color = colors[button.dataset.label - 1];
+    button.querySelector(".swatch").style.background = color;
+    button.querySelector("code").textContent = color;
   }
 }
 
@@ -265,7 +277,7 @@ function drawCurve(fit) {
   $("curve").replaceChildren(svg);
   const nRestarts = fit.restarts.length;
   $("fit").textContent = `${formatNumber(last(values), 4)} after ${pluralize(fit.n_iterations, "step")}: `
-    + `${fit.stop.replaceAll("_", " ")}` + (nRestarts > 1 ? `; best of ${nRestarts} restarts` : "");
+    + `${fit.verdict}` + (nRestarts > 1 ? `; best of ${nRestarts} restarts` : "");
 }
 
 // ---- the controls of one photo ------------------------------------------------------------------------------------
@@ -296,18 +308,20 @@ function openFromAddress() {
 
 $("slider").addEventListener("input", moveDivider);
 $("show-contours").addEventListener("change", paintContours);
-for (const radio of document.querySelectorAll("[name=colors]")) radio.addEventListener("change", paintSegments);
+for (const radio of document.querySelectorAll("[name=colors]")) {
+  radio.addEventListener("change", () => { paintSegments(); colorLegend(photos[state.index]); });
+}
 $("previous").addEventListener("click", () => openPhoto(findNeighbor(-1)));
 $("next").addEventListener("click", () => openPhoto(findNeighbor(1)));
 $("close").addEventListener("click", () => detail.close());
 $("copy-colors").addEventListener("click", (event) => {
-  copyText(photos[state.index].colors.join("\n"), () => { event.target.textContent = "Copied"; });
+  copyText(listColors(photos[state.index]).join("\n"), () => { event.target.textContent = "Copied"; });
   setTimeout(() => { event.target.textContent = "Copy colors"; }, 1500);
 });
 $("layers").addEventListener("pointermove", (event) => {
   const label = findLabel(event);
   const segment = photos[state.index].segments.find((other) => other.label === label);
-  $("under").textContent = segment ? `segment ${segment.name} · ${formatPercent(segment.share)}` : "";
+  $("under").textContent = segment ? `segment ${segment.name} · ${segment.percent}` : "";
   for (const button of $("legend").querySelectorAll("button")) {
     button.classList.toggle("lit", Number(button.dataset.label) === (label || state.highlighted));
   }

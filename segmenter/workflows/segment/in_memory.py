@@ -44,7 +44,7 @@ def run_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentRes
     if job.plots:
         from segmenter.workflows.segment.plots import draw_plots
 
-        files |= draw_plots(result.photo, result.segmentation, job, describe_origin(result.record))
+        files |= draw_plots(result.photo, result.segmentation, job, result.record)
     files[job.record] = encode_record(result.record)
     write_files(files, overwrite=job.overwrite)
     return result
@@ -130,8 +130,9 @@ def draw_figure(result: SegmentResult, job: SegmentJob) -> bytes:
         else:
             segments = SegmentSummary(
                 get_mean_colors(segmentation.segments),
-                [segment.n_pixels / segmentation.labels.size for segment in segmentation.segments],
+                [segment.share for segment in segmentation.segments],
                 None if job.model is None else job.model.label_names,
+                result.record.unlabeled_pixels > 0,
             )
             figure = draw_segments_figure(
                 SegmentedPhoto(to_display_rgb(result.photo.pixels), segmentation.labels, segments),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segmenter.arrays import Bytes
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import compute_color_features
 from segmenter.features.distinct_colors import find_distinct_colors
@@ -20,14 +21,17 @@ from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.colors import compute_rgb
 from segmenter.segmentation.posterior_maps import confidence_map, open_segmented_photo
 from segmenter.segmentation.recipe import Recipe, decode_recipe
+from segmenter.segmentation.record import RunRecord
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.outputs import PLOTS, Plot
+from segmenter.workflows.segment.record import describe_origin
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from segmenter.render.encoding import Figure
+    from segmenter.render.legend import SegmentSummary
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,11 @@ class Caption:
     """What figures say in words and numbers."""
 
     photo: str  # its name
-    shares: Sequence[float]  # of the segments, from 0 to 1
     names: Sequence[str] | None  # of the segments; None = their numbers
+    has_unlabeled: bool  # whether some pixels of the picture have no label
 
 
-def draw_plots(
-    photo: Photo, found: Segmentation, job: SegmentJob, metadata: Mapping[str, str], n_pixels: int | None = None
-) -> dict[Path, bytes]:
+def draw_plots(photo: Photo, found: Segmentation, job: SegmentJob, record: RunRecord) -> dict[Path, bytes]:
     """Return the figures that a job asks for, each under its path.
 
     Parameters
@@ -50,25 +52,22 @@ def draw_plots(
     found : Segmentation
         Of it.
     job : SegmentJob
-    metadata : mapping of str to str
-        What each figure says of itself.
-    n_pixels : int, optional
-        Of the picture, where the photo and the labels are a reduced one.
+    record : RunRecord
+        Of the whole picture, of which the photo and the labels may be a reduced one.
     """
-    shares = shares_of(found, n_pixels)
     files: dict[Path, bytes] = {}
     names = None if job.model is None else job.model.label_names
-    caption = Caption(job.source.stem, shares, names)
+    caption = Caption(job.source.stem, names, record.unlabeled_pixels > 0)
+    metadata = describe_origin(record)
     with silence_matplotlib():
         from segmenter.render.encoding import encode_figure  # matplotlib takes half a second to import
-        from segmenter.render.legend import SegmentSummary
         from segmenter.render.palette_figure import format_css_palette, format_gimp_palette
 
         for plot, (path, *others) in job.plots.items():
             figure = _draw(plot, photo, found, caption, dpi=job.figure_options.dpi)
             files[path] = encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
             for other, encode in zip(others, (format_css_palette, format_gimp_palette), strict=False):
-                text = encode(SegmentSummary(get_mean_colors(found.segments), shares, names), job.source.name)
+                text = encode(summarize_segments(found, get_mean_colors(found.segments), caption), job.source.name)
                 files[other] = text.encode("utf-8", "replace")
     return files
 
@@ -128,18 +127,18 @@ def draw_plot(  # noqa: PLR0913  # public: one keyword for each choice of the ca
         raise InvalidArgumentError("names", f"are {len(names)}, but there are {found.n_labels} segments")
     photo = open_segmented_photo(image, found)
     with silence_matplotlib():
-        return _draw(plot, photo, found, Caption(name, shares_of(found), names), dpi=dpi)
+        return _draw(plot, photo, found, Caption(name, names, bool((found.labels == 0).any())), dpi=dpi)
 
 
 def _draw(plot: Plot, photo: Photo, found: Segmentation, caption: Caption, *, dpi: int) -> Figure:
     """Return a figure; called with matplotlib silenced."""
     from segmenter.render import photo_figures
     from segmenter.render.color_space_figure import ColorSamples, draw_color_figure
-    from segmenter.render.legend import SegmentedPhoto, SegmentSummary
+    from segmenter.render.legend import SegmentedPhoto
     from segmenter.render.palette_figure import draw_palette_figure
     from segmenter.render.table_figures import draw_likelihood_figure
 
-    segments = SegmentSummary(get_mean_colors(found.segments), caption.shares, caption.names)
+    segments = summarize_segments(found, get_mean_colors(found.segments), caption)
     if plot == "palette":
         return draw_palette_figure(segments, dpi=dpi)
     if plot == "likelihood":
@@ -165,9 +164,11 @@ def _draw(plot: Plot, photo: Photo, found: Segmentation, caption: Caption, *, dp
         found.channels,
     )
     line_colors = build_lightness_palette(found.n_labels, brightest=78)  # legible on white
-    return draw_color_figure(samples, mixture, SegmentSummary(line_colors, caption.shares, caption.names), dpi=dpi)
+    return draw_color_figure(samples, mixture, summarize_segments(found, line_colors, caption), dpi=dpi)
 
 
-def shares_of(found: Segmentation, n_pixels: int | None = None) -> list[float]:
-    """Return the share of each segment in the picture, of so many pixels, of which some may have no label."""
-    return [segment.n_pixels / (n_pixels or found.labels.size) for segment in found.segments]
+def summarize_segments(found: Segmentation, colors: Bytes, caption: Caption) -> SegmentSummary:
+    """Return what figures show of the segments in these colors, (K, 3); called with matplotlib silenced."""
+    from segmenter.render.legend import SegmentSummary
+
+    return SegmentSummary(colors, [segment.share for segment in found.segments], caption.names, caption.has_unlabeled)

@@ -8,7 +8,7 @@ from segmenter.io.labels.thumbnails import resize, shrink_labels
 from segmenter.render.pixels import get_mean_colors
 from segmenter.render.terminal import ColorDepth, format_half_blocks, format_swatches
 from segmenter.segmentation.result import Segmentation
-from segmenter.segmentation.shares import format_share
+from segmenter.segmentation.shares import format_percentages
 
 MAX_SWATCHES = 24
 
@@ -16,7 +16,8 @@ MAX_SWATCHES = 24
 def palette_lines(segmentation: Segmentation, width: int, depth: ColorDepth) -> list[str]:
     """Return the mean colors of the segments with their shares; of many, the first ones."""
     segments = segmentation.segments
-    texts = [f"{segment.label}: {format_share(segment.share)}" for segment in segments[:MAX_SWATCHES]]
+    percentages = format_percentages([segment.share for segment in segments])[:MAX_SWATCHES]
+    texts = [f"{label}: {percentage} %" for label, percentage in enumerate(percentages, start=1)]
     lines = format_swatches(get_mean_colors(segments[:MAX_SWATCHES]), texts, width, depth)
     n_more = len(segments) - MAX_SWATCHES
     return [*lines, f"and {n_more} more"] if n_more > 0 else lines

@@ -51,11 +51,11 @@ def build_windowed_record(
     return build_record(job, whole, found.segmentation, windows=windows)
 
 
-def draw_figure(result: SegmentResult, shape: tuple[int, int], job: SegmentJob) -> bytes:
+def draw_figure(result: SegmentResult, job: SegmentJob) -> bytes:
     """Return the reduced picture and its segments side by side, as the content of a file."""
     segments = result.segmentation.segments
     shown, colors = prepare_for_display(result.photo, segments)
-    shares = [segment.n_pixels / (shape[0] * shape[1]) for segment in segments]
+    shares, has_unlabeled = [segment.share for segment in segments], result.record.unlabeled_pixels > 0
     with silence_matplotlib():
         from segmenter.render.encoding import encode_figure
         from segmenter.render.legend import SegmentedPhoto, SegmentSummary
@@ -64,7 +64,7 @@ def draw_figure(result: SegmentResult, shape: tuple[int, int], job: SegmentJob) 
         names = None if job.model is None else job.model.label_names
         is_regions = result.segmentation.hierarchy is not None
         figure = draw_segments_figure(
-            SegmentedPhoto(shown, result.segmentation.labels, SegmentSummary(colors, shares, names)),
+            SegmentedPhoto(shown, result.segmentation.labels, SegmentSummary(colors, shares, names, has_unlabeled)),
             titles=("Photo", "Regions" if is_regions else "Segments"),
             contours=is_regions,
             dpi=job.figure_options.dpi,

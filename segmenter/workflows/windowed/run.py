@@ -20,7 +20,6 @@ from segmenter.segmentation.recipe import RegionsRecipe
 from segmenter.segmentation.record import encode_record
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.progress import Progress
-from segmenter.workflows.segment.record import describe_origin
 from segmenter.workflows.segment.result import SegmentResult
 from segmenter.workflows.windowed.colors import find_segments
 from segmenter.workflows.windowed.record import build_notes, build_windowed_record, draw_figure, prepare_for_display
@@ -62,13 +61,12 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
         result = SegmentResult(record, found.segmentation, photo)
         files: dict[Path, bytes | Path] = {job.labels: found.label_image}
         if job.figure is not None:
-            files[job.figure] = draw_figure(result, picture.shape, job)
+            files[job.figure] = draw_figure(result, job)
         if job.plots:
             from segmenter.workflows.segment.plots import draw_plots
 
             shown = replace(photo, pixels=prepare_for_display(photo, found.segmentation.segments)[0])
-            height, width = picture.shape
-            files |= draw_plots(shown, found.segmentation, job, describe_origin(record), height * width)
+            files |= draw_plots(shown, found.segmentation, job, record)
         if job.saved_model is not None:
             files[job.saved_model] = encode_model(build_model(found.segmentation))
         files[job.record] = encode_record(record)

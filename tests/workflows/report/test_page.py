@@ -234,6 +234,28 @@ def test_the_pictures_are_those_of_the_results(page: Page) -> None:
     assert pixel(page, "segments", 0, 0) == [0xD5, 0x5E, 0x00, 255]
 
 
+def test_the_legend_has_the_colors_of_the_picture_and_bars_as_long_as_the_shares(page: Page) -> None:
+    open_photo(page, "deep/tiny.png")
+
+    def read_legend() -> list[tuple[str, str]]:
+        """Return the color of each swatch, and what is written next to it."""
+        swatches = page.locator("#legend .swatch").evaluate_all("all => all.map((one) => one.style.background)")
+        return list(zip(swatches, page.locator("#legend code").all_inner_texts(), strict=True))
+
+    assert read_legend() == [("rgb(10, 20, 30)", "#0a141e"), ("rgb(200, 210, 220)", "#c8d2dc")]
+    page.get_by_label("distinct colors").check()
+    labels = [(0, 0), (5, 0)]  # of segments 2 and 1
+    painted = [pixel(page, "segments", *place)[:3] for place in reversed(labels)]
+    assert [swatch for swatch, _ in read_legend()] == ["rgb({}, {}, {})".format(*color) for color in painted]
+    assert [text for _, text in read_legend()] == ["#{:02x}{:02x}{:02x}".format(*color) for color in painted]
+    page.get_by_label("mean colors").check()
+    assert read_legend()[0] == ("rgb(10, 20, 30)", "#0a141e")
+    filled = page.locator("#legend .bar").evaluate_all(
+        "bars => bars.map((bar) => bar.firstChild.getBoundingClientRect().width / bar.getBoundingClientRect().width)"
+    )
+    assert filled == pytest.approx([2 / 3, 1 / 3], abs=0.02)
+
+
 def test_contours_are_drawn_where_segments_meet_and_go_away(page: Page) -> None:
     open_photo(page, "deep/tiny.png")
     expect(page.locator("#contours")).to_be_hidden()
@@ -248,7 +270,7 @@ def test_contours_are_drawn_where_segments_meet_and_go_away(page: Page) -> None:
 def test_the_legend_lights_its_segment_on_hover_and_on_focus_and_keeps_it_on_click(page: Page) -> None:
     open_photo(page, "deep/tiny.png")
     veil = page.locator("#veil")
-    bright = page.get_by_role("button", name="Segment 2 #c8d2dc 33 %")
+    bright = page.get_by_role("button", name="Segment 2 #c8d2dc 33.3 %")
     expect(veil).to_be_hidden()
     bright.hover()
     expect(veil).to_be_visible()
@@ -284,9 +306,9 @@ def test_the_picture_tells_the_segment_under_the_pointer(page: Page) -> None:
     box = page.locator("#layers").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 0.5 * box["height"])
-    expect(page.locator("#under")).to_have_text("segment 2 · 33 %")
+    expect(page.locator("#under")).to_have_text("segment 2 · 33.3 %")
     page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])
-    expect(page.locator("#under")).to_have_text("segment 1 · 67 %")
+    expect(page.locator("#under")).to_have_text("segment 1 · 66.7 %")
 
 
 def test_curve_recipe_and_versions_are_told(page: Page) -> None:
