@@ -14,7 +14,7 @@ from segmenter.cli import unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.format import MAX_SHARES, format_count, format_shares
 from segmenter.cli.help import FIT, LABELED, TARGET, option
-from segmenter.cli.messages import print_message, print_note, warn_stale_outputs
+from segmenter.cli.messages import print_message, print_note, report_earlier_outputs
 from segmenter.cli.options.common import (
     OVERWRITE,
     columns_option,
@@ -187,7 +187,7 @@ def print_result(result: TableResult, job: TableJob, seconds: float, *, verbose:
         print_message(f"  why: {choice.why}")
     for note in result.notes:
         print_note(note)
-    warn_stale_outputs(job.alternative_outputs, job.outputs)
+    report_earlier_outputs(result.removed, job)
     if verbose:
         print_message(f"  columns: {', '.join(result.table.columns)}")
         print_fit(result.clusters.fit.trace)

@@ -13,7 +13,7 @@ import click
 from segmenter.cli import EXIT_FAILED, unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.help import TARGET, option
-from segmenter.cli.messages import print_message, print_note, report_failure
+from segmenter.cli.messages import print_message, print_note, report_earlier_outputs, report_failure
 from segmenter.cli.options.common import MAX_PIXELS, OVERWRITE, output_option, verbosity_options, with_options
 from segmenter.cli.options.recipe import check_cut, scale_option
 from segmenter.cli.options.types import LOCAL_PATH, AnyScale
@@ -66,6 +66,7 @@ def command(  # click passes every option by its name
     and with --scale all also NAME.labels.coarse.png, NAME.labels.fine.png, etc.
     """  # noqa: D301  # the backspace keeps click from filling the list
     from segmenter.workflows.segment.cut import plan_cut
+    from segmenter.workflows.segment.job import share_inputs
     from segmenter.workflows.segment.outputs import check_outputs
 
     check_cut(segments, scale)
@@ -86,6 +87,7 @@ def command(  # click passes every option by its name
     ]
     if json and sys.stdout is None:
         raise click.UsageError("standard output is closed; leave out --json")
+    jobs = share_inputs(jobs)
     check_outputs(jobs)
     return max(process_hierarchy(job, as_json=json, quiet=quiet, verbose=verbose) for job in jobs)
 
@@ -98,7 +100,7 @@ def process_hierarchy(job: SegmentJob, *, as_json: bool, quiet: bool, verbose: b
 
     started = time.perf_counter()
     try:
-        segmentation, record = run_cut(job)
+        segmentation, record, removed = run_cut(job)
     except Exception as error:  # any failure of one hierarchy must not stop the others
         problem = report_failure(error, str(job.source), verbose=verbose)
         if as_json:
@@ -112,6 +114,7 @@ def process_hierarchy(job: SegmentJob, *, as_json: bool, quiet: bool, verbose: b
         print_message(f"{job.source.name}: {format_segments(segmentation)} in {seconds:.2f} s -> {target}.*")
         if segmentation.shortage is not None:
             print_note(str(segmentation.shortage))
+        report_earlier_outputs(removed, job)
     if verbose and not quiet:
         print_segments(segmentation.segments)
     return 0

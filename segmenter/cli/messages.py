@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from segmenter.errors import SegmenterError, describe_problem, printable
+
+if TYPE_CHECKING:
+    from segmenter.workflows.segment.outputs import PlannedJob
 
 
 def print_message(line: str) -> None:
@@ -60,9 +64,12 @@ def print_traceback(text: str) -> None:
         print_message(line)
 
 
-def warn_stale_outputs(alternatives: Sequence[Path], written: Collection[Path]) -> None:
-    """Print a note for each file in another format that an earlier run left behind."""
-    from segmenter.workflows.segment.outputs import find_stale_outputs
+def report_earlier_outputs(removed: Sequence[Path], job: PlannedJob) -> None:
+    """Print which files of an earlier run were removed, and which are left that could be mistaken for results."""
+    from segmenter.workflows.segment.outputs import find_other_outputs
 
-    for path in find_stale_outputs(alternatives, written):
-        print_note(f"{path} is from an earlier run; remove it, as it could be mistaken for this result")
+    if removed:
+        print_note(f"removed, as this run does not make them: {', '.join(map(str, removed))}")
+    left = find_other_outputs(job)
+    if left:
+        print_note(f"not of this run; remove what an earlier one left: {', '.join(map(str, left))}")

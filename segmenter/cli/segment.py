@@ -16,7 +16,7 @@ import click
 from segmenter.cli import EXIT_FAILED, unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.format import format_shares
-from segmenter.cli.messages import print_message, print_note, report_failure, warn_stale_outputs
+from segmenter.cli.messages import print_message, print_note, report_earlier_outputs, report_failure
 from segmenter.cli.options.output import OutputOptions, output_options, select_extras
 from segmenter.cli.options.recipe import recipe_options
 from segmenter.cli.options.types import PATH, STREAM
@@ -135,7 +135,7 @@ def segment_photos(request: SegmentRequest) -> int:
 
 def plan_jobs(request: SegmentRequest) -> list[SegmentJob]:
     """Return the job of each photo, with all output files checked before any photo is decoded."""
-    from segmenter.workflows.segment.job import plan_job
+    from segmenter.workflows.segment.job import plan_job, share_inputs
     from segmenter.workflows.segment.outputs import check_outputs
     from segmenter.workflows.segment.strategy import choose_processing_mode
 
@@ -162,8 +162,10 @@ def plan_jobs(request: SegmentRequest) -> list[SegmentJob]:
         job if photo == STREAM else choose_processing_mode(job, to_stdout=options.to_stdout)
         for photo, job in zip(request.photos, planned, strict=True)
     ]
+    kept = [] if request.model is None else [Path(request.model.name)]
+    jobs = share_inputs(jobs, kept)
     if not options.to_stdout:
-        check_outputs(jobs, kept=[] if request.model is None else [Path(request.model.name)])
+        check_outputs(jobs, kept=kept)
     return jobs
 
 
@@ -253,7 +255,7 @@ def print_result(result: SegmentResult, job: SegmentJob, seconds: float, options
     for note in collect_notes(result.record):
         print_note(note)
     if not options.to_stdout:
-        warn_stale_outputs(job.alternative_outputs, job.outputs)
+        report_earlier_outputs(result.removed, job)
     if options.verbose:
         image = result.record.input
         print_message(f"  {image.width}×{image.height} pixels of {image.channels}×{image.dtype}")

@@ -150,10 +150,12 @@ class OutputExistsError(WriteError):
     reason: str = "it exists"
     n_more: int = 0  # number of other outputs that exist
     remedy: str = "--overwrite to replace it"
+    stale: tuple[str, ...] = ()  # names of files of the earlier run that this one does not make
 
     def __str__(self) -> str:
         others = f" (and {self.n_more} more)" if self.n_more else ""
-        return f"{self.path}: already exists{others}; use {self.remedy} or -o to write elsewhere"
+        removed = f"; --overwrite also removes {', '.join(self.stale)} of the earlier run" if self.stale else ""
+        return f"{self.path}: already exists{others}; use {self.remedy} or -o to write elsewhere{removed}"
 
 
 class OutputCollisionError(WriteError):

@@ -167,6 +167,7 @@ class RunRecord:
     windows: WindowsRecord | None = field(default=None, metadata=OMIT_NONE)
     figure: FigureRecord | None = None  # None where nothing was drawn
     saved: tuple[str, ...] = ()  # what else was written on request
+    files: tuple[str, ...] = ()  # names of all files of the run, this one last; all are in one folder
     scales: Mapping[str, tuple[SegmentRecord, ...]] | None = field(default=None, metadata=OMIT_NONE)
 
 

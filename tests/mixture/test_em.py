@@ -842,8 +842,8 @@ def test_an_error_survives_the_way_between_processes(kind: type[SegmenterError])
 def test_errors_are_made_of_their_data_and_of_nothing_else() -> None:
     assert len(ERRORS) > 30
     assert str(errors.OutputExistsError("a")) == str(errors.OutputExistsError(path="a", reason="it exists"))
-    for values, named in (((), {}), (("a",), {"path": "b"}), (("a",), {"unknown": 1}), (("a", "b", 1, "c", 2), {})):
-        with pytest.raises(TypeError, match="OutputExistsError takes path, reason, n_more, remedy"):
+    for values, named in (((), {}), (("a",), {"path": "b"}), (("a",), {"unknown": 1}), (("a", "b", 1, "c", (), 2), {})):
+        with pytest.raises(TypeError, match="OutputExistsError takes path, reason, n_more, remedy, stale"):
             errors.OutputExistsError(*values, **named)
 
 

@@ -90,6 +90,7 @@ def records(draw: st.DrawFn) -> RunRecord:
         windows=draw(st.sampled_from([None, WindowsRecord(bands=(1, 2, 3), fitted_pixels=None)])),
         figure=draw(st.sampled_from([None, FigureRecord(figure_format="png", dpi=300, plots=("colors",))])),
         saved=draw(st.sampled_from([(), ("model",)])),
+        files=draw(st.sampled_from([(), ("a.labels.png", "a.json")])),
         scales={"coarse": segments} if kind == "regions" and draw(st.booleans()) else None,
     )
 
@@ -104,7 +105,7 @@ def test_a_record_comes_back_as_it_was_written(record: RunRecord) -> None:
 @given(records())
 def test_keys_are_there_where_they_apply(record: RunRecord) -> None:
     keys = set(describe_record(record))
-    always = {"schema", "software", "input", "recipe", "unlabeled_pixels", "segments", "figure", "saved"}
+    always = {"schema", "software", "input", "recipe", "unlabeled_pixels", "segments", "figure", "saved", "files"}
     optional = {"windows": record.windows, "scales": record.scales}
     of_kind = {"hierarchy"} if record.hierarchy else {"selection", "mixture", "fit" if record.fit else "model"}
     assert keys == always | of_kind | {key for key, value in optional.items() if value is not None}

@@ -12,7 +12,7 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -37,10 +37,10 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 # ---- sets of files -------------------------------------------------------------------------------------------------
 
 
-def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
+def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool, stale: Sequence[Path] = ()) -> None:
     """Write a set of files; each is complete or absent, even after an error or an interrupt.
 
-    There are four steps:
+    There are five steps:
 
     1. Stage: write all contents to temporary files in the folders of their paths, which are made if missing. If this
        fails, for instance because the disk is full, no file has changed.
@@ -48,6 +48,7 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
     3. Check that each path either does not exist or may be replaced.
     4. Rename the temporary files to their paths, in the order given. Ctrl-C and SIGTERM wait until all are renamed;
        if one cannot be renamed, the files renamed before it stay.
+    5. Remove the stale files, which only happens once all others are in place.
 
     The last file vouches for the others: for a photo it is the record. An old one is removed before step 4, so that a
     record never describes files of another run.
@@ -60,6 +61,8 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
         files after an error.
     overwrite : bool
         Replace files that exist.
+    stale : sequence of Path
+        Files and Zarr folders of an earlier run in the same folders. A link is removed, and not what it leads to.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
         The system cannot write: no permission, no space, a name that is too long, or a folder in place of a file.
     """
     if any(isinstance(path, RemotePath) for path in files):
-        put_files(files, overwrite=overwrite)
+        put_files(files, overwrite=overwrite, stale=stale)
         return
     with ExitStack() as cleanup:
         staged = {path: _stage(path, content, cleanup) for path, content in files.items()}
@@ -81,6 +84,8 @@ def write_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
                     _remove_record(list(files)[-1])
                 for path, temporary in staged.items():
                     _move_to_target(path, temporary, cleanup)
+                for path in stale:
+                    _remove_output(path, cleanup)
 
 
 def _stage(path: Path, content: bytes | Path, cleanup: ExitStack) -> Path:
@@ -124,6 +129,15 @@ def _move_to_target(path: Path, temporary: Path, cleanup: ExitStack) -> None:
             replaced.rename(path)
             raise
     cleanup.callback(_remove, replaced)
+
+
+def _remove_output(path: Path, cleanup: ExitStack) -> None:
+    """Remove a file, a link or a Zarr folder (``cleanup`` empties it) if it exists; leave other folders alone."""
+    with translate_write_errors(path):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+        elif is_zarr_folder(path):
+            cleanup.callback(_remove, path.rename(path.with_name(_make_temporary_name())))
 
 
 @contextlib.contextmanager

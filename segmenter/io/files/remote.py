@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -207,12 +207,12 @@ def filter_existing(paths: Iterable[Path]) -> Iterator[Path]:
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-def put_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
+def put_files(files: Mapping[Path, bytes | Path], *, overwrite: bool, stale: Sequence[Path] = ()) -> None:
     """Write contents, or local files, to a store.
 
     The last file is the record of the other files, as in `segmenter.io.files.atomic.write_files`: an old record is
     removed first. Files are replaced in one step if the store supports it. After an error, files that did not exist
-    before are removed again.
+    before are removed again. The stale files of an earlier run are removed once all others are written.
 
     Raises
     ------
@@ -240,6 +240,9 @@ def put_files(files: Mapping[Path, bytes | Path], *, overwrite: bool) -> None:
                 with suppress(WriteError), open_store_to_write(path) as (store, name):
                     store.rm_file(name)
         raise
+    for path in stale:
+        with open_store_to_write(path) as (store, name):
+            store.rm_file(name)
 
 
 def check_protocol_writable(path: RemotePath) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -73,6 +73,7 @@ class BatchPlan:
     settings: BatchSettings
     listing: Listing
     entries: tuple[Entry, ...]
+    inputs_in_output: frozenset[str] = frozenset()  # real paths of the photos in the output folder
 
     def build_jobs(
         self, model: Model | None = None, excluded: Collection[int] = ()
@@ -80,7 +81,7 @@ class BatchPlan:
         """Yield the index and the job of each photo that is not excluded; jobs are built one by one to save memory."""
         for index, entry in enumerate(self.entries):
             if index not in excluded:
-                yield index, self.settings.build_job(entry, model)
+                yield index, replace(self.settings.build_job(entry, model), other_inputs=self.inputs_in_output)
 
     @property
     def folders(self) -> list[Path]:
@@ -118,12 +119,15 @@ def plan_batch(inputs: Sequence[str], settings: BatchSettings, *, recursive: boo
     endings = [path.name.removeprefix("x") for path in sample_job.outputs_of_either_mode]
     root = os.path.realpath(settings.output)
     taken = [*SUMMARIES, SHARED_MODEL, SHARED_RECORD]
+    inputs_in_output = set()
     for path, _ in listing.photos:
         folder, name = os.path.split(path)
         resolved = os.path.join(os.path.realpath(folder), name)  # noqa: PTH118  # a link is not followed, only its folder
         if resolved.startswith(root + os.sep):
             taken.append(os.path.relpath(resolved, root))
-    return BatchPlan(settings, listing, tuple(name_outputs(listing.photos, endings, taken)))
+            inputs_in_output.add(os.path.realpath(path))
+    entries = tuple(name_outputs(listing.photos, endings, taken))
+    return BatchPlan(settings, listing, entries, frozenset(inputs_in_output))
 
 
 def check_batch(plan: BatchPlan) -> None:

@@ -100,6 +100,7 @@ class ClusteringRecord:
     mixture: TableMixtureRecord
     added_columns: tuple[str, ...]
     clusters: tuple[ClusterRecord, ...]
+    files: tuple[str, ...] = ()  # names of all files of the run, this one last; all are in one folder
 
 
 def build_record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,6 @@ from segmenter.errors import (
     OutputCollisionError,
     OutputExistsError,
 )
-from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import SIGNATURE_BYTES, read_first_bytes
 from segmenter.io.tables.layout import Layout, read_layout, read_table_stream
 from segmenter.io.tables.table import Table, append_columns, check_variances, read_table, read_text_column
@@ -29,7 +28,14 @@ from segmenter.segmentation.documents import encode_json, to_plain
 from segmenter.workflows.cluster.clustering import Clusters, cluster, cluster_by_classes, describe_left_out
 from segmenter.workflows.cluster.recipe import TableRecipe
 from segmenter.workflows.cluster.record import ClusteringRecord, build_record, describe_table
-from segmenter.workflows.segment.outputs import FigureFormat, check_path, list_figure_formats
+from segmenter.workflows.segment.outputs import (
+    FigureFormat,
+    check_path,
+    describe_files,
+    find_stale_outputs,
+    list_figure_formats,
+    write_outputs,
+)
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,15 @@ class TableJob:
         return tuple(self.output(f"{kind}.{self.figure_format}") for kind in ("likelihood", "clusters"))
 
     @property
-    def alternative_outputs(self) -> tuple[Path, ...]:
-        """The figures at the paths that they have in each format, written by this job or not."""
+    def possible_outputs(self) -> tuple[Path, ...]:
+        """The figures at the paths that they have in each format."""
         figures = (self.output(kind) for kind in ("likelihood", "clusters"))
         return tuple(chain.from_iterable(list_figure_formats(figure) for figure in figures))
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """The real paths of the tables that are read."""
+        return frozenset(os.path.realpath(path) for path in (self.source, self.labeled) if path is not None)
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -75,17 +86,17 @@ class TableResult:
     clusters: Clusters
     table: Table
     notes: tuple[str, ...]
+    removed: tuple[Path, ...]  # files of an earlier run
 
 
 def check_outputs(job: TableJob) -> None:
     """Raise WriteError if an output would replace an input or, unless `overwrite` is set, an existing file."""
-    inputs = {os.path.realpath(path) for path in (job.source, job.labeled) if path is not None}
     for path in job.outputs:
-        if os.path.realpath(path) in inputs:
+        if os.path.realpath(path) in job.inputs:
             raise OutputCollisionError(str(path), "would replace an input; choose another folder with -o")
         check_path(path)
         if not job.overwrite and os.path.lexists(path):
-            raise OutputExistsError(str(path))
+            raise OutputExistsError(str(path), stale=describe_files(find_stale_outputs(job)))
 
 
 def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: BinaryIO | None = None) -> TableResult:
@@ -125,10 +136,11 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
         files = {job.output("labels.csv"): append_columns(layout, new_columns, len(table.values), cells)}
     labeled_record = None if labeled is None else describe_table(labeled[0], tuple(labeled[1]))
     record = build_record(job.recipe, table, clusters, new_columns, labeled_record)
+    record = replace(record, files=describe_files(job.outputs))
     files |= dict(zip(job.figures, draw_figures(job, table, clusters, record), strict=True)) if job.figures else {}
     files[job.output("model.json")] = encode_json(to_plain(record))
-    write_files(files, overwrite=job.overwrite)
-    return TableResult(record, clusters, table, tuple(build_notes(table, clusters, new_columns, job.recipe)))
+    removed = write_outputs(job, files)
+    return TableResult(record, clusters, table, tuple(build_notes(table, clusters, new_columns, job.recipe)), removed)
 
 
 def read_layout_from(path: Path, stream: BinaryIO | None) -> Layout:

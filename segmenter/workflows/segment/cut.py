@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from segmenter.io.files.atomic import write_files
 from segmenter.regions.config import Scale
 from segmenter.segmentation.hierarchy_file import ENDING, build_cut_recipe, cut, load_hierarchy
 from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
@@ -14,6 +13,7 @@ from segmenter.segmentation.regions import cut_regions
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.in_memory import encode_images
 from segmenter.workflows.segment.job import Extra, SegmentJob, plan_job
+from segmenter.workflows.segment.outputs import write_outputs
 from segmenter.workflows.segment.record import build_record
 
 
@@ -40,7 +40,7 @@ def plan_cut(  # noqa: PLR0913  # one keyword for each option of the command
     )
 
 
-def run_cut(job: SegmentJob) -> tuple[Segmentation, RunRecord]:
+def run_cut(job: SegmentJob) -> tuple[Segmentation, RunRecord, tuple[Path, ...]]:
     """Cut one hierarchy and write what ``segment --no-figure`` would write for its photo, byte for byte.
 
     Parameters
@@ -53,6 +53,8 @@ def run_cut(job: SegmentJob) -> tuple[Segmentation, RunRecord]:
     Segmentation
     RunRecord
         The content of NAME.json.
+    tuple of Path
+        Files of an earlier run that were removed.
 
     Raises
     ------
@@ -71,5 +73,4 @@ def run_cut(job: SegmentJob) -> tuple[Segmentation, RunRecord]:
     for other, paths in job.other_scales.items():
         files |= encode_images(other_cuts[other], *paths)
     files[job.record] = encode_record(record)
-    write_files(files, overwrite=job.overwrite)
-    return found, record
+    return found, record, write_outputs(job, files)

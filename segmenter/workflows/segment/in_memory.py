@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from segmenter.io.files.atomic import write_files
 from segmenter.io.images.photo import read_photo
 from segmenter.io.labels.png import MAX_INDEXED_LABEL, encode_gray, encode_labels, encode_segments
 from segmenter.regions.config import SCALES, Scale
@@ -18,6 +18,7 @@ from segmenter.segmentation.model import build_model
 from segmenter.segmentation.record import encode_record
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.job import SegmentJob
+from segmenter.workflows.segment.outputs import write_outputs
 from segmenter.workflows.segment.record import build_record, describe_origin, describe_photo
 from segmenter.workflows.segment.result import SegmentResult
 
@@ -46,8 +47,7 @@ def run_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentRes
 
         files |= draw_plots(result.photo, result.segmentation, job, result.record)
     files[job.record] = encode_record(result.record)
-    write_files(files, overwrite=job.overwrite)
-    return result
+    return replace(result, removed=write_outputs(job, files))
 
 
 def compute_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentResult:
@@ -60,7 +60,7 @@ def compute_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> Segmen
 
         other_cuts = {scale: cut(segmentation, scale=scale) for scale in job.other_scales}
     record = build_record(job, describe_photo(photo), segmentation, other_cuts=other_cuts)
-    return SegmentResult(record, segmentation, photo, other_cuts)
+    return SegmentResult(record, segmentation, photo, other_cuts=other_cuts)
 
 
 def encode_images(segmentation: Segmentation, labels: Path, segments: Path | None) -> dict[Path, bytes]:

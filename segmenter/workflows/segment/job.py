@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from segmenter.execution.api import Workers
 from segmenter.io.files.results import get_label_image_paths
 from segmenter.regions.config import OTHER_SCALES, Scale
 from segmenter.segmentation.recipe import PhotoRecipe
-from segmenter.workflows.segment.outputs import FigureFormat, LabelFormat, Plot, get_plot_paths, list_figure_formats
+from segmenter.workflows.segment.outputs import PALETTE_ENDINGS, PLOTS, FigureFormat, LabelFormat, Plot, get_plot_paths
 
 if TYPE_CHECKING:
     from segmenter.segmentation.model import Model
@@ -32,6 +33,16 @@ EXTRA_ENDINGS: dict[Extra, str] = {
     "model": "model.json",
     "hierarchy": "hierarchy.npz",
 }
+
+
+CONTOUR_MAP_ENDING = "ucm.png"
+"""Of the contour map that goes with a hierarchy."""
+
+
+SCALE_ENDINGS: dict[Scale, tuple[str, str]] = {
+    scale: (f"labels.{scale}.png", f"segments.{scale}.png") for scale in OTHER_SCALES
+}
+"""Of the label image and the segments at each scale but the medium one."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,7 @@ class SegmentJob:
     windows: WindowOptions = field(default_factory=WindowOptions)
     mode: Mode = "in memory"  # chosen by `strategy.choose_processing_mode`
     mode_reason: str = ""  # why it is windowed, as a note; "" = it is not
+    other_inputs: frozenset[str] = frozenset()  # real paths of other files that are read in the same run
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -102,11 +114,24 @@ class SegmentJob:
         return self.labels.suffix == ".zarr"
 
     @property
-    def alternative_outputs(self) -> tuple[Path, ...]:
-        """The label image and the figures at the paths that they have in each format, written by this job or not."""
+    def possible_outputs(self) -> tuple[Path, ...]:
+        """Every file that a job with this photo could write, with any options; all are in the folder of the record."""
         stem = self.record.with_suffix("")
-        figures = [stem.with_name(f"{stem.name}.figure"), *(paths[0].with_suffix("") for paths in self.plots.values())]
-        return (*chain.from_iterable(list_figure_formats(figure) for figure in figures), *get_label_image_paths(stem))
+        figures = ("figure", *(f"plot-{plot}" for plot in PLOTS))
+        endings = (
+            "segments.png",
+            *EXTRA_ENDINGS.values(),
+            CONTOUR_MAP_ENDING,
+            *chain.from_iterable(SCALE_ENDINGS.values()),
+            *(f"{figure}.{ending}" for figure in figures for ending in get_args(FigureFormat)),
+            *PALETTE_ENDINGS,
+        )
+        return (*get_label_image_paths(stem), *(stem.with_name(f"{stem.name}.{ending}") for ending in endings))
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """The real paths of files that are read, which must not be removed."""
+        return self.other_inputs | {os.path.realpath(self.source)}
 
     @property
     def outputs_of_either_mode(self) -> tuple[Path, ...]:
@@ -133,6 +158,12 @@ def to_windowed(job: SegmentJob, reason: str) -> SegmentJob:
         mode="windowed",
         mode_reason=reason,
     )
+
+
+def share_inputs(jobs: Sequence[SegmentJob], others: Sequence[Path] = ()) -> list[SegmentJob]:
+    """Return the jobs of one run such that none removes an input of another, or one of some other files."""
+    inputs = frozenset(os.path.realpath(path) for path in (*(job.source for job in jobs), *others))
+    return [replace(job, other_inputs=inputs) for job in jobs]
 
 
 def plan_job(  # noqa: PLR0913  # the options of four commands meet here
@@ -186,10 +217,10 @@ def plan_job(  # noqa: PLR0913  # the options of four commands meet here
         confidence=chosen.get("confidence"),
         saved_model=chosen.get("model"),
         hierarchy=chosen.get("hierarchy"),
-        contour_map=folder / f"{name}.ucm.png" if "hierarchy" in extras else None,
+        contour_map=folder / f"{name}.{CONTOUR_MAP_ENDING}" if "hierarchy" in extras else None,
         other_scales={
-            scale: (folder / f"{name}.labels.{scale}.png", folder / f"{name}.segments.{scale}.png")
-            for scale in OTHER_SCALES
+            scale: (folder / f"{name}.{labels}", folder / f"{name}.{segments}")
+            for scale, (labels, segments) in SCALE_ENDINGS.items()
             if "scales" in extras
         },
         plots={plot: get_plot_paths(folder, name, plot, drawing.figure_format) for plot in drawing.plots},

@@ -1,15 +1,17 @@
-"""The files of a run: their formats and names, whether they can be written, and which are from an earlier run."""
+"""The files of a run: their formats and names, whether they can be written, and which of an earlier run to remove."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from segmenter.errors import OutputCollisionError, OutputExistsError, WriteError
-from segmenter.io.files.atomic import is_zarr_folder
+from segmenter.io.files.atomic import is_zarr_folder, write_files
 from segmenter.io.files.remote import RemotePath, check_protocol_writable, filter_existing
+from segmenter.segmentation.documents import DocumentError, convert_document, read_object
 
 FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
 
@@ -28,6 +30,10 @@ PLOTS_OF_PIXELS: tuple[Plot, ...] = ("colors", "confidence")
 """Plots that need all pixels in memory."""
 
 
+PALETTE_ENDINGS = ("palette.css", "palette.gpl")
+"""Of the files of a palette for other programs."""
+
+
 class PlannedJob(Protocol):
     """What is known of any job before it runs."""
 
@@ -42,14 +48,24 @@ class PlannedJob(Protocol):
         ...
 
     @property
+    def possible_outputs(self) -> tuple[Path, ...]:
+        """Every file that a job of this kind with this input could write, with any options."""
+        ...
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """The real paths of files that are read, which must not be removed."""
+        ...
+
+    @property
     def overwrite(self) -> bool:
-        """Whether existing files may be replaced."""
+        """Whether existing files may be replaced, and those of an earlier run removed."""
         ...
 
 
 def get_plot_paths(folder: Path, name: str, plot: Plot, figure_format: FigureFormat) -> tuple[Path, ...]:
     """Return the paths of a plot: the figure, and for the palette also its files for other programs."""
-    others = [folder / f"{name}.palette.{ending}" for ending in ("css", "gpl") if plot == "palette"]
+    others = [folder / f"{name}.{ending}" for ending in PALETTE_ENDINGS if plot == "palette"]
     return (folder / f"{name}.plot-{plot}.{figure_format}", *others)
 
 
@@ -78,7 +94,8 @@ def check_outputs(jobs: Sequence[PlannedJob], *, kept: Sequence[Path] = ()) -> N
     check_collisions(jobs, inputs)
     found = list(filter_existing(path for job in jobs if not job.overwrite for path in job.outputs))
     if found:
-        raise OutputExistsError(str(found[0]), n_more=len(found) - 1)
+        stale = [name for job in jobs if not job.overwrite for name in describe_files(find_stale_outputs(job))]
+        raise OutputExistsError(str(found[0]), n_more=len(found) - 1, stale=tuple(stale))
 
 
 def resolve_inputs(jobs: Sequence[PlannedJob]) -> set[str]:
@@ -151,24 +168,53 @@ def check_path(path: Path) -> None:
         raise WriteError(str(nearest), "is a file, not a folder")
 
 
-# ---- after a run: which files are from an earlier one? ---------------------------------------------------------------
+# ---- the files of an earlier run -------------------------------------------------------------------------------------
 
 
-def find_stale_outputs(alternatives: Sequence[Path], written: Collection[Path]) -> list[Path]:
-    """Return existing files that an earlier run wrote and this one did not replace.
+@dataclass(frozen=True)
+class FileList:
+    """What any record says of the files that it belongs to."""
 
-    An output in one format does not replace the same output in another: a run with ``--figure-format svg`` leaves an
-    old ``NAME.figure.png`` in the folder. Such files are not removed, because nobody asked for that; but they could be
-    mistaken for results of this run.
+    files: tuple[str, ...] = ()  # names, without a folder
 
-    Parameters
-    ----------
-    alternatives : sequence of Path
-        Where the outputs of this run would be in any format, as `SegmentJob.alternative_outputs`.
-    written : collection of Path
-        The outputs of this run.
+
+def describe_files(outputs: Sequence[Path]) -> tuple[str, ...]:
+    """Return the names of files as they stand in a record."""
+    return tuple(format_path(path.name) for path in outputs)
+
+
+def find_stale_outputs(job: PlannedJob) -> list[Path]:
+    """Return existing files that the record of an earlier run lists, and that the job does not make.
+
+    A record may come from anywhere, so it is never taken for a path: of the files that some run could give a name like
+    that of the job, those are returned that the record lists. Inputs are never among them.
     """
-    return [path for path in filter_existing(alternatives) if path not in written]
+    listed = read_file_list(job.outputs[-1])
+    return [path for path in find_other_outputs(job) if format_path(path.name) in listed] if listed else []
+
+
+def find_other_outputs(job: PlannedJob) -> list[Path]:
+    """Return existing files that some run could have written for the input of a job, but this job does not make."""
+    others = (path for path in job.possible_outputs if path not in job.outputs)
+    return [path for path in filter_existing(others) if os.path.realpath(path) not in job.inputs]
+
+
+def read_file_list(record: Path) -> frozenset[str]:
+    """Return the names of the files that a record lists; none if there is no record, or it is damaged."""
+    try:
+        return frozenset(convert_document(read_object(record), FileList).files)
+    except DocumentError:
+        return frozenset()
+
+
+def write_outputs(job: PlannedJob, files: Mapping[Path, bytes | Path]) -> tuple[Path, ...]:
+    """Write the files of a job, the record last; then remove the stale files of an earlier run, and return these.
+
+    Nothing is removed before all files are in place, or if the job may not overwrite.
+    """
+    stale = tuple(find_stale_outputs(job)) if job.overwrite else ()
+    write_files(files, overwrite=job.overwrite, stale=stale)
+    return stale
 
 
 def list_figure_formats(stem: Path) -> list[Path]:

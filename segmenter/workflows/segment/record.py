@@ -28,7 +28,7 @@ from segmenter.segmentation.record import (
 )
 from segmenter.segmentation.result import Segment, Segmentation, Shortage
 from segmenter.workflows.segment.job import Extra, FigureOptions, SegmentJob
-from segmenter.workflows.segment.outputs import format_path
+from segmenter.workflows.segment.outputs import describe_files, format_path
 
 if TYPE_CHECKING:
     from segmenter.io.images.photo import Photo
@@ -94,6 +94,7 @@ def build_record(  # noqa: PLR0913  # one keyword for each part that only some r
         windows=windows,
         figure=describe_figure(job),
         saved=describe_saved(job),
+        files=describe_files(job.outputs),
         scales={scale: describe_segments(other) for scale, other in other_cuts.items()} if other_cuts else None,
     )
 

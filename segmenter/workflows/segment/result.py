@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from segmenter.io.images.photo import Photo
 from segmenter.regions.config import Scale
@@ -22,4 +23,5 @@ class SegmentResult:
     record: RunRecord  # the content of NAME.json
     segmentation: Segmentation
     photo: Photo
+    removed: tuple[Path, ...] = ()  # files of an earlier run
     other_cuts: Mapping[Scale, Segmentation] = field(default_factory=dict)  # regions at the other scales, if asked for

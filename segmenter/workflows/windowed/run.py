@@ -9,7 +9,6 @@ from pathlib import Path
 
 from segmenter.errors import InvalidArgumentError
 from segmenter.execution.processes import persistent_pool
-from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import compute_digest, ensure_path_unmodified
 from segmenter.io.images.photo import Photo
 from segmenter.io.rasters.reader import WindowedPicture, open_windowed
@@ -19,6 +18,7 @@ from segmenter.segmentation.model_file import encode_model
 from segmenter.segmentation.recipe import RegionsRecipe
 from segmenter.segmentation.record import encode_record
 from segmenter.workflows.segment.job import SegmentJob
+from segmenter.workflows.segment.outputs import write_outputs
 from segmenter.workflows.segment.progress import Progress
 from segmenter.workflows.segment.result import SegmentResult
 from segmenter.workflows.windowed.colors import find_segments
@@ -70,8 +70,7 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
         if job.saved_model is not None:
             files[job.saved_model] = encode_model(build_model(found.segmentation))
         files[job.record] = encode_record(record)
-        write_files(files, overwrite=job.overwrite)
-    return result
+        return replace(result, removed=write_outputs(job, files))
 
 
 def check_recipe(picture: WindowedPicture, job: SegmentJob) -> None:

@@ -147,13 +147,14 @@ def test_a_zarr_that_cannot_be_replaced_is_kept(tmp_path: Path, monkeypatch: pyt
     assert (old / "zarr.json").read_text() == "old"
 
 
-def test_a_warning_names_a_label_image_that_an_earlier_run_left_in_another_format(tmp_path: Path) -> None:
+def test_a_label_image_of_an_earlier_run_in_another_format_is_removed(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", blobs(60, 40), photometric="rgb")
     words = ("segment", "a.tif", "--no-figure", "--overwrite")
     first = run(*words, "--max-memory", "1K", "-o", "out", cwd=tmp_path)
-    assert b"earlier run" not in first.stderr
+    assert b"does not make" not in first.stderr
     second = run(*words, *ZARR, cwd=tmp_path)
-    assert b"note: out/a.labels.tif is from an earlier run; remove it" in second.stderr
+    assert b"note: removed, as this run does not make them: out/a.labels.tif" in second.stderr
+    assert not (tmp_path / "out" / "a.labels.tif").exists()
 
 
 def test_a_picture_in_memory_gets_no_zarr(tmp_path: Path) -> None:

@@ -281,15 +281,16 @@ def test_likelihoods_that_differ_by_rounding_are_drawn_level() -> None:
     assert_nothing_is_cut_off(figure)
 
 
-def test_figures_of_an_earlier_run_are_told(table: Path, tmp_path: Path) -> None:
+def test_figures_of_an_earlier_run_are_removed(table: Path, tmp_path: Path) -> None:
     assert run(table, "-k", "2", cwd=tmp_path).returncode == 0
+    refused = run(table, "-k", "3", "--figure-format", "svg", cwd=tmp_path)
+    assert "--overwrite also removes t.likelihood.png, t.clusters.png of the earlier run" in refused.stderr
     result = run(table, "-k", "3", "--figure-format", "svg", "--overwrite", cwd=tmp_path)
-    notes = [line for line in result.stderr.splitlines() if "earlier run" in line]
-    assert notes == [
-        f"  note: outputs/t.{kind}.png is from an earlier run; remove it, as it could be mistaken for this result"
-        for kind in ("likelihood", "clusters")
-    ]
-    assert (tmp_path / "outputs" / "t.clusters.png").exists()
+    notes = [line for line in result.stderr.splitlines() if "does not make" in line]
+    removed = "outputs/t.likelihood.png, outputs/t.clusters.png"
+    assert notes == [f"  note: removed, as this run does not make them: {removed}"]
+    names = {path.name for path in (tmp_path / "outputs").iterdir()}
+    assert names == set(json.loads((tmp_path / "outputs" / "t.model.json").read_text())["files"])
 
 
 # ---- with labels ---------------------------------------------------------------------------------------------------
