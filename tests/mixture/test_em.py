@@ -905,3 +905,22 @@ def test_the_screening_tells_of_its_iterations_too() -> None:
     found = fit(Samples(values, np.ones(len(values))), FitConfig(3), on_iteration=lambda: calls.append(None))
     assert found.trace.screened
     assert len(calls) > found.trace.n_iterations
+
+
+# ---- samples with an error -----------------------------------------------------------------------------------------
+
+
+def test_an_error_of_the_samples_adds_to_the_covariance() -> None:
+    values = np.random.default_rng(0).normal(size=(500, 2)) * [3, 1]
+    exact, blurred = (fit(Samples(values), FitConfig(1), error=error).mixture for error in (0.0, 0.2))
+    np.testing.assert_allclose(blurred.means, exact.means, atol=1e-12)
+    variance = 0.2**2 * values.var(axis=0).mean()
+    np.testing.assert_allclose(blurred.covariances[0], exact.covariances[0] + variance * np.eye(2), rtol=1e-6)
+
+
+def test_samples_on_a_line_among_others_make_no_component_collapse_if_they_have_an_error() -> None:
+    generator = np.random.default_rng(1)
+    line = np.repeat(generator.normal(0.5, 0.2, (3000, 1)), 3, axis=1)
+    samples = Samples(np.concatenate([line, generator.normal(0.5, 0.2, (3000, 3))]))
+    assert fit(samples, FitConfig(2)).trace.verdict == "degenerate"
+    assert fit(samples, FitConfig(2), error=0.1).trace.verdict == "converged"

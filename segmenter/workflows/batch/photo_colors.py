@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
 
 from segmenter.errors import NoPixelsError, ReadError, UnsupportedPhotoError, describe_problem
-from segmenter.features.color import are_gray
 from segmenter.features.color_counts import ColorCounts, RunningCounts, count_colors, sum_counts
 from segmenter.io.files.local import compute_digest, ensure_path_unmodified
 from segmenter.io.images.photo import read_photo
@@ -60,7 +58,7 @@ def count_in_memory(job: SegmentJob) -> PhotoColors:
     if job.recipe.n_segments == "auto":
         interior, _ = interior_colors(photo.pixels, photo.mask)
         interiors = (ColorCounts(interior.colors, interior.counts),)
-    return PhotoColors(photo.digest, to_gray([count_colors(photo.pixels, photo.mask)]), interiors)
+    return PhotoColors(photo.digest, (count_colors(photo.pixels, photo.mask),), interiors)
 
 
 def count_windowed(job: SegmentJob) -> PhotoColors:
@@ -90,14 +88,7 @@ def count_windowed(job: SegmentJob) -> PhotoColors:
         colors = counts.get()
         if not colors:
             raise NoPixelsError(picture.label)
-        return PhotoColors(compute_digest(job.source), to_gray(colors), tuple(interiors.get()))
-
-
-def to_gray(colors: Sequence[ColorCounts]) -> tuple[ColorCounts, ...]:
-    """Return the colors of a photo, with one channel if they all are grays, however the photo stores them."""
-    if not all(are_gray(part.colors) for part in colors):
-        return tuple(colors)
-    return tuple(replace(part, colors=np.ascontiguousarray(part.colors[:, :1])) for part in colors)
+        return PhotoColors(compute_digest(job.source), tuple(colors), tuple(interiors.get()))
 
 
 def check_is_countable(picture: WindowedPicture) -> None:

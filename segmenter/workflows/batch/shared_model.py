@@ -51,8 +51,8 @@ from segmenter.workflows.segment.record import describe_fit, describe_model, des
 if TYPE_CHECKING:
     from segmenter.mixture.em import FitTrace
 
-GRAY_ERROR = 0.1
-"""Standard deviation of the error that colors are taken to have where gray photos are among them, relative to theirs.
+COLOR_ERROR = 0.1
+"""Standard deviation of the error that colors are taken to have where a component collapsed, relative to their own.
 
 The grays of a gray photo lie exactly on a line. A component that shrinks onto it gains likelihood without bound, and
 takes all of them. For photos this is an error of some six levels of 255, as where the number of segments is chosen.
@@ -134,7 +134,6 @@ class BatchColors:
     """The colors of all photos together."""
 
     colors: ColorCounts
-    has_gray_photos: bool  # whether some photos are gray and others are not
     interior: ColorCounts | None  # from which K is chosen; None = the recipe gives K, or no interior pixel takes part
     digests: list[str | None]  # SHA-256 of each photo, in any order; None for one that cannot be read
 
@@ -170,29 +169,25 @@ def count_batch(
     colors, interior = counts.get(), interiors.get()
     if not colors:
         return None
-    has_gray_photos = len({part.colors.shape[1] for part in colors}) > 1
-    return BatchColors(
-        to_common_scale(colors), has_gray_photos, to_common_scale(interior) if interior else None, digests
-    )
+    return BatchColors(to_common_scale(colors), to_common_scale(interior) if interior else None, digests)
 
 
 def fit_and_write(batch_colors: BatchColors, settings: BatchSettings, recipe: Recipe) -> SharedModel:
     """Fit a model to the colors of all photos, write it and the record of its fit, and return it as read back."""
     colors = batch_colors.colors
-    error = GRAY_ERROR if batch_colors.has_gray_photos else None
-    model, selection, trace, shortage = fit_shared(batch_colors, recipe, error or 0.0)
-    content = encode_model(model)
+    found = fit_shared(batch_colors, recipe)
+    content = encode_model(found.model)
     record = SharedFitRecord(
         schema=SCHEMA,
         software=SOFTWARE,
         recipe=asdict(recipe),
         pixels=int(colors.counts.sum()),
-        n_segments=describe_shortage(shortage),
+        n_segments=describe_shortage(found.shortage),
         colors=len(colors.colors),
         bits=colors.bits,
-        color_error=error,
-        selection=describe_selection(selection),
-        fit=describe_fit(trace),
+        color_error=found.color_error,
+        selection=describe_selection(found.selection),
+        fit=describe_fit(found.trace),
         inputs=identify_photos(batch_colors.digests),
         model=ModelReference(name=SHARED_MODEL, sha256=hashlib.sha256(content).hexdigest()),
     )
@@ -202,27 +197,19 @@ def fit_and_write(batch_colors: BatchColors, settings: BatchSettings, recipe: Re
     return SharedModel(load_model(path), describe_shared_doubts(record))
 
 
-def fit_shared(
-    batch_colors: BatchColors, recipe: Recipe, error: float
-) -> tuple[Model, Selection | None, FitTrace, Shortage | None]:
-    """Return the model of the colors of all photos, and how it was found.
+@dataclass(frozen=True, eq=False)
+class SharedFit:
+    """The model of the colors of all photos, and how it was found."""
 
-    Parameters
-    ----------
-    batch_colors : BatchColors
-    recipe : Recipe
-    error : float
-        See `segmenter.segmentation.colors.fit_colors`.
+    model: Model
+    selection: Selection | None  # how K was chosen; None = it was given
+    trace: FitTrace
+    shortage: Shortage | None  # why there are fewer segments than asked for; None = there are not
+    color_error: float | None  # that colors were taken to have; None = they are exact
 
-    Returns
-    -------
-    Model
-    Selection or None
-        How K was chosen; None = it was given.
-    FitTrace
-    Shortage or None
-        Why there are fewer segments than asked for; None = there are not.
-    """
+
+def fit_shared(batch_colors: BatchColors, recipe: Recipe) -> SharedFit:
+    """Fit a model to the colors of all photos; if a component collapses, take the colors to have an error."""
     colors, interior = batch_colors.colors, batch_colors.interior
     selection: Selection | None = None
     if recipe.n_segments == "auto":
@@ -231,7 +218,11 @@ def fit_shared(
         n_segments = selection.n_components
     else:
         n_segments = recipe.n_segments
-    found, channels, _, segments = fit_colors(colors, recipe, n_segments, error=error)
+    color_error = None
+    found, channels, _, segments = fit_colors(colors, recipe, n_segments)
+    if found.trace.collapsed:
+        color_error = COLOR_ERROR
+        found, channels, _, segments = fit_colors(colors, recipe, n_segments, error=color_error)
     limited = [tuple(min(max(value, 0.0), 1.0) for value in segment.mean_rgb) for segment in segments]
     model = Model(
         recipe=recipe,
@@ -240,7 +231,7 @@ def fit_shared(
         label_names=tuple(f"segment {segment.label}" for segment in segments),
         colors=tuple((red, green, blue) for red, green, blue in limited),
     )
-    return model, selection, found.trace, find_shortage(colors, n_segments)
+    return SharedFit(model, selection, found.trace, find_shortage(colors, n_segments), color_error)
 
 
 def describe_shared_doubts(record: SharedFitRecord) -> tuple[str, ...]:
