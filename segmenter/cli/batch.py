@@ -16,12 +16,13 @@ from segmenter.cli.command import FileCommand
 from segmenter.cli.format import format_count
 from segmenter.cli.help import INPUT, OUTPUT, TARGET, option
 from segmenter.cli.messages import print_error, print_message, print_note
-from segmenter.cli.options.common import bands_option, is_given, with_options
+from segmenter.cli.options.common import SCALE_RANGE, bands_option, is_given, with_options
 from segmenter.cli.options.output import OutputOptions, folder_output_options, select_extras
 from segmenter.cli.options.recipe import recipe_options
 from segmenter.cli.options.types import STREAM
 from segmenter.cli.options.workers import WorkerOptions, worker_options
 from segmenter.errors import SegmenterError, printable
+from segmenter.io.images.config import ScaleRange
 from segmenter.segmentation.recipe import PhotoRecipe
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ MAX_EXTENSIONS = 4
 @with_options(
     option("-r", "--recursive", section=INPUT, is_flag=True, help="Include subfolders."),
     bands_option(section=INPUT),
+    SCALE_RANGE,
     option("--resume", section=INPUT, is_flag=True, help="Process only photos with missing or outdated results."),
     option("-n", "--dry-run", section=INPUT, is_flag=True, help="Print what would be done, without doing it."),
     option("--fail-fast", section=INPUT, is_flag=True, help="Stop at the first photo that fails."),
@@ -69,6 +71,7 @@ def command(  # click passes every option by its name
     inputs: tuple[str, ...],
     recursive: bool,
     bands: tuple[int, ...],
+    scale_range: ScaleRange,
     resume: bool,
     dry_run: bool,
     fail_fast: bool,
@@ -110,6 +113,7 @@ def command(  # click passes every option by its name
         shared_model,
         with_report,
         bands,
+        scale_range,
         is_given("max_pixels"),
     )
     plan = plan_batch(inputs, settings, recursive=recursive)

@@ -18,6 +18,7 @@ from segmenter.cli.messages import print_message, print_note
 from segmenter.cli.options.common import (
     MAX_PIXELS,
     OVERWRITE,
+    SCALE_RANGE,
     bands_option,
     dpi_option,
     seed_option,
@@ -35,6 +36,7 @@ from segmenter.cli.options.types import (
 )
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.features.config import COLOR_SPACES
+from segmenter.io.images.config import ScaleRange
 from segmenter.mixture.config import COVARIANCE_TYPES
 from segmenter.segmentation.recipe import MAX_SEGMENTS, METHODS, Recipe
 
@@ -151,6 +153,7 @@ _FIGURE_OPTIONS = (
     *_FIGURE_OPTIONS,
     seed_option(),
     bands_option(section=GENERAL),
+    SCALE_RANGE,
     MAX_PIXELS,
     *verbosity_options("Print all numbers as JSON, on one line.", "Print the numbers of each variant."),
 )
@@ -162,6 +165,7 @@ def command(  # click passes every option by its name
     covariances: tuple[Any, ...] | None,
     seed: int,
     bands: tuple[int, ...],
+    scale_range: ScaleRange,
     output: Path,
     tables: tuple[Path, ...],
     layout: Literal["row", "grid"] | None,
@@ -216,7 +220,7 @@ def command(  # click passes every option by its name
     except InvalidArgumentError as error:
         raise click.UsageError(str(error)) from error
     request = FigureRequest(style, figure_format, times)
-    result = compare(photos, grid, request, max_pixels=max_pixels, reading=Reading(bands))
+    result = compare(photos, grid, request, max_pixels=max_pixels, reading=Reading(bands, scale_range=scale_range))
     files = {table: encode_table(result.metrics, table.suffix.lower(), times=times) for table in tables}
     write_files({**files, output: result.figure}, overwrite=overwrite)
     if json:

@@ -17,6 +17,7 @@ from segmenter.cli import EXIT_FAILED, unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.format import format_shares
 from segmenter.cli.messages import print_message, print_note, report_earlier_outputs, report_failure
+from segmenter.cli.options.common import SCALE_RANGE, with_options
 from segmenter.cli.options.output import OutputOptions, output_options, select_extras
 from segmenter.cli.options.recipe import recipe_options
 from segmenter.cli.options.types import PATH, STREAM
@@ -24,6 +25,7 @@ from segmenter.cli.options.windows import windows_options
 from segmenter.cli.progress import show_steps
 from segmenter.cli.terminal import get_color_depth, show_segments
 from segmenter.errors import printable
+from segmenter.io.images.config import ScaleRange
 from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.segmentation.shares import format_percentages
 
@@ -38,10 +40,17 @@ if TYPE_CHECKING:
 
 @click.command(name="segment", cls=FileCommand, short_help="Segment photos by color, or into regions.")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=PATH)
+@with_options(SCALE_RANGE)
 @recipe_options
 @windows_options
 @output_options
-def command(photos: tuple[Path, ...], recipe: PhotoRecipe, windows: WindowOptions, options: OutputOptions) -> int:
+def command(
+    photos: tuple[Path, ...],
+    scale_range: ScaleRange,
+    recipe: PhotoRecipe,
+    windows: WindowOptions,
+    options: OutputOptions,
+) -> int:
     """Segment each PHOTO by color or, with --method regions, into connected regions.
 
     \b
@@ -76,7 +85,7 @@ def command(photos: tuple[Path, ...], recipe: PhotoRecipe, windows: WindowOption
     """  # noqa: D301  # the backspace keeps click from filling the list
     extras = select_extras(recipe, options)
     check_streams(photos, options, has_extras=bool(extras or options.plot))
-    return segment_photos(SegmentRequest(photos, recipe, options, extras, windows))
+    return segment_photos(SegmentRequest(photos, recipe, options, extras, windows, scale_range=scale_range))
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,7 @@ class SegmentRequest:
     extras: tuple[Extra, ...]  # further files to write
     windows: WindowOptions  # which photos are read in windows, and how
     model: Model | None = None  # to apply; None = fit the photos
+    scale_range: ScaleRange = "auto"  # how the value range of each photo is chosen; a model brings its own
 
 
 def check_streams(photos: Sequence[Path], options: OutputOptions, *, has_extras: bool) -> None:
@@ -150,6 +160,7 @@ def plan_jobs(request: SegmentRequest) -> list[SegmentJob]:
             overwrite=options.overwrite,
             extras=request.extras,
             model=request.model,
+            scale_range=request.scale_range,
             windows=windows,
         )
         for photo in request.photos

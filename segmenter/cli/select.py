@@ -17,6 +17,7 @@ from segmenter.cli.messages import print_message, print_note
 from segmenter.cli.options.common import (
     MAX_PIXELS,
     OVERWRITE,
+    SCALE_RANGE,
     bands_option,
     columns_option,
     output_option,
@@ -26,6 +27,7 @@ from segmenter.cli.options.common import (
 )
 from segmenter.cli.options.recipe import fit_options
 from segmenter.cli.options.types import PATH, STREAM
+from segmenter.io.images.config import ScaleRange
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 @with_options(
     output_option("Folder for the figure."),
     OVERWRITE,
+    SCALE_RANGE,
     MAX_PIXELS,
     *verbosity_options("Print the table as JSON, on one line.", "Print the choice of each criterion, and the time."),
 )
@@ -60,6 +63,7 @@ def command(  # click passes every option by its name
     output: Path,
     columns: str | None,
     bands: tuple[int, ...],
+    scale_range: ScaleRange,
     recipe: Recipe,
     overwrite: bool,
     max_pixels: int,
@@ -90,7 +94,8 @@ def command(  # click passes every option by its name
     path = Path("stdin") if source == STREAM else source
     figure = output / f"{path.stem}.selection.png"
     started = time.perf_counter()
-    job = SelectionJob(path, figure, recipe, parse_columns(columns), max_segments, max_pixels, overwrite, bands)
+    columns_asked = parse_columns(columns)
+    job = SelectionJob(path, figure, recipe, columns_asked, max_segments, max_pixels, overwrite, bands, scale_range)
     result = run_selection(job, sys.stdin.buffer if source == STREAM else None)
     if json:
         click.echo(dumps({**result.describe(), "source": format_path(source), "outputs": [format_path(figure)]}))

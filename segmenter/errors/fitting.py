@@ -55,11 +55,12 @@ class ModelVersionError(ModelError):
     """The model has an unsupported format version; ``version`` is the one written in the file."""
 
     version: str
-    readable: int
+    readable: tuple[int, ...]
 
     def __str__(self) -> str:
+        readable = " and ".join(map(str, self.readable))
         return (
-            f"{self.name}: is a model of version {self.version}, but only version {self.readable} can be read; "
+            f"{self.name}: is a model of version {self.version}, but only versions {readable} can be read; "
             f"save it again with this segmenter, or update segmenter"
         )
 

@@ -37,8 +37,8 @@ def apply(  # noqa: PLR0913  # what it is given, and one keyword for each choice
 ) -> Segmentation:
     """Segment an image by a model that was fitted before.
 
-    Nothing is fitted: every pixel gets the label that is most probable under the model. The image that the model was
-    fitted to gets the same labels again.
+    Nothing is fitted: every pixel gets the label that is most probable under the model. Stored values are scaled by the
+    value range of the model, so the image that it was fitted to gets the same labels again.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def apply(  # noqa: PLR0913  # what it is given, and one keyword for each choice
         from segmenter.segmentation.model_file import load_model
 
         model = load_model(model)
-    reading = Reading(bands, channel_axis, mask)
+    reading = Reading(bands, channel_axis, mask, model.scale_range)
     return replace(apply_model(open_photo(image, max_pixels, reading), model), reading=reading)
 
 
@@ -97,6 +97,7 @@ def apply_model(photo: Photo, model: Model) -> Segmentation:
         channels=model.channels,
         options=asdict(model.recipe),
         notes=photo.notes,
+        value_range=photo.value_range,
     )
 
 

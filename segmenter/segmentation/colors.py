@@ -26,6 +26,7 @@ from segmenter.features.color import (
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct_colors import DistinctColors, find_distinct_colors
 from segmenter.io.files.remote import to_path
+from segmenter.io.images.config import ScaleRange
 from segmenter.io.images.photo import MAX_PIXELS, WHOLE, Photo, Reading, photo_from_array, photo_from_image, read_photo
 from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
@@ -71,13 +72,14 @@ def segment(  # noqa: PLR0913  # one keyword for each option of the command
     bands: Sequence[int] = (),
     mask: Bools | None = None,
     channel_axis: int | None = None,
+    scale_range: ScaleRange = "auto",
 ) -> Segmentation:
     """Find the segments of an image: sets of similar colors by a Gaussian mixture fitted by EM, or regions.
 
     Parameters
     ----------
     image : path, Pillow image, or ndarray of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
-        Also (H, W, 2), gray with alpha. Arrays are uint8, uint16, or floats; floats beyond 0 to 1 are scaled to it.
+        Also (H, W, 2), gray with alpha. Arrays are integers or floats.
         With a `channel_axis`, arrays have any number of bands. Left out are pixels that are fully transparent, hold the
         no-data value of their file, are masked in a masked array, or NaN or infinite in any band.
     n_segments : int, "auto", or None
@@ -117,6 +119,10 @@ def segment(  # noqa: PLR0913  # one keyword for each option of the command
     channel_axis : int, optional
         The axis of an array that holds its channels, each of which is a band; None = the last, and 2 or 4 channels end
         with alpha.
+    scale_range : {"auto", "full", "percentile"} or pair of float
+        Which stored values become black and white, see `segmenter.io.images.value_range`. "auto" = 0 and 255 for 8-bit
+        images, and the smallest and largest value for others, without hot pixels; "full" = what the type can hold, for
+        floats 0 and 1; "percentile" = the 1st and the 99th; or the two values.
 
     Returns
     -------
@@ -164,7 +170,7 @@ def segment(  # noqa: PLR0913  # one keyword for each option of the command
     }
     given = {name: value for name, (value, default) in options.items() if value is not default and value != default}
     recipe = choose_recipe({"method": method, "seed": seed, **given})
-    reading = Reading(bands, channel_axis, mask)
+    reading = Reading(bands, channel_axis, mask, scale_range)
     found = segment_photo(open_photo(image, max_pixels, reading), recipe)
     if found.shortage is not None:
         warnings.warn(str(found.shortage), SegmenterWarning, stacklevel=2)
@@ -192,8 +198,8 @@ def segment_photo(photo: Photo, recipe: PhotoRecipe) -> Segmentation:
     if isinstance(recipe, RegionsRecipe):
         from segmenter.segmentation.regions import segment_regions  # late: SciPy, and what else it needs
 
-        return segment_regions(photo, recipe)
-    return segment_colors(photo, recipe)
+        return replace(segment_regions(photo, recipe), value_range=photo.value_range)
+    return replace(segment_colors(photo, recipe), value_range=photo.value_range)
 
 
 def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 
 from segmenter.errors import InvalidArgumentError
 from segmenter.features.color import CHANNELS, GRAY_CHANNEL
+from segmenter.io.images.config import ScaleRange, ValueRange
 from segmenter.mixture.model import Mixture, log_joint_coefficients
 from segmenter.mixture.validation import check_mixture_parts
 from segmenter.segmentation.recipe import MAX_SEGMENTS, Recipe, decode_recipe
@@ -42,6 +44,8 @@ class Model:
         What messages call the model: the path it was read from.
     digest : str or None
         SHA-256 of the file it was read from, hexadecimal.
+    value_range : ValueRange or None
+        To which stored values are scaled before the model is applied; None = the full range of their type.
     """
 
     recipe: Recipe
@@ -51,6 +55,7 @@ class Model:
     colors: tuple[tuple[float, float, float], ...]
     name: str = "the model"
     digest: str | None = None
+    value_range: ValueRange | None = None
 
     def __post_init__(self) -> None:
         """Raise InvalidArgumentError for the first part that is invalid or does not fit the others."""
@@ -60,6 +65,7 @@ class Model:
             expected = " or ".join(", ".join(names) for names in known)
             raise InvalidArgumentError("features", f"are not those of {space}, which are {expected}")
         check_mixture(self.mixture, len(self.channels))
+        self._check_value_range()
         n_components = self.mixture.n_components
         for part, values in (("label names", self.label_names), ("colors", self.colors)):
             if len(values) != n_components:
@@ -69,6 +75,17 @@ class Model:
                 raise InvalidArgumentError("label name", f"{name!r} is empty or cannot be printed")
         if not all(0 <= value <= 1 for color in self.colors for value in color):
             raise InvalidArgumentError("colors", "are not all from 0 to 1")
+
+    def _check_value_range(self) -> None:
+        """Raise InvalidArgumentError unless the value range is one of colors and not empty."""
+        low, high = (0.0, 1.0) if self.value_range is None else (self.value_range.low, self.value_range.high)
+        if isinstance(low, tuple) or isinstance(high, tuple) or not -math.inf < low < high < math.inf:
+            raise InvalidArgumentError("value range", f"is {low} to {high}, which is no range of colors")
+
+    @property
+    def scale_range(self) -> ScaleRange | ValueRange:
+        """How a photo is read to which the model is applied."""
+        return "full" if self.value_range is None else self.value_range
 
     @property
     def n_labels(self) -> int:
@@ -115,4 +132,5 @@ def build_model(found: Segmentation, label_names: Sequence[str] | None = None) -
         channels=found.channels,
         label_names=tuple(names),
         colors=tuple((red, green, blue) for red, green, blue in colors),
+        value_range=found.value_range,
     )

@@ -2,15 +2,16 @@
 
 ::
 
-    {"schema": "segmenter-model", "version": 3, "software": "segmenter …",
+    {"schema": "segmenter-model", "version": 4, "software": "segmenter …",
      "recipe": {"method": "gmm", "n_segments": 4, …},
      "features": ["red", "green", "blue"],
+     "value_range": {"rule": "auto", "kind": "integer", "low": 0.0, "high": 4095.0, "clipped": 0.0},
      "mixture": {"covariance_type": "full", "weights": […], "means": [[…], …], "covariances": [[[…], …], …],
                  "noise_weight": 0.0, "noise_sides": null},
      "segments": [{"label": 1, "name": "segment 1", "rgb": [0.1, 0.2, 0.3]}, …]}
 
-A file is checked as a whole when it is read: a missing or unknown key, a value of another type or outside its range is
-an error.
+The value range is missing where stored values are scaled by the full range of their type. A file is checked as a whole
+when it is read: a missing or unknown key, a value of another type or outside its range is an error.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,9 +36,11 @@ from segmenter.errors import (
 from segmenter.io.files.atomic import write_files
 from segmenter.io.files.local import read_first_bytes
 from segmenter.io.files.remote import to_path
+from segmenter.io.images.config import ValueRange
 from segmenter.mixture.model import Mixture
 from segmenter.segmentation.documents import (
     MAX_BYTES,
+    OMIT_NONE,
     DocumentError,
     convert_document,
     encode_json,
@@ -51,8 +54,8 @@ from segmenter.segmentation.record import SOFTWARE, Matrix, Vector
 from segmenter.segmentation.result import Segmentation
 
 SCHEMA = "segmenter-model"
-VERSION = 3
-"""Raised when a key is added or means something else."""
+VERSION, READABLE_VERSIONS = 4, (3, 4)
+"""The version is raised when a key is added or means something else. Version 3 has no `value_range`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,7 @@ class ModelDocument:
     software: str
     recipe: Mapping[str, Any]
     features: tuple[str, ...]
+    value_range: ValueRange | None = field(default=None, metadata=OMIT_NONE)
     mixture: MixtureDocument
     segments: tuple[SegmentDocument, ...]
 
@@ -169,6 +173,7 @@ def encode_model(model: Model) -> bytes:
         software=SOFTWARE,
         recipe=asdict(model.recipe),
         features=model.channels,
+        value_range=model.value_range,
         mixture=MixtureDocument(
             covariance_type=mixture.covariance_type,
             weights=to_tuples(mixture.weights.tolist()),
@@ -227,8 +232,8 @@ def _check_format(plain: Mapping[str, Any], name: str) -> None:
     if plain.get("schema") != SCHEMA:
         raise NotAModelError(name, "is JSON, but no model")
     version = plain.get("version", VERSION)
-    if type(version) is int and version != VERSION:
-        raise ModelVersionError(name, shorten(json.dumps(version), 40), VERSION)
+    if type(version) is int and version not in READABLE_VERSIONS:
+        raise ModelVersionError(name, shorten(json.dumps(version), 40), READABLE_VERSIONS)
 
 
 def _build_model(document: ModelDocument, name: str, digest: str) -> Model:
@@ -244,6 +249,7 @@ def _build_model(document: ModelDocument, name: str, digest: str) -> Model:
         colors=tuple(segment.rgb for segment in document.segments),
         name=name,
         digest=digest,
+        value_range=document.value_range,
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from segmenter._version import __version__
 from segmenter.errors import DamagedRecordError
+from segmenter.io.images.config import ValueRange
 from segmenter.segmentation.documents import (
     OMIT_NONE,
     DocumentError,
@@ -46,6 +47,7 @@ class PhotoRecord:
     height: int
     channels: int
     dtype: str
+    value_range: ValueRange | None = field(default=None, metadata=OMIT_NONE)  # None = 8-bit values, taken as they are
     notes: tuple[str, ...]
 
 
@@ -58,7 +60,7 @@ class SegmentRecord:
     pixels: int
     share: float  # of the pixels that take part, 0 to 1
     color: str  # the mean color, #rrggbb
-    mean_rgb: Vector  # mean sRGB color, 0 to 255
+    mean_rgb: Vector  # mean sRGB color, 0 to 255; stored values are low + mean_rgb / 255 · (high − low) of value_range
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from segmenter.arrays import Labels
 from segmenter.errors import NoMixtureError, NotFittedError
+from segmenter.io.images.config import ValueRange
 from segmenter.io.images.photo import WHOLE, Reading
 from segmenter.mixture.em import Fit
 
@@ -67,6 +68,7 @@ class Segmentation:
     hierarchy: ColoredHierarchy | None = None  # cut into these segments; None where they come from a mixture
     notes: tuple[str, ...] = ()  # what may surprise in how the photo was read, one short sentence each
     reading: Reading = WHOLE  # what the caller chose of the image
+    value_range: ValueRange | None = None  # of the stored values of the photo; None = 8-bit values, taken as they are
     shortage: Shortage | None = None  # why there are fewer segments than were asked for; None = there are not
 
     @property

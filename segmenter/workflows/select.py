@@ -26,6 +26,7 @@ from segmenter.features.distinct_colors import find_distinct_colors
 from segmenter.io.files.atomic import write_files
 from segmenter.io.files.discovery import PHOTO_EXTENSIONS
 from segmenter.io.files.local import SIGNATURE_BYTES, is_zarr, read_first_bytes, read_stream
+from segmenter.io.images.config import ScaleRange
 from segmenter.io.images.photo import Reading, read_photo
 from segmenter.io.images.signatures import READABLE_FORMATS, is_picture
 from segmenter.io.tables.layout import UTF_16, Layout, read_layout
@@ -66,6 +67,7 @@ class SelectionJob:
     max_pixels: int  # larger photos are refused
     overwrite: bool  # whether the figure may be replaced
     bands: tuple[int, ...] = ()  # of a photo, from 1; () = all
+    scale_range: ScaleRange = "auto"  # how the value range of a photo is chosen
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ def run_selection(job: SelectionJob, stream: BinaryIO | None = None) -> Selectio
     else:
         if job.bands:
             raise InvalidArgumentError("--bands", f"is for photos, and {name} is a table; leave it out")
+        if job.scale_range != "auto":
+            raise InvalidArgumentError("--scale-range", f"is for photos, and {name} is a table; leave it out")
         if job.recipe.color_space != Recipe.color_space:
             raise InvalidArgumentError("--color-space", f"is for photos, and {name} is a table; leave it out")
         result, figure = select_for_table(job, read_layout(job.source, None if content is None else content.read()))
@@ -184,12 +188,15 @@ def detect_kind(head: bytes, source: Path) -> Kind:
 def select_for_photo(job: SelectionJob, source: Path | BinaryIO) -> tuple[SelectionResult, bytes]:
     """Compute every criterion on the pixels of a photo; return the result and the curves as PNG."""
     recipe = job.recipe
-    photo = read_photo(source, name=str(job.source), max_pixels=job.max_pixels, reading=Reading(job.bands))
+    reading = Reading(job.bands, scale_range=job.scale_range)
+    photo = read_photo(source, name=str(job.source), max_pixels=job.max_pixels, reading=reading)
     distinct = find_distinct_colors(photo.pixels, photo.mask)
     samples = Samples(compute_color_features(distinct.colors, recipe.color_space).values, distinct.counts)
     selection = choose_n_segments(photo.pixels, photo.mask, max_segments=job.max_components, seed=recipe.seed)
     options = {key: value for key, value in asdict(recipe).items() if key not in ("method", "n_segments")}
     origin: dict[str, Any] = {"input": {"name": format_path(Path(Path(photo.name).name)), "sha256": photo.digest}}
+    if photo.value_range is not None:
+        origin["input"]["value_range"] = to_plain(photo.value_range)
     origin["recipe"] = {**options, "bands": list(job.bands)} if job.bands else options
     table = compute_criteria(samples, recipe.fit_config(), job.max_components, n_folds=PHOTO_FOLDS, shared_folds=True)
     chosen = choose_by_each_rule(table, sound_only=False)

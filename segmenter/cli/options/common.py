@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 import click
 
 from segmenter.cli.help import FIGURES, GENERAL, OUTPUT, TARGET, option
-from segmenter.cli.options.types import PATH, STREAM, Bands, Jobs
+from segmenter.cli.options.types import PATH, STREAM, Bands, Jobs, ScaleRangeType
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option: TypeAlias = Callable[[Any], Any]
@@ -166,6 +166,17 @@ MAX_PIXELS = option(
     show_default="500 million",
     metavar="N",
     help="Refuse pictures of more pixels, before decoding them.",
+)
+
+SCALE_RANGE = option(
+    "--scale-range",
+    section=GENERAL,
+    type=ScaleRangeType(),
+    default="auto",
+    show_default=True,
+    metavar="RULE",
+    help="Values to make black and white: auto (for 8 bits 0 to 255, otherwise those in use), full, percentile (1st to "
+    "99th), or LOW,HIGH.",
 )
 
 

@@ -12,6 +12,7 @@ import click
 
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.io.files.remote import RemotePath, to_path
+from segmenter.io.images.config import SCALE_RULES, ScaleRange, check_scale_range
 from segmenter.regions.config import MERGE_COSTS, SCALES, Scale
 from segmenter.segmentation.recipe import check_scale, update_merge_cost
 
@@ -182,6 +183,20 @@ class Bands(click.ParamType):  # type: ignore[type-arg]
         if len(set(bands)) < len(bands):
             self.fail(f"{value!r} names a band twice.", param, ctx)
         return bands
+
+
+class ScaleRangeType(click.ParamType):  # type: ignore[type-arg]
+    """A rule of the value range, or its two ends."""
+
+    name = "rule or LOW,HIGH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ScaleRange:
+        """Return the rule, or LOW and HIGH."""
+        try:
+            is_rule = value in SCALE_RULES or not isinstance(value, str)
+            return check_scale_range(value if is_rule else [float(end) for end in value.split(",")])
+        except (InvalidArgumentError, ValueError):
+            self.fail(f"{value!r} is neither {', '.join(SCALE_RULES)} nor LOW,HIGH such as 0,4095.", param, ctx)
 
 
 class CommaSeparated(click.ParamType):  # type: ignore[type-arg]

@@ -36,6 +36,7 @@ from segmenter.io.files.local import (
     read_stream,
 )
 from segmenter.io.files.remote import to_path
+from segmenter.io.images.config import ScaleRange, ValueRange, check_scale_range
 from segmenter.io.images.pillow import (
     MAX_BANDS,
     DecodedImage,
@@ -48,8 +49,18 @@ from segmenter.io.images.pillow import (
     translate_decoder_errors,
 )
 from segmenter.io.images.signatures import RAW_PROBLEM, is_heic, require_photo
+from segmenter.io.images.value_range import (
+    choose_value_range,
+    describe_value_range,
+    is_scaled,
+    sample_values,
+    scale_values,
+)
 
 MAX_PIXELS = 500_000_000
+
+_INVERSE_ORIENTATIONS = {6: 8, 8: 6}
+"""EXIF orientations that are not undone by applying them again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +72,7 @@ class Photo:
     name: str  # for messages: the file name, or the path as given
     digest: str | None = None  # SHA-256 of the file, hexadecimal; None for images and arrays
     notes: tuple[str, ...] = ()  # aspects of the conversion that may surprise a user, one short sentence each
+    value_range: ValueRange | None = None  # of the stored values; None = 8-bit values, taken as they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,16 +88,20 @@ class Reading:
         2 or 4 channels end with alpha.
     mask : ndarray of shape (H, W), bool, optional
         True = takes part; of the upright picture.
+    scale_range : ScaleRange or ValueRange
+        Which stored values become black and white, by a rule or themselves, see `segmenter.io.images.value_range`.
 
     Raises
     ------
     InvalidArgumentError
-        The bands are not different whole numbers from 1, or the mask is not an array of truth values.
+        The bands are not different whole numbers from 1, the mask is not an array of truth values, or there is no such
+        rule.
     """
 
     bands: Sequence[int] = ()
     channel_axis: int | None = None
     mask: Bools | None = None
+    scale_range: ScaleRange | ValueRange = "auto"
 
     def __post_init__(self) -> None:
         """Check the choices, and convert numbers to Python's."""
@@ -99,6 +115,8 @@ class Reading:
         if self.mask is not None and not (isinstance(self.mask, np.ndarray) and self.mask.dtype == np.bool_):
             kind = f"of {self.mask.dtype}" if isinstance(self.mask, np.ndarray) else f"a {type(self.mask).__name__}"
             raise InvalidArgumentError("mask", f"is {kind}; give an array of bool, True = takes part")
+        if not isinstance(self.scale_range, ValueRange):
+            object.__setattr__(self, "scale_range", check_scale_range(self.scale_range))
 
     def check_mask(self, height: int, width: int) -> None:
         """Raise InvalidArgumentError if the mask is not of this size."""
@@ -117,8 +135,8 @@ def read_photo(
     """Read a picture file.
 
     The EXIF orientation of a photo is applied, 8-bit colors are converted to sRGB by the embedded profile, and pixels
-    that are fully transparent, hold no data or are not finite become False in ``mask``. 16-bit values keep all their
-    bits. Only the first frame or page is read. Notes tell what was left out.
+    that are fully transparent, hold no data or are not finite become False in ``mask``. Values of more than 8 bits are
+    scaled to the range that they use. Only the first frame or page is read. Notes tell what was left out.
 
     Parameters
     ----------
@@ -208,9 +226,8 @@ def photo_from_array(array: Pixels, *, name: str = "array", reading: Reading = W
     array : ndarray
         (H, W) or (H, W, 1) gray, (H, W, 2) gray and alpha, (H, W, 3) sRGB, (H, W, 4) sRGB and alpha; alpha 0 is fully
         transparent. Where `reading` has a `channel_axis`, that axis holds 1 (gray), 3 (sRGB) or any number of bands up
-        to 64, and no alpha. The dtype is bool (True is white), uint8, uint16, another integer type with values in
-        0…65535 (treated as uint16), or float (kept if all values are in [0, 1], otherwise scaled linearly to [0, 1]).
-        Masked values of a masked array, NaN and infinity are no data: their pixels take no part.
+        to 64, and no alpha. The dtype is bool (True is white), or integers or floats of any size. Masked values of a
+        masked array, NaN and infinity are no data: their pixels take no part.
     name : str
         Name of the photo.
     reading : Reading
@@ -224,7 +241,7 @@ def photo_from_array(array: Pixels, *, name: str = "array", reading: Reading = W
     Raises
     ------
     InvalidArgumentError
-        The shape, dtype or range is not one of these, or the bands or the mask do not fit the array.
+        The shape or dtype is not one of these, or the bands or the mask do not fit the array.
     NoPixelsError
         No pixel takes part.
     """
@@ -237,9 +254,6 @@ def photo_from_array(array: Pixels, *, name: str = "array", reading: Reading = W
     if isinstance(array, np.ma.MaskedArray):
         missing = np.asarray(np.ma.getmaskarray(color).any(axis=2))
         color, alpha = np.ma.getdata(color), None if alpha is None else np.ma.getdata(alpha)
-    valid = color if missing is None else color[~missing]
-    if array.dtype.kind in "iu" and valid.size and (valid.min() < 0 or valid.max() > 65535):
-        raise InvalidArgumentError("image", f"of type {array.dtype} must have values in 0…65535; scale it first")
     return _build_photo(DecodedImage(color, alpha, missing), name, name, reading)
 
 
@@ -345,7 +359,7 @@ def _decode_tiff(file: BinaryIO, label: str, max_pixels: int, reading: Reading) 
 
 
 def _build_photo(picture: DecodedImage, name: str, label: str, reading: Reading, digest: str | None = None) -> Photo:
-    """Apply the orientation of a decoded image, find which of its pixels take part, and convert its values."""
+    """Apply the orientation of a decoded image, find which of its pixels take part, and scale its values."""
     color = _apply_orientation(picture.color, picture.orientation)
     mask = None
     if picture.alpha is not None and not picture.alpha.all():
@@ -360,13 +374,21 @@ def _build_photo(picture: DecodedImage, name: str, label: str, reading: Reading,
         mask = ~missing if mask is None else mask & ~missing
     if mask is not None and not mask.any():
         raise NoPixelsError(label)
-    pixels, value_notes = _convert_values(color, mask)
+    if color.dtype.kind == "b":
+        color = color.astype(np.uint8) * np.uint8(255)
+    value_range = None
+    if is_scaled(color.dtype, reading.scale_range):  # chosen from the picture as stored, as it is read by windows
+        inverse = _INVERSE_ORIENTATIONS.get(picture.orientation, picture.orientation)
+        stored_mask = None if mask is None else _apply_orientation(mask, inverse)
+        sample = sample_values(_apply_orientation(color, inverse), stored_mask)
+        value_range = choose_value_range(sample, reading.scale_range)
     return Photo(
-        np.ascontiguousarray(pixels),
+        np.ascontiguousarray(scale_values(color, value_range)),
         None if mask is None else np.ascontiguousarray(mask),
         name,
         digest,
-        notes + value_notes,
+        notes + describe_value_range(value_range),
+        value_range,
     )
 
 
@@ -379,42 +401,6 @@ def _find_missing(picture: DecodedImage, color: Pixels) -> Bools | None:
         is_bad = np.asarray(~is_finite.all(axis=2))
         missing = is_bad if missing is None else missing | is_bad
     return missing if missing is not None and missing.any() else None
-
-
-def _convert_values(color: Pixels, mask: Bools | None) -> tuple[Pixels, tuple[str, ...]]:
-    """Return values as native uint8, uint16 or float32 in [0, 1], and a note if they were scaled."""
-    kind, size = color.dtype.kind, color.dtype.itemsize
-    if kind == "b":
-        return color.astype(np.uint8) * np.uint8(255), ()
-    if kind == "u" and size <= 2:
-        return color.astype(color.dtype.newbyteorder("="), copy=False), ()
-    if kind in "iu" and color.min() >= 0 and color.max() <= 65535:
-        return color.astype(np.uint16), ()
-    visible: Any = color if mask is None else color[mask]
-    low, high = float(visible.min()), float(visible.max())
-    if mask is not None:
-        color = np.where(mask[..., np.newaxis], color, visible.min())  # transparent pixels may have any value
-    return to_photo_range(color, low, high)
-
-
-def to_photo_range(color: Pixels, low: float, high: float) -> tuple[Pixels, tuple[str, ...]]:
-    """Convert values from ``low`` to ``high`` to the types and range of a `Photo`; return a note if they were scaled.
-
-    uint8 and uint16 are unchanged. Other integers become uint16 if they are in 0…65535, and floats become float32 if
-    they are in [0, 1]. Anything else is scaled linearly to float32 in [0, 1].
-    """
-    kind = color.dtype.kind
-    if kind == "u" and color.dtype.itemsize <= 2:
-        return color, ()
-    if kind in "iu" and low >= 0 and high <= 65535:
-        return color.astype(np.uint16), ()
-    if low >= 0 and high <= 1 and kind == "f":
-        return color.astype(np.float32, copy=False), ()
-    scale = max(abs(low), abs(high))  # divide first, so that high − low cannot overflow
-    scaled = color.astype(np.float64) / scale - low / scale
-    if high > low:
-        scaled /= high / scale - low / scale
-    return scaled.clip(0, 1).astype(np.float32), (f"values {low:.6g}…{high:.6g} scaled to 0…1",)
 
 
 def _apply_orientation(array: Any, orientation: int) -> Any:

@@ -1,7 +1,7 @@
 """Read pictures by windows: the header, and the colors and mask of any rectangle, in bounded memory.
 
-`segmenter.io.images.photo.read_photo` returns the same colors as this module, except that it scales values, and of
-photos applies the EXIF orientation.
+`segmenter.io.images.photo.read_photo` returns the same colors as this module, except that it applies the EXIF
+orientation of photos, and that here the value range has to be found first: see `WindowedPicture.scaled`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from segmenter.arrays import Bools, Pixels
 from segmenter.errors import UnsupportedPhotoError
 from segmenter.io.files.local import SIGNATURE_BYTES, TIFF_SIGNATURES, is_zarr, open_regular
 from segmenter.io.files.remote import RemotePath, open_ranges
+from segmenter.io.images.config import ValueRange
 from segmenter.io.images.icc import convert_to_srgb, describe_unconverted_profile
 from segmenter.io.images.pillow import MAX_BANDS, DecodedImage, check_size
 from segmenter.io.images.tiff_tags import invert, unpremultiply
+from segmenter.io.images.value_range import get_scaled_dtype, scale_values
 from segmenter.io.rasters.base import Raster, Window, WindowGrid
 
 WINDOW_BYTES = 1 << 24
@@ -37,7 +39,9 @@ MIN_TILE, MAX_TILE, USUAL_TILE = 128, 4096, 512
 
 
 @contextmanager
-def open_windowed(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPicture]:
+def open_windowed(
+    path: Path, bands: Sequence[int] = (), value_range: ValueRange | None = None
+) -> Iterator[WindowedPicture]:
     """Open a TIFF or a Zarr array for reading by windows.
 
     Parameters
@@ -46,6 +50,8 @@ def open_windowed(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPic
         A TIFF of any kind, tiled or striped, or the folder of a Zarr array.
     bands : sequence of int, from 1
         The bands to use as features, in this order; empty = all bands except alpha, for RGB the three colors.
+    value_range : ValueRange, optional
+        To which features are scaled; None = they are read as stored.
 
     Raises
     ------
@@ -58,7 +64,7 @@ def open_windowed(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPic
     if is_zarr(path):
         from segmenter.io.rasters.zarr import open_zarr
 
-        yield WindowedPicture(open_zarr(path), label, tuple(bands))
+        yield WindowedPicture(open_zarr(path), label, tuple(bands), value_range)
         return
     with open_ranges(path) if isinstance(path, RemotePath) else open_regular(path) as file:
         if not file.read(SIGNATURE_BYTES).startswith(TIFF_SIGNATURES):
@@ -66,14 +72,16 @@ def open_windowed(path: Path, bands: Sequence[int] = ()) -> Iterator[WindowedPic
         from segmenter.io.rasters.tiff import open_tiff
 
         with open_tiff(file, label) as raster:
-            yield WindowedPicture(raster, label, tuple(bands))
+            yield WindowedPicture(raster, label, tuple(bands), value_range)
 
 
 class WindowedPicture:
-    """An open picture, and the bands that are its features."""
+    """An open picture, the bands that are its features, and the range to which these are scaled."""
 
-    def __init__(self, raster: Raster, label: str, bands: tuple[int, ...]) -> None:
-        self.header, self.label, self.bands = raster.header, label, bands
+    def __init__(
+        self, raster: Raster, label: str, bands: tuple[int, ...], value_range: ValueRange | None = None
+    ) -> None:
+        self.header, self.label, self.bands, self.value_range = raster.header, label, bands, value_range
         self._raster = raster
         header = raster.header
         for band in bands:
@@ -99,9 +107,15 @@ class WindowedPicture:
         return self.header.height, self.header.width
 
     @property
+    def stored_dtype(self) -> np.dtype[Any]:
+        """Number type of the features before they are scaled."""
+        return np.dtype(np.uint8) if self.header.interpretation == "palette" and not self.bands else self.header.dtype
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Number type of the features as they are read."""
-        return np.dtype(np.uint8) if self.header.interpretation == "palette" and not self.bands else self.header.dtype
+        stored = self.stored_dtype
+        return stored if self.value_range is None else get_scaled_dtype(stored, self.value_range)
 
     @property
     def may_lack_data(self) -> bool:
@@ -120,6 +134,10 @@ class WindowedPicture:
         if header.dtype != np.uint8 or header.interpretation not in ("gray", "rgb"):
             notes += describe_unconverted_profile(header.profile)
         return notes
+
+    def scaled(self, value_range: ValueRange | None) -> WindowedPicture:
+        """Return the same open picture with its features scaled to a range."""
+        return WindowedPicture(self._raster, self.label, self.bands, value_range)
 
     def plan_windows(self) -> tuple[tuple[int, int], WindowGrid]:
         """Return the tile shape of a label image of this picture, and windows of whole tiles in reading order."""
@@ -160,7 +178,7 @@ class WindowedPicture:
 
         Returns
         -------
-        colors : ndarray of shape (h, w, D), dtype as stored
+        colors : ndarray of shape (h, w, D), of the type `dtype`
         mask : ndarray of shape (h, w), bool, or None
             True = valid; None = all are valid.
 
@@ -178,7 +196,7 @@ class WindowedPicture:
         for is_missing in self._find_missing(values):
             if is_missing.any():
                 mask = ~is_missing if mask is None else mask & ~is_missing
-        return colors, mask
+        return colors if self.value_range is None else scale_values(colors, self.value_range), mask
 
     def decode_whole(self, max_pixels: int) -> DecodedImage:
         """Return the features of the whole picture, as it is stored; TooManyPixelsError beyond the limit."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import chain
 
-import numpy as np
-
 from segmenter.errors import NoPixelsError, ReadError, UnsupportedPhotoError, describe_problem
 from segmenter.features.color_counts import ColorCounts, RunningCounts, count_colors, sum_counts
 from segmenter.io.files.local import compute_digest, ensure_path_unmodified
-from segmenter.io.images.photo import read_photo
+from segmenter.io.images.config import ValueRange
+from segmenter.io.images.photo import Reading, read_photo
+from segmenter.io.images.value_range import choose_value_range, is_scaled
 from segmenter.io.rasters.reader import WindowedPicture, open_windowed
 from segmenter.segmentation.n_segments import interior_colors
 from segmenter.workflows.batch.plan import MEMORY_ADVICE
@@ -19,15 +19,17 @@ from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.strategy import choose_processing_mode
 from segmenter.workflows.windowed.color_summary import compute_center_side
 from segmenter.workflows.windowed.color_tasks import count_interior_of_center
+from segmenter.workflows.windowed.value_range import sample_picture
 
 
 @dataclass(frozen=True, eq=False)
 class PhotoColors:
-    """The colors of a photo, or why they could not be counted; or the colors of several photos together."""
+    """The colors of a photo, or only its value range, or why it failed; or the colors of several photos together."""
 
     digest: str | None  # SHA-256 of the file; None if it cannot be read, or for several photos
     colors: tuple[ColorCounts, ...] = ()  # one for each kind of color
     interiors: tuple[ColorCounts, ...] = ()  # from which K is chosen; empty if the recipe gives K
+    value_range: ValueRange | None = None  # its colors are counted once the range of all photos is known
     failure: Row | None = None
 
     def without_colors(self) -> PhotoColors:
@@ -43,7 +45,11 @@ def add_colors(parts: list[PhotoColors]) -> PhotoColors:
 
 
 def count_photo(job: SegmentJob) -> PhotoColors:
-    """Return the colors of a photo; an error is not raised, but returned as a failure."""
+    """Return the colors of a photo; an error is not raised, but returned as a failure.
+
+    A photo whose values are scaled by a rule is not counted: only its value range is returned. Once all ranges are
+    known, it is counted by a job that has the range of all photos.
+    """
     try:
         job = choose_processing_mode(job)
         return count_windowed(job) if job.mode == "windowed" else count_in_memory(job)
@@ -53,7 +59,10 @@ def count_photo(job: SegmentJob) -> PhotoColors:
 
 def count_in_memory(job: SegmentJob) -> PhotoColors:
     """Return the colors of a photo that is read as a whole; SegmenterError if it cannot be read."""
-    photo = read_photo(job.source, name=str(job.source), max_pixels=job.max_pixels)
+    reading = Reading(scale_range=job.scale_range)
+    photo = read_photo(job.source, name=str(job.source), max_pixels=job.max_pixels, reading=reading)
+    if photo.value_range is not None and not isinstance(job.scale_range, ValueRange):
+        return PhotoColors(photo.digest, value_range=photo.value_range)
     interiors: tuple[ColorCounts, ...] = ()
     if job.recipe.n_segments == "auto":
         interior, _ = interior_colors(photo.pixels, photo.mask)
@@ -67,7 +76,7 @@ def count_windowed(job: SegmentJob) -> PhotoColors:
     Raises
     ------
     UnsupportedPhotoError
-        Its bands are not colors, or its values have no fixed range.
+        Its bands are not colors.
     NoPixelsError
         No pixel takes part.
     SegmenterError
@@ -75,6 +84,11 @@ def count_windowed(job: SegmentJob) -> PhotoColors:
     """
     with ensure_path_unmodified(job.source), open_windowed(job.source, job.windows.bands) as picture:
         check_is_countable(picture)
+        if is_scaled(picture.stored_dtype, job.scale_range):
+            if not isinstance(job.scale_range, ValueRange):
+                value_range = choose_value_range(sample_picture(picture), job.scale_range)
+                return PhotoColors(compute_digest(job.source), value_range=value_range)
+            picture = picture.scaled(job.scale_range)
         _, windows = picture.plan_windows()
         center_side = compute_center_side(len(windows)) if job.recipe.n_segments == "auto" else 0
         counts, interiors = RunningCounts(), RunningCounts()
@@ -92,12 +106,9 @@ def count_windowed(job: SegmentJob) -> PhotoColors:
 
 
 def check_is_countable(picture: WindowedPicture) -> None:
-    """Raise UnsupportedPhotoError unless the bands of a windowed picture are colors of 8 or 16 bits."""
+    """Raise UnsupportedPhotoError unless the bands of a windowed picture are colors."""
     if picture.n_features not in (1, 3):
         reason = f"has {picture.n_features} bands, and a shared model is of colors; choose three with --bands"
-        raise UnsupportedPhotoError(picture.label, reason)
-    if picture.dtype not in (np.uint8, np.uint16):
-        reason = f"has values of {picture.dtype}; to share a model by windows it needs 8 or 16 bits; leave it out"
         raise UnsupportedPhotoError(picture.label, reason)
 
 

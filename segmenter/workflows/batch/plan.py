@@ -13,6 +13,7 @@ from segmenter.errors import OutputExistsError
 from segmenter.execution.api import Workers
 from segmenter.io.files.discovery import Listing, list_photos
 from segmenter.io.files.remote import filter_existing, to_path
+from segmenter.io.images.config import ScaleRange
 from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.workflows.batch.output_names import Entry, name_outputs
 from segmenter.workflows.batch.summary import SUMMARIES, Row
@@ -48,6 +49,7 @@ class BatchSettings:
     shared_model: bool = False  # fit one model to all photos, and apply it
     report: bool = False  # write a report page at the end
     bands: tuple[int, ...] = ()  # to read from TIFFs and Zarr arrays, from 1; empty = all
+    scale_range: ScaleRange = "auto"  # how the value range of each photo is chosen
     enforce_max_pixels: bool = False  # whether max_pixels also applies to windowed pictures
 
     def build_job(self, entry: Entry, model: Model | None = None) -> SegmentJob:
@@ -62,6 +64,7 @@ class BatchSettings:
             extras=self.extras,
             model=model,
             name=entry.name,
+            scale_range=self.scale_range,
             windows=WindowOptions(workers=Workers(0), bands=self.bands, enforce_max_pixels=self.enforce_max_pixels),
         )
 

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from segmenter.errors import ReadError
 from segmenter.io.files.local import compute_digest
+from segmenter.io.images.config import ValueRange, is_made_by
 from segmenter.segmentation.record import SCHEMA, SOFTWARE, RunRecord, read_record
 from segmenter.workflows.segment.job import SegmentJob, to_windowed
 from segmenter.workflows.segment.record import describe_figure, describe_model, describe_saved
@@ -53,9 +54,17 @@ def _is_by_same_options(record: RunRecord, job: SegmentJob) -> bool:
         and record.software == SOFTWARE
         and record.recipe == asdict(job.recipe)
         and record.model == (None if job.model is None else describe_model(job.model))
+        and (job.model is not None or _is_by_same_range(record, job))
         and (figure is None or record.figure == figure)
         and set(describe_saved(job)) <= set(record.saved)
     )
+
+
+def _is_by_same_range(record: RunRecord, job: SegmentJob) -> bool:
+    """Return whether the value range was chosen as the job says; records of early versions do not tell all ranges."""
+    photo = record.input
+    is_known = photo.value_range is not None or photo.dtype == "uint8"
+    return is_known and not isinstance(job.scale_range, ValueRange) and is_made_by(photo.value_range, job.scale_range)
 
 
 def decide(job: SegmentJob) -> Decision:

@@ -2,16 +2,17 @@
 
 The fit equals that to all pixels of all photos, since a mixture of colors depends only on the distinct colors and their
 counts; so its cost does not grow with the number of photos. Photos of 8 and 16 bits, gray and colored, are counted on
-a common scale (`features.color_counts.to_common_scale`). If 16-bit and float photos have more than 2²⁴ colors together,
-their lowest bits are dropped, so that memory stays bounded.
+a common scale (`features.color_counts.to_common_scale`). Photos of more than 8 bits share one value range, from the
+lowest to the highest value of their own ranges; they are read first for these ranges, and then for their colors. If
+16-bit and float photos have more than 2²⁴ colors together, their lowest bits are dropped, so that memory stays bounded.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from segmenter.execution.api import Sums, Workers
 from segmenter.execution.map import map_jobs
 from segmenter.features.color_counts import ColorCounts, RunningCounts, to_common_scale
 from segmenter.io.files.atomic import write_files
+from segmenter.io.images.config import ValueRange
+from segmenter.io.images.value_range import merge_value_ranges
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.colors import find_shortage, fit_colors
 from segmenter.segmentation.documents import (
@@ -46,6 +49,7 @@ from segmenter.workflows.batch.photo_colors import (
 )
 from segmenter.workflows.batch.plan import SHARED_MODEL, SHARED_RECORD, BatchPlan, BatchProgress, BatchSettings
 from segmenter.workflows.batch.summary import Row
+from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.record import describe_fit, describe_model, describe_selection, describe_shortage
 
 if TYPE_CHECKING:
@@ -58,7 +62,7 @@ The grays of a gray photo lie exactly on a line. A component that shrinks onto i
 takes all of them. For photos this is an error of some six levels of 255, as where the number of segments is chosen.
 """
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the record of a shared fit."""
 
 
@@ -77,6 +81,7 @@ class SharedFitRecord:
     schema: int
     software: str
     recipe: Mapping[str, Any]
+    scale_range: str | tuple[float, float]
     pixels: int
     n_segments: SegmentCountRecord | None = field(default=None, metadata=OMIT_NONE)
     colors: int  # distinct ones
@@ -136,6 +141,21 @@ class BatchColors:
     colors: ColorCounts
     interior: ColorCounts | None  # from which K is chosen; None = the recipe gives K, or no interior pixel takes part
     digests: list[str | None]  # SHA-256 of each photo, in any order; None for one that cannot be read
+    value_range: ValueRange | None  # of the photos of more than 8 bits; None = there are none
+
+
+class RunningColors:
+    """The running sum of the colors of photos."""
+
+    def __init__(self) -> None:
+        self.counts, self.interiors = RunningCounts(), RunningCounts()
+
+    def add(self, photo: PhotoColors) -> None:
+        """Add the colors of one photo, or of several."""
+        for colors in photo.colors:
+            self.counts.add(colors)
+        for interior in photo.interiors:
+            self.interiors.add(interior)
 
 
 def count_batch(
@@ -146,41 +166,55 @@ def count_batch(
     Parameters are those of `provide_shared_model`. On a cluster the workers add up the colors, and only their sum
     arrives here, at the end.
     """
-    counts, interiors = RunningCounts(), RunningCounts()
-    digests: list[str | None] = []
+    total = RunningColors()
 
-    def add(photo: PhotoColors) -> None:
-        for colors in photo.colors:
-            counts.add(colors)
-        for interior in photo.interiors:
-            interiors.add(interior)
+    def count(jobs: Iterator[tuple[int, SegmentJob]]) -> dict[int, PhotoColors] | None:
+        """Add the colors of photos to the total; return what else is known of each by its index, or None to stop."""
+        found = {}
+        with closing(map_jobs(count_photo, jobs, workers, sums)) as outcomes:
+            for outcome in outcomes:
+                photo = outcome.result or build_failure(outcome.job, f"{outcome.job.source}: {outcome.lost}")
+                found[outcome.index] = photo.without_colors()
+                if photo.failure is None:
+                    progress.finish_photo(None)
+                    total.add(photo)
+                elif not report(outcome.index, photo.failure):
+                    return None
+        return found
 
     progress.start_stage("counting colors", len(plan.entries))
-    sums = Sums(PhotoColors.without_colors, add_colors, add)
-    with closing(map_jobs(count_photo, plan.build_jobs(), workers, sums)) as outcomes:
-        for outcome in outcomes:
-            photo = outcome.result or build_failure(outcome.job, f"{outcome.job.source}: {outcome.lost}")
-            digests.append(photo.digest)
-            if photo.failure is None:
-                progress.finish_photo(None)
-                add(photo)
-            elif not report(outcome.index, photo.failure):
-                return None
-    colors, interior = counts.get(), interiors.get()
+    sums = Sums(PhotoColors.without_colors, add_colors, total.add)
+    photos = count(plan.build_jobs())
+    if photos is None:
+        return None
+    ranges = {index: photo.value_range for index, photo in photos.items() if photo.value_range is not None}
+    value_range = merge_value_ranges(list(ranges.values())) if ranges else None
+    if value_range is not None:
+        progress.start_stage("counting colors of more than 8 bits", len(ranges))
+        jobs = ((index, replace(job, scale_range=value_range)) for index, job in plan.build_jobs() if index in ranges)
+        if count(jobs) is None:
+            return None
+    colors, interior = total.counts.get(), total.interiors.get()
     if not colors:
         return None
-    return BatchColors(to_common_scale(colors), to_common_scale(interior) if interior else None, digests)
+    return BatchColors(
+        to_common_scale(colors),
+        to_common_scale(interior) if interior else None,
+        [photo.digest for photo in photos.values()],
+        value_range,
+    )
 
 
 def fit_and_write(batch_colors: BatchColors, settings: BatchSettings, recipe: Recipe) -> SharedModel:
     """Fit a model to the colors of all photos, write it and the record of its fit, and return it as read back."""
     colors = batch_colors.colors
     found = fit_shared(batch_colors, recipe)
-    content = encode_model(found.model)
+    content = encode_model(replace(found.model, value_range=batch_colors.value_range))
     record = SharedFitRecord(
         schema=SCHEMA,
         software=SOFTWARE,
         recipe=asdict(recipe),
+        scale_range=settings.scale_range,
         pixels=int(colors.counts.sum()),
         n_segments=describe_shortage(found.shortage),
         colors=len(colors.colors),
@@ -275,6 +309,7 @@ def load_up_to_date_model(plan: BatchPlan, workers: Workers, progress: BatchProg
         record.schema == SCHEMA
         and record.software == SOFTWARE
         and record.recipe == asdict(plan.settings.recipe)
+        and record.scale_range == plan.settings.scale_range
         and record.model == describe_model(model)
     )
     if not is_same:

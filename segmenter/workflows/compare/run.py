@@ -21,6 +21,7 @@ from segmenter.render.palette import build_lightness_palette
 from segmenter.render.pixels import get_mean_colors, to_display_rgb
 from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.colors import segment_photo
+from segmenter.segmentation.documents import to_plain
 from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.compare.tables import VariantMetrics, measure_variant
@@ -76,7 +77,7 @@ def compare(
     max_pixels : int
         Larger photos are refused.
     reading : Reading
-        Which bands to use.
+        Which bands to use, and how the value range of each photo is chosen.
 
     Raises
     ------
@@ -109,10 +110,7 @@ def compare(
     description = {
         "schema": SCHEMA,
         "software": f"segmenter {__version__}",
-        "inputs": [
-            {"name": format_path(Path(path.name)), "sha256": row.photo.digest}
-            for path, row in zip(photos, rows, strict=True)
-        ],
+        "inputs": [describe_input(row.photo, path) for path, row in zip(photos, rows, strict=True)],
         "recipes": [asdict(variant.recipe) for variant in grid.variants],
         **({"bands": list(reading.bands)} if reading.bands else {}),
     }
@@ -120,6 +118,12 @@ def compare(
     notes = [(row.photo.name, note) for row in rows for note in row.photo.notes] + shortages
     figure = draw_figure(rows, metrics, grid, request, description)
     return ComparisonResult(figure, tuple(metrics), record, tuple(notes))
+
+
+def describe_input(photo: Photo, path: Path) -> dict[str, Any]:
+    """Return which photo it is, and its value range unless its 8-bit values were taken as they are."""
+    description = {"name": format_path(Path(path.name)), "sha256": photo.digest}
+    return description if photo.value_range is None else {**description, "value_range": to_plain(photo.value_range)}
 
 
 def draw_figure(

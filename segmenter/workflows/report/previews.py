@@ -14,6 +14,7 @@ from segmenter.errors import DamagedRecordError, ReadError, SegmenterError, desc
 from segmenter.execution.api import Workers
 from segmenter.execution.map import map_jobs
 from segmenter.io.files.results import get_label_image_paths, group_files_by_name
+from segmenter.io.images.config import ValueRange
 from segmenter.io.images.photo import Photo, Reading, read_photo
 from segmenter.io.labels.thumbnails import (
     encode_labels_as_colors,
@@ -41,6 +42,7 @@ class PreviewJob:
     digest: str | None  # SHA-256 of the photo; None = any photo of this name is taken
     max_pixels: int
     bands: tuple[int, ...] = ()  # of the photo, from 1; () = all
+    value_range: ValueRange | None = None  # of the photo; None = 8-bit values, taken as they are
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,11 @@ def make_preview(job: PreviewJob) -> Preview:
 
 def find_photo(job: PreviewJob) -> tuple[Bytes | None, str]:
     """Return the photo of a result, reduced and ready to show; None, and why, where it was not found."""
+    reading = Reading(job.bands, scale_range=job.value_range or "full")
     problem = "not found"
     for path in job.photos:
         try:
-            photo = read_photo(path, max_pixels=job.max_pixels, reading=Reading(job.bands))
+            photo = read_photo(path, max_pixels=job.max_pixels, reading=reading)
         except ReadError as error:
             problem = str(error)
             continue
@@ -157,4 +160,5 @@ def plan_preview(
         record.input.sha256,
         max_pixels,
         () if record.windows is None else record.windows.bands or (),
+        record.input.value_range,
     )

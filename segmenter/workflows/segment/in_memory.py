@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from segmenter.io.images.photo import read_photo
+from segmenter.io.images.photo import Reading, read_photo
 from segmenter.io.labels.png import MAX_INDEXED_LABEL, encode_gray, encode_labels, encode_segments
 from segmenter.regions.config import SCALES, Scale
 from segmenter.render.palette import palette
@@ -52,7 +52,8 @@ def run_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentRes
 
 def compute_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentResult:
     """Read and segment one photo, and write nothing."""
-    photo = read_photo(stream or job.source, name=str(job.source), max_pixels=job.max_pixels)
+    reading = Reading(scale_range=job.scale_range)
+    photo = read_photo(stream or job.source, name=str(job.source), max_pixels=job.max_pixels, reading=reading)
     segmentation = segment_photo(photo, job.recipe) if job.model is None else apply_model(photo, job.model)
     other_cuts: dict[Scale, Segmentation] = {}
     if job.other_scales:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from segmenter.execution.api import Workers
 from segmenter.io.files.results import get_label_image_paths
+from segmenter.io.images.config import ScaleRange, ValueRange
 from segmenter.regions.config import OTHER_SCALES, Scale
 from segmenter.segmentation.recipe import PhotoRecipe
 from segmenter.workflows.segment.outputs import PALETTE_ENDINGS, PLOTS, FigureFormat, LabelFormat, Plot, get_plot_paths
@@ -87,6 +88,7 @@ class SegmentJob:
     other_scales: Mapping[Scale, tuple[Path, Path]] = field(default_factory=dict)  # label image and segments of each
     plots: Mapping[Plot, tuple[Path, ...]] = field(default_factory=dict)
     model: Model | None = None  # to be applied; None = fit a mixture
+    scale_range: ScaleRange | ValueRange = "auto"  # how the value range is chosen, or the range itself
     windows: WindowOptions = field(default_factory=WindowOptions)
     mode: Mode = "in memory"  # chosen by `strategy.choose_processing_mode`
     mode_reason: str = ""  # why it is windowed, as a note; "" = it is not
@@ -177,6 +179,7 @@ def plan_job(  # noqa: PLR0913  # the options of four commands meet here
     extras: Collection[Extra] = (),
     model: Model | None = None,
     name: str | None = None,
+    scale_range: ScaleRange | ValueRange = "auto",
     windows: WindowOptions | None = None,
 ) -> SegmentJob:
     """Return the job of one photo, with the paths of its outputs: NAME.labels.png and so on.
@@ -198,6 +201,8 @@ def plan_job(  # noqa: PLR0913  # the options of four commands meet here
         Apply it instead of fitting a mixture.
     name : str, optional
         Of the outputs; by default that of the file without its extension.
+    scale_range : ScaleRange or ValueRange
+        How the value range is chosen, or the range itself; a model brings its own.
     windows : WindowOptions, optional
     """
     name = source.stem if name is None else name
@@ -225,5 +230,6 @@ def plan_job(  # noqa: PLR0913  # the options of four commands meet here
         },
         plots={plot: get_plot_paths(folder, name, plot, drawing.figure_format) for plot in drawing.plots},
         model=model,
+        scale_range=scale_range if model is None else model.scale_range,
         windows=windows or WindowOptions(),
     )

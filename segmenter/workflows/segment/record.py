@@ -109,6 +109,7 @@ def describe_photo(photo: Photo) -> PhotoRecord:
         height=height,
         channels=n_channels,
         dtype=str(photo.pixels.dtype),
+        value_range=photo.value_range,
         notes=tuple(photo.notes),
     )
 

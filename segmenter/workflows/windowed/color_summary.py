@@ -32,9 +32,7 @@ class ColorSummary:
     colors: ColorCounts  # of all pixels that take part, or of a sample of them
     is_sample: bool
     n_pixels: int  # that take part
-    low: float  # minimum of all values that take part, as stored; 0 if all colors were counted
-    high: float  # maximum; 0 if all colors were counted
-    preview: Pixels  # (h, w, C), as stored
+    preview: Pixels  # (h, w, C)
     preview_mask: Bools  # (h, w)
     interior: ColorCounts | None  # from which K is chosen; None = K is not chosen, or no interior pixel takes part
 
@@ -63,12 +61,12 @@ def summarize_colors(picture: WindowedPicture, job: SegmentJob, recipe: Recipe, 
     is_k_chosen = recipe.n_segments == "auto" and job.model is None
     center_side = compute_center_side(len(windows)) if is_k_chosen else 0
     counts, interiors, sample = RunningCounts(), RunningCounts(), RunningSample(MAX_SAMPLE_PIXELS)
-    n_pixels, low, high = 0, np.inf, -np.inf
+    n_pixels = 0
 
     def plan_jobs() -> Iterator[tuple[int, CountJob]]:
         """Yield the jobs one by one, so that late ones profit from the limit that the sample has reached."""
         for index, window in enumerate(windows):
-            options = stride, recipe.seed, sample.limit, center_side
+            options = picture.value_range, stride, recipe.seed, sample.limit, center_side
             yield index, CountJob(job.source, job.windows.bands, index, window, *options)
 
     progress.start_stage("reading colors", len(windows))
@@ -76,7 +74,7 @@ def summarize_colors(picture: WindowedPicture, job: SegmentJob, recipe: Recipe, 
         for index, part in results:
             slices = get_preview_slices(windows[index], stride)
             preview[slices], preview_mask[slices] = part.preview, part.preview_mask
-            n_pixels, low, high = n_pixels + part.n_pixels, min(low, part.low), max(high, part.high)
+            n_pixels += part.n_pixels
             if part.colors is not None:
                 counts.add(part.colors)
             if part.sample is not None:
@@ -90,8 +88,6 @@ def summarize_colors(picture: WindowedPicture, job: SegmentJob, recipe: Recipe, 
         colors=counts.get()[0] if merged_sample is None else count_sample_colors(merged_sample),
         is_sample=merged_sample is not None,
         n_pixels=n_pixels,
-        low=low,
-        high=high,
         preview=preview,
         preview_mask=preview_mask,
         interior=to_common_scale(interior) if interior else None,

@@ -20,7 +20,7 @@ from segmenter.features.color_counts import ColorCounts, count_colors
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct_colors import count_key_bits, has_small_keys, pack_colors
 from segmenter.features.pixel_sample import PixelSample, sample_pixels
-from segmenter.io.images.photo import to_photo_range
+from segmenter.io.images.config import ValueRange
 from segmenter.io.labels.tiff import encode_tiles
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windowed
@@ -54,6 +54,11 @@ class WindowJob(Protocol):
         """The pixels to read."""
         ...
 
+    @property
+    def value_range(self) -> ValueRange | None:
+        """The range to which they are scaled; None = as stored."""
+        ...
+
 
 J = TypeVar("J", bound=WindowJob)
 R = TypeVar("R")
@@ -62,7 +67,7 @@ R = TypeVar("R")
 def process_window(job: J, function: Callable[[Pixels, Bools | None, J], R]) -> R | Exception:
     """Read a window and return what a function makes of its pixels (h, w, C) and mask (h, w), or the error."""
     try:
-        with open_windowed(job.source, job.bands) as picture:
+        with open_windowed(job.source, job.bands, job.value_range) as picture:
             pixels, mask = picture.read(job.window)
         return function(pixels, mask, job)
     except Exception as error:
@@ -91,6 +96,7 @@ class CountJob:
     bands: tuple[int, ...]
     index: int  # of the window
     window: Window
+    value_range: ValueRange | None
     stride: int  # of the preview
     seed: int
     limit: float = 1.0  # see `sample_pixels`
@@ -102,8 +108,6 @@ class WindowColors:
     """The colors of a window: counted, or sampled if there may be too many distinct ones; its share of the preview."""
 
     n_pixels: int  # that take part
-    low: float  # minimum of all values that take part, as stored; 0 where colors are counted, inf where none take part
-    high: float  # maximum; 0 where colors are counted, -inf where none take part
     preview: Pixels  # (h / stride, w / stride, C)
     preview_mask: Bools  # (h / stride, w / stride)
     colors: ColorCounts | None  # None = sampled, or none take part
@@ -120,21 +124,16 @@ def extract_colors(pixels: Pixels, mask: Bools | None, job: CountJob) -> WindowC
     """Return the colors of the pixels (h, w, C) of a window."""
     n_pixels = pixels.shape[0] * pixels.shape[1] if mask is None else int(np.count_nonzero(mask))
     colors = sample = interior = None
-    low, high = (0.0, 0.0) if n_pixels else (np.inf, -np.inf)
     if n_pixels and has_small_keys(pixels[0]):
         colors = count_colors(pixels, mask)
     elif n_pixels:
         sample = sample_pixels(pixels, mask, MAX_SAMPLE_PIXELS, (job.seed, job.index), job.limit)
-        visible = pixels if mask is None else pixels[mask]
-        low, high = float(visible.min()), float(visible.max())
     if n_pixels and job.center_side:
         interior = count_interior_of_center(pixels, mask, job.center_side)
     sampled = get_sampled_slices(job.window, job.stride)
     preview = pixels[sampled].copy()
     return WindowColors(
         n_pixels=n_pixels,
-        low=low,
-        high=high,
         preview=preview,
         preview_mask=np.ones(preview.shape[:2], np.bool_) if mask is None else mask[sampled].copy(),
         colors=colors,
@@ -162,7 +161,7 @@ class ColorLabeler(Protocol):
     """Assigns a label to every color."""
 
     def predict(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
-        """Return the labels (n,), 1…K, of colors (n, C) as stored."""
+        """Return the labels (n,), 1…K, of colors (n, C)."""
         ...
 
     def to_rgb(self, colors: Pixels) -> Floats | None:
@@ -216,16 +215,14 @@ class MixtureLabeler:
     mixture: Mixture
     channels: tuple[str, ...]
     color_space: ColorSpace
-    low: float  # minimum of all values that take part, as stored
-    high: float  # maximum
     dtype: type[np.unsignedinteger[Any]]
 
     def predict(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
         """Return the labels (n,) of colors (n, C)."""
         labels = np.empty(len(colors), self.dtype)
         for start in range(0, len(colors), CHUNK_PIXELS):
-            values = to_photo_range(colors[start : start + CHUNK_PIXELS], self.low, self.high)[0]
-            features = compute_color_features(values, self.color_space, keep_color=True).values
+            chunk = colors[start : start + CHUNK_PIXELS]
+            features = compute_color_features(chunk, self.color_space, keep_color=True).values
             if len(self.channels) < features.shape[1]:
                 gray, _ = GRAY_CHANNEL[self.color_space]
                 features = np.ascontiguousarray(features[:, gray : gray + 1])
@@ -234,7 +231,7 @@ class MixtureLabeler:
 
     def to_rgb(self, colors: Pixels) -> Floats:
         """Return colors (n, C) as RGB (n, 3) from 0 to 1."""
-        return np.asarray(to_visible_bands(to_unit_range(to_photo_range(colors, self.low, self.high)[0])))
+        return np.asarray(to_visible_bands(to_unit_range(colors)))
 
 
 @dataclass(frozen=True)
@@ -244,6 +241,7 @@ class LabelJob:
     source: Path
     bands: tuple[int, ...]
     window: Window
+    value_range: ValueRange | None
     stride: int  # of the preview
     tile: tuple[int, int]  # height and width of the tiles of the label image
     n_labels: int

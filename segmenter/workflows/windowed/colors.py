@@ -16,9 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from segmenter.arrays import Floats, Labels
-from segmenter.features.color_counts import ColorCounts
 from segmenter.io.files.atomic import temporary_output, translate_write_errors
-from segmenter.io.images.photo import to_photo_range
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.apply import apply_to_colors
@@ -66,10 +64,10 @@ def find_segments(
     segments = update_segments(segmentation.segments, labels) if summary.is_sample else segmentation.segments
     return WindowedSegmentation(
         label_image=label_image,
-        pixels=to_photo_range(summary.preview, summary.low, summary.high)[0],
+        pixels=summary.preview,
         mask=summary.preview_mask,
         notes=describe_fit_data(picture, summary, job),
-        segmentation=replace(segmentation, labels=labels.preview, segments=segments),
+        segmentation=replace(segmentation, labels=labels.preview, segments=segments, value_range=picture.value_range),
         n_pixels=summary.n_pixels,
         n_fitted=n_fitted,
     )
@@ -78,10 +76,8 @@ def find_segments(
 def describe_fit_data(picture: WindowedPicture, summary: ColorSummary, job: SegmentJob) -> tuple[str, ...]:
     """Return notes on what the fit was based on, if it was not all pixels as they are."""
     notes: list[str] = []
-    if summary.is_sample:
-        notes += to_photo_range(np.empty((0, 1), picture.header.dtype), summary.low, summary.high)[1]
-        if summary.n_pixels > MAX_SAMPLE_PIXELS and job.model is None:
-            notes.append(f"fitted to a sample of {MAX_SAMPLE_PIXELS:,} pixels")
+    if summary.is_sample and summary.n_pixels > MAX_SAMPLE_PIXELS and job.model is None:
+        notes.append(f"fitted to a sample of {MAX_SAMPLE_PIXELS:,} pixels")
     if summary.interior is not None and len(picture.plan_windows()[1]) > 1:
         notes.append("number of segments chosen from the middle of each window")
     return tuple(notes)
@@ -97,9 +93,7 @@ def build_labeler(
     segmentation, color_labels = fit_or_apply(summary, job, recipe)
     dtype = choose_label_dtype(segmentation.n_labels)
     if summary.is_sample:
-        return segmentation, MixtureLabeler(
-            segmentation.mixture, segmentation.channels, recipe.color_space, summary.low, summary.high, dtype
-        )
+        return segmentation, MixtureLabeler(segmentation.mixture, segmentation.channels, recipe.color_space, dtype)
     labeler = build_label_table(summary.colors, color_labels, dtype)
     if job.windows.workers.scheduler is not None:  # workers on other machines may not see the file
         return segmentation, labeler
@@ -110,8 +104,6 @@ def build_labeler(
 def fit_or_apply(summary: ColorSummary, job: SegmentJob, recipe: Recipe) -> tuple[Segmentation, Labels]:
     """Return the segments of a fit, or of a model, without a label image yet, and the label of each color, (M,)."""
     colors = summary.colors
-    if summary.is_sample:
-        colors = ColorCounts(to_photo_range(colors.colors, summary.low, summary.high)[0], colors.counts)
     no_labels = np.zeros((0, 0), np.int32)
     if job.model is not None:
         model = job.model
@@ -167,7 +159,7 @@ def write_labels(  # noqa: PLR0913  # what the first pass found, each by its own
     stride = choose_preview_stride(picture.shape)
     preview = np.zeros(compute_preview_shape(picture.shape, stride), np.int32)
     n_pixels, color_sums = np.zeros(n_labels + 1), np.zeros((n_labels, 3))
-    options = stride, tile, n_labels, get_zlib_window_bits(job)
+    options = picture.value_range, stride, tile, n_labels, get_zlib_window_bits(job)
     jobs = ((index, LabelJob(job.source, job.windows.bands, window, *options)) for index, window in enumerate(windows))
 
     def label_windows() -> Generator[bytes]:

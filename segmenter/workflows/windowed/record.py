@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from segmenter.arrays import Bytes
-from segmenter.features.color import to_unit_range, to_visible_bands
 from segmenter.io.images.photo import Photo
 from segmenter.io.images.pillow import describe_no_data
+from segmenter.io.images.value_range import describe_value_range
 from segmenter.io.rasters.base import is_georeferenced
 from segmenter.io.rasters.reader import WindowedPicture
+from segmenter.render.pixels import get_mean_colors, to_display_rgb
 from segmenter.render.silencing import silence_matplotlib
 from segmenter.segmentation.record import RunRecord, WindowsRecord
-from segmenter.segmentation.result import Segment
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.record import build_record, describe_origin, describe_photo
 from segmenter.workflows.segment.result import SegmentResult
 from segmenter.workflows.windowed.passes import WindowedSegmentation
-
-STRETCH = (0.01, 0.99)
-"""Quantiles that are drawn black and white, if a picture has more than 8 bits."""
 
 
 def build_notes(picture: WindowedPicture, found: WindowedSegmentation, job: SegmentJob) -> tuple[str, ...]:
@@ -33,6 +24,7 @@ def build_notes(picture: WindowedPicture, found: WindowedSegmentation, job: Segm
     n_without = picture.shape[0] * picture.shape[1] - found.n_pixels
     if picture.may_lack_data:
         notes += describe_no_data(n_without)
+    notes += describe_value_range(picture.value_range)
     if job.has_zarr_labels and is_georeferenced(picture.header):
         notes.append("the Zarr label image is not georeferenced; --label-format tif is")
     height, width = found.pixels.shape[:2]
@@ -46,7 +38,7 @@ def build_windowed_record(
 ) -> RunRecord:
     """Return the record of a windowed run: it describes the whole picture, of which the photo is a reduced copy."""
     height, width = picture.shape
-    whole = replace(describe_photo(photo), width=width, height=height, dtype=str(picture.dtype))
+    whole = replace(describe_photo(photo), width=width, height=height, dtype=str(picture.stored_dtype))
     windows = WindowsRecord(bands=job.windows.bands or None, fitted_pixels=found.n_fitted)
     return build_record(job, whole, found.segmentation, windows=windows)
 
@@ -54,7 +46,7 @@ def build_windowed_record(
 def draw_figure(result: SegmentResult, job: SegmentJob) -> bytes:
     """Return the reduced picture and its segments side by side, as the content of a file."""
     segments = result.segmentation.segments
-    shown, colors = prepare_for_display(result.photo, segments)
+    shown, colors = to_display_rgb(result.photo.pixels), get_mean_colors(segments)
     shares, has_unlabeled = [segment.share for segment in segments], result.record.unlabeled_pixels > 0
     with silence_matplotlib():
         from segmenter.render.encoding import encode_figure
@@ -71,27 +63,3 @@ def draw_figure(result: SegmentResult, job: SegmentJob) -> bytes:
         )
         metadata = describe_origin(result.record)
         return encode_figure(figure, job.figure_options.figure_format, metadata=metadata)
-
-
-def prepare_for_display(photo: Photo, segments: Sequence[Segment]) -> tuple[Bytes, Bytes]:
-    """Return the reduced picture (h, w, 3) and the colors of the segments (K, 3) as 8-bit RGB.
-
-    Pictures of more than 8 bits are stretched, because sensors rarely fill their range.
-    """
-    pixels = photo.pixels
-    means = np.array([segment.mean_rgb for segment in segments])
-    low, high = 0.0, 1.0
-    if pixels.dtype != np.uint8 and photo.mask is not None and photo.mask.any():
-        low, high = np.quantile(to_visible_bands(to_unit_range(pixels[photo.mask])), STRETCH)
-        high = high if high > low else low + 1
-
-    def to_bytes(values: NDArray[Any]) -> Bytes:
-        clean = np.nan_to_num((values - low) / (high - low))
-        return np.asarray(np.rint(255 * clean.clip(0, 1)).astype(np.uint8))
-
-    if pixels.dtype == np.uint8:
-        return np.ascontiguousarray(to_visible_bands(pixels)), to_bytes(means)
-    shown = np.empty((*pixels.shape[:2], 3), np.uint8)
-    for row, part in zip(shown, pixels, strict=True):
-        row[:] = to_bytes(to_visible_bands(to_unit_range(part)))
-    return shown, to_bytes(means)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.features.downsample import AreaSums, compute_area_sums
-from segmenter.io.images.photo import to_photo_range
+from segmenter.io.images.config import ValueRange
 from segmenter.io.labels.tiff import compress, encode_tiles
 from segmenter.io.rasters.base import Window
+from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.regions.hierarchy import sum_superpixel_colors
 from segmenter.regions.refinement import (
     ColorStatistics,
@@ -26,6 +27,7 @@ from segmenter.regions.refinement import (
     compute_center_indices,
     refine_rectangle,
 )
+from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.windowed.color_tasks import process_window, to_picklable_error
 
 # ---- the first pass: the base image --------------------------------------------------------------------------------
@@ -38,6 +40,7 @@ class ReduceJob:
     source: Path
     bands: tuple[int, ...]
     window: Window
+    value_range: ValueRange | None
     full_shape: tuple[int, int]  # of the picture
     base_shape: tuple[int, int]  # of the base image
 
@@ -47,11 +50,9 @@ class ReducedWindow:
     """What a window contributes to the base image."""
 
     n_pixels: int  # that take part
-    low: float  # minimum of all values that take part, as stored; inf if none do
-    high: float  # maximum; -inf if none take part
     areas: list[AreaSums]  # empty if the picture is not reduced
     slices: tuple[slice, slice]  # the pixels of the base image whose centers are in the window
-    centers: Pixels  # (h, w, C), the stored pixel at the center of each of these
+    centers: Pixels  # (h, w, C), the pixel at the center of each of these
     center_mask: Bools  # (h, w), whether that pixel takes part
 
 
@@ -70,15 +71,12 @@ def reduce_pixels(pixels: Pixels, mask: Bools | None, job: ReduceJob) -> Reduced
     row_slice, window_rows = find_centers(rows.ravel(), window.top, window.height)
     column_slice, window_columns = find_centers(columns, window.left, window.width)
     index = window_rows[:, None], window_columns
-    visible = pixels if mask is None else pixels[mask]
     centers = pixels[index]
     return ReducedWindow(
-        n_pixels=visible.size // pixels.shape[2],
-        low=float(visible.min()) if visible.size else np.inf,
-        high=float(visible.max()) if visible.size else -np.inf,
+        n_pixels=pixels.shape[0] * pixels.shape[1] if mask is None else int(np.count_nonzero(mask)),
         areas=areas,
         slices=(row_slice, column_slice),
-        centers=np.nan_to_num(centers, posinf=0, neginf=0) if centers.dtype.kind == "f" else centers,
+        centers=centers,
         center_mask=np.ones(centers.shape[:2], np.bool_) if mask is None else mask[index],
     )
 
@@ -100,6 +98,7 @@ class RefineJob:
     bands: tuple[int, ...]
     inner: Rectangle  # the window itself
     window: Window  # the window with the margin that has to be read
+    value_range: ValueRange | None
     reduced: ReducedLabels  # the superpixels in and around the window
     tile: tuple[int, int]  # height and width of the tiles of the label image
 
@@ -118,17 +117,14 @@ class WindowRefiner:
 
     colors: ColorStatistics
     n_superpixels: int
-    low: float  # minimum of all values that take part, as stored
-    high: float  # maximum
 
     def __call__(self, job: RefineJob) -> RefinedWindow | Exception:
         """Return the superpixels of a window, or the error."""
         return process_window(job, self.refine)
 
-    def refine(self, stored: Pixels, mask: Bools | None, job: RefineJob) -> RefinedWindow:
-        """Return the superpixels of a window, given its stored pixels with their margin."""
+    def refine(self, pixels: Pixels, mask: Bools | None, job: RefineJob) -> RefinedWindow:
+        """Return the superpixels of a window, given its pixels with their margin."""
         inner, reduced = job.inner, job.reduced
-        pixels = to_photo_range(stored, self.low, self.high)[0]
         if reduced.full_shape == reduced.reduced_shape:
             labels = reduced.labels[inner.to_slices(*reduced.corner)]
         else:
@@ -139,13 +135,14 @@ class WindowRefiner:
 
 
 def plan_refinement(
-    source: Path, bands: tuple[int, ...], window: Window, reduced: ReducedLabels, tile: tuple[int, int]
+    job: SegmentJob, picture: WindowedPicture, window: Window, reduced: ReducedLabels, tile: tuple[int, int]
 ) -> RefineJob:
     """Return the job of a window, with only those reduced labels that it needs."""
     inner = Rectangle(window.top, window.left, window.top + window.height, window.left + window.width)
     outer = reduced.add_margin(inner)
     window_with_margin = Window(outer.top, outer.left, outer.bottom - outer.top, outer.right - outer.left)
-    return RefineJob(source, bands, inner, window_with_margin, reduced.crop_for(inner), tile)
+    where = inner, window_with_margin, picture.value_range
+    return RefineJob(job.source, job.windows.bands, *where, reduced.crop_for(inner), tile)
 
 
 # ---- the third pass: labels ----------------------------------------------------------------------------------------

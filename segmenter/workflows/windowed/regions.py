@@ -21,7 +21,6 @@ from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.errors import NoPixelsError
 from segmenter.features.color import to_unit_range
 from segmenter.features.downsample import AreaTotals, compute_reduced_shape
-from segmenter.io.images.photo import to_photo_range
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, scale_color_sums
 from segmenter.regions.refinement import ReducedLabels, compute_color_statistics, compute_interior_mask
@@ -92,12 +91,10 @@ def find_regions(
 class BaseImage:
     """The picture at the size at which its superpixels are refined first."""
 
-    pixels: Pixels  # (h, w, C), means of the pixels in each reduced one; the stored pixels if nothing is reduced
+    pixels: Pixels  # (h, w, C), means of the pixels in each reduced one; the pixels themselves if nothing is reduced
     mask: Bools | None  # (h, w), True = takes part; None = all do
-    centers: Pixels  # (h, w, C), the stored pixel at the center of each reduced one
+    centers: Pixels  # (h, w, C), the pixel at the center of each reduced one
     center_mask: Bools  # (h, w), whether that pixel takes part
-    low: float  # minimum of all values that take part, as stored
-    high: float  # maximum
     n_pixels: int  # of the whole picture that take part
 
 
@@ -110,38 +107,32 @@ def compute_base_image(
     totals = None if base_shape == shape else AreaTotals(base_shape, picture.n_features)
     centers = np.zeros((*base_shape, picture.n_features), picture.dtype)
     center_mask = np.zeros(base_shape, np.bool_)
-    n_pixels, low, high = 0, np.inf, -np.inf
+    n_pixels = 0
     jobs = (
-        (index, ReduceJob(job.source, job.windows.bands, window, shape, base_shape))
+        (index, ReduceJob(job.source, job.windows.bands, window, picture.value_range, shape, base_shape))
         for index, window in enumerate(windows)
     )
     progress.start_stage("reducing", len(windows))
     with closing(run_window_jobs(reduce_window, jobs, job, progress)) as results:
         for _, part in sort_by_index(results):
             centers[part.slices], center_mask[part.slices] = part.centers, part.center_mask
-            n_pixels, low, high = n_pixels + part.n_pixels, min(low, part.low), max(high, part.high)
+            n_pixels += part.n_pixels
             if totals is not None:
                 for areas in part.areas:
                     totals.add(areas)
     if not n_pixels:
         raise NoPixelsError(picture.label)
-    centers, _ = to_photo_range(centers, low, high)
     pixels, mask = centers, center_mask
     if totals is not None:
         means, mask = totals.compute_means()
-        pixels = scale_means(means, picture.dtype, low, high)
-    return BaseImage(pixels, None if mask.all() else mask, centers, center_mask, low, high, n_pixels)
+        pixels = scale_means(means, picture.dtype)
+    return BaseImage(pixels, None if mask.all() else mask, centers, center_mask, n_pixels)
 
 
-def scale_means(means: Floats, dtype: np.dtype[Any], low: float, high: float) -> Pixels:
-    """Return means of stored values on the scale of a photo, 0 to 1; the argument is overwritten to save memory."""
-    if dtype.kind == "u" and dtype.itemsize <= 2:
+def scale_means(means: Floats, dtype: np.dtype[Any]) -> Pixels:
+    """Return means of pixels of a type as floats from 0 to 1; the argument is overwritten to save memory."""
+    if dtype.kind == "u":
         means /= np.iinfo(dtype).max
-    elif high > low:
-        unit_low, unit_high = to_unit_range(to_photo_range(np.array([low, high], dtype), low, high)[0])
-        means -= low
-        means *= (unit_high - unit_low) / (high - low)
-        means += unit_low
     return means.astype(np.float32)
 
 
@@ -160,11 +151,8 @@ def refine_superpixels(
     is_interior = compute_interior_mask(superpixels)
     reduced = ReducedLabels(superpixels, is_interior, (0, 0), picture.shape, superpixels.shape)
     colors = compute_color_statistics(superpixels, base.centers, base.center_mask)
-    jobs = (
-        (index, plan_refinement(job.source, job.windows.bands, window, reduced, tile))
-        for index, window in enumerate(windows)
-    )
-    refiner = WindowRefiner(colors, n_superpixels, base.low, base.high)
+    jobs = ((index, plan_refinement(job, picture, window, reduced, tile)) for index, window in enumerate(windows))
+    refiner = WindowRefiner(colors, n_superpixels)
     tiles: list[list[bytes]] = []
     sums = np.zeros((n_superpixels, 4))
     progress.start_stage("refining", len(windows))
@@ -218,18 +206,16 @@ def build_preview(
         label_image=label_image,
         pixels=pixels,
         mask=mask[sampled],
-        notes=describe_reduction(picture, recipe, base),
-        segmentation=replace(segmentation, labels=segmentation.labels[sampled]),
+        notes=describe_reduction(picture, recipe),
+        segmentation=replace(segmentation, labels=segmentation.labels[sampled], value_range=picture.value_range),
         n_pixels=base.n_pixels,
     )
 
 
-def describe_reduction(picture: WindowedPicture, recipe: RegionsRecipe, base: BaseImage) -> tuple[str, ...]:
-    """Return notes on the size at which regions were found, and on values that were rescaled."""
-    notes: list[str] = []
+def describe_reduction(picture: WindowedPicture, recipe: RegionsRecipe) -> tuple[str, ...]:
+    """Return a note on the size at which regions were found, if the picture was reduced."""
     height, width = picture.shape
     if height * width > recipe.working_size * 1e6:
         rows, columns = compute_reduced_shape(*compute_base_shape((height, width), recipe), recipe.working_size * 1e6)
-        notes.append(f"regions of the picture reduced to {columns}×{rows} pixels; boundaries refined by windows")
-    notes += to_photo_range(np.empty((0, 1), picture.dtype), base.low, base.high)[1]
-    return tuple(notes)
+        return (f"regions of the picture reduced to {columns}×{rows} pixels; boundaries refined by windows",)
+    return ()

@@ -22,8 +22,9 @@ from segmenter.workflows.segment.outputs import write_outputs
 from segmenter.workflows.segment.progress import Progress
 from segmenter.workflows.segment.result import SegmentResult
 from segmenter.workflows.windowed.colors import find_segments
-from segmenter.workflows.windowed.record import build_notes, build_windowed_record, draw_figure, prepare_for_display
+from segmenter.workflows.windowed.record import build_notes, build_windowed_record, draw_figure
 from segmenter.workflows.windowed.regions import find_regions
+from segmenter.workflows.windowed.value_range import find_value_range
 
 
 def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
@@ -46,6 +47,7 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
         check_recipe(picture, job)
         workers = stack.enter_context(persistent_pool(job.windows.workers))
         job = replace(job, windows=replace(job.windows, workers=workers))
+        picture = picture.scaled(find_value_range(picture, job, progress))
         if isinstance(job.recipe, RegionsRecipe):
             found = find_regions(picture, job, job.recipe, progress, stack)
         else:
@@ -56,6 +58,7 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
             job.source.name,
             digest.result(),
             build_notes(picture, found, job),
+            picture.value_range,
         )
         record = build_windowed_record(photo, found, picture, job)
         result = SegmentResult(record, found.segmentation, photo)
@@ -65,8 +68,7 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
         if job.plots:
             from segmenter.workflows.segment.plots import draw_plots
 
-            shown = replace(photo, pixels=prepare_for_display(photo, found.segmentation.segments)[0])
-            files |= draw_plots(shown, found.segmentation, job, record)
+            files |= draw_plots(photo, found.segmentation, job, record)
         if job.saved_model is not None:
             files[job.saved_model] = encode_model(build_model(found.segmentation))
         files[job.record] = encode_record(record)

@@ -192,6 +192,11 @@ def test_counts_of_windows_add_up_to_those_of_the_whole(
     settings = BatchSettings(tmp_path / "out", Recipe(3), None, max_pixels=10**9)
     large, whole = (settings.build_job(Entry(str(path), "", "a")) for path in large_and_whole(tmp_path, 5, dtype))
     by_windows, at_once = count_windowed(to_windowed(large, "")), count_photo(whole)
+    assert by_windows.value_range == at_once.value_range
+    if (shared := at_once.value_range) is not None:  # the range comes first, as photos share it
+        assert not at_once.colors
+        by_windows = count_windowed(to_windowed(replace(large, scale_range=shared), ""))
+        at_once = count_photo(replace(whole, scale_range=shared))
     (colors,), (expected,) = by_windows.colors, at_once.colors
     assert (colors.colors == expected.colors).all()
     assert (colors.counts == expected.counts).all()
@@ -214,6 +219,43 @@ def test_a_shared_model_does_not_depend_on_the_mode(tmp_path: Path) -> None:
     assert set(read_statuses(large).values()) == {"up to date"}
 
 
+def test_photos_of_more_than_8_bits_share_one_value_range(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed, (factor, offset) in enumerate([(9, 100), (13, 50)]):
+        values = overlapping(seed).astype(np.uint16) * factor + offset
+        tifffile.imwrite(folder / f"{seed}.tif", values, photometric="rgb", extratags=GEOTIFF if seed else ())
+    save_image(overlapping(2), folder / "plain.png")
+    low = min(int(tifffile.imread(path).min()) for path in folder.glob("*.tif"))
+    high = max(int(tifffile.imread(path).max()) for path in folder.glob("*.tif"))
+    command = ("batch", "photos", "-k", "3", "--shared-model", LABELS_ONLY, "-o", "out")
+    assert run(*command, cwd=tmp_path).returncode == 0
+    records = {path.name: json.loads(path.read_text())["input"] for path in (tmp_path / "out").glob("[0-9p]*.json")}
+    for name in ("0.json", "1.json"):
+        used = records[name]["value_range"]
+        assert (used["kind"], used["low"], used["high"]) == ("integer", low, high)
+    assert "value_range" not in records["plain.json"]
+    assert run(*command, "--resume", cwd=tmp_path).returncode == 0
+    assert set(read_statuses(tmp_path / "out").values()) == {"up to date"}
+    assert run(*command, "--resume", "--scale-range", "full", cwd=tmp_path).returncode == 0
+    assert "up to date" not in read_statuses(tmp_path / "out").values()
+
+
+def test_floats_can_share_a_model_by_windows_but_not_with_integers(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(2):
+        values = overlapping(seed).astype("f4") / 100
+        tifffile.imwrite(folder / f"{seed}.tif", values, photometric="rgb", extratags=GEOTIFF)
+    command = ("batch", "photos", "-k", "3", "--shared-model", LABELS_ONLY, "-o", "out")
+    assert run(*command, cwd=tmp_path).returncode == 0
+    assert set(read_statuses(tmp_path / "out").values()) == {"done"}
+    tifffile.imwrite(folder / "2.tif", overlapping(2).astype("u2") * 9, photometric="rgb")
+    result = run(*command, "--overwrite", cwd=tmp_path)
+    assert result.returncode == 1
+    assert b"cannot be shared by pictures of float and integer values" in result.stderr
+
+
 # ---- what cannot be had --------------------------------------------------------------------------------------------
 
 
@@ -223,7 +265,6 @@ def test_a_shared_model_does_not_depend_on_the_mode(tmp_path: Path) -> None:
         (("--bands", "2"), "photos/plain.png: is neither a TIFF nor a Zarr array; only these are read by windows"),
         (("--bands", "4"), "photos/geo.tif: has no band 4; it has bands 1 to 3"),
         (("--shared-model",), "photos/bands.tif: has 5 bands, and a shared model is of colors; choose three with"),
-        (("--shared-model",), "photos/float.tif: has values of float32; to share a model by windows it needs 8 or 16"),
         (("--color-space", "lab"), "photos/bands.tif: color space lab cannot be computed from 5 bands; choose three"),
         (
             ("--save", "posteriors"),
