@@ -16,7 +16,7 @@ import numpy as np
 
 from segmenter.arrays import Bools, Floats
 from segmenter.mixture.e_step import SufficientStatistics
-from segmenter.mixture.model import pairs
+from segmenter.mixture.monomials import Terms, monomials
 
 
 def squarem_step(path: Sequence[SufficientStatistics], variances: Floats) -> SufficientStatistics | None:
@@ -28,17 +28,19 @@ def squarem_step(path: Sequence[SufficientStatistics], variances: Floats) -> Suf
     variances : ndarray of shape (D,)
         Of the features; their roots are the units in which differences are measured.
     """
-    sums, is_usable = extrapolate([statistics.sums for statistics in path], variances)
+    sums, is_usable = extrapolate([statistics.sums for statistics in path], variances, path[-1].terms)
     return replace(path[-1], sums=sums) if is_usable else None
 
 
-def extrapolate(path: Sequence[Floats], variances: Floats) -> tuple[Floats, Bools]:
+def extrapolate(path: Sequence[Floats], variances: Floats, terms: Terms = "pairs") -> tuple[Floats, Bools]:
     """Return the sums extrapolated from those of three E-steps in a row, for one mixture or several.
 
     Parameters
     ----------
     path : sequence of 3 ndarray of shape (..., K, P)
     variances : ndarray of shape (D,)
+    terms : {"pairs", "squares", "norm", "shared"}
+        Of degree two in the monomials.
 
     Returns
     -------
@@ -47,9 +49,7 @@ def extrapolate(path: Sequence[Floats], variances: Floats) -> tuple[Floats, Bool
         Whether the sums can be used: not where the step would be no longer than an M-step, or a mass is not positive.
     """
     before, middle, after = path
-    deviations = np.sqrt(variances)
-    rows, columns = pairs(len(deviations))
-    units = np.concatenate([[1.0], deviations, deviations[rows] * deviations[columns]])
+    units = monomials(np.sqrt(variances)[:, None], terms=terms)[:, 0]
     first = middle - before
     second = after - middle - first
     speed, curvature = (np.sqrt(np.square(each / units).sum(axis=(-2, -1))) for each in (first, second))

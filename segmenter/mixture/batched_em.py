@@ -45,7 +45,7 @@ def run_em_batch(
     Parameters
     ----------
     data : PreparedSamples
-        Complete.
+        Complete, with terms that make the log densities products of coefficients and monomials.
     config : FitConfig
         Of soft EM without noise.
     starts : sequence of R Mixture
@@ -111,7 +111,7 @@ def squarem_step_batch(
         Where no step was taken.
     """
     is_plain = np.ones(len(objectives), dtype=np.bool_)
-    extrapolated, is_usable = extrapolate(path, data.variances)
+    extrapolated, is_usable = extrapolate(path, data.variances, data.terms)
     chosen = np.flatnonzero(is_usable)  # indices of the mixtures that may take the step
     if len(chosen):
         stack = m_step_batch(extrapolated[chosen], data, config)
@@ -159,13 +159,13 @@ def select_mixtures(stack: Mixture, chosen: Bools) -> Mixture:
 
 def to_statistics(sums: Floats, data: PreparedSamples) -> SufficientStatistics:
     """Return sums (K, P) as the statistics that an M-step takes; their log-likelihood is not known (NaN)."""
-    return SufficientStatistics(sums, 0.0, np.nan, data.total_weight, data.origin)
+    return SufficientStatistics(sums, 0.0, np.nan, data.total_weight, data.origin, data.terms)
 
 
 def e_step_batch(data: PreparedSamples, stack: Mixture, n_mixtures: int) -> tuple[Floats, Floats]:
     """Return the sums (R, K, P) and the average log-likelihoods (R,), nats per sample, of the R mixtures of a stack."""
     (group,) = data.groups
-    coefficients = log_joint_coefficients(stack, data.origin)  # (R K, P)
+    coefficients = log_joint_coefficients(stack, data.origin, data.terms)  # (R K, P)
     sums = np.zeros_like(coefficients)
     log_likelihoods = np.zeros(n_mixtures)
     size = max(256, MAX_DENSITIES // len(coefficients))

@@ -3,7 +3,7 @@
 *Centred*: the mean of the samples is subtracted, so that sums of squares do not cancel. *Grouped*: samples with the
 same features observed form one group (`MissingnessGroup`); without missing values there is a single group. *In blocks*:
 the E-step reads each group in blocks that fit in the second-level cache, as the monomials φ of
-`segmenter.mixture.model`.
+`segmenter.mixture.monomials`, with the terms that mixtures of one family need.
 
 The covariance floor
 --------------------
@@ -48,7 +48,8 @@ from segmenter.mixture.lazy_samples import (
     compute_ranges,
     iterate_slices,
 )
-from segmenter.mixture.model import ROUNDING, block_size, monomials, n_monomials, square_index
+from segmenter.mixture.model import ROUNDING
+from segmenter.mixture.monomials import Terms, block_size, choose_terms, monomials, n_monomials
 
 MAX_CACHED_MONOMIALS = 1_000_000
 """Monomials are kept between passes up to this many numbers (8 MB); beyond that, each pass computes them again."""
@@ -68,6 +69,13 @@ class MissingnessGroup:
     floor_variances: Floats  # (O,), δ V of the observed features, added to their squares in the monomials
     cached_monomials: tuple[Floats, ...]  # (P_o, block) for every block; empty = computed in each pass
     floor_growth: Floats | None = None  # (O,), by which share of itself a square grows: δ with outliers; None = nowhere
+    terms: Terms = "pairs"  # of degree two in the monomials
+
+    @functools.cached_property
+    def second(self) -> Floats:
+        """The second moments of the samples, the weighted sum of x xᵀ with the floor variances, shape (O, O)."""
+        scatter = compute_scatter(self.centred, self.weights, block_size(len(self.centred), self.terms))
+        return np.asarray(scatter + np.diag(self.floor_variances) * self.weights.sum())
 
     @functools.cached_property
     def monomial_sums(self) -> Floats:
@@ -79,17 +87,16 @@ class MissingnessGroup:
 
         The monomials are valid until the next block: their memory is reused.
         """
-        size = block_size(len(self.centred))
-        is_cached = bool(self.cached_monomials)
-        buffer = np.empty(0 if is_cached else n_monomials(len(self.centred)) * min(size, len(self.weights)))
+        n_features, is_cached = len(self.centred), bool(self.cached_monomials)
+        n_rows, size = n_monomials(n_features, self.terms), block_size(n_features, self.terms)
+        buffer = np.empty(0 if is_cached else n_rows * min(size, len(self.weights)))
         for i, block in enumerate(iterate_slices(len(self.weights), size)):
             if is_cached:
                 phi = self.cached_monomials[i]
             else:
                 centred = self.centred[:, block]
-                shape = n_monomials(len(centred)), centred.shape[1]
-                out = buffer[: shape[0] * shape[1]].reshape(shape)
-                phi = monomials(centred, self.floor_variances, self.floor_growth, out=out)
+                out = buffer[: n_rows * centred.shape[1]].reshape(n_rows, -1)
+                phi = monomials(centred, self.floor_variances, self.floor_growth, terms=self.terms, out=out)
             yield block, phi, self.weights[block]
 
 
@@ -99,7 +106,7 @@ class PreparedSamples:
 
     origin: Floats  # (D,), mean of the observed values, or of their bulk
     variances: Floats  # (D,), V, variances of the observed values, or of their bulk, positive
-    covariance: Floats  # (D, D), of all samples, floor variances included; diagonal if values are missing
+    covariance: Floats  # (D, D), of all samples, floor variances included; diagonal if values are missing, or see terms
     bulk_covariance: Floats  # (D, D), the same for the bulk
     covariance_floor: float  # δ
     floor_growth: Floats | None  # (D,), positive for features with far outliers, 0 for others; None = no outliers
@@ -107,6 +114,11 @@ class PreparedSamples:
     min_weight: float  # of the lightest sample
     n_samples: int  # N
     groups: tuple[MissingnessGroup, ...]
+
+    @property
+    def terms(self) -> Terms:
+        """The terms of degree two in the monomials; with "squares" and "norm", the covariances are diagonal."""
+        return self.groups[0].terms
 
     @property
     def is_complete(self) -> bool:
@@ -140,15 +152,27 @@ def build_scale(whole: FeatureMoments, bulk: Bulk | None, covariance_floor: floa
 
 def prepare_for_fit(samples: Samples | LazySamples, config: FitConfig) -> PreparedSamples:
     """Return samples prepared for EM of a configuration, see `prepare_samples`."""
+    n_features = (samples.values if isinstance(samples, Samples) else samples.rows).shape[1]
     return prepare_samples(
-        samples, config.covariance_floor, robust_scale=config.robust_scale, is_shared=config.is_shared
+        samples,
+        config.covariance_floor,
+        terms=choose_terms(config.family, n_features, has_noise=config.noise),
+        robust_scale=config.robust_scale,
+        is_shared=config.is_shared,
     )
 
 
 def prepare_samples(
-    samples: Samples | LazySamples, covariance_floor: float, *, robust_scale: bool = True, is_shared: bool = False
+    samples: Samples | LazySamples,
+    covariance_floor: float,
+    *,
+    terms: Terms = "pairs",
+    robust_scale: bool = True,
+    is_shared: bool = False,
 ) -> PreparedSamples:
     """Return samples prepared for EM; NaN marks missing values, the covariance floor is δ.
+
+    The terms are those of degree two in the monomials; with missing values or far outliers, they are all pairs.
 
     With a robust scale, far outliers affect neither origin nor variances, see `segmenter.mixture.bulk`. What the floor
     is like for them depends on whether all components share one covariance.
@@ -159,21 +183,30 @@ def prepare_samples(
         The range of a feature is out of the range of float64, see `measure_features` and `find_bulk`.
     """
     if isinstance(samples, LazySamples):
-        return prepare_lazy_samples(samples, covariance_floor, robust_scale, is_shared)
-    if any(np.isnan(column).any() for column in samples.values.T):
+        return prepare_lazy_samples(samples, covariance_floor, terms, robust_scale, is_shared)
+    if np.isnan(samples.values.min()):
         return prepare_incomplete_samples(samples, covariance_floor, robust_scale, is_shared)
     values, weights = samples.values, samples.weights
     origin = weights @ values / weights.sum()
     centred = subtract_origin(values, origin)
-    whole = measure_features(centred, weights, origin)
-    covariance = compute_scatter(centred, weights) / weights.sum()
+    if terms == "pairs":
+        whole = measure_features(centred, weights, origin)
+    else:
+        whole = measure_many_features(centred, weights, origin)
     bulk = find_bulk(values, weights, whole) if robust_scale else None
+    if bulk is not None:
+        terms = "pairs"
+    if terms in ("squares", "norm"):
+        covariance = np.diag(np.where(whole.varies, whole.variances, 0))
+    else:
+        covariance = compute_scatter(centred, weights, block_size(len(centred), terms)) / weights.sum()
     scale = build_scale(whole, bulk, covariance_floor, is_shared)
     bulk_covariance = covariance
     if bulk is not None:
         centred, bulk_covariance = subtract_origin(values, scale.origin), bulk.covariance
         covariance = add_floor_growth(covariance, whole, scale)
-    group = build_group(np.arange(len(origin)), None, centred, weights, scale.floor_variances, scale.floor_growth)
+    indices = np.arange(len(origin))
+    group = build_group(indices, None, centred, weights, scale.floor_variances, scale.floor_growth, terms)
     return assemble(scale, covariance, bulk_covariance, weights, (group,))
 
 
@@ -205,7 +238,7 @@ def prepare_incomplete_samples(
 
 
 def prepare_lazy_samples(
-    samples: LazySamples, covariance_floor: float, robust_scale: bool, is_shared: bool
+    samples: LazySamples, covariance_floor: float, terms: Terms, robust_scale: bool, is_shared: bool
 ) -> PreparedSamples:
     """Return lazy samples prepared for EM, as one group whose values are never all in memory."""
     weights, size = samples.weights, block_size(samples.rows.shape[1])
@@ -218,9 +251,11 @@ def prepare_lazy_samples(
     scale = build_scale(whole, bulk, covariance_floor, is_shared)
     bulk_covariance = covariance
     if bulk is not None:
+        terms = "pairs"
         centred, bulk_covariance = Centred(samples.rows, scale.origin), bulk.covariance
         covariance = add_floor_growth(covariance, whole, scale)
-    group = build_group(np.arange(len(centred)), None, centred, weights, scale.floor_variances, scale.floor_growth)
+    indices = np.arange(len(centred))
+    group = build_group(indices, None, centred, weights, scale.floor_variances, scale.floor_growth, terms)
     return assemble(scale, covariance, bulk_covariance, weights, (group,))
 
 
@@ -253,8 +288,8 @@ def assemble(
 def subtract_origin(values: Floats, origin: Floats) -> Floats:
     """Return samples (N, D) minus an origin (D,), transposed: (D, N), a contiguous row for each feature."""
     centred = np.empty((values.shape[1], len(values)))
-    for row, column, center in zip(centred, values.T, origin, strict=True):
-        np.subtract(column, center, out=row)
+    for block in iterate_slices(len(values), block_size(len(origin))):
+        np.subtract(values[block].T, origin[:, None], out=centred[:, block])
     return centred
 
 
@@ -272,19 +307,20 @@ def build_group(  # noqa: PLR0913  # the fields of a group
     weights: Floats,
     floor_variances: Floats,
     floor_growth: Floats | None = None,
+    terms: Terms = "pairs",
 ) -> MissingnessGroup:
     """Return a group of samples whose monomials are cached if they are few; arguments as in `MissingnessGroup`."""
     n_features, n_samples = len(centred), len(weights)
     cached: tuple[Floats, ...] = ()
-    if n_samples * n_monomials(n_features) <= MAX_CACHED_MONOMIALS:
-        blocks = iterate_slices(n_samples, block_size(n_features))
-        cached = tuple(monomials(centred[:, block], floor_variances, floor_growth) for block in blocks)
-    return MissingnessGroup(observed, rows, centred, weights, floor_variances, cached, floor_growth)
+    if n_samples * n_monomials(n_features, terms) <= MAX_CACHED_MONOMIALS:
+        blocks = iterate_slices(n_samples, block_size(n_features, terms))
+        cached = tuple(monomials(centred[:, block], floor_variances, floor_growth, terms=terms) for block in blocks)
+    return MissingnessGroup(observed, rows, centred, weights, floor_variances, cached, floor_growth, terms)
 
 
-def compute_scatter(centred: Columns, weights: Floats) -> Floats:
-    """Return the weighted sum of x xᵀ over samples (D, N), shape (D, D), without a copy of the samples."""
-    slices = iterate_slices(len(weights), block_size(len(centred)))
+def compute_scatter(centred: Columns, weights: Floats, size: int | None = None) -> Floats:
+    """Return the weighted sum of x xᵀ over samples (D, N), shape (D, D), reading `size` of them at a time."""
+    slices = iterate_slices(len(weights), block_size(len(centred)) if size is None else size)
     blocks = ((centred[:, block], weights[block]) for block in slices)
     return np.asarray(sum(block * mass @ block.T for block, mass in blocks))
 
@@ -312,12 +348,28 @@ def measure_features(centred: Floats, weights: Floats, origin: Floats) -> Featur
         mass[d] = mass_of.sum()
         spread = float(np.ptp(values)) if len(values) else 0.0
         if spread > 0:
-            if not MIN_SPREAD <= spread <= MAX_SPREAD:
-                problem = f"of feature {d} (from 0) spread over {spread:.3g}, whose square is out of range"
-                raise InvalidArgumentError("values", f"{problem}; multiply them by a power of ten")
+            check_spread(d, spread)
             variances[d] = float(np.vdot(values * values, mass_of)) / float(mass[d])
             varies[d] = variances[d] > 0
     return FeatureMoments(mass, origin, variances, varies)
+
+
+def measure_many_features(centred: Floats, weights: Floats, origin: Floats) -> FeatureMoments:
+    """Return the same as `measure_features` for complete samples, in one pass; meant for many features."""
+    minima, maxima = compute_ranges(centred, len(weights), block_size(len(centred), "norm"))
+    for d, spread in enumerate(maxima - minima):
+        if spread > 0:
+            check_spread(d, float(spread))
+    variances = np.einsum("dn,dn,n->d", centred, centred, weights) / weights.sum()
+    varies = (maxima > minima) & (variances > 0)
+    return FeatureMoments(np.full(len(centred), weights.sum()), origin, np.where(varies, variances, 1.0), varies)
+
+
+def check_spread(d: int, spread: float) -> None:
+    """Raise InvalidArgumentError if the range of feature d is too small or too large for its square."""
+    if not MIN_SPREAD <= spread <= MAX_SPREAD:
+        problem = f"of feature {d} (from 0) spread over {spread:.3g}, whose square is out of range"
+        raise InvalidArgumentError("values", f"{problem}; multiply them by a power of ten")
 
 
 def fill_constant_features(variances: Floats, varies: Bools) -> Floats:
@@ -347,8 +399,8 @@ def dither(data: PreparedSamples, variances: Floats) -> PreparedSamples:
     groups = []
     for group in data.groups:
         errors = variances[group.observed]
-        shift = np.zeros((n_monomials(len(errors)), 1))
-        shift[square_index(len(errors)).diagonal(), 0] = errors
+        shift = monomials(np.zeros((len(errors), 1)), errors, terms=group.terms)
+        shift[0] = 0
         cached = tuple(phi + shift for phi in group.cached_monomials)
         groups.append(replace(group, floor_variances=group.floor_variances + errors, cached_monomials=cached))
     return replace(

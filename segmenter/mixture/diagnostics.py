@@ -13,7 +13,8 @@ from segmenter.mixture.config import CovarianceType
 from segmenter.mixture.data import PreparedSamples
 from segmenter.mixture.e_step import e_step
 from segmenter.mixture.m_step import fit_covariances, m_step
-from segmenter.mixture.model import Mixture, square_index
+from segmenter.mixture.model import Mixture, positive_variances
+from segmenter.mixture.monomials import square_index
 
 COLLAPSED = 4.0
 """A component has collapsed if its variance in some direction is below this multiple of the floor variance."""
@@ -128,6 +129,12 @@ def find_collapsed_components(mixture: Mixture, data: PreparedSamples) -> tuple[
     variances = data.variances
     if mixture.covariance_type == "spherical":
         variances = np.full_like(variances, variances.mean())
+    if data.terms in ("squares", "norm"):
+        is_varying = data.bulk_covariance.diagonal() > 2 * COLLAPSED * data.covariance_floor * variances
+        if not is_varying.any():
+            return ()
+        min_variances = (positive_variances(mixture) / variances)[:, is_varying].min(axis=1)
+        return tuple(int(k) + 1 for k in np.flatnonzero(min_variances < COLLAPSED * data.covariance_floor))
     unit = np.outer(np.sqrt(variances), np.sqrt(variances))  # not the root of the product, which may be out of range
     spreads, directions = np.linalg.eigh(data.bulk_covariance / unit)
     varying = directions[:, spreads > 2 * COLLAPSED * data.covariance_floor]  # directions in which the data varies
@@ -178,6 +185,9 @@ def covariance_floor_cost(mixture: Mixture, shares: Floats, data: PreparedSample
     sums : ndarray of shape (K, P), optional
         Of the monomials, see `SufficientStatistics`; needed where there are far outliers.
     """
+    if data.terms in ("squares", "norm"):
+        traces = (data.variances / positive_variances(mixture)).sum(axis=1)
+        return 0.5 * data.covariance_floor * float(shares @ traces)
     inverse = mixture.inverse_factors
     traces = np.einsum("kij,j->k", inverse * inverse, data.variances)
     cost = 0.5 * data.covariance_floor * float(shares @ traces)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
 from segmenter.arrays import Bools, Floats
 from segmenter.mixture.data import MissingnessGroup, PreparedSamples
 from segmenter.mixture.missing import complete_sums
-from segmenter.mixture.model import Mixture, block_size, log_joint_coefficients, marginal, square_index
+from segmenter.mixture.model import Mixture, log_joint_coefficients, marginal, shared_log_density
+from segmenter.mixture.monomials import Terms, block_size, square_index
+from segmenter.mixture.whitening import WhitenedDensities, sum_pairs
 
 MIN_SAFE, MAX_SAFE = 1e-217, 1e217
 """If the densities of all samples lie between these, they can be summed without scaling."""
@@ -32,15 +37,21 @@ class SufficientStatistics:
     log_likelihood: float  # nats, summed over the weighted samples
     total_weight: float  # sum of the weights of the samples
     origin: Floats  # (D,)
+    terms: Terms = "pairs"  # of degree two in φ
+    shared_second: Floats | None = None  # (D, D), second moments of all components together; with "shared" terms only
 
     def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
-        """Return the statistics of both sets of samples, which have the same origin."""
-        return SufficientStatistics(
-            self.sums + other.sums,
-            self.noise_mass + other.noise_mass,
-            self.log_likelihood + other.log_likelihood,
-            self.total_weight + other.total_weight,
-            self.origin,
+        """Return the statistics of both sets of samples, which have the same origin and terms."""
+        shared = None
+        if self.shared_second is not None and other.shared_second is not None:
+            shared = self.shared_second + other.shared_second
+        return replace(
+            self,
+            sums=self.sums + other.sums,
+            noise_mass=self.noise_mass + other.noise_mass,
+            log_likelihood=self.log_likelihood + other.log_likelihood,
+            total_weight=self.total_weight + other.total_weight,
+            shared_second=shared,
         )
 
     def select(self, components: Bools) -> SufficientStatistics:
@@ -59,8 +70,20 @@ class SufficientStatistics:
 
     @property
     def second(self) -> Floats:
-        """Second moments, the sum of (x − origin)(x − origin)ᵀ, shape (K, D, D)."""
-        return self.sums[:, square_index(len(self.origin))]
+        """Second moments, as far as the terms give them.
+
+        "pairs": the sums of (x − origin)(x − origin)ᵀ, shape (K, D, D); "shared": their sum over all components, shape
+        (1, D, D); "squares": their diagonals, shape (K, D); "norm": their traces, shape (K, 1).
+        """
+        if self.shared_second is not None:
+            return self.shared_second[None]
+        if self.terms == "pairs":
+            return self.sums[:, square_index(len(self.origin))]
+        return self.sums[:, 1 + len(self.origin) :]
+
+
+LogJoint: TypeAlias = Callable[[Floats], Floats]
+"""Monomials (P, n) → log joint densities (K, n) in nats; with noise (K + 1, n)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,37 +135,62 @@ def _compute_group_statistics(
     group: MissingnessGroup, data: PreparedSamples, mixture: Mixture, options: EStepOptions
 ) -> SufficientStatistics:
     """Return the statistics of the samples of one group, with missing values at their expectations."""
-    coefficients = log_joint_coefficients(marginal(mixture, group.observed), data.origin[group.observed])
-    if options.is_plain and group.floor_growth is None:
-        sums, log_likelihood = _compute_sums_relative_to_reference(group, coefficients)
+    local, origin = marginal(mixture, group.observed), data.origin[group.observed]
+    if group.terms == "whitened":
+        log_joint = WhitenedDensities(local, origin, group.floor_variances)
+        sums, log_likelihood = _compute_sums(group, log_joint, options)
     else:
-        sums, log_likelihood = _compute_sums(group, coefficients, options)
+        coefficients = log_joint_coefficients(local, origin, group.terms)
+        if options.is_plain and group.terms == "pairs" and group.floor_growth is None:
+            sums, log_likelihood = _compute_sums_relative_to_reference(group, coefficients)
+        else:
+            sums, log_likelihood = _compute_sums(group, partial(np.matmul, coefficients), options)
+    shared_second = None
+    if group.terms == "shared":
+        shared_second = group.second
+        log_likelihood += shared_log_density(mixture, shared_second)
     n_components = mixture.n_components
     noise_mass = float(sums[n_components:, 0].sum())
     total_weight = float(group.weights.sum()) if len(data.groups) > 1 else data.total_weight
     sums = complete_sums(sums[:n_components], mixture, group.observed, data.origin)
-    return SufficientStatistics(sums, noise_mass, log_likelihood, total_weight, data.origin)
+    terms: Terms = "pairs" if group.terms == "whitened" else group.terms
+    return SufficientStatistics(sums, noise_mass, log_likelihood, total_weight, data.origin, terms, shared_second)
 
 
-def _compute_sums(group: MissingnessGroup, coefficients: Floats, options: EStepOptions) -> tuple[Floats, float]:
-    """Return the sums (K, P_o) over a group and its log-likelihood, from the coefficients (K, P_o) of the mixture."""
+def sum_monomials(group: MissingnessGroup, mass: Floats, phi: Floats) -> Floats:
+    """Return the sums of mass × φ over a block of samples, (K, P), from their mass (K, n) and their monomials (P, n).
+
+    With "whitened" terms, these are the sums of "pairs".
+    """
+    if group.terms == "pairs":
+        return mass @ phi.T
+    if group.terms == "whitened":
+        return sum_pairs(mass, phi, group.floor_variances)
+    return (phi @ np.ascontiguousarray(mass.T)).T  # of a few hundred samples, this takes half the time
+
+
+def _compute_sums(group: MissingnessGroup, log_joint: LogJoint, options: EStepOptions) -> tuple[Floats, float]:
+    """Return the sums (K, P_o) over a group and its log-likelihood, from a function of the monomials of a block."""
     log_prior, responsibilities = options.log_prior, options.responsibilities
-    sums = np.zeros_like(coefficients)
+    is_safe = group.terms == "pairs" and group.floor_growth is None  # with many features, it seldom pays to try
+    sums: Floats | None = None
     log_likelihood = 0.0
     for block, phi, weights in group.blocks():
-        joint = coefficients @ phi  # (K, block)
+        joint = log_joint(phi)  # (K, block)
         rows = block if group.rows is None else group.rows[block]
         if log_prior is not None:
             joint += log_prior if log_prior.shape[1] == 1 else log_prior[:, rows]
         if options.is_hard:
             log_density, total = hard_assign(joint), np.ones(1)
         else:
-            joint, log_density, total = stable_exp(joint, is_safe=group.floor_growth is None)
+            joint, log_density, total = stable_exp(joint, is_safe=is_safe)
         if responsibilities is not None:
             responsibilities[:, rows] = joint / total
         log_likelihood += float(weights @ log_density)
         joint *= weights / total
-        sums += joint @ phi.T
+        block_sums = sum_monomials(group, joint, phi)
+        sums = block_sums if sums is None else sums + block_sums
+    assert sums is not None  # a group has at least one sample
     return sums, log_likelihood
 
 

@@ -206,7 +206,8 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
     """
     check_fit_arguments(samples, config, start, prior)
     family = config.covariance_type if start is None else start.covariance_type
-    data = prepare_for_fit(samples, replace(config, covariance_type=family))
+    noise = config.noise if start is None else bool(has_noise(start))
+    data = prepare_for_fit(samples, replace(config, covariance_type=family, noise=noise))
     if error:
         data = dither(data, np.full_like(data.variances, error**2 * data.variances.mean()))
     problem = EMProblem(data, config, log_prior, prior, on_iteration=on_iteration)
@@ -280,6 +281,7 @@ def run_em_from_each_start(problem: EMProblem, starts: Sequence[Mixture]) -> tup
     max_components = max(start.n_components for start in starts)
     batch = [i for i, start in enumerate(starts) if start.n_components == max_components]
     is_plain_em = config.method == "em" and not config.noise and problem.prior is None
+    is_plain_em = is_plain_em and problem.data.terms not in ("shared", "whitened")
     if is_plain_em and problem.data.is_complete and len(batch) > 1:
         batch_starts = [starts[i] for i in batch]
         runs = run_em_batch(problem.data, config, batch_starts, compute_min_mass(problem), problem.on_iteration)

@@ -14,17 +14,10 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.data import iterate_patterns
 from segmenter.mixture.lazy_samples import LazySamples, iterate_slices
 from segmenter.mixture.missing import regress_missing
-from segmenter.mixture.model import (
-    Mixture,
-    block_size,
-    do_monomials_cancel,
-    has_noise,
-    log_joint_coefficients,
-    log_joint_of_deviations,
-    marginal,
-    monomials,
-)
+from segmenter.mixture.model import Mixture, do_monomials_cancel, has_noise, log_joint_coefficients, marginal
+from segmenter.mixture.monomials import block_size, choose_terms, monomials
 from segmenter.mixture.validation import validate_values
+from segmenter.mixture.whitening import WhitenedDensities
 
 
 def iterate_log_joint(mixture: Mixture, values: Floats) -> Iterator[tuple[Any, Floats]]:
@@ -61,21 +54,28 @@ def _iterate_complete(mixture: Mixture, values: Floats) -> Iterator[tuple[slice,
     are relative to one origin and include the floor variances. Here there is a single pass, relative to the mean of the
     mixture, and nothing to cache.
     """
+    terms = choose_terms(mixture.covariance_type, mixture.n_features)
     origin = mixture.weights @ mixture.means / mixture.weights.sum()
-    if do_monomials_cancel(mixture, origin):
-        for rows in iterate_slices(len(values), block_size(mixture.n_features)):
-            yield rows, log_joint_of_deviations(mixture, values[rows])
+    if terms in ("shared", "whitened") or do_monomials_cancel(mixture, origin):
+        yield from _iterate_whitened(mixture, values)
         return
-    coefficients = log_joint_coefficients(mixture, origin)
+    coefficients = log_joint_coefficients(mixture, origin, terms)
     n_rows, n_columns = coefficients.shape
-    size = block_size(mixture.n_features)
+    size = block_size(mixture.n_features, terms)
     phi = np.empty(n_columns * size)
     joint = np.empty(n_rows * size)
     for first in range(0, len(values), size):
         block = values[first : first + size]
         n = len(block)
-        block_phi = monomials((block - origin).T, out=phi[: n_columns * n].reshape(n_columns, n))
+        block_phi = monomials((block - origin).T, terms=terms, out=phi[: n_columns * n].reshape(n_columns, n))
         yield slice(first, first + n), np.matmul(coefficients, block_phi, out=joint[: n_rows * n].reshape(n_rows, n))
+
+
+def _iterate_whitened(mixture: Mixture, values: Floats) -> Iterator[tuple[slice, Floats]]:
+    """Yield the same from the deviations from each mean: for many features, or where monomials would cancel."""
+    log_joint = WhitenedDensities(mixture, np.zeros(mixture.n_features))
+    for rows in iterate_slices(len(values), block_size(mixture.n_features, "whitened")):
+        yield rows, log_joint(monomials(values[rows].T, terms="whitened"))
 
 
 def predict(mixture: Mixture, values: Floats) -> Labels:

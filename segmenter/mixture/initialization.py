@@ -24,9 +24,10 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import MissingnessGroup, PreparedSamples, get_points, prepare_for_fit
-from segmenter.mixture.e_step import SufficientStatistics
+from segmenter.mixture.e_step import SufficientStatistics, sum_monomials
 from segmenter.mixture.m_step import fit_covariances, m_step
 from segmenter.mixture.model import Mixture
+from segmenter.mixture.monomials import Terms
 
 MAX_OUTLIER_SHARE = 0.1
 """With noise, up to this share of the samples may be outliers, among which no seed should be drawn."""
@@ -91,9 +92,12 @@ def estimate_from_clusters(data: PreparedSamples, cluster: NDArray[np.intp], con
     sums: Floats | None = None  # (K, P)
     for block, phi, weights in group.blocks():
         one_hot = (cluster[block] == np.arange(config.n_components)[:, None]) * weights  # (K, block)
-        sums = one_hot @ phi.T if sums is None else sums + one_hot @ phi.T
+        block_sums = sum_monomials(group, one_hot, phi)
+        sums = block_sums if sums is None else sums + block_sums
     assert sums is not None  # there is at least one sample
-    statistics = SufficientStatistics(sums, 0.0, 0.0, data.total_weight, data.origin)
+    terms: Terms = "pairs" if group.terms == "whitened" else group.terms
+    shared_second = group.second if terms == "shared" else None
+    statistics = SufficientStatistics(sums, 0.0, 0.0, data.total_weight, data.origin, terms, shared_second)
     is_k_means = config.method == "k-means"
     return m_step(statistics.select(statistics.mass > 0), config.family, equal_weights=is_k_means)
 

@@ -11,6 +11,7 @@ from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import CovarianceType
 from segmenter.mixture.e_step import SufficientStatistics
 from segmenter.mixture.model import ROUNDING, Mixture, inverse_factors
+from segmenter.mixture.monomials import Terms
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +99,24 @@ def m_step(
     total = mass.sum() + statistics.noise_mass
     weights = (np.full_like(mass, mass.mean()) if equal_weights else mass) / total
     averages = statistics.first / mass[:, None]
-    squares = mass[:, None, None] * (averages[:, :, None] * averages[:, None, :])
+    squares = weighted_squares(mass, averages, statistics.terms)
     scatter = statistics.second - squares
     n_features = averages.shape[1]
-    scatter[:, range(n_features), range(n_features)] += ROUNDING * squares.diagonal(axis1=1, axis2=2)
+    if scatter.ndim == 3:
+        scatter[:, range(n_features), range(n_features)] += ROUNDING * squares.diagonal(axis1=1, axis2=2)
+    else:
+        scatter += ROUNDING * squares
     means, counts = averages, mass
     if prior is not None:
         target = prior.mean - statistics.origin
         means = (statistics.first + prior.mean_weight * target) / (mass + prior.mean_weight)[:, None]
         pull = mass * prior.mean_weight / (mass + prior.mean_weight)
         gap = averages - target
-        scatter += prior.scale + pull[:, None, None] * (gap[:, :, None] * gap[:, None, :])
+        of_components = select_terms(prior.scale, len(mass), statistics.terms)
+        scatter += of_components + weighted_squares(pull, gap, statistics.terms)
         counts = mass + prior.degrees + n_features + 2
+    if statistics.terms == "norm":
+        scatter = np.repeat(scatter / n_features, n_features, axis=1)
     return Mixture(
         weights,
         means + statistics.origin,
@@ -120,13 +127,37 @@ def m_step(
     )
 
 
+def weighted_squares(scales: Floats, vectors: Floats, terms: Terms) -> Floats:
+    """Return s_k v_k v_kᵀ, from scales (K,) and vectors (K, D), in the shape of `SufficientStatistics.second`."""
+    if terms == "pairs":
+        return np.asarray(scales[:, None, None] * (vectors[:, :, None] * vectors[:, None, :]))
+    if terms == "shared":
+        return (scales * vectors.T @ vectors)[None]
+    squares = scales[:, None] * (vectors * vectors)
+    return squares if terms == "squares" else squares.sum(axis=1, keepdims=True)
+
+
+def select_terms(matrix: Floats, n_components: int, terms: Terms) -> Floats:
+    """Return a matrix that all components have in common, (D, D), in a shape to add to `…Statistics.second`."""
+    match terms:
+        case "squares":
+            return np.asarray(matrix.diagonal())
+        case "norm":
+            return np.asarray(matrix.trace())
+        case "shared":
+            return n_components * matrix
+        case _:
+            return matrix
+
+
 def fit_covariances(scatter: Floats, counts: Floats, covariance_type: CovarianceType, *, is_shared: bool) -> Floats:
     """Return the covariances of a family that fit the scatter of each component best.
 
     Parameters
     ----------
     scatter : ndarray of shape (K, D, D)
-        Sum of (x − μ_k)(x − μ_k)ᵀ over the samples of component k.
+        Sum of (x − μ_k)(x − μ_k)ᵀ over the samples of component k. Of shape (K, D), its diagonal, for "diag" and
+        "spherical"; of shape (1, D, D), summed over the components, for a shared covariance.
     counts : ndarray of shape (K,)
         Mass of each component, in samples.
     covariance_type : {"full", "tied", "diag", "spherical"}
@@ -137,13 +168,14 @@ def fit_covariances(scatter: Floats, counts: Floats, covariance_type: Covariance
     -------
     ndarray of shape (K, D, D)
     """
-    shape = scatter.shape
+    n_features = scatter.shape[1]
+    shape = len(counts), n_features, n_features
     if is_shared:
         scatter, counts = scatter.sum(axis=0, keepdims=True), counts.sum(keepdims=True)
-    result = scatter / counts[:, None, None]
+    result = scatter / counts.reshape(-1, *(1,) * (scatter.ndim - 1))
     if covariance_type in ("diag", "spherical"):
-        variances = result.diagonal(axis1=1, axis2=2)
+        variances = result.diagonal(axis1=1, axis2=2) if result.ndim == 3 else result
         if covariance_type == "spherical":
-            variances = np.repeat(variances.mean(axis=1, keepdims=True), shape[1], axis=1)
-        result = variances[:, :, None] * np.eye(shape[1])
+            variances = np.repeat(variances.mean(axis=1, keepdims=True), n_features, axis=1)
+        result = variances[:, :, None] * np.eye(n_features)
     return np.broadcast_to(result, shape).copy() if is_shared else np.asarray(result)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Floats
-from segmenter.mixture.model import Mixture, n_monomials, pairs, square_index
+from segmenter.mixture.model import Mixture
+from segmenter.mixture.monomials import n_monomials, pairs, square_index
 
 
 def regress_missing(mixture: Mixture, observed: NDArray[np.intp]) -> tuple[NDArray[np.intp], Floats, Floats]:

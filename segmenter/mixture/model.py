@@ -1,11 +1,8 @@
 """Gaussian mixtures as values, and their log densities as polynomials of the features.
 
-The logarithm of a weighted Gaussian density is a polynomial of degree two. With the monomials
-
-    φ(x) = [1, x_1 … x_D, x_i x_j for i ≤ j],    P = 1 + D + D(D+1)/2 entries,
-
-the log densities of all components are one matrix product, A φ, and all sufficient statistics are another, R φᵀ. The
-features are taken relative to an origin near their mean; relative to zero, the products would cancel.
+The logarithm of a weighted Gaussian density is a polynomial of degree two. With its P monomials, φ(x) of
+`segmenter.mixture.monomials`, the log densities of all components are one matrix product, A φ, and all sufficient
+statistics are another, R φᵀ.
 """
 
 from __future__ import annotations
@@ -18,6 +15,7 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Floats, to_floats
 from segmenter.mixture.config import CovarianceType
+from segmenter.mixture.monomials import MAX_PAIRED_FEATURES, Terms, n_monomials, pairs
 
 MAX_CANCELLATION = 1e10
 """Largest term, in nats, of a log density from monomials. Terms cancel, which loses this times 1e-16; with a covariance
@@ -25,9 +23,6 @@ floor of 1e-9 they stay below it, unless means are so far apart that the density
 
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
 """Relative rounding error that second moments may have accumulated."""
-
-BLOCK_MONOMIALS = 122_880
-"""Monomials of a block of samples (1 MB): about as many as the second-level cache holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +45,8 @@ class Mixture:
     @functools.cached_property
     def inverse_factors(self) -> Floats:
         """L⁻¹ with L Lᵀ = Σ for each component, shape (K, D, D); LinAlgError if a Σ is not positive definite."""
+        if self.covariance_type == "tied" and (self.covariances == self.covariances[0]).all():
+            return np.broadcast_to(inverse_factors(self.covariances[:1]), self.covariances.shape)
         return inverse_factors(self.covariances)
 
     @property
@@ -107,87 +104,34 @@ def marginal(mixture: Mixture, features: NDArray[np.intp]) -> Mixture:
     )
 
 
-def n_monomials(n_features: int) -> int:
-    """Return P, the number of monomials of D features."""
-    return 1 + n_features + n_features * (n_features + 1) // 2
-
-
-def block_size(n_features: int) -> int:
-    """Return the number of samples in a block."""
-    return max(256, BLOCK_MONOMIALS // n_monomials(n_features))
-
-
-@functools.cache
-def pairs(n_features: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the indices i and j, i ≤ j, of the quadratic monomials x_i x_j, in their order in φ."""
-    return np.triu_indices(n_features)
-
-
-@functools.cache
-def square_index(n_features: int) -> NDArray[np.intp]:
-    """Return the index in φ of each monomial x_i x_j, shape (D, D)."""
-    rows, columns = pairs(n_features)
-    index = np.empty((n_features, n_features), dtype=np.intp)
-    index[rows, columns] = index[columns, rows] = 1 + n_features + np.arange(len(rows))
-    return index
-
-
-def monomials(
-    centred: Floats,
-    floor_variances: Floats | None = None,
-    floor_growth: Floats | None = None,
-    out: Floats | None = None,
-) -> Floats:
-    """Return φ of each sample.
-
-    Parameters
-    ----------
-    centred : ndarray of shape (D, n), float64
-        Features minus the origin, one row for each feature.
-    floor_variances : ndarray of shape (D,), optional
-        Added to the squares x_j²: the mean of φ over an error of these variances, see `segmenter.mixture.data`.
-    floor_growth : ndarray of shape (D,), optional
-        Share of x_j² by which the variance of that error grows with the sample.
-    out : ndarray of shape (P, n), float64, optional
-        Output array.
-
-    Returns
-    -------
-    ndarray of shape (P, n), float64
-    """
-    n_features, n_samples = centred.shape
-    phi = np.empty((n_monomials(n_features), n_samples)) if out is None else out
-    phi[0] = 1
-    phi[1 : 1 + n_features] = centred
-    row = 1 + n_features
-    for i in range(n_features):
-        np.multiply(centred[i], centred[i:], out=phi[row : row + n_features - i])
-        if floor_growth is not None:
-            phi[row] *= 1 + floor_growth[i]
-        if floor_variances is not None:
-            phi[row] += floor_variances[i]
-        row += n_features - i
-    return phi
-
-
 def inverse_factors(covariances: Floats) -> Floats:
     """Return L⁻¹ with L Lᵀ = Σ for each covariance, shape (K, D, D); Σ⁻¹ is L⁻ᵀ L⁻¹.
 
     This is far more accurate than inverting Σ itself if the samples nearly lie on a slanted line.
     """
-    return np.asarray(np.linalg.inv(np.linalg.cholesky(covariances)))
+    factors = np.linalg.cholesky(covariances)
+    if covariances.shape[-1] <= MAX_PAIRED_FEATURES:
+        return np.asarray(np.linalg.inv(factors))
+    from scipy.linalg.lapack import dtrtri  # triangular: a sixth of the operations
+
+    for factor in factors:
+        factor[:] = dtrtri(factor, lower=1)[0]
+    return np.asarray(factors)
 
 
-def log_joint_coefficients(mixture: Mixture, origin: Floats) -> Floats:
+def log_joint_coefficients(mixture: Mixture, origin: Floats, terms: Terms = "pairs") -> Floats:
     """Return A with A φ(x − origin) = log π_k + log N(x | μ_k, Σ_k), from Bishop 2006, eq. 2.43.
 
-    Noise adds a last row, constant in x.
+    Noise adds a last row, constant in x. With "shared" terms, what all components have in common is left out, see
+    `shared_log_density`.
 
     Parameters
     ----------
     mixture : Mixture
     origin : ndarray of shape (D,)
         The point that is subtracted from x in the monomials.
+    terms : {"pairs", "squares", "norm", "shared"}
+        The terms of degree two in φ, which the family of the mixture must do with.
 
     Returns
     -------
@@ -200,12 +144,8 @@ def log_joint_coefficients(mixture: Mixture, origin: Floats) -> Floats:
     """
     n_features = mixture.n_features
     means = mixture.means - origin
-    inverse = mixture.inverse_factors
-    half_log_precisions = np.log(inverse.diagonal(axis1=1, axis2=2)).sum(axis=1)
-    precisions = inverse.transpose(0, 2, 1) @ inverse
-    linear = (precisions @ means[:, :, None])[:, :, 0]
-    rows, columns = pairs(n_features)
-    coefficients = np.zeros((mixture.n_components + has_noise(mixture), n_monomials(n_features)))
+    half_log_precisions, linear, quadratic = _expand(mixture, means, terms)
+    coefficients = np.zeros((mixture.n_components + has_noise(mixture), n_monomials(n_features, terms)))
     gaussians = coefficients[: mixture.n_components]
     gaussians[:, 0] = (
         np.log(mixture.weights)
@@ -214,29 +154,44 @@ def log_joint_coefficients(mixture: Mixture, origin: Floats) -> Floats:
         - 0.5 * (means * linear).sum(axis=1)
     )
     gaussians[:, 1 : 1 + n_features] = linear
-    gaussians[:, 1 + n_features :] = precisions[:, rows, columns] * np.where(rows == columns, -0.5, -1.0)
+    gaussians[:, 1 + n_features :] = quadratic
     if has_noise(mixture) and mixture.noise_sides is not None:
         coefficients[-1, 0] = np.log(mixture.noise_weight) - np.log(mixture.noise_sides).sum()
     return coefficients
+
+
+def _expand(mixture: Mixture, means: Floats, terms: Terms) -> tuple[Floats, Floats, Floats]:
+    """Return ½ log |Σ⁻¹|, (K,), Σ⁻¹ μ, (K, D), and the coefficients of the terms of degree two, (K, Q)."""
+    if terms in ("squares", "norm"):
+        precisions = 1 / positive_variances(mixture)  # (K, D)
+        quadratic = -0.5 * (precisions if terms == "squares" else precisions[:, :1])
+        return 0.5 * np.log(precisions).sum(axis=1), precisions * means, quadratic
+    inverse = mixture.inverse_factors
+    half_log_precisions = np.log(inverse.diagonal(axis1=1, axis2=2)).sum(axis=1)
+    if terms == "shared":
+        linear = means @ inverse[0].T @ inverse[0]
+        return half_log_precisions, linear, np.empty((len(means), 0))
+    precisions = inverse.transpose(0, 2, 1) @ inverse
+    rows, columns = pairs(mixture.n_features)
+    quadratic = precisions[:, rows, columns] * np.where(rows == columns, -0.5, -1.0)
+    return half_log_precisions, (precisions @ means[:, :, None])[:, :, 0], quadratic
+
+
+def positive_variances(mixture: Mixture) -> Floats:
+    """Return the diagonals of the covariances, (K, D); LinAlgError if a variance is not positive."""
+    variances = np.asarray(mixture.covariances.diagonal(axis1=1, axis2=2))
+    if not (variances > 0).all():
+        raise np.linalg.LinAlgError("a variance is not positive")
+    return variances
+
+
+def shared_log_density(mixture: Mixture, second: Floats) -> float:
+    """Return Σ_n w_n (−½ x_nᵀ Σ⁻¹ x_n) from Σ_n w_n x_n x_nᵀ, (D, D), for the one covariance Σ of a tied mixture."""
+    whitened = mixture.inverse_factors[0] @ second
+    return -0.5 * float((whitened * mixture.inverse_factors[0]).sum())
 
 
 def do_monomials_cancel(mixture: Mixture, origin: Floats) -> bool:
     """Return whether log densities from monomials relative to an origin, (D,), would lose too many digits."""
     deviations = (mixture.inverse_factors @ (mixture.means - origin)[:, :, None])[:, :, 0]
     return bool(mixture.weights @ np.square(deviations).sum(axis=1) > MAX_CANCELLATION)
-
-
-def log_joint_of_deviations(mixture: Mixture, values: Floats) -> Floats:
-    """Return log π_k + log N(x | μ_k, Σ_k) of samples (n, D), from their deviations from each mean, (K, n), in nats.
-
-    Slower than from monomials, but accurate wherever the means are. Noise adds a last row.
-    """
-    n_features = mixture.n_features
-    joint = np.empty((mixture.n_components + has_noise(mixture), len(values)))
-    for k, inverse in enumerate(mixture.inverse_factors):
-        whitened = inverse @ (values - mixture.means[k]).T
-        log_scale = np.log(mixture.weights[k]) - 0.5 * n_features * np.log(2 * np.pi) + np.log(inverse.diagonal()).sum()
-        joint[k] = log_scale - 0.5 * np.einsum("dn,dn->n", whitened, whitened)
-    if has_noise(mixture) and mixture.noise_sides is not None:
-        joint[-1] = np.log(mixture.noise_weight) - np.log(mixture.noise_sides).sum()
-    return joint

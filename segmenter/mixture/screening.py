@@ -10,7 +10,7 @@ import numpy as np
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import PreparedSamples, build_group
 from segmenter.mixture.lazy_samples import compute_ranges, iterate_slices
-from segmenter.mixture.model import block_size, n_monomials, pairs, square_index
+from segmenter.mixture.monomials import block_size, n_monomials, pairs, square_index
 
 MIN_SAMPLES_TO_SCREEN = 1000
 """With fewer samples, every start runs on all of them."""
@@ -97,10 +97,11 @@ def draw_samples(data: PreparedSamples, n_samples: int, generator: np.random.Gen
     (group,) = data.groups
     chosen = np.sort(generator.choice(data.n_samples, n_samples, replace=False))
     centred, weights = np.ascontiguousarray(group.centred[:, chosen]), group.weights[chosen]
+    variances, growth = group.floor_variances, group.floor_growth
     return replace(
         data,
         total_weight=float(weights.sum()),
         min_weight=float(weights.min()),
         n_samples=n_samples,
-        groups=(build_group(group.observed, None, centred, weights, group.floor_variances, group.floor_growth),),
+        groups=(build_group(group.observed, None, centred, weights, variances, growth, group.terms),),
     )

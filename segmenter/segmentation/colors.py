@@ -32,7 +32,8 @@ from segmenter.mixture.config import CovarianceType, Init
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import average_over_components, predict
 from segmenter.mixture.lazy_samples import LazySamples, iterate_slices
-from segmenter.mixture.model import Mixture, block_size
+from segmenter.mixture.model import Mixture
+from segmenter.mixture.monomials import block_size
 from segmenter.regions.config import MergeCost, Scale
 from segmenter.segmentation.bands import check_bands
 from segmenter.segmentation.recipe import Method, PhotoRecipe, Recipe, RegionsRecipe, choose_recipe, update_merge_cost

@@ -27,7 +27,8 @@ from segmenter.mixture.em import DEAD_SHARE, Fit, FitTrace, fit
 from segmenter.mixture.inference import average_over_components, predict
 from segmenter.mixture.initialization import draw_random_start, initialize, k_means_plus_plus
 from segmenter.mixture.m_step import m_step
-from segmenter.mixture.model import Mixture, block_size, log_joint_coefficients, monomials, reorder
+from segmenter.mixture.model import Mixture, log_joint_coefficients, reorder
+from segmenter.mixture.monomials import block_size, monomials
 from segmenter.mixture.screening import bin_samples, build_screening_subset
 from tests.support.scenes import (
     any_samples,
@@ -195,7 +196,7 @@ def test_statistics_do_not_depend_on_blocks_nor_on_whether_monomials_are_kept(mo
     samples, _ = blobs(3, 3)
     mixture = some_mixture(3, 3)
     cached = e_step(prepare_samples(samples, COVARIANCE_FLOOR), mixture)
-    monkeypatch.setattr(mixture_data, "block_size", lambda n_features: 32)
+    monkeypatch.setattr(mixture_data, "block_size", lambda n_features, terms="pairs": 32)
     assert_statistics_close(e_step(prepare_samples(samples, COVARIANCE_FLOOR), mixture), cached)
     monkeypatch.setattr(mixture_data, "MAX_CACHED_MONOMIALS", 0)
     data = prepare_samples(samples, COVARIANCE_FLOOR)
