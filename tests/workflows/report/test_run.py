@@ -524,6 +524,21 @@ def test_of_a_picture_larger_than_memory_an_overview_is_shown(tmp_path: Path) ->
     assert "large.labels.tif: is damaged" in result.stderr
 
 
+def test_a_windowed_picture_of_12_bits_is_as_bright_as_one_of_8(tmp_path: Path) -> None:
+    ramp = np.repeat(np.linspace(0, 255, 96).astype(np.uint8)[None, :, None], 64, axis=0).repeat(3, axis=2)
+    tifffile.imwrite(tmp_path / "12.tif", ramp.astype(np.uint16) * 16, photometric="rgb", tile=(32, 32))
+    save_image(ramp, tmp_path / "8.png")
+    run("segment", "12.tif", "8.png", "-k", "2", "--max-memory", "1K", "--no-figure", "-o", "out", cwd=tmp_path)
+    assert (tmp_path / "out/12.labels.tif").exists()
+    assert run("report", "out", "-o", "page.html", "-q", cwd=tmp_path).returncode == 0
+    blocks = Reader((tmp_path / "page.html").read_text()).blocks
+    deep, usual = (
+        np.asarray(Image.open(BytesIO(base64.b64decode(json.loads(blocks[name])["photo"].partition(",")[2]))), float)
+        for name in ("pictures-0", "pictures-1")
+    )
+    assert np.abs(deep - usual).max() < 12  # of lossy pictures
+
+
 def test_a_thumbnail_shows_the_photo_and_to_its_right_the_segments() -> None:
     labels = np.ones((10, 20), np.int32)
     labels[:5, 15:] = 0
