@@ -276,7 +276,7 @@ def test_a_shared_model_of_gray_and_color_of_8_and_16_bits_counts_pixels_as_one_
     save_image(
         np.concatenate([color, *(np.repeat(g[..., None], 3, axis=2) for g in (gray, deep))]), tmp_path / "all.png"
     )
-    result = run("batch", "photos", "--shared-model", "-k", "3", LABELS_ONLY, cwd=tmp_path)
+    result = run("batch", "photos", "--shared-model", "-k", "3", "--scale-range", "full", LABELS_ONLY, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     record = json.loads((tmp_path / "outputs" / "shared.json").read_text())
     stacked = segmenter.segment(tmp_path / "all.png", 3)
