@@ -77,6 +77,7 @@ class RasterHeader:
     no_data: float | None = None  # value of pixels without data
     palette: Bytes | None = None  # (n, 3)
     profile: bytes | None = None  # ICC
+    missing_codec: str = ""  # compression that cannot be decoded by what is installed; "" = it can
     tags: tuple[TiffTag, ...] = ()  # tags to copy to a label TIFF: orientation and georeference
     notes: tuple[str, ...] = ()
     is_photo: bool = True  # whether `segmenter.io.images.tiff` decodes the same picture, apart from its orientation

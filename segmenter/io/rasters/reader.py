@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from segmenter.arrays import Bools, Pixels
-from segmenter.errors import UnsupportedPhotoError
+from segmenter.errors import MissingExtraError, UnsupportedPhotoError
 from segmenter.io.files.local import SIGNATURE_BYTES, TIFF_SIGNATURES, is_zarr, open_regular
 from segmenter.io.files.remote import RemotePath, open_ranges
 from segmenter.io.images.config import ValueRange
@@ -59,6 +59,8 @@ def open_windowed(
         As in `open_regular`.
     UnsupportedPhotoError, DamagedPhotoError
         The file cannot be read by windows, does not have these bands, or is damaged.
+    MissingExtraError
+        What decodes its compression is not installed.
     """
     label = str(path)
     if is_zarr(path):
@@ -84,6 +86,8 @@ class WindowedPicture:
         self.header, self.label, self.bands, self.value_range = raster.header, label, bands, value_range
         self._raster = raster
         header = raster.header
+        if header.missing_codec:
+            raise MissingExtraError(f"{label}: {header.missing_codec} compression", "large")
         for band in bands:
             if not 1 <= band <= header.n_bands:
                 existing = "1 band" if header.n_bands == 1 else f"bands 1 to {header.n_bands}"

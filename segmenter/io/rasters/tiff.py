@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from segmenter.arrays import Bytes, Pixels
-from segmenter.errors import DamagedPhotoError, MissingExtraError, SegmenterError, UnsupportedPhotoError
+from segmenter.errors import DamagedPhotoError, SegmenterError, UnsupportedPhotoError
 from segmenter.io.images.pillow import (
     ORIENTATION_TAG,
     describe_decoder_error,
@@ -81,8 +81,6 @@ class TiffRaster:
     """The first picture of a TIFF; in an OME-TIFF, each channel is a page, and the channels are the bands."""
 
     def __init__(self, tiff: Any, label: str) -> None:
-        import tifffile
-
         self._file, self._label = tiff.filehandle, label
         pages: list[Any] = [tiff.pages.first]
         notes: tuple[str, ...] = ()
@@ -93,9 +91,6 @@ class TiffRaster:
             notes = describe_frames(n_pages, "page")
         self._pages = [page.aspage() if hasattr(page, "aspage") else page for page in pages]
         page = self._pages[0]
-        if not has_decoder(page):
-            compression = describe_constant(tifffile.COMPRESSION, page.compression)
-            raise MissingExtraError(f"{label}: {compression} compression", "large")
         self.header = _read_header(self._pages, notes, label)
         self._is_plain = (
             page.compression == _UNCOMPRESSED
@@ -214,6 +209,8 @@ def _read_header(pages: Sequence[Any], notes: tuple[str, ...], label: str) -> Ra
     UnsupportedPhotoError, DamagedPhotoError
         The tags describe a picture that cannot be read block by block, or contradict each other.
     """
+    import tifffile
+
     page = pages[0]
     tags = read_page_tags(page)
     check_is_single_picture(tags, label)
@@ -238,6 +235,7 @@ def _read_header(pages: Sequence[Any], notes: tuple[str, ...], label: str) -> Ra
         no_data=no_data,
         palette=_read_palette(page, label) if interpretation == "palette" else None,
         profile=read_tag(page, ICC_PROFILE),
+        missing_codec="" if has_decoder(page) else describe_constant(tifffile.COMPRESSION, page.compression),
         tags=_copy_tags(page),
         notes=notes + _describe_orientation(page),
         is_photo=interpretation != "bands" and no_data is None and len(pages) == 1 and n_without_alpha in (1, 3, 4),
