@@ -24,7 +24,7 @@ from segmenter.features.color import (
     to_visible_bands,
 )
 from segmenter.features.config import ColorSpace
-from segmenter.features.distinct_colors import DistinctColors, find_distinct_colors
+from segmenter.features.distinct_colors import DistinctColors, find_distinct_colors, has_small_keys
 from segmenter.io.files.remote import to_path
 from segmenter.io.images.config import ScaleRange
 from segmenter.io.images.photo import MAX_PIXELS, WHOLE, Photo, Reading, photo_from_array, photo_from_image, read_photo
@@ -35,7 +35,7 @@ from segmenter.mixture.lazy_samples import LazySamples, iterate_slices
 from segmenter.mixture.model import Mixture
 from segmenter.mixture.monomials import block_size
 from segmenter.regions.config import MergeCost, Scale
-from segmenter.segmentation.bands import check_bands
+from segmenter.segmentation.bands import check_bands, describe_components, reduce_to_colors
 from segmenter.segmentation.recipe import Method, PhotoRecipe, Recipe, RegionsRecipe, choose_recipe, update_merge_cost
 from segmenter.segmentation.result import Segment, Segmentation, Shortage
 
@@ -204,28 +204,65 @@ def segment_photo(photo: Photo, recipe: PhotoRecipe) -> Segmentation:
 
 
 def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
-    """Segment a photo by colors: distinct colors → features → mixture → a label for each color → label image."""
-    distinct = find_distinct_colors(photo.pixels, photo.mask)
-    selection = None
+    """Segment a photo by colors: distinct colors → features → mixture → a label for each color → label image.
+
+    Of many pixels with colors of more than 24 bits, the mixture is fitted to a sample.
+    """
+    sample = None
+    if not has_small_keys(photo.pixels[0]):
+        from segmenter.segmentation.wide_colors import describe_sample, sample_colors  # late: most photos have 24 bits
+
+        sample = sample_colors(photo, recipe.seed)
+    distinct = find_distinct_colors(photo.pixels, photo.mask) if sample is None else sample
+    selection, notes = None, photo.notes
     if recipe.n_segments == "auto":
         from segmenter.segmentation.n_segments import choose_n_segments
 
-        selection = choose_n_segments(photo.pixels, photo.mask, seed=recipe.seed)
+        pixels, reduction = reduce_to_colors(photo)
+        notes += describe_components(reduction, "number of segments")
+        selection = choose_n_segments(pixels, photo.mask, seed=recipe.seed)
         n_segments = selection.n_components
     else:
         n_segments = recipe.n_segments
     found, channels, color_labels, segments = fit_colors(distinct, recipe, n_segments)
+    if isinstance(distinct, DistinctColors):
+        labels = build_label_image(distinct, color_labels)
+    else:
+        labels, segments = label_pixels(photo, found.mixture, channels, recipe.color_space, segments)
+        notes += (describe_sample(),)
     return Segmentation(
-        labels=build_label_image(distinct, color_labels),
+        labels=labels,
         segments=segments,
         fitted_mixture=found.mixture,
         channels=channels,
         selection=selection,
         fit_trace=found.trace,
         options=asdict(recipe),
-        notes=photo.notes,
+        notes=notes,
         shortage=find_shortage(distinct, n_segments),
     )
+
+
+def label_pixels(
+    photo: Photo,
+    mixture: Mixture,
+    channels: tuple[str, ...],
+    color_space: ColorSpace,
+    segments: Sequence[Segment],
+) -> tuple[Labels, tuple[Segment, ...]]:
+    """Return the label image (H, W) of a mixture that was fitted to a sample, and the segments of all pixels."""
+    from segmenter.features.color_counts import ColorCounts
+    from segmenter.segmentation.wide_colors import predict_pixels
+
+    height, width, n_bands = photo.pixels.shape
+    inside = np.ones((height, width), np.bool_) if photo.mask is None else photo.mask
+    pixels = photo.pixels.reshape(-1, n_bands) if photo.mask is None else photo.pixels[photo.mask]
+    labels = np.zeros((height, width), np.int32)
+    with threadpool_limits(1, user_api="blas"):
+        labels[inside] = predict_pixels(mixture, channels, color_space, pixels)
+    means = np.array([segment.mean_rgb for segment in segments])
+    every_pixel = ColorCounts(pixels, np.ones(len(pixels)))
+    return labels, describe_segments(every_pixel, labels[inside], len(segments), empty_colors=lambda: means)
 
 
 def find_shortage(distinct: ColorCounts | DistinctColors, n_segments: int) -> Shortage | None:

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Pixels
 from segmenter.errors import UnsupportedPhotoError
-from segmenter.features.color import luminance
+from segmenter.features.color import luminance, to_visible_bands
 from segmenter.features.downsample import compute_reduced_shape, downsample
 from segmenter.io.images.photo import Photo
 from segmenter.regions.build import build_hierarchy
@@ -18,6 +18,7 @@ from segmenter.regions.config import MergeCost
 from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, add_superpixel_colors
 from segmenter.regions.merging import Cost, HeuristicCost, LearnedCost
 from segmenter.regions.refinement import refine_superpixels, refine_superpixels_in_strips
+from segmenter.segmentation.bands import describe_components, reduce_to_colors
 from segmenter.segmentation.recipe import MAX_SEGMENTS, RegionsRecipe
 from segmenter.segmentation.result import Segment, Segmentation, Shortage
 
@@ -30,17 +31,18 @@ STEP = 8
 
 def segment_regions(photo: Photo, recipe: RegionsRecipe) -> Segmentation:
     """Segment a photo into regions: visual words → gradient → superpixels → hierarchy → cut."""
-    pixels, mask = photo.pixels, photo.mask
+    colors, reduction = reduce_to_colors(photo)
+    pixels, mask = colors, photo.mask
     shape = compute_base_shape(pixels.shape[:2], recipe)
     is_huge = shape != pixels.shape[:2]
     if is_huge:
         pixels, mask = downsample(pixels, mask, shape)
     hierarchy = find_hierarchy(pixels, mask, recipe, photo.name)
     if is_huge:
-        superpixels = refine_superpixels_in_strips(hierarchy.superpixels, photo.pixels, photo.mask)
+        superpixels = refine_superpixels_in_strips(hierarchy.superpixels, colors, photo.mask)
         hierarchy = replace(hierarchy, superpixels=superpixels)
-    found = cut_regions(add_superpixel_colors(hierarchy, photo.pixels), recipe)
-    return replace(found, notes=photo.notes)
+    found = cut_regions(add_superpixel_colors(hierarchy, to_visible_bands(photo.pixels)), recipe)
+    return replace(found, notes=photo.notes + describe_components(reduction, "regions"))
 
 
 def compute_base_shape(shape: tuple[int, ...], recipe: RegionsRecipe) -> tuple[int, int]:

@@ -33,6 +33,7 @@ from segmenter.io.tables.layout import UTF_16, Layout, read_layout
 from segmenter.io.tables.table import check_variances, read_table
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, Selection, SelectionTable, choose, selection_table
+from segmenter.segmentation.bands import check_bands, describe_components, reduce_to_colors
 from segmenter.segmentation.documents import to_plain
 from segmenter.segmentation.n_segments import choose_n_segments
 from segmenter.segmentation.recipe import Recipe
@@ -190,9 +191,11 @@ def select_for_photo(job: SelectionJob, source: Path | BinaryIO) -> tuple[Select
     recipe = job.recipe
     reading = Reading(job.bands, scale_range=job.scale_range)
     photo = read_photo(source, name=str(job.source), max_pixels=job.max_pixels, reading=reading)
+    check_bands(photo.pixels.shape[2], recipe, photo.name)
     distinct = find_distinct_colors(photo.pixels, photo.mask)
     samples = Samples(compute_color_features(distinct.colors, recipe.color_space).values, distinct.counts)
-    selection = choose_n_segments(photo.pixels, photo.mask, max_segments=job.max_components, seed=recipe.seed)
+    pixels, reduction = reduce_to_colors(photo)
+    selection = choose_n_segments(pixels, photo.mask, max_segments=job.max_components, seed=recipe.seed)
     options = {key: value for key, value in asdict(recipe).items() if key not in ("method", "n_segments")}
     origin: dict[str, Any] = {"input": {"name": format_path(Path(Path(photo.name).name)), "sha256": photo.digest}}
     if photo.value_range is not None:
@@ -206,7 +209,7 @@ def select_for_photo(job: SelectionJob, source: Path | BinaryIO) -> tuple[Select
         why=explain_interior(chosen, len(table.n_components)),
         chosen={**chosen, selection.rule: selection.n_components},
         table=list_criteria(table, selection),
-        notes=tuple(photo.notes),
+        notes=photo.notes + describe_components(reduction, "number of segments"),
         source=origin,
     )
     return result, draw_curves(result, table, float(samples.weights.sum()), selection)

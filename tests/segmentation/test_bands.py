@@ -12,41 +12,20 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from numpy.typing import NDArray
 from PIL import Image
 
 import segmenter
-from segmenter.errors import InvalidArgumentError, NoPixelsError, SegmenterError, UnsupportedPhotoError
+from segmenter.errors import (
+    InvalidArgumentError,
+    MissingExtraError,
+    NoPixelsError,
+    SegmenterError,
+    UnsupportedPhotoError,
+)
 from segmenter.io.images.photo import Reading, photo_from_array, read_photo
 from tests.support.command import run
+from tests.support.geotiffs import LEFT_OUT, NO_DATA, picture, write_geotiff
 from tests.support.windowed import read_written_labels, run_by_windows
-
-NO_DATA = {"u1": 0, "u2": 0, "i2": -9999, "f4": -9999.0}
-LEFT_OUT = np.s_[:20, :30]
-
-
-def picture(n_bands: int, dtype: str = "u1", height: int = 60, width: int = 80) -> NDArray[Any]:
-    """Return four clusters of bands in blobs, with a corner without data."""
-    generator = np.random.default_rng(n_bands)
-    top = {"u1": 255, "u2": 10_000, "i2": 10_000, "f4": 1}[dtype]
-    centers = generator.uniform(0.15, 0.85, (4, n_bands))
-    cluster = (np.arange(height)[:, None] // 20 + np.arange(width)[None] // 25) % 4
-    values = centers[cluster] + 0.04 * generator.standard_normal((height, width, n_bands))
-    bands = np.asarray(top * values.clip(0.01, 1)).astype(dtype)
-    bands[LEFT_OUT] = NO_DATA[dtype]
-    return bands
-
-
-def write_geotiff(path: Path, bands: NDArray[Any], **options: Any) -> Path:
-    """Write bands with their no-data value and a georeference."""
-    tags: list[Any] = [
-        (42113, "s", 0, str(NO_DATA[bands.dtype.str[1:]]), True),
-        (33550, "d", 3, (30.0, 30.0, 0.0), True),
-        (33922, "d", 6, (0.0, 0.0, 0.0, 500000.0, 4000000.0, 0.0), True),
-    ]
-    form: dict[str, Any] = {"photometric": "minisblack", "planarconfig": "contig", "extratags": tags}
-    tifffile.imwrite(path, bands, **(form | options))
-    return path
 
 
 class TestFiles:
@@ -108,6 +87,16 @@ class TestFiles:
         Image.fromarray(picture(3)).save(tmp_path / "a.png")
         with pytest.raises(UnsupportedPhotoError, match="neither a TIFF nor a Zarr array; only of these can bands be"):
             segmenter.segment(tmp_path / "a.png", bands=[1])
+
+    def test_that_cannot_be_decoded_as_bands_are_not_read_as_colors(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bands, colors = write_geotiff(tmp_path / "a.tif", picture(4)), tmp_path / "b.tif"
+        tifffile.imwrite(colors, picture(3), photometric="rgb")
+        monkeypatch.setattr("segmenter.io.rasters.tiff.has_decoder", lambda page: False)
+        with pytest.raises(MissingExtraError, match=r"a.tif: NONE compression needs libraries"):
+            segmenter.segment(bands)
+        assert read_photo(colors).pixels.shape == (60, 80, 3)
 
     def test_without_any_data_are_refused(self, tmp_path: Path) -> None:
         path = write_geotiff(tmp_path / "a.tif", np.zeros_like(picture(5)))

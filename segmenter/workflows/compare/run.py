@@ -115,7 +115,12 @@ def compare(
         **({"bands": list(reading.bands)} if reading.bands else {}),
     }
     record = {**description, "style": asdict(style), "variants": [asdict(each) for each in metrics]}
-    notes = [(row.photo.name, note) for row in rows for note in row.photo.notes] + shortages
+    notes = [
+        (row.photo.name, note)
+        for row in rows
+        for note in dict.fromkeys(note for found in row.results for note in found.notes)
+    ]
+    notes += shortages
     figure = draw_figure(rows, metrics, grid, request, description)
     return ComparisonResult(figure, tuple(metrics), record, tuple(notes))
 

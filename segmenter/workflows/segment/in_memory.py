@@ -55,6 +55,7 @@ def compute_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> Segmen
     reading = Reading(scale_range=job.scale_range)
     photo = read_photo(stream or job.source, name=str(job.source), max_pixels=job.max_pixels, reading=reading)
     segmentation = segment_photo(photo, job.recipe) if job.model is None else apply_model(photo, job.model)
+    photo = replace(photo, notes=segmentation.notes)
     other_cuts: dict[Scale, Segmentation] = {}
     if job.other_scales:
         from segmenter.segmentation.hierarchy_file import cut

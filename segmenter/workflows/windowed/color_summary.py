@@ -12,12 +12,14 @@ import numpy as np
 from segmenter.arrays import Bools, Pixels
 from segmenter.errors import NoPixelsError
 from segmenter.features.color_counts import ColorCounts, RunningCounts, to_common_scale
-from segmenter.features.pixel_sample import RunningSample, count_sample_colors
+from segmenter.features.pixel_sample import MAX_SAMPLE_PIXELS, RunningSample, count_sample_colors
+from segmenter.features.principal_colors import BandReduction
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.progress import Progress
-from segmenter.workflows.windowed.color_tasks import MAX_SAMPLE_PIXELS, CountJob, count_window
+from segmenter.workflows.windowed.bands import find_band_reduction
+from segmenter.workflows.windowed.color_tasks import CountJob, count_window
 from segmenter.workflows.windowed.passes import run_window_jobs
 from segmenter.workflows.windowed.preview import choose_preview_stride, compute_preview_shape, get_preview_slices
 
@@ -35,6 +37,7 @@ class ColorSummary:
     preview: Pixels  # (h, w, C)
     preview_mask: Bools  # (h, w)
     interior: ColorCounts | None  # from which K is chosen; None = K is not chosen, or no interior pixel takes part
+    reduction: BandReduction | None  # of bands to the colors from which K is chosen; None = they are colors
 
     def without_colors(self) -> ColorSummary:
         """Return the same without its counts of colors, to free their memory."""
@@ -60,14 +63,15 @@ def summarize_colors(picture: WindowedPicture, job: SegmentJob, recipe: Recipe, 
     preview_mask = np.zeros(preview_shape, np.bool_)
     is_k_chosen = recipe.n_segments == "auto" and job.model is None
     center_side = compute_center_side(len(windows)) if is_k_chosen else 0
+    reduction = find_band_reduction(picture, job, progress)
     counts, interiors, sample = RunningCounts(), RunningCounts(), RunningSample(MAX_SAMPLE_PIXELS)
     n_pixels = 0
 
     def plan_jobs() -> Iterator[tuple[int, CountJob]]:
         """Yield the jobs one by one, so that late ones profit from the limit that the sample has reached."""
         for index, window in enumerate(windows):
-            options = picture.value_range, stride, recipe.seed, sample.limit, center_side
-            yield index, CountJob(job.source, job.windows.bands, index, window, *options)
+            options = picture.value_range, stride, recipe.seed, sample.limit, center_side, reduction
+            yield index, CountJob(job.source, job.windows.bands, window, picture.header.width, *options)
 
     progress.start_stage("reading colors", len(windows))
     with closing(run_window_jobs(count_window, plan_jobs(), job, progress)) as results:
@@ -91,6 +95,7 @@ def summarize_colors(picture: WindowedPicture, job: SegmentJob, recipe: Recipe, 
         preview=preview,
         preview_mask=preview_mask,
         interior=to_common_scale(interior) if interior else None,
+        reduction=reduction,
     )
 
 

@@ -15,22 +15,20 @@ from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.errors import SegmenterError, UnsupportedPhotoError
-from segmenter.features.color import GRAY_CHANNEL, compute_color_features, to_unit_range, to_visible_bands
+from segmenter.features.color import to_unit_range, to_visible_bands
 from segmenter.features.color_counts import ColorCounts, count_colors
 from segmenter.features.config import ColorSpace
 from segmenter.features.distinct_colors import count_key_bits, has_small_keys, pack_colors
-from segmenter.features.pixel_sample import PixelSample, sample_pixels
+from segmenter.features.pixel_sample import LARGEST, MAX_SAMPLE_PIXELS, PixelSample, sample_pixels
+from segmenter.features.principal_colors import BandReduction
 from segmenter.io.images.config import ValueRange
 from segmenter.io.labels.tiff import encode_tiles
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windowed
-from segmenter.mixture.inference import predict
 from segmenter.mixture.model import Mixture
 from segmenter.segmentation.n_segments import interior_colors
+from segmenter.segmentation.wide_colors import predict_pixels
 from segmenter.workflows.windowed.preview import get_sampled_slices
-
-MAX_SAMPLE_PIXELS = 1 << 19
-"""Size of the sample that a mixture is fitted to where there are too many distinct colors to count."""
 
 CHUNK_PIXELS = 1 << 18
 """How many pixels are labeled at once, to bound memory."""
@@ -94,13 +92,14 @@ class CountJob:
 
     source: Path
     bands: tuple[int, ...]
-    index: int  # of the window
     window: Window
+    full_width: int  # of the picture, in pixels
     value_range: ValueRange | None
     stride: int  # of the preview
     seed: int
-    limit: float = 1.0  # see `sample_pixels`
+    limit: int = LARGEST  # see `sample_pixels`
     center_side: int = 0  # of the part in its middle from which K is chosen, in pixels; 0 = K is not chosen
+    reduction: BandReduction | None = None  # of its bands to colors, from which K is chosen; None = they are colors
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,9 +126,11 @@ def extract_colors(pixels: Pixels, mask: Bools | None, job: CountJob) -> WindowC
     if n_pixels and has_small_keys(pixels[0]):
         colors = count_colors(pixels, mask)
     elif n_pixels:
-        sample = sample_pixels(pixels, mask, MAX_SAMPLE_PIXELS, (job.seed, job.index), job.limit)
+        corner = job.window.top, job.window.left
+        where: Any = {"corner": corner, "full_width": job.full_width, "limit": job.limit}
+        sample = sample_pixels(pixels, mask, MAX_SAMPLE_PIXELS, job.seed, **where)
     if n_pixels and job.center_side:
-        interior = count_interior_of_center(pixels, mask, job.center_side)
+        interior = count_interior_of_center(pixels, mask, job.center_side, job.reduction)
     sampled = get_sampled_slices(job.window, job.stride)
     preview = pixels[sampled].copy()
     return WindowColors(
@@ -142,7 +143,9 @@ def extract_colors(pixels: Pixels, mask: Bools | None, job: CountJob) -> WindowC
     )
 
 
-def count_interior_of_center(pixels: Pixels, mask: Bools | None, side: int) -> ColorCounts | None:
+def count_interior_of_center(
+    pixels: Pixels, mask: Bools | None, side: int, reduction: BandReduction | None = None
+) -> ColorCounts | None:
     """Return the interior colors of the square in the middle of a window; None if none of its pixels take part."""
     height, width = pixels.shape[:2]
     top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
@@ -150,7 +153,8 @@ def count_interior_of_center(pixels: Pixels, mask: Bools | None, side: int) -> C
     center_mask = None if mask is None else mask[center]
     if center_mask is not None and not center_mask.any():
         return None
-    interior, _ = interior_colors(np.ascontiguousarray(pixels[center]), center_mask)
+    colors = np.ascontiguousarray(pixels[center]) if reduction is None else reduction.to_rgb(pixels[center])
+    interior, _ = interior_colors(colors, center_mask)
     return ColorCounts(interior.colors, interior.counts)
 
 
@@ -219,15 +223,7 @@ class MixtureLabeler:
 
     def predict(self, colors: Pixels) -> NDArray[np.unsignedinteger[Any]]:
         """Return the labels (n,) of colors (n, C)."""
-        labels = np.empty(len(colors), self.dtype)
-        for start in range(0, len(colors), CHUNK_PIXELS):
-            chunk = colors[start : start + CHUNK_PIXELS]
-            features = compute_color_features(chunk, self.color_space, keep_color=True).values
-            if len(self.channels) < features.shape[1]:
-                gray, _ = GRAY_CHANNEL[self.color_space]
-                features = np.ascontiguousarray(features[:, gray : gray + 1])
-            labels[start : start + CHUNK_PIXELS] = predict(self.mixture, features)
-        return labels
+        return predict_pixels(self.mixture, self.channels, self.color_space, colors).astype(self.dtype)
 
     def to_rgb(self, colors: Pixels) -> Floats:
         """Return colors (n, C) as RGB (n, 3) from 0 to 1."""

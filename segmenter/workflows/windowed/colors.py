@@ -2,8 +2,7 @@
 
 Colors of up to 24 bits (8-bit gray and RGB, 16-bit gray) are counted. Counts add up exactly, so for a given K the
 labels are those that the picture would get in memory; ``-k auto`` looks at the middle of each window. Colors of more
-bits hardly ever repeat; for them, the mixture is fitted to a random sample of at most 524,288 pixels. The labels of all
-pixels are then exact for the mixture of that sample.
+bits hardly ever repeat; for them, here as in memory, the mixture is fitted to a random sample of at most 524,288 pixels.
 """
 
 from __future__ import annotations
@@ -16,19 +15,21 @@ from pathlib import Path
 import numpy as np
 
 from segmenter.arrays import Floats, Labels
+from segmenter.features.pixel_sample import MAX_SAMPLE_PIXELS
 from segmenter.io.files.atomic import temporary_output, translate_write_errors
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.apply import apply_to_colors
+from segmenter.segmentation.bands import describe_components
 from segmenter.segmentation.colors import find_shortage, fit_colors
 from segmenter.segmentation.n_segments import choose_for_interior
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 from segmenter.segmentation.result import Segment, Segmentation
+from segmenter.segmentation.wide_colors import describe_sample
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.progress import Progress
 from segmenter.workflows.windowed.color_summary import ColorSummary, summarize_colors
 from segmenter.workflows.windowed.color_tasks import (
-    MAX_SAMPLE_PIXELS,
     ColorLabeler,
     LabelJob,
     MixtureLabeler,
@@ -75,9 +76,9 @@ def find_segments(
 
 def describe_fit_data(picture: WindowedPicture, summary: ColorSummary, job: SegmentJob) -> tuple[str, ...]:
     """Return notes on what the fit was based on, if it was not all pixels as they are."""
-    notes: list[str] = []
+    notes = [*describe_components(summary.reduction, "number of segments")]
     if summary.is_sample and summary.n_pixels > MAX_SAMPLE_PIXELS and job.model is None:
-        notes.append(f"fitted to a sample of {MAX_SAMPLE_PIXELS:,} pixels")
+        notes.append(describe_sample())
     if summary.interior is not None and len(picture.plan_windows()[1]) > 1:
         notes.append("number of segments chosen from the middle of each window")
     return tuple(notes)

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.arrays import Bools, Floats, Pixels
+from segmenter.features.color import to_visible_bands
 from segmenter.features.downsample import AreaSums, compute_area_sums
+from segmenter.features.principal_colors import BandReduction
 from segmenter.io.images.config import ValueRange
 from segmenter.io.labels.tiff import compress, encode_tiles
 from segmenter.io.rasters.base import Window
@@ -43,6 +45,7 @@ class ReduceJob:
     value_range: ValueRange | None
     full_shape: tuple[int, int]  # of the picture
     base_shape: tuple[int, int]  # of the base image
+    reduction: BandReduction | None = None  # of its bands to colors; None = they are colors
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,7 @@ class ReducedWindow:
     slices: tuple[slice, slice]  # the pixels of the base image whose centers are in the window
     centers: Pixels  # (h, w, C), the pixel at the center of each of these
     center_mask: Bools  # (h, w), whether that pixel takes part
+    shown: Pixels | None  # (h, w, 3), the bands to show of these pixels; None = the colors themselves
 
 
 def reduce_window(job: ReduceJob) -> ReducedWindow | Exception:
@@ -64,20 +68,22 @@ def reduce_window(job: ReduceJob) -> ReducedWindow | Exception:
 def reduce_pixels(pixels: Pixels, mask: Bools | None, job: ReduceJob) -> ReducedWindow:
     """Return what the pixels (h, w, C) of a window contribute to the base image."""
     window = job.window
+    colors = pixels if job.reduction is None else job.reduction.to_rgb(pixels)
     areas: list[AreaSums] = []
     if job.base_shape != job.full_shape:
-        areas = list(compute_area_sums(pixels, mask, (window.top, window.left), job.full_shape, job.base_shape))
+        areas = list(compute_area_sums(colors, mask, (window.top, window.left), job.full_shape, job.base_shape))
     rows, columns = compute_center_indices(job.full_shape, job.base_shape)
     row_slice, window_rows = find_centers(rows.ravel(), window.top, window.height)
     column_slice, window_columns = find_centers(columns, window.left, window.width)
     index = window_rows[:, None], window_columns
-    centers = pixels[index]
+    centers = colors[index]
     return ReducedWindow(
         n_pixels=pixels.shape[0] * pixels.shape[1] if mask is None else int(np.count_nonzero(mask)),
         areas=areas,
         slices=(row_slice, column_slice),
         centers=centers,
         center_mask=np.ones(centers.shape[:2], np.bool_) if mask is None else mask[index],
+        shown=None if job.reduction is None else to_visible_bands(pixels[index]).copy(),
     )
 
 
@@ -117,6 +123,7 @@ class WindowRefiner:
 
     colors: ColorStatistics
     n_superpixels: int
+    reduction: BandReduction | None = None  # of bands to colors; None = they are colors
 
     def __call__(self, job: RefineJob) -> RefinedWindow | Exception:
         """Return the superpixels of a window, or the error."""
@@ -128,9 +135,10 @@ class WindowRefiner:
         if reduced.full_shape == reduced.reduced_shape:
             labels = reduced.labels[inner.to_slices(*reduced.corner)]
         else:
-            labels = refine_rectangle(reduced, pixels, mask, inner, self.colors)
+            colors = pixels if self.reduction is None else self.reduction.to_rgb(pixels)
+            labels = refine_rectangle(reduced, colors, mask, inner, self.colors)
         inner_pixels = np.ascontiguousarray(pixels[inner.to_slices(job.window.top, job.window.left)])
-        color_sums = sum_superpixel_colors(labels, inner_pixels, self.n_superpixels)
+        color_sums = sum_superpixel_colors(labels, to_visible_bands(inner_pixels), self.n_superpixels)
         return RefinedWindow(encode_tiles(labels.astype(np.uint16), job.tile), color_sums)
 
 

@@ -21,14 +21,17 @@ from segmenter.arrays import Bools, Floats, Pixels
 from segmenter.errors import NoPixelsError
 from segmenter.features.color import to_unit_range
 from segmenter.features.downsample import AreaTotals, compute_reduced_shape
+from segmenter.features.principal_colors import BandReduction
 from segmenter.io.rasters.reader import WindowedPicture
 from segmenter.regions.hierarchy import ColoredHierarchy, Hierarchy, scale_color_sums
 from segmenter.regions.refinement import ReducedLabels, compute_color_statistics, compute_interior_mask
+from segmenter.segmentation.bands import describe_components
 from segmenter.segmentation.recipe import RegionsRecipe
 from segmenter.segmentation.regions import compute_base_shape, cut_regions, find_hierarchy
 from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.segment.job import SegmentJob
 from segmenter.workflows.segment.progress import Progress
+from segmenter.workflows.windowed.bands import find_band_reduction
 from segmenter.workflows.windowed.passes import (
     WindowedSegmentation,
     choose_label_dtype,
@@ -56,7 +59,6 @@ def find_regions(
     Parameters
     ----------
     picture : WindowedPicture
-        With 1 or 3 bands.
     job : SegmentJob
     recipe : RegionsRecipe
         Of the job.
@@ -96,6 +98,8 @@ class BaseImage:
     centers: Pixels  # (h, w, C), the pixel at the center of each reduced one
     center_mask: Bools  # (h, w), whether that pixel takes part
     n_pixels: int  # of the whole picture that take part
+    reduction: BandReduction | None  # of bands to these colors; None = they are colors
+    shown: Pixels  # (h, w, C), the colors or bands to show
 
 
 def compute_base_image(
@@ -104,12 +108,15 @@ def compute_base_image(
     """Return the base image; NoPixelsError if no pixel takes part."""
     _, windows = picture.plan_windows()
     shape, base_shape = picture.shape, compute_base_shape(picture.shape, recipe)
-    totals = None if base_shape == shape else AreaTotals(base_shape, picture.n_features)
-    centers = np.zeros((*base_shape, picture.n_features), picture.dtype)
+    reduction = find_band_reduction(picture, job, progress)
+    n_colors, dtype = (picture.n_features, picture.dtype) if reduction is None else (3, np.dtype(np.uint16))
+    totals = None if base_shape == shape else AreaTotals(base_shape, n_colors)
+    centers = np.zeros((*base_shape, n_colors), dtype)
+    shown = None if reduction is None else np.zeros((*base_shape, 3), picture.dtype)
     center_mask = np.zeros(base_shape, np.bool_)
     n_pixels = 0
     jobs = (
-        (index, ReduceJob(job.source, job.windows.bands, window, picture.value_range, shape, base_shape))
+        (index, ReduceJob(job.source, job.windows.bands, window, picture.value_range, shape, base_shape, reduction))
         for index, window in enumerate(windows)
     )
     progress.start_stage("reducing", len(windows))
@@ -117,6 +124,8 @@ def compute_base_image(
         for _, part in sort_by_index(results):
             centers[part.slices], center_mask[part.slices] = part.centers, part.center_mask
             n_pixels += part.n_pixels
+            if shown is not None:
+                shown[part.slices] = part.shown
             if totals is not None:
                 for areas in part.areas:
                     totals.add(areas)
@@ -125,8 +134,9 @@ def compute_base_image(
     pixels, mask = centers, center_mask
     if totals is not None:
         means, mask = totals.compute_means()
-        pixels = scale_means(means, picture.dtype)
-    return BaseImage(pixels, None if mask.all() else mask, centers, center_mask, n_pixels)
+        pixels = scale_means(means, dtype)
+    visible = pixels if shown is None else shown
+    return BaseImage(pixels, None if mask.all() else mask, centers, center_mask, n_pixels, reduction, visible)
 
 
 def scale_means(means: Floats, dtype: np.dtype[Any]) -> Pixels:
@@ -152,7 +162,7 @@ def refine_superpixels(
     reduced = ReducedLabels(superpixels, is_interior, (0, 0), picture.shape, superpixels.shape)
     colors = compute_color_statistics(superpixels, base.centers, base.center_mask)
     jobs = ((index, plan_refinement(job, picture, window, reduced, tile)) for index, window in enumerate(windows))
-    refiner = WindowRefiner(colors, n_superpixels)
+    refiner = WindowRefiner(colors, n_superpixels, base.reduction)
     tiles: list[list[bytes]] = []
     sums = np.zeros((n_superpixels, 4))
     progress.start_stage("refining", len(windows))
@@ -160,7 +170,7 @@ def refine_superpixels(
         for _, part in sort_by_index(results):
             tiles.append(part.tiles)
             sums += part.color_sums
-    return tiles, scale_color_sums(sums, base.centers.dtype)
+    return tiles, scale_color_sums(sums, picture.dtype)
 
 
 # ---- the third pass: labels ----------------------------------------------------------------------------------------
@@ -198,7 +208,7 @@ def build_preview(
     """Return the segmentation with the base image subsampled to a preview, and notes on how it was found."""
     stride = -(-max(segmentation.labels.shape) // PREVIEW_SIDE)
     sampled = slice(None, None, stride), slice(None, None, stride)
-    pixels = base.pixels[sampled]
+    pixels = base.shown[sampled]
     if picture.dtype == np.uint8:
         pixels = np.rint(255 * to_unit_range(pixels)).astype(np.uint8)
     mask = np.ones(segmentation.labels.shape, np.bool_) if base.mask is None else base.mask
@@ -206,7 +216,7 @@ def build_preview(
         label_image=label_image,
         pixels=pixels,
         mask=mask[sampled],
-        notes=describe_reduction(picture, recipe),
+        notes=describe_components(base.reduction, "regions") + describe_reduction(picture, recipe),
         segmentation=replace(segmentation, labels=segmentation.labels[sampled], value_range=picture.value_range),
         n_pixels=base.n_pixels,
     )

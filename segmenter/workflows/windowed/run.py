@@ -77,14 +77,10 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
 
 def check_recipe(picture: WindowedPicture, job: SegmentJob) -> None:
     """Raise InvalidArgumentError if the recipe or the model cannot be used with the bands of a picture."""
-    n_features, label, dtype = picture.n_features, picture.label, picture.header.dtype
+    n_features, label = picture.n_features, picture.label
     if n_features not in COLOR_BANDS and (job.model is not None or job.saved_model is not None):
         problem = "cannot be saved of" if job.model is None else "cannot be applied to"
         advice = f"{n_features} bands; choose three of them with --bands"
         raise InvalidArgumentError(f"{label}: a model of colors", f"{problem} {advice}")
-    if job.model is not None:
-        return
-    check_bands(n_features, job.recipe, label)
-    if job.recipe.n_segments == "auto" and (dtype.kind != "u" or dtype.itemsize > 2):
-        problem = f"cannot be chosen automatically for {n_features} bands of {dtype}; give -k a number"
-        raise InvalidArgumentError(f"{label}: the number of segments", problem)
+    if job.model is None:
+        check_bands(n_features, job.recipe, label)

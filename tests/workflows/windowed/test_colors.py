@@ -17,15 +17,23 @@ import tifffile
 import zarr
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.stats import kstest
 
 import segmenter
 from segmenter.errors import DamagedPhotoError, NoPixelsError, SegmenterError, UnsupportedPhotoError
 from segmenter.execution.api import Workers
 from segmenter.features.distinct_colors import find_distinct_colors
-from segmenter.features.pixel_sample import count_sample_colors, merge_samples, sample_pixels
+from segmenter.features.pixel_sample import (
+    LARGEST,
+    compute_priorities,
+    count_sample_colors,
+    merge_samples,
+    sample_pixels,
+)
 from segmenter.io.rasters import reader as io_windows
 from segmenter.io.rasters.base import Window
 from segmenter.io.rasters.reader import open_windowed
+from segmenter.segmentation import wide_colors
 from segmenter.segmentation.recipe import Recipe, RegionsRecipe
 from segmenter.segmentation.record import SegmentCountRecord
 from segmenter.workflows.segment.job import FigureOptions, WindowOptions, to_windowed
@@ -271,40 +279,71 @@ class TestBands:
 
 
 class TestASample:
-    def test_does_not_depend_on_the_order_of_the_parts(self) -> None:
-        parts = [picture(20, 30, 3, "u2", seed) for seed in range(4)]
-        drawn = [sample_pixels(part, None, 100, (7, number)) for number, part in enumerate(parts)]
-        whole = merge_samples(drawn, 100)
-        pairs = [merge_samples(drawn[2:], 100), merge_samples(drawn[:2], 100)]
-        again = merge_samples(pairs, 100)
-        assert (whole.colors == again.colors).all()
+    @pytest.mark.parametrize("masked", [False, True])
+    def test_does_not_depend_on_how_a_picture_is_divided(self, masked: bool) -> None:
+        pixels = picture(40, 30, 3, "u2")
+        mask = np.arange(1200).reshape(40, 30) % 3 > 0 if masked else None
+        whole = merge_samples([sample_pixels(pixels, mask, 100, 7)], 100)
         assert len(whole.priorities) == 100
-        limited = sample_pixels(parts[0], None, 100, (7, 0), limit=whole.largest)
-        assert (merge_samples([limited, *drawn[1:]], 100).priorities[:-1] == whole.priorities[:-1]).all()
+        corners = [(0, 0), (0, 20), (25, 0), (25, 20)]
+        for limit in (LARGEST, whole.largest):
+            parts = [
+                sample_pixels(
+                    pixels[top : top + 25, left : left + 20],
+                    None if mask is None else mask[top : top + 25, left : left + 20],
+                    100,
+                    7,
+                    corner=(top, left),
+                    full_width=30,
+                    limit=limit,
+                )
+                for top, left in corners
+            ]
+            pairs = [merge_samples(parts[2:], 100), merge_samples(parts[:2], 100)]
+            again = merge_samples(pairs, 100)
+            assert (whole.colors == again.colors).all()
+            assert (whole.priorities == again.priorities).all()
+
+    def test_is_uniform_and_another_for_each_seed(self) -> None:
+        one, other = (compute_priorities((0, 0), (200, 300), 300, seed) for seed in (0, 1))
+        assert len(np.unique(one)) == one.size
+        for drawn in (one, other, one ^ other, one[:, 1:] - one[:, :-1], one[1:] - one[:-1]):
+            assert kstest(drawn.ravel() / 2.0**64, "uniform").pvalue > 0.001
 
     def test_of_a_small_picture_is_all_its_pixels(self) -> None:
         pixels, mask = picture(20, 30, 3, "u2"), np.arange(600).reshape(20, 30) % 3 > 0
         counts, expected = (
-            count_sample_colors(sample_pixels(pixels, mask, 1000, (0,))),
+            count_sample_colors(sample_pixels(pixels, mask, 1000, 0)),
             find_distinct_colors(pixels, mask),
         )
         assert (counts.colors == expected.colors).all()
         assert (counts.counts == expected.counts).all()
 
     @pytest.mark.usefixtures("small_windows")
-    def test_is_noted_and_gives_nearly_the_labels_of_all_pixels(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(("n_bands", "dtype"), [(3, "u2"), (6, "u2"), (1, "f4")])
+    def test_is_noted_and_the_same_in_memory_and_nearly_as_good_as_all_pixels(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_bands: int, dtype: str
     ) -> None:
-        path = tmp_path / "a.tif"
-        tifffile.imwrite(path, picture(200, 150, 3, "u2"), photometric="rgb", tile=(64, 64))
-        for module in (colors, color_summary, color_tasks):
+        path, bands = tmp_path / "a.tif", picture(200, 150, n_bands, dtype)
+        bands[:30, :20] = 0
+        form: dict[str, Any] = {"photometric": "rgb" if n_bands == 3 else "minisblack", "tile": (64, 64)}
+        if n_bands > 1:
+            form["planarconfig"] = "contig"
+        tifffile.imwrite(path, bands[..., 0] if n_bands == 1 else bands, **form)
+        of_all = segmenter.segment(path, restarts=1)
+        for module in (colors, color_summary, color_tasks, wide_colors):
             monkeypatch.setattr(module, "MAX_SAMPLE_PIXELS", 4000)
         result = run_by_windows(path)
-        assert "fitted to a sample of 4,000 pixels" in result.photo.notes
+        note = "fitted to a sample of 4,000 pixels"
+        assert note in result.photo.notes
         assert result.record.windows is not None
         assert result.record.windows.fitted_pixels == 4000
-        agreement = np.mean(read_written_labels(path) == segmenter.segment(path, restarts=1).labels)
-        assert agreement > 0.98
+        found = segmenter.segment(path, restarts=1)
+        assert note in found.notes
+        assert note not in of_all.notes
+        assert (read_written_labels(path) == found.labels).all()
+        assert [each.n_pixels for each in found.segments] == [each.n_pixels for each in result.segmentation.segments]
+        assert np.mean(found.labels == of_all.labels) > 0.98
 
 
 class TestTheMode:

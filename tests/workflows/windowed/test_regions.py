@@ -12,7 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 
 import segmenter
-from segmenter.errors import InvalidArgumentError, NoPixelsError, UnsupportedPhotoError
+from segmenter.errors import NoPixelsError, UnsupportedPhotoError
 from segmenter.io.rasters.reader import open_windowed
 from segmenter.metrics.partitions import covering
 from segmenter.segmentation import regions as segment_regions
@@ -122,14 +122,14 @@ class TestBands:
             assert result.record.unlabeled_pixels == 4000
             assert "4,000 pixels hold no data and get label 0" in result.photo.notes
 
-    def test_three_must_be_chosen(self, tmp_path: Path) -> None:
+    def test_of_any_number_are_reduced_to_colors_unless_three_are_chosen(self, tmp_path: Path) -> None:
         pixels = np.dstack([PICTURE, PICTURE[..., :2]])
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, pixels, photometric="minisblack", planarconfig="contig")
         recipe = RegionsRecipe(n_segments=3)
-        with pytest.raises(InvalidArgumentError, match="regions cannot be found in 5 bands; choose three"):
-            run_by_windows(path, recipe)
-        run_by_windows(path, recipe, (1, 2, 3))
+        run_by_windows(path, recipe)
+        np.testing.assert_array_equal(read_written_labels(path), segmenter.segment(path, 3, method="regions").labels)
+        run_by_windows(path, recipe, (1, 2, 3), overwrite=True)
         expected = segmenter.segment(PICTURE, 3, method="regions")
         np.testing.assert_array_equal(read_written_labels(path), expected.labels)
 
