@@ -83,7 +83,7 @@ def compute_color_features(colors: Pixels, color_space: ColorSpace, *, keep_colo
     ColorFeatures
     """
     if colors.shape[1] not in (1, 3):
-        return ColorFeatures(to_unit_range(colors), tuple(f"band {band}" for band in range(1, colors.shape[1] + 1)))
+        return ColorFeatures(to_unit_range(colors), name_bands(colors.shape[1]))
     rgb = np.broadcast_to(to_unit_range(colors), (len(colors), 3))
     if color_space == "rgb":
         values = rgb
@@ -95,6 +95,11 @@ def compute_color_features(colors: Pixels, color_space: ColorSpace, *, keep_colo
         column, name = GRAY_CHANNEL[color_space]
         return ColorFeatures(np.ascontiguousarray(values[:, column : column + 1]), (name,))
     return ColorFeatures(values, CHANNELS[color_space])
+
+
+def name_bands(n_bands: int) -> tuple[str, ...]:
+    """Return the names of the features of bands that are neither gray nor colors."""
+    return tuple(f"band {band}" for band in range(1, n_bands + 1))
 
 
 def are_gray(colors: Pixels) -> bool:

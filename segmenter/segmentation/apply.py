@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from segmenter.arrays import Bools, Labels
-from segmenter.errors import GrayModelError
+from segmenter.errors import GrayModelError, InvalidArgumentError
 from segmenter.features.color import compute_color_features
 from segmenter.features.color_counts import ColorCounts
 from segmenter.features.distinct_colors import DistinctColors, find_distinct_colors
 from segmenter.io.images.photo import MAX_PIXELS, Photo, Reading
 from segmenter.mixture.inference import predict
+from segmenter.segmentation.bands import COLOR_BANDS
 from segmenter.segmentation.colors import build_label_image, describe_segments, open_photo
 from segmenter.segmentation.result import Segment, Segmentation
 
@@ -87,7 +88,10 @@ def apply_model(photo: Photo, model: Model) -> Segmentation:
     ------
     GrayModelError
         The model was fitted to grays, and the photo has colors.
+    InvalidArgumentError
+        The photo has another number of bands than the model was fitted to.
     """
+    check_model_bands(photo.pixels.shape[2], model, photo.name)
     distinct = find_distinct_colors(photo.pixels, photo.mask)
     color_labels, segments = apply_to_colors(distinct, model, photo.name)
     return Segmentation(
@@ -99,6 +103,19 @@ def apply_model(photo: Photo, model: Model) -> Segmentation:
         notes=photo.notes,
         value_range=photo.value_range,
     )
+
+
+def check_model_bands(n_bands: int, model: Model, label: str) -> None:
+    """Raise InvalidArgumentError unless a model suits the bands of a picture, which messages call ``label``."""
+    n_expected = len(model.channels)
+    if (n_bands == n_expected) if model.is_of_bands else (n_bands in COLOR_BANDS):
+        return
+    fitted = f"{n_expected} bands" if model.is_of_bands else "colors"
+    given = "1 band" if n_bands == 1 else f"{n_bands} bands"
+    wanted = n_expected if model.is_of_bands else 3
+    number = "three" if wanted == 3 else wanted
+    advice = f"choose {number} of them with --bands" if n_bands > wanted else f"give a picture that has {number}"
+    raise InvalidArgumentError(f"{label}: a model of {fitted}", f"cannot be applied to {given}; {advice}")
 
 
 def apply_to_colors(

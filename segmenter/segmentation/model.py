@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segmenter.errors import InvalidArgumentError
-from segmenter.features.color import CHANNELS, GRAY_CHANNEL
+from segmenter.features.color import CHANNELS, GRAY_CHANNEL, name_bands
 from segmenter.io.images.config import ScaleRange, ValueRange
 from segmenter.mixture.model import Mixture, log_joint_coefficients
 from segmenter.mixture.validation import check_mixture_parts
+from segmenter.segmentation.bands import COLOR_BANDS
 from segmenter.segmentation.recipe import MAX_SEGMENTS, Recipe, decode_recipe
 from segmenter.segmentation.result import Segmentation
 
@@ -35,7 +35,7 @@ class Model:
     mixture : Mixture
         Component k gives label k; the noise component, if there is one, gives label 0.
     channels : tuple of str
-        Names of the D features: those of the color space of the recipe, for colors or for grays.
+        Names of the D features: those of the color space of the recipe, for colors or for grays, or those of bands.
     label_names : tuple of K str
         What people call the segments.
     colors : tuple of K tuples of 3 floats, 0 to 1
@@ -61,7 +61,7 @@ class Model:
         """Raise InvalidArgumentError for the first part that is invalid or does not fit the others."""
         space = self.recipe.color_space
         known = (CHANNELS[space], (GRAY_CHANNEL[space][1],))
-        if self.channels not in known:
+        if self.channels not in known and not (space == "rgb" and self.is_of_bands):
             expected = " or ".join(", ".join(names) for names in known)
             raise InvalidArgumentError("features", f"are not those of {space}, which are {expected}")
         check_mixture(self.mixture, len(self.channels))
@@ -77,10 +77,13 @@ class Model:
             raise InvalidArgumentError("colors", "are not all from 0 to 1")
 
     def _check_value_range(self) -> None:
-        """Raise InvalidArgumentError unless the value range is one of colors and not empty."""
+        """Raise InvalidArgumentError unless the value range has one for each band, or one for colors; none is empty."""
         low, high = (0.0, 1.0) if self.value_range is None else (self.value_range.low, self.value_range.high)
-        if isinstance(low, tuple) or isinstance(high, tuple) or not -math.inf < low < high < math.inf:
-            raise InvalidArgumentError("value range", f"is {low} to {high}, which is no range of colors")
+        shape = (len(self.channels),) if self.is_of_bands and self.value_range is not None else ()
+        lows, highs = np.asarray(low), np.asarray(high)
+        if not lows.shape == highs.shape == shape or not (np.isfinite([lows, highs]).all() and (lows < highs).all()):
+            kind = "bands" if self.is_of_bands else "colors"
+            raise InvalidArgumentError("value range", f"is {low} to {high}, which is no range of {kind}")
 
     @property
     def scale_range(self) -> ScaleRange | ValueRange:
@@ -91,6 +94,11 @@ class Model:
     def n_labels(self) -> int:
         """K."""
         return self.mixture.n_components
+
+    @property
+    def is_of_bands(self) -> bool:
+        """Whether the model was fitted to bands that are neither gray nor colors."""
+        return len(self.channels) not in COLOR_BANDS and self.channels == name_bands(len(self.channels))
 
     @property
     def is_gray(self) -> bool:

@@ -178,6 +178,39 @@ class TestArrays:
         segmenter.draw_plot(bands, found, plot)
 
 
+# ---- models --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", NO_DATA)
+def test_a_model_of_bands_gives_the_same_labels_again(tmp_path: Path, dtype: str) -> None:
+    path = write_geotiff(tmp_path / "a.tif", picture(5, dtype))
+    found = segmenter.segment(path, 3)
+    segmenter.save_model(found, tmp_path / "a.model.json")
+    model = segmenter.load_model(tmp_path / "a.model.json")
+    again = segmenter.apply(model, path)
+    np.testing.assert_array_equal(again.labels, found.labels)
+    part = write_geotiff(tmp_path / "part.tif", picture(5, dtype)[10:])  # it uses another range of values
+    np.testing.assert_array_equal(segmenter.apply(model, part).labels, found.labels[10:])
+    assert run("apply", "a.model.json", "part.tif", "-o", "out", cwd=tmp_path).returncode == 0
+    np.testing.assert_array_equal(read_written_labels(part), found.labels[10:])
+
+
+def test_a_model_is_applied_to_its_own_number_of_bands(tmp_path: Path) -> None:
+    segmenter.save_model(segmenter.segment(picture(5, "u2"), 3, channel_axis=2), tmp_path / "five.model.json")
+    segmenter.save_model(segmenter.segment(picture(3, "u2"), 3), tmp_path / "colors.model.json")
+    for name, n_bands, problem in (
+        ("five", 6, "a model of 5 bands cannot be applied to 6 bands; choose 5 of them with --bands"),
+        ("five", 3, "a model of 5 bands cannot be applied to 3 bands; give a picture that has 5"),
+        ("five", 1, "a model of 5 bands cannot be applied to 1 band; give a picture that has 5"),
+        ("colors", 5, "a model of colors cannot be applied to 5 bands; choose three of them with --bands"),
+        ("colors", 2, "a model of colors cannot be applied to 2 bands; give a picture that has three"),
+    ):
+        model = segmenter.load_model(tmp_path / f"{name}.model.json")
+        with pytest.raises(InvalidArgumentError) as caught:
+            segmenter.apply(model, picture(n_bands, "u2"), channel_axis=2)
+        assert str(caught.value) == f"array: {problem}"
+
+
 FAULTS: dict[str, tuple[Callable[[], object], str]] = {
     "mask of another shape": (
         lambda: segmenter.segment(picture(3), mask=np.ones((80, 60), np.bool_)),

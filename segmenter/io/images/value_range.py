@@ -137,11 +137,12 @@ def choose_value_range(sample: ValueSample, scale_range: ScaleRange | ValueRange
         At least one pixel takes part.
     scale_range : ScaleRange or ValueRange
         How to choose it. A ValueRange, as of a model, is used as it is, except for values of another kind (8-bit
-        integers, other integers, floats): these use their full range.
+        integers, other integers, floats) or another number of bands: these use their full range.
     """
     dtype = sample.values.dtype
     if isinstance(scale_range, ValueRange):
-        if scale_range.kind == _get_kind(dtype):
+        n_ranges = np.size(scale_range.low)
+        if scale_range.kind == _get_kind(dtype) and (n_ranges == 1 or n_ranges == sample.values.shape[1]):
             return replace(scale_range, clipped=_compute_clipped_share(sample, scale_range))
         scale_range = "full"
     n_pixels, n_bands = sample.values.shape

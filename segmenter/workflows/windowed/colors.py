@@ -2,7 +2,7 @@
 
 Colors of up to 24 bits (8-bit gray and RGB, 16-bit gray) are counted. Counts add up exactly, so for a given K the
 labels are those that the picture would get in memory; ``-k auto`` looks at the middle of each window. Colors of more
-bits hardly ever repeat; for them, here as in memory, the mixture is fitted to a random sample of at most 524,288 pixels.
+bits hardly ever repeat; for them, here as in memory, the mixture is fitted to a random sample of 524,288 pixels.
 """
 
 from __future__ import annotations

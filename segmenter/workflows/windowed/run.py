@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from segmenter.errors import InvalidArgumentError
 from segmenter.execution.processes import persistent_pool
 from segmenter.io.files.local import compute_digest, ensure_path_unmodified
 from segmenter.io.images.photo import Photo
 from segmenter.io.rasters.reader import WindowedPicture, open_windowed
-from segmenter.segmentation.bands import COLOR_BANDS, check_bands
+from segmenter.segmentation.apply import check_model_bands
+from segmenter.segmentation.bands import check_bands
 from segmenter.segmentation.model import build_model
 from segmenter.segmentation.model_file import encode_model
 from segmenter.segmentation.recipe import RegionsRecipe
@@ -77,10 +77,7 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
 
 def check_recipe(picture: WindowedPicture, job: SegmentJob) -> None:
     """Raise InvalidArgumentError if the recipe or the model cannot be used with the bands of a picture."""
-    n_features, label = picture.n_features, picture.label
-    if n_features not in COLOR_BANDS and (job.model is not None or job.saved_model is not None):
-        problem = "cannot be saved of" if job.model is None else "cannot be applied to"
-        advice = f"{n_features} bands; choose three of them with --bands"
-        raise InvalidArgumentError(f"{label}: a model of colors", f"{problem} {advice}")
     if job.model is None:
-        check_bands(n_features, job.recipe, label)
+        check_bands(picture.n_features, job.recipe, picture.label)
+    else:
+        check_model_bands(picture.n_features, job.model, picture.label)
