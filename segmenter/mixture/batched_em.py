@@ -16,6 +16,7 @@ from segmenter.arrays import Bools, Floats
 from segmenter.mixture.acceleration import extrapolate
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import PreparedSamples
+from segmenter.mixture.diagnostics import compute_floor_traces
 from segmenter.mixture.e_step import SufficientStatistics, stable_exp
 from segmenter.mixture.m_step import m_step
 from segmenter.mixture.model import Mixture, inverse_factors, log_joint_coefficients
@@ -26,11 +27,17 @@ MAX_DENSITIES = 131_072
 
 @dataclass(frozen=True, eq=False)
 class BatchedRun:
-    """The end of the run of one mixture."""
+    """The run of one mixture; an M-step and the SQUAREM step before it, if one was taken, are one step."""
 
-    mixture: Mixture
-    objective: float  # nats per sample
+    mixture: Mixture  # at the end
+    log_likelihoods: Floats  # (n_steps + 1,), average, nats per sample
+    objectives: Floats  # (n_steps + 1,), nats per sample
     is_finished: bool  # False: a component died, and the mixture has to continue on its own
+
+    @property
+    def objective(self) -> float:
+        """Return the final objective, nats per sample."""
+        return float(self.objectives[-1])
 
 
 def run_em_batch(
@@ -62,17 +69,22 @@ def run_em_batch(
     """
     stack = stack_mixtures(starts)
     runs: dict[int, BatchedRun] = {}
+    curves: list[list[tuple[float, float]]] = [[] for _ in starts]  # log-likelihood and objective after each step
     active = np.arange(len(starts))  # indices of the starts whose mixtures are in the stack
     previous = np.full(len(starts), -np.inf)  # objectives before the last step
     is_plain = np.zeros(len(starts), dtype=np.bool_)  # whether no SQUAREM step was taken before the last M-step
     path: list[Floats] = []  # sums of up to three E-steps in a row, to extrapolate
     for n_steps in range(config.max_iterations + 1):
         sums, objectives = e_step_batch(data, stack, len(active))
+        log_likelihoods = objectives + compute_floor_costs(data, stack, sums)
+        for i, point in zip(active, zip(log_likelihoods, objectives, strict=True), strict=True):
+            curves[i].append(point)
         is_finished = (objectives - previous < config.tolerance) & is_plain | (n_steps == config.max_iterations)
         has_died = (sums[:, :, 0] < min_mass).any(axis=1)
         for i in np.flatnonzero(is_finished | has_died):
             mixture = select_mixtures(stack, np.arange(len(active)) == i)
-            runs[active[i]] = BatchedRun(mixture, float(objectives[i]), bool(is_finished[i]))
+            curve = np.array(curves[active[i]])
+            runs[active[i]] = BatchedRun(mixture, curve[:, 0], curve[:, 1], bool(is_finished[i]))
         continues = ~(is_finished | has_died)
         if not continues.any():
             break
@@ -178,6 +190,13 @@ def e_step_batch(data: PreparedSamples, stack: Mixture, n_mixtures: int) -> tupl
             densities *= (mass / total)[:, None, :]
             sums += densities.reshape(-1, len(mass)) @ block.T
     return sums.reshape(n_mixtures, -1, sums.shape[1]), log_likelihoods / data.total_weight
+
+
+def compute_floor_costs(data: PreparedSamples, stack: Mixture, sums: Floats) -> Floats:
+    """Return what the covariance floor costs each mixture of a stack, (R,), in nats, see `covariance_floor_cost`."""
+    traces = compute_floor_traces(stack, data)
+    shares = sums[:, :, 0] / data.total_weight
+    return np.asarray(0.5 * data.covariance_floor * (shares * traces.reshape(shares.shape)).sum(axis=1))
 
 
 def m_step_batch(sums: Floats, data: PreparedSamples, config: FitConfig) -> Mixture:

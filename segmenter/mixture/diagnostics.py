@@ -25,7 +25,7 @@ TOLERANCE, MAX_STEPS = 1e-5, 100
 MAX_LISTED = 5
 """Components that a sentence lists by their numbers; of more it gives the count."""
 
-ProblemKind: TypeAlias = Literal["all noise", "not converged", "died", "collapsed", "suspicious", "empty"]
+ProblemKind: TypeAlias = Literal["all noise", "not converged", "rounding", "died", "collapsed", "suspicious", "empty"]
 
 
 class FitFacts(Protocol):
@@ -75,6 +75,8 @@ def find_fit_problems(fit: FitFacts | None, empty: Sequence[int] = ()) -> list[F
     if fit is not None:
         if fit.verdict == "all noise" or fit.stop == "all noise":
             problems.append(FitProblem("all noise"))
+        elif fit.stop == "rounding":
+            problems.append(FitProblem("rounding"))
         elif fit.stop != "converged":
             problems.append(FitProblem("not converged", fit.n_iterations))
         if fit.n_died:
@@ -98,6 +100,8 @@ def describe_fit_problem(problem: FitProblem, samples: Literal["pixels", "rows"]
             return f"the noise took all {samples} and left none to the {group}"
         case "not converged":
             return f"not converged after {_count('iteration', problem.count)}; raise --max-iterations"
+        case "rounding":
+            return f"rounding errors ended the fit before it converged; leave out {samples} with far outliers"
         case "died":
             verb = "was" if problem.count == 1 else "were"
             return f"{_count('component', problem.count)} {verb} left without {samples} and removed"
@@ -185,15 +189,19 @@ def covariance_floor_cost(mixture: Mixture, shares: Floats, data: PreparedSample
     sums : ndarray of shape (K, P), optional
         Of the monomials, see `SufficientStatistics`; needed where there are far outliers.
     """
-    if data.terms in ("squares", "norm"):
-        traces = (data.variances / positive_variances(mixture)).sum(axis=1)
-        return 0.5 * data.covariance_floor * float(shares @ traces)
-    inverse = mixture.inverse_factors
-    traces = np.einsum("kij,j->k", inverse * inverse, data.variances)
-    cost = 0.5 * data.covariance_floor * float(shares @ traces)
+    cost = 0.5 * data.covariance_floor * float(shares @ compute_floor_traces(mixture, data))
     if data.floor_growth is not None and sums is not None:
+        inverse = mixture.inverse_factors
         squares = sums[:, square_index(mixture.n_features).diagonal()] / data.total_weight
         squares -= data.covariance_floor * shares[:, None] * data.variances  # left: (1 + growth) x²
         growth = squares * data.floor_growth / (1 + data.floor_growth)
         cost += 0.5 * float(np.einsum("kij,kj->", inverse * inverse, growth))
     return cost
+
+
+def compute_floor_traces(mixture: Mixture, data: PreparedSamples) -> Floats:
+    """Return tr(V Σ_k⁻¹) for each component, (K,)."""
+    if data.terms in ("squares", "norm"):
+        return np.asarray((data.variances / positive_variances(mixture)).sum(axis=1))
+    inverse = mixture.inverse_factors
+    return np.asarray(np.einsum("kij,j->k", inverse * inverse, data.variances))

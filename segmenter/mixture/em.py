@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.acceleration import squarem_step
-from segmenter.mixture.batched_em import run_em_batch
+from segmenter.mixture.batched_em import BatchedRun, run_em_batch
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import PreparedSamples, dither, prepare_for_fit
 from segmenter.mixture.diagnostics import (
@@ -34,8 +34,8 @@ from segmenter.mixture.model import Mixture, has_noise, reorder
 from segmenter.mixture.screening import build_screening_subset
 from segmenter.mixture.validation import check_start
 
-Stop: TypeAlias = Literal["converged", "iteration limit", "all noise"]
-Verdict: TypeAlias = Literal["converged", "iteration limit", "all noise", "degenerate", "suspicious"]
+Stop: TypeAlias = Literal["converged", "iteration limit", "all noise", "rounding"]
+Verdict: TypeAlias = Literal["converged", "iteration limit", "all noise", "rounding", "degenerate", "suspicious"]
 
 N_FINALISTS = 2
 """Screened runs that continue on all samples."""
@@ -56,6 +56,9 @@ DEAD_MASS = 1e-6
 DEAD_SHARE = 1e-12
 """… or below this fraction of the total weight, which is the larger one for millions of samples."""
 
+MAX_FALL = 1e-12
+"""By this share of its size, and by as many nats, the objective may fall from one step to the next: rounding."""
+
 INITIAL_NOISE_WEIGHT = 0.05
 """Weight of the noise component in a drawn start."""
 
@@ -65,7 +68,12 @@ ALL_NOISE_SHARE = 0.99
 
 @dataclass(frozen=True, eq=False)
 class FitTrace:
-    """How a fit went; all likelihoods and objectives are in nats per sample."""
+    """How a fit went; all likelihoods and objectives are in nats per sample.
+
+    The curves of likelihoods and objectives are those of the whole climb of the best start. If starts were screened on
+    the cells of a grid, they begin on the cells, whose objective is a lower bound of that of the samples; if they were
+    screened on samples drawn at random, whose objective does not compare, all its steps there count as one.
+    """
 
     log_likelihoods: Floats  # (n_iterations + 1,), average log-likelihood before each M-step and at the end
     objectives: Floats  # (n_iterations + 1,), the same for blurred samples, plus any log prior; see `fit`
@@ -77,10 +85,12 @@ class FitTrace:
     survivors: tuple[int, ...]  # for each of the final components, its number in the start, 1…K of the start
     single_gaussian: float  # log-likelihood of a single Gaussian of the same family
     noise_share: float = 0.0  # share of the samples that are noise, 0 to 1
+    n_screening_iterations: int = 0  # of the iterations, the first ones, which were made on the screening subset
+    has_fixed_objective: bool = True  # False with a log prior that uses responsibilities: the objectives may then fall
 
     @property
     def n_iterations(self) -> int:
-        """Return the number of M-steps."""
+        """Return the number of M-steps, those of the screening included."""
         return len(self.objectives) - 1
 
     @property
@@ -139,11 +149,17 @@ class EMProblem:
     n_components: int = 0  # K of the start, for the log prior; 0 = that of the mixture
     on_iteration: Callable[[], None] | None = None  # called after each M-step and its evaluation
 
+    @property
+    def has_fixed_objective(self) -> bool:
+        """Whether the objective depends on the mixture alone, not also on the responsibilities of the step before."""
+        return self.log_prior is None or not self.log_prior.uses_responsibilities
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """The result of an E-step: how well a mixture explains the samples, and what the next M-step needs."""
 
+    mixture: Mixture
     statistics: SufficientStatistics
     log_likelihood: float  # nats per sample
     objective: float  # nats per sample
@@ -167,11 +183,15 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
     """Fit a mixture, from a given start or from the best of several drawn ones.
 
     Drawn starts are screened: each runs to convergence on some thousand cells or samples that represent all of them,
-    and only the best few continue on all samples. If there are few samples anyway, every start runs on all of them.
+    and only the best few continue on all samples. If there are few samples anyway, or only one start, every start runs
+    on all of them.
 
-    The objective never falls, but for one case: a component whose mass falls below a millionth of the weight of the
-    lightest sample (`DEAD_MASS`) has died; it is removed and counted in the trace. This lowers the objective by no more
-    than a millionth of a nat.
+    The objective never falls by more than rounding, 1e-12 of its size (`MAX_FALL`). A step that would lower it further
+    is undone and the last one: rounding outweighs what it gains, as with outliers at the limits of float64. There are
+    two exceptions. A component whose mass falls below a millionth of the weight of the lightest sample
+    (`DEAD_MASS`) has died; it is removed and counted in the trace, and this lowers the objective by no more than a
+    millionth of a nat. And a log prior that uses responsibilities makes the objective another one in each step: it may
+    fall, and EM has converged when two steps in a row change it by less than the tolerance, up or down.
 
     Parameters
     ----------
@@ -235,7 +255,9 @@ def check_fit_arguments(
 def fit_from_drawn_starts(problem: EMProblem, extra_starts: Sequence[Mixture]) -> Fit:
     """Return the best of the runs from drawn starts and the best extra start, see `fit`."""
     config = problem.config
-    subset = None if problem.log_prior is not None else build_screening_subset(problem.data, config)
+    n_starts = config.restarts + bool(extra_starts)
+    can_screen = problem.log_prior is None and n_starts > 1
+    subset = build_screening_subset(problem.data, config) if can_screen else None
     screening = problem if subset is None else replace(problem, data=subset)
     generators = [np.random.default_rng([config.seed, restart]) for restart in range(config.restarts)]
     starts = [initialize(screening.data, config, generator) for generator in generators]
@@ -247,8 +269,10 @@ def fit_from_drawn_starts(problem: EMProblem, extra_starts: Sequence[Mixture]) -
         runs = [run_em(problem, drawn_start) for drawn_start in starts]
         objectives = np.array([run.objective for run in runs])
     else:
-        screened, objectives = run_em_from_each_start(screening, starts)
-        runs = [run_em(problem, mixture) for mixture in choose_finalists(problem, screened, objectives)]
+        screened = run_em_from_each_start(screening, starts)
+        objectives = np.array([run.objective for run in screened])
+        finalists = choose_finalists(problem, [run.mixture for run in screened], objectives)
+        runs = [continue_run(problem, subset, starts[i], screened[i]) for i in finalists]
     best = max(runs, key=lambda run: run.objective)
     n_died = config.n_components - best.mixture.n_components
     trace = replace(best.trace, restarts=objectives, screened=subset is not None, n_died=n_died)
@@ -266,36 +290,37 @@ def add_noise(mixture: Mixture, problem: EMProblem) -> Mixture:
     return replace(mixture, weights=(1 - noise_weight) * mixture.weights, noise_weight=noise_weight, noise_sides=sides)
 
 
-def run_em_from_each_start(problem: EMProblem, starts: Sequence[Mixture]) -> tuple[list[Mixture], Floats]:
-    """Run EM from each start, in a batch where that gives the same; without a log prior.
-
-    Returns
-    -------
-    mixtures : list of Mixture
-        The end of each run.
-    objectives : ndarray of shape (R,)
-        Their objectives, nats per sample.
-    """
+def run_em_from_each_start(problem: EMProblem, starts: Sequence[Mixture]) -> list[BatchedRun]:
+    """Return the run of EM from each start, in a batch where that gives the same; without a log prior."""
     config = problem.config
-    mixtures, objectives = list(starts), np.full(len(starts), np.nan)  # NaN = to be run on its own
     max_components = max(start.n_components for start in starts)
     batch = [i for i, start in enumerate(starts) if start.n_components == max_components]
     is_plain_em = config.method == "em" and not config.noise and problem.prior is None
     is_plain_em = is_plain_em and problem.data.terms not in ("shared", "whitened")
+    runs: dict[int, BatchedRun] = {}
     if is_plain_em and problem.data.is_complete and len(batch) > 1:
         batch_starts = [starts[i] for i in batch]
-        runs = run_em_batch(problem.data, config, batch_starts, compute_min_mass(problem), problem.on_iteration)
-        for i, run in zip(batch, runs, strict=True):
-            mixtures[i], objectives[i] = run.mixture, run.objective if run.is_finished else np.nan
-    for i, mixture in enumerate(mixtures):
-        if np.isnan(objectives[i]):
-            found = run_em(problem, mixture)
-            mixtures[i], objectives[i] = found.mixture, found.objective
-    return mixtures, objectives
+        found = run_em_batch(problem.data, config, batch_starts, compute_min_mass(problem), problem.on_iteration)
+        runs = dict(zip(batch, found, strict=True))
+    for i, start in enumerate(starts):
+        if i not in runs:
+            runs[i] = run_on_its_own(problem, start)
+        elif not runs[i].is_finished:
+            rest = run_on_its_own(problem, runs[i].mixture)
+            log_likelihoods = np.append(runs[i].log_likelihoods[:-1], rest.log_likelihoods)
+            objectives = np.append(runs[i].objectives[:-1], rest.objectives)
+            runs[i] = BatchedRun(rest.mixture, log_likelihoods, objectives, is_finished=True)
+    return [runs[i] for i in range(len(starts))]
 
 
-def choose_finalists(problem: EMProblem, mixtures: Sequence[Mixture], objectives: Floats) -> list[Mixture]:
-    """Return the screened mixtures that continue on all samples, best first.
+def run_on_its_own(problem: EMProblem, start: Mixture) -> BatchedRun:
+    """Return a run of EM that is not part of a batch, as if it were."""
+    found = run_em(problem, start)
+    return BatchedRun(found.mixture, found.trace.log_likelihoods, found.trace.objectives, is_finished=True)
+
+
+def choose_finalists(problem: EMProblem, mixtures: Sequence[Mixture], objectives: Floats) -> list[int]:
+    """Return the indices of the screened mixtures that continue on all samples, best first.
 
     Of mixtures at the same optimum only one is a candidate. The candidates of the highest objectives are evaluated on
     all samples, and the best of these continue.
@@ -313,10 +338,33 @@ def choose_finalists(problem: EMProblem, mixtures: Sequence[Mixture], objectives
     for i in np.argsort(-objectives, kind="stable"):
         if not candidates or objectives[candidates[-1]] - objectives[i] > SAME_OPTIMUM * tolerance:
             candidates.append(int(i))
-    scored = [(evaluate(problem, mixtures[i]).objective, mixtures[i]) for i in candidates[: 2 * N_FINALISTS]]
+    scored = [(evaluate(problem, mixtures[i]).objective, i) for i in candidates[: 2 * N_FINALISTS]]
     scored.sort(key=lambda pair: -pair[0])
     best = scored[0][0]
-    return [mixture for objective, mixture in scored[:N_FINALISTS] if best - objective <= MAX_FINALIST_GAP * tolerance]
+    return [i for objective, i in scored[:N_FINALISTS] if best - objective <= MAX_FINALIST_GAP * tolerance]
+
+
+def continue_run(problem: EMProblem, subset: PreparedSamples, start: Mixture, screened: BatchedRun) -> Fit:
+    """Continue a screened run on all samples, and return it with the climb from its start.
+
+    On the cells of a grid, which carry the weight of all samples, the objective is a lower bound of that of the same
+    mixture on the samples. So the climb on the cells goes before the other; its end is where that begins. Of a run on
+    drawn samples only the start is comparable, once it is evaluated on all samples.
+    """
+    found = run_em(problem, screened.mixture)
+    if subset.total_weight == problem.data.total_weight:
+        log_likelihoods, objectives = screened.log_likelihoods[:-1], screened.objectives[:-1]
+    else:
+        evaluation = evaluate(problem, start)
+        log_likelihoods, objectives = np.array([evaluation.log_likelihood]), np.array([evaluation.objective])
+    objectives = np.append(np.maximum.accumulate(objectives), found.trace.objectives)  # but for rounding, they rise
+    trace = replace(
+        found.trace,
+        log_likelihoods=np.append(log_likelihoods, found.trace.log_likelihoods),
+        objectives=objectives,
+        n_screening_iterations=len(log_likelihoods),
+    )
+    return Fit(found.mixture, trace)
 
 
 # ---- a run of EM ---------------------------------------------------------------------------------------------------
@@ -332,7 +380,7 @@ def run_em(problem: EMProblem, start: Mixture) -> Fit:
 
     An M-step is *plain* if no component was removed and no SQUAREM step was taken just before it. EM has converged when
     a plain M-step raises the objective by less than the tolerance. One last turn then removes components that have just
-    died, makes an M-step and evaluates it.
+    died, makes an M-step and evaluates it. An M-step that lowers the objective is undone, and the run ends.
 
     Parameters
     ----------
@@ -347,14 +395,14 @@ def run_em(problem: EMProblem, start: Mixture) -> Fit:
     problem = replace(problem, n_components=start.n_components)
     config, min_mass = problem.config, compute_min_mass(problem)
     can_accelerate = config.acceleration and problem.log_prior is None
-    mixture, survivors = start, np.arange(start.n_components)  # survivors: indices of the components in the start
-    evaluation = evaluate(problem, mixture, survivors)
+    survivors = np.arange(start.n_components)  # indices of the components in the start
+    evaluation = evaluate(problem, start, survivors)
     history = [without_responsibilities(evaluation)]  # one entry more than iterations
     path: list[Evaluation] = []  # up to three in a row, one M-step apart and without removals, to extrapolate
-    stop: Stop = "iteration limit"
+    stop: Stop | None = None
     is_plain = False  # whether the last M-step was
-    while len(history) <= config.max_iterations:
-        has_converged = is_plain and history[-1].objective - history[-2].objective < config.tolerance
+    while stop is None and len(history) <= config.max_iterations:
+        has_converged = is_plain and has_settled(problem, history)
         is_alive = evaluation.statistics.mass >= min_mass
         if not is_alive.any():  # the noise explains every sample, and nothing is left to estimate components from
             stop = "all noise"
@@ -368,28 +416,44 @@ def run_em(problem: EMProblem, start: Mixture) -> Fit:
                 history.append(evaluation)
                 is_alive = evaluation.statistics.mass >= min_mass
             path = [evaluation] if is_alive.all() else []
-        survivors = survivors[is_alive]
         mixture = run_m_step(problem, evaluation.statistics.select(is_alive), start)
-        evaluation = evaluate(problem, mixture, survivors, evaluation.responsibilities)
+        following = evaluate(problem, mixture, survivors[is_alive], evaluation.responsibilities)
+        stop = "converged" if has_converged else None
+        if is_alive.all() and falls(problem, evaluation, following):
+            stop = "converged" if evaluation.objective - following.objective < config.tolerance else "rounding"
+            following = evaluation
+        survivors, evaluation = survivors[is_alive], following
         history.append(without_responsibilities(evaluation))
         if problem.on_iteration is not None:
             problem.on_iteration()
-        if has_converged:
-            stop = "converged"
-            break
     trace = FitTrace(
         log_likelihoods=np.array([each.log_likelihood for each in history]),
         objectives=np.array([each.objective for each in history]),
-        stop=stop,
+        stop=stop or "iteration limit",
         restarts=np.empty(0),
         screened=False,
-        n_died=start.n_components - mixture.n_components,
-        collapsed=find_collapsed_components(mixture, problem.data),
+        n_died=start.n_components - len(survivors),
+        collapsed=find_collapsed_components(evaluation.mixture, problem.data),
         survivors=tuple(int(k) + 1 for k in survivors),
         single_gaussian=np.nan,
         noise_share=evaluation.statistics.noise_mass / problem.data.total_weight,
+        has_fixed_objective=problem.has_fixed_objective,
     )
-    return Fit(mixture, trace)
+    return Fit(evaluation.mixture, trace)
+
+
+def has_settled(problem: EMProblem, history: Sequence[Evaluation]) -> bool:
+    """Return whether the last step changed the objective by less than the tolerance; if it may fall, the last two."""
+    gains = np.diff([evaluation.objective for evaluation in history[-3:]])
+    if problem.has_fixed_objective:
+        return bool(gains[-1] < problem.config.tolerance)
+    return len(gains) == 2 and bool((np.abs(gains) < problem.config.tolerance).all())
+
+
+def falls(problem: EMProblem, before: Evaluation, after: Evaluation) -> bool:
+    """Return whether a step lowers an objective that never falls, by more than rounding."""
+    max_fall = MAX_FALL * (1 + abs(before.objective))
+    return problem.has_fixed_objective and before.objective - after.objective > max_fall
 
 
 def compute_min_mass(problem: EMProblem) -> float:
@@ -477,7 +541,7 @@ def evaluate(
     if new_responsibilities is not None and survivors is not None:
         of_start = np.zeros((problem.n_components, data.n_samples))
         of_start[survivors] = new_responsibilities[: mixture.n_components]
-    return Evaluation(statistics, log_likelihood, objective, of_start)
+    return Evaluation(mixture, statistics, log_likelihood, objective, of_start)
 
 
 def compute_log_prior(

@@ -52,6 +52,9 @@ def test_each_mixture_ends_where_it_would_on_its_own(
         assert end.is_finished
         before_last = -2 if alone.converged else -1  # on its own, one more step follows
         assert end.objective == pytest.approx(alone.objectives[before_last], abs=1e-9)
+        if not acceleration:  # where each has one entry more for a step that was taken
+            np.testing.assert_allclose(end.objectives, alone.objectives[: len(end.objectives)], atol=1e-9)
+            np.testing.assert_allclose(end.log_likelihoods, alone.log_likelihoods[: len(end.objectives)], atol=1e-9)
 
 
 @settings(max_examples=30, deadline=None)
@@ -76,9 +79,12 @@ def test_a_mixture_that_loses_a_component_continues_on_its_own() -> None:
     far = replace(regular, means=regular.means + np.array([[0.0], [0.0], [1e4]]))
     ends = run_em_batch(problem.data, config, [regular, far], compute_min_mass(problem))
     assert [end.is_finished for end in ends] == [True, False]
-    mixtures, objectives = run_em_from_each_start(problem, [regular, far])
-    assert [mixture.n_components for mixture in mixtures] == [3, 2]
-    assert objectives[1] == run_em(problem, far).objective
+    runs = run_em_from_each_start(problem, [regular, far])
+    assert [run.mixture.n_components for run in runs] == [3, 2]
+    assert all(run.is_finished for run in runs)
+    alone = run_em(problem, far)
+    assert runs[1].objective == alone.objective
+    np.testing.assert_allclose(runs[1].objectives, alone.trace.objectives, rtol=1e-12)
 
 
 def test_starts_with_fewer_components_and_other_methods_run_on_their_own() -> None:
@@ -87,7 +93,7 @@ def test_starts_with_fewer_components_and_other_methods_run_on_their_own() -> No
     starts = [some_mixture(3, 2, seed=1), some_mixture(2, 2, seed=2), some_mixture(3, 2, seed=3)]
     for method in ("em", "hard-em"):
         here = replace(problem, config=replace(problem.config, method=method))
-        _, objectives = run_em_from_each_start(here, starts)
+        objectives = [run.objective for run in run_em_from_each_start(here, starts)]
         alone = [run_em(here, start).objective for start in starts]
         np.testing.assert_allclose(objectives, alone, atol=here.config.tolerance)
 
@@ -126,8 +132,8 @@ def test_screened_mixtures_close_to_the_best_become_finalists() -> None:
     near, same = (replace(best, means=best.means + shift) for shift in (0.1, 1e-6))
     far = replace(best, means=best.means + 1.0)
     candidates = [far, near, same, best]
-    objectives = np.array([run_em_from_each_start(problem, [each])[1][0] for each in (best, best, best, best)])
+    objectives = np.array([run_em_from_each_start(problem, [best])[0].objective for _ in candidates])
     objectives -= [1.0, 0.01, 1e-9, 0.0]
-    assert [mixture is best for mixture in choose_finalists(problem, candidates, objectives)] == [True, False]
-    assert choose_finalists(problem, candidates[:1], objectives[:1]) == [far]
-    assert choose_finalists(problem, [far, best], objectives[[0, 3]]) == [best]
+    assert choose_finalists(problem, candidates, objectives) == [3, 1]
+    assert choose_finalists(problem, candidates[:1], objectives[:1]) == [0]
+    assert choose_finalists(problem, [far, best], objectives[[0, 3]]) == [1]

@@ -33,6 +33,7 @@ def test_a_sound_fit_has_no_problems() -> None:
     ("recorded", "problem"),
     [
         (RecordedFit(stop="iteration limit", verdict="iteration limit"), FitProblem("not converged", 7)),
+        (RecordedFit(stop="rounding", verdict="rounding"), FitProblem("rounding")),
         (RecordedFit(stop="all noise", verdict="all noise"), FitProblem("all noise")),
         (RecordedFit(verdict="all noise"), FitProblem("all noise")),
         (RecordedFit(n_died=2, verdict="degenerate"), FitProblem("died", 2)),
@@ -67,6 +68,11 @@ def test_the_trace_of_a_fit_holds_the_facts() -> None:
             FitProblem("all noise"),
             "the noise took all pixels and left none to the segments",
             "the noise took all rows and left none to the clusters",
+        ),
+        (
+            FitProblem("rounding"),
+            "rounding errors ended the fit before it converged; leave out pixels with far outliers",
+            "rounding errors ended the fit before it converged; leave out rows with far outliers",
         ),
         (
             FitProblem("not converged", 1),

@@ -703,7 +703,8 @@ def test_a_prior_of_neighbors_is_given_the_responsibilities_of_the_step_before()
     start = Mixture(np.full(2, 0.5), np.array([[3.0], [6.0]]), np.ones((2, 1, 1)))
     same = fit(samples, FitConfig(2), start, log_prior=Neighbors())
     plain = fit(samples, FitConfig(2), start)  # without log priors sums are taken in another order
-    np.testing.assert_allclose(same.trace.objectives, plain.trace.objectives, rtol=1e-13)
+    assert same.trace.n_iterations == plain.trace.n_iterations + 1  # two steps in a row have to change little
+    np.testing.assert_allclose(same.trace.objectives[:-1], plain.trace.objectives, rtol=1e-13)
     assert seen[0] is None
     np.testing.assert_allclose(seen[1], responsibilities(start, samples.values), atol=1e-9)
 
