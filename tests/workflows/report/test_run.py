@@ -293,7 +293,7 @@ RECORD = {
 def test_a_record_need_not_tell_of_a_fit() -> None:
     record = decode_record(RECORD, "a.json")
     assert record.fit is None
-    assert describe_record(record) == RECORD | {"selection": None, "figure": None, "saved": []}
+    assert describe_record(record) == RECORD | {"selection": None, "figure": None, "saved": [], "files": []}
 
 
 @pytest.mark.parametrize(
