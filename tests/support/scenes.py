@@ -70,6 +70,11 @@ def draw_disks() -> Bytes:
     return np.asarray(colors[DISK_LABELS - 1] + grain, dtype=np.uint8)
 
 
+_LEVELS = np.array([[800, 600, 500], [400, 1200, 600], [2000, 1900, 1200]])
+TWELVE_BITS = _LEVELS[DISK_LABELS - 1] + np.random.default_rng(0).integers(-150, 151, (*DISK_LABELS.shape, 3))
+"""Values (60, 80, 3), integers, as of a 12-bit camera: two disks of different colors on a ground, with noise."""
+
+
 # ---- samples -------------------------------------------------------------------------------------------------------
 
 
