@@ -16,7 +16,7 @@ def main() -> None:
 def quit_at_once(*_: object) -> None:
     """End the process without unwinding the stack: an interrupted import may print a traceback or swallow Ctrl-C."""
     try:
-        os.write(2, b"segmenter: interrupted\n")
+        os.write(2, b"segmenter: interrupted; nothing was written\n")
     finally:
         os._exit(130)
 

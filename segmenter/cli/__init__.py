@@ -41,8 +41,8 @@ class LazyGroup(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # keeps the final flush silent, too
             return EXIT_BROKEN_PIPE
-        except KeyboardInterrupt:  # caught here, as click would print an empty line
-            print_error("interrupted; files written before are complete")
+        except KeyboardInterrupt as interrupt:  # caught here, as click would print an empty line
+            print_error(f"interrupted; {interrupt.args[0] if interrupt.args else 'files written before are complete'}")
             return EXIT_INTERRUPTED
 
     def list_commands(self, ctx: click.Context) -> list[str]:

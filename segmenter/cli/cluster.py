@@ -14,6 +14,7 @@ from segmenter.cli import unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.format import MAX_SHARES, format_count, format_shares
 from segmenter.cli.help import FIT, LABELED, TARGET, option
+from segmenter.cli.interrupts import explain_interrupt
 from segmenter.cli.messages import print_message, print_note, report_earlier_outputs
 from segmenter.cli.options.common import (
     OVERWRITE,
@@ -28,6 +29,7 @@ from segmenter.cli.options.common import (
 )
 from segmenter.cli.options.recipe import em_options
 from segmenter.cli.options.types import PATH, STREAM, CountOrAuto, PositiveNumber
+from segmenter.cli.progress import show_steps
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import METHODS
 from segmenter.segmentation.shares import format_percentages
@@ -135,11 +137,13 @@ def command(  # click passes every option by its name
     assert source is not None  # TABLE is required
     job = TableJob(source, classes, output, recipe, figure_format if figure else None, dpi, overwrite)
     started = time.perf_counter()
-    result = run_table(
-        job,
-        sys.stdin.buffer if table == STREAM else None,
-        labeled_stream=sys.stdin.buffer if labeled == STREAM else None,
-    )
+    with explain_interrupt([(source.name, job.outputs[-1])]), show_steps(quiet=quiet) as progress:
+        result = run_table(
+            job,
+            sys.stdin.buffer if table == STREAM else None,
+            labeled_stream=sys.stdin.buffer if labeled == STREAM else None,
+            progress=progress,
+        )
     if json:
         paths = {"source": format_path(table), "outputs": [format_path(path) for path in job.outputs]}
         click.echo(dumps({**to_plain(result.record), **paths}))

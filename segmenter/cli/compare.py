@@ -14,6 +14,7 @@ from segmenter.cli import unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.format import format_count
 from segmenter.cli.help import FIGURES, GENERAL, OUTPUT, VARIANTS, option
+from segmenter.cli.interrupts import explain_interrupt
 from segmenter.cli.messages import print_message, print_note
 from segmenter.cli.options.common import (
     MAX_PIXELS,
@@ -34,6 +35,7 @@ from segmenter.cli.options.types import (
     Width,
     check_extension,
 )
+from segmenter.cli.progress import show_steps
 from segmenter.errors import InvalidArgumentError, printable
 from segmenter.features.config import COLOR_SPACES
 from segmenter.io.images.config import ScaleRange
@@ -220,9 +222,11 @@ def command(  # click passes every option by its name
     except InvalidArgumentError as error:
         raise click.UsageError(str(error)) from error
     request = FigureRequest(style, figure_format, times)
-    result = compare(photos, grid, request, max_pixels=max_pixels, reading=Reading(bands, scale_range=scale_range))
-    files = {table: encode_table(result.metrics, table.suffix.lower(), times=times) for table in tables}
-    write_files({**files, output: result.figure}, overwrite=overwrite)
+    with explain_interrupt([(output.name, output)]), show_steps(quiet=quiet) as progress:
+        reading = Reading(bands, scale_range=scale_range)
+        result = compare(photos, grid, request, max_pixels=max_pixels, reading=reading, progress=progress)
+        files = {table: encode_table(result.metrics, table.suffix.lower(), times=times) for table in tables}
+        write_files({**files, output: result.figure}, overwrite=overwrite)
     if json:
         click.echo(dumps({**result.record, "outputs": [format_path(path) for path in paths]}))
     if not quiet:

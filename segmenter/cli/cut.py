@@ -13,6 +13,7 @@ import click
 from segmenter.cli import EXIT_FAILED, unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.help import TARGET, option
+from segmenter.cli.interrupts import explain_interrupt
 from segmenter.cli.messages import print_message, print_note, report_earlier_outputs, report_failure
 from segmenter.cli.options.common import MAX_PIXELS, OVERWRITE, output_option, verbosity_options, with_options
 from segmenter.cli.options.recipe import check_cut, scale_option
@@ -89,7 +90,8 @@ def command(  # click passes every option by its name
         raise click.UsageError("standard output is closed; leave out --json")
     jobs = share_inputs(jobs)
     check_outputs(jobs)
-    return max(process_hierarchy(job, as_json=json, quiet=quiet, verbose=verbose) for job in jobs)
+    with explain_interrupt([(job.source.name, job.record) for job in jobs]):
+        return max(process_hierarchy(job, as_json=json, quiet=quiet, verbose=verbose) for job in jobs)
 
 
 def process_hierarchy(job: SegmentJob, *, as_json: bool, quiet: bool, verbose: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from segmenter.cli.format import format_shares
+from segmenter.cli.format import format_count, format_shares
 from segmenter.cli.messages import print_message, print_note, print_traceback
 from segmenter.errors import printable
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from segmenter.workflows.batch.summary import Row
 
 REFRESHES_PER_SECOND = 4
+BAR_DELAY = 1.0
+"""Seconds after which the bar of one picture or table appears."""
 MIN_BAR_WIDTH, NAME_WIDTH = 8, 20
 """Characters of the bar, and of the name of the photo behind it."""
 
@@ -126,37 +129,78 @@ class BatchReporter:
         return f"{format_shares(row.shares, self._noun)} in {row.seconds:.2f} s"
 
 
-# ---- one picture, one page -----------------------------------------------------------------------------------------
+# ---- one picture, table or page ------------------------------------------------------------------------------------
 
 
 @contextmanager
 def show_steps(*, quiet: bool) -> Iterator[StepProgress]:
-    """Yield the progress of one picture: a bar on a terminal, nothing elsewhere."""
+    """Yield the progress of one picture or table: a bar on a terminal if it takes longer than a moment."""
+    progress = StepProgress()
     if quiet or not has_terminal():
-        yield StepProgress()
+        yield progress
         return
-    with create_bar() as bar:
-        yield StepProgress(bar)
+    timer = threading.Timer(BAR_DELAY, progress.show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield progress
+    finally:
+        timer.cancel()
+        progress.close()
 
 
 class StepProgress:
-    """Shows how far the work on one picture is."""
+    """Knows how far the work on one picture or table is, and shows it once `show` is called, by any thread."""
 
-    def __init__(self, bar: Progress | None = None) -> None:
-        self._bar = bar
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stage, self._n_done = "", 0
+        self._n_steps: int | None = None
+        self._bar: Progress | None = None
         self._task: TaskID | None = None
+        self._is_closed = False
 
-    def start_stage(self, stage: str, n_steps: int) -> None:
-        """Show that a stage of so many steps begins."""
+    def show(self) -> None:
+        """Show the bar, unless the work is done."""
+        with self._lock:
+            if not self._is_closed:
+                self._bar = create_step_bar()
+                self._add_task()
+                self._bar.start()
+
+    def close(self) -> None:
+        """Remove the bar."""
+        with self._lock:
+            self._is_closed = True
+            if self._bar is not None:
+                self._bar.stop()
+
+    def start_stage(self, stage: str, n_steps: int | None) -> None:
+        """Note that a stage of so many steps begins; None = of an unknown number of iterations, or of none."""
+        with self._lock:
+            self._stage, self._n_steps, self._n_done = stage, n_steps, 0
+            self._add_task()
+
+    def finish_step(self) -> None:
+        """Note that a step is done."""
+        self._n_done += 1
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self._n_done, count=self._format_count())
+
+    def _add_task(self) -> None:
+        """Show the stage in place of the one before."""
         if self._bar is not None:
             if self._task is not None:
                 self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(stage, total=n_steps)
+            self._task = self._bar.add_task(
+                self._stage, total=self._n_steps, completed=self._n_done, count=self._format_count()
+            )
 
-    def finish_step(self) -> None:
-        """Show that a step is done."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, advance=1)
+    def _format_count(self) -> str:
+        """Return how many of the steps are done; "" if that is not known."""
+        if self._n_steps is not None:
+            return f"{self._n_done:,}/{self._n_steps:,}"
+        return format_count(self._n_done, "iteration") if self._n_done else ""
 
 
 @contextmanager
@@ -174,20 +218,33 @@ def show_count(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]
 
 
 def create_bar(before_time: tuple[ProgressColumn, ...] = (), after_time: tuple[ProgressColumn, ...] = ()) -> Progress:
-    """Return a bar on standard error that disappears when it ends, with further columns around the remaining time."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Return a bar of items, with further columns around the remaining time."""
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+
+    return join_columns(MofNCompleteColumn(), *before_time, TimeRemainingColumn(compact=True), *after_time)
+
+
+def create_step_bar() -> Progress:
+    """Return a bar of steps, whose tasks have a field `count`, with the time that has passed."""
+    from rich.progress import TextColumn, TimeElapsedColumn
+
+    return join_columns(TextColumn("{task.fields[count]}"), TimeElapsedColumn())
+
+
+def join_columns(*columns: ProgressColumn) -> Progress:
+    """Return a bar on standard error that disappears when it ends, with columns on its right."""
+    from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
 
-    columns = (
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=MIN_BAR_WIDTH)),
-        MofNCompleteColumn(),
-        *before_time,
-        TimeRemainingColumn(compact=True),
-        *after_time,
+        *columns,
+        console=create_bar_console(),
+        refresh_per_second=REFRESHES_PER_SECOND,
+        transient=True,
+        expand=True,
     )
-    console = create_bar_console()
-    return Progress(*columns, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=True, expand=True)
 
 
 def create_bar_console() -> Console:

@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -16,6 +15,7 @@ import click
 from segmenter.cli import EXIT_FAILED, unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.format import format_shares
+from segmenter.cli.interrupts import explain_interrupt
 from segmenter.cli.messages import print_message, print_note, report_earlier_outputs, report_failure
 from segmenter.cli.options.common import SCALE_RANGE, with_options
 from segmenter.cli.options.output import OutputOptions, output_options, select_extras
@@ -139,8 +139,8 @@ def segment_photos(request: SegmentRequest) -> int:
     options, depth = request.options, get_color_depth()
     if options.preview and depth is None and not options.quiet:
         print_message("note: --preview needs a terminal with colors; no preview is shown")
-    statuses = [process_photo(photo, job, options, depth) for photo, job in zip(request.photos, jobs, strict=True)]
-    return max(statuses)
+    with explain_interrupt([(job.source.name, job.record) for job in jobs]):
+        return max(process_photo(photo, job, options, depth) for photo, job in zip(request.photos, jobs, strict=True))
 
 
 def plan_jobs(request: SegmentRequest) -> list[SegmentJob]:
@@ -218,14 +218,14 @@ def process_photo(photo: Path, job: SegmentJob, options: OutputOptions, depth: C
 
 
 def run_one(photo: Path, job: SegmentJob, options: OutputOptions) -> tuple[SegmentResult, BinaryIO | None]:
-    """Segment one photo, with a progress bar for a windowed one; return the result and the label image for stdout.
+    """Segment one photo, with a bar if that takes long; return the result and the label image for stdout.
 
     The label image is None where files were written instead.
     """
     from segmenter.workflows.segment.run import compute_label_image, run_job
 
     stream = sys.stdin.buffer if photo == STREAM else None
-    with show_steps(quiet=options.quiet) if job.mode == "windowed" else nullcontext() as progress:
+    with show_steps(quiet=options.quiet) as progress:
         if options.to_stdout:
             return compute_label_image(job, stream=stream, progress=progress)
         return run_job(job, stream=stream, progress=progress), None

@@ -13,6 +13,7 @@ import click
 from segmenter.cli import unwind_on_interrupt
 from segmenter.cli.command import FileCommand
 from segmenter.cli.help import TARGET, option
+from segmenter.cli.interrupts import explain_interrupt
 from segmenter.cli.messages import print_message, print_note
 from segmenter.cli.options.common import (
     MAX_PIXELS,
@@ -27,6 +28,7 @@ from segmenter.cli.options.common import (
 )
 from segmenter.cli.options.recipe import fit_options
 from segmenter.cli.options.types import PATH, STREAM
+from segmenter.cli.progress import show_steps
 from segmenter.io.images.config import ScaleRange
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 
@@ -96,7 +98,8 @@ def command(  # click passes every option by its name
     started = time.perf_counter()
     columns_asked = parse_columns(columns)
     job = SelectionJob(path, figure, recipe, columns_asked, max_segments, max_pixels, overwrite, bands, scale_range)
-    result = run_selection(job, sys.stdin.buffer if source == STREAM else None)
+    with explain_interrupt([(path.name, figure)]), show_steps(quiet=quiet) as progress:
+        result = run_selection(job, sys.stdin.buffer if source == STREAM else None, progress=progress)
     if json:
         click.echo(dumps({**result.describe(), "source": format_path(source), "outputs": [format_path(figure)]}))
     elif not quiet:

@@ -7,7 +7,7 @@ of a table. Pixels are not independent; for pictures, see `segmenter.segmentatio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
@@ -185,13 +185,14 @@ def _count_distinct(samples: Samples, limit: int) -> int:
 # ---- tables and rules ----------------------------------------------------------------------------------------------
 
 
-def selection_table(
+def selection_table(  # noqa: PLR0913  # the public interface
     samples: Samples,
     config: FitConfig,
     max_components: int,
     *,
     n_folds: int | None = N_FOLDS,
     shared_folds: bool = False,
+    on_fit: Callable[[], None] | None = None,
 ) -> SelectionTable:
     """Fit 1…Kmax components and return all criteria of each fit.
 
@@ -206,6 +207,8 @@ def selection_table(
         Of the held-out log-likelihood; None leaves that out, which takes a sixth of the time.
     shared_folds : bool
         Whether the fits of the folds start from the fit to all samples, see `held_out_log_likelihood`.
+    on_fit : callable, optional
+        Called without arguments when all criteria of another number of components are known.
 
     Returns
     -------
@@ -238,6 +241,8 @@ def selection_table(
                 is_sound(found),
             )
         )
+        if on_fit is not None:
+            on_fit()
     *criteria, sound = np.array(rows, dtype=np.float64).T
     return SelectionTable(*[*criteria, sound > 0])
 

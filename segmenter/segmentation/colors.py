@@ -193,17 +193,20 @@ def open_photo(image: str | Path | Image | NDArray[Any] | Photo, max_pixels: int
     raise InvalidArgumentError("image", f"is a {type(image).__name__}; give a path, a Pillow image or an array")
 
 
-def segment_photo(photo: Photo, recipe: PhotoRecipe) -> Segmentation:
-    """Segment a photo by the method of the recipe; InvalidArgumentError where that does not suit its bands."""
+def segment_photo(photo: Photo, recipe: PhotoRecipe, on_iteration: Callable[[], None] | None = None) -> Segmentation:
+    """Segment a photo by the method of the recipe; InvalidArgumentError where that does not suit its bands.
+
+    ``on_iteration`` is called after each iteration of EM, see `segmenter.mixture.em.fit`; regions do not call it.
+    """
     check_bands(photo.pixels.shape[2], recipe, photo.name)
     if isinstance(recipe, RegionsRecipe):
         from segmenter.segmentation.regions import segment_regions  # late: SciPy, and what else it needs
 
         return replace(segment_regions(photo, recipe), value_range=photo.value_range)
-    return replace(segment_colors(photo, recipe), value_range=photo.value_range)
+    return replace(segment_colors(photo, recipe, on_iteration), value_range=photo.value_range)
 
 
-def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
+def segment_colors(photo: Photo, recipe: Recipe, on_iteration: Callable[[], None] | None = None) -> Segmentation:
     """Segment a photo by colors: distinct colors → features → mixture → a label for each color → label image.
 
     Of many pixels with colors of more than 24 bits, the mixture is fitted to a sample.
@@ -220,11 +223,11 @@ def segment_colors(photo: Photo, recipe: Recipe) -> Segmentation:
 
         pixels, reduction = reduce_to_colors(photo)
         notes += describe_components(reduction, "number of segments")
-        selection = choose_n_segments(pixels, photo.mask, seed=recipe.seed)
+        selection = choose_n_segments(pixels, photo.mask, seed=recipe.seed, on_iteration=on_iteration)
         n_segments = selection.n_components
     else:
         n_segments = recipe.n_segments
-    found, channels, color_labels, segments = fit_colors(distinct, recipe, n_segments)
+    found, channels, color_labels, segments = fit_colors(distinct, recipe, n_segments, on_iteration=on_iteration)
     if isinstance(distinct, DistinctColors):
         labels = build_label_image(distinct, color_labels)
     else:
@@ -272,7 +275,12 @@ def find_shortage(distinct: ColorCounts | DistinctColors, n_segments: int) -> Sh
 
 
 def fit_colors(
-    distinct: ColorCounts | DistinctColors, recipe: Recipe, n_segments: int, *, error: float = 0.0
+    distinct: ColorCounts | DistinctColors,
+    recipe: Recipe,
+    n_segments: int,
+    *,
+    error: float = 0.0,
+    on_iteration: Callable[[], None] | None = None,
 ) -> tuple[Fit, tuple[str, ...], Labels, tuple[Segment, ...]]:
     """Fit a mixture to colors; return the fit, from dark to bright, feature names, labels (M,) and segments.
 
@@ -284,13 +292,15 @@ def fit_colors(
     n_segments : int
         K; of fewer colors, each is a segment.
     error : float, at least 0
-        That colors are taken to have, see `segmenter.mixture.em.fit`.
+        That colors are taken to have, see `segmenter.mixture.em.fit`; so is the next.
+    on_iteration : callable, optional
     """
     n_segments = min(n_segments, len(distinct.colors))
     samples, channels = build_samples(distinct, recipe.color_space)
     config = replace(recipe.fit_config(), n_components=n_segments)
     with threadpool_limits(1, user_api="blas"):  # small products; and the bytes must not depend on the number of cores
-        found = sort_by_luminance(fit(samples, config, error=error), samples, distinct, recipe.color_space)
+        found = fit(samples, config, error=error, on_iteration=on_iteration)
+        found = sort_by_luminance(found, samples, distinct, recipe.color_space)
         if n_segments == len(distinct.colors):  # each color is a segment: that it has no spread is no flaw
             found = replace(found, trace=replace(found.trace, collapsed=()))
         color_labels = predict_colors(found.mixture, samples)

@@ -18,7 +18,7 @@ each interior pixel is replaced by the mean of the 5×5 pixels around it, which 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -65,7 +65,12 @@ TOLERANCE, MAX_ITERATIONS = 1e-3, 100
 
 
 def choose_n_segments(
-    pixels: Pixels, mask: Bools | None = None, *, max_segments: int = MAX_AUTO_SEGMENTS, seed: int = 0
+    pixels: Pixels,
+    mask: Bools | None = None,
+    *,
+    max_segments: int = MAX_AUTO_SEGMENTS,
+    seed: int = 0,
+    on_iteration: Callable[[], None] | None = None,
 ) -> Selection:
     """Choose the number of segments of a picture by the dithered interior BIC; return it with all likelihoods.
 
@@ -78,13 +83,15 @@ def choose_n_segments(
         Kmax; at most as many as there are distinct colors are tried.
     seed : int, at least 0
         Of the starts.
+    on_iteration : callable, optional
+        Called without arguments after each iteration of EM.
 
     Returns
     -------
     Selection
     """
     colors, n_colors = interior_colors(pixels, mask)
-    return choose_for_interior(colors, max_segments=min(max_segments, n_colors), seed=seed)
+    return choose_for_interior(colors, max_segments=min(max_segments, n_colors), seed=seed, on_iteration=on_iteration)
 
 
 def interior_colors(pixels: Pixels, mask: Bools | None = None) -> tuple[DistinctColors, int]:
@@ -103,12 +110,16 @@ def interior_colors(pixels: Pixels, mask: Bools | None = None) -> tuple[Distinct
 
 
 def choose_for_interior(
-    colors: ColorCounts | DistinctColors, *, max_segments: int = MAX_AUTO_SEGMENTS, seed: int = 0
+    colors: ColorCounts | DistinctColors,
+    *,
+    max_segments: int = MAX_AUTO_SEGMENTS,
+    seed: int = 0,
+    on_iteration: Callable[[], None] | None = None,
 ) -> Selection:
     """Choose the number of segments by the interior colors of one picture or of many."""
     with threadpool_limits(1, user_api="blas"):
         data = interior_cells(colors)
-        likelihoods = list(compute_log_likelihoods(data, min(max_segments, data.n_samples), seed))
+        likelihoods = list(compute_log_likelihoods(data, min(max_segments, data.n_samples), seed, on_iteration))
     log_likelihoods = np.array(likelihoods)
     penalty = GRAY_PENALTY if len(data.origin) == 1 else PENALTY
     criterion = log_likelihoods - penalty * np.arange(1, len(likelihoods) + 1)
@@ -124,13 +135,15 @@ def interior_cells(colors: ColorCounts | DistinctColors) -> PreparedSamples:
     return dither(cells, np.full(features.shape[1], (GRAY_DITHER if is_gray else DITHER) ** 2))
 
 
-def compute_log_likelihoods(data: PreparedSamples, max_components: int, seed: int) -> Iterator[float]:
+def compute_log_likelihoods(
+    data: PreparedSamples, max_components: int, seed: int, on_iteration: Callable[[], None] | None = None
+) -> Iterator[float]:
     """Yield the average log-likelihood of the best fit found of at most K components, for K = 1…Kmax."""
     generator = np.random.default_rng(seed)
     best = None
     for k in range(1, max_components + 1):
         config = FitConfig(k, tolerance=TOLERANCE, max_iterations=MAX_ITERATIONS, acceleration=True)
-        problem = EMProblem(data, config)
+        problem = EMProblem(data, config, on_iteration=on_iteration)
         starts = [initialize(data, config, generator) for _ in range(N_STARTS if k > 1 else 1)]
         if best is not None:
             starts += choose_splits(problem, best.mixture)

@@ -31,7 +31,6 @@ from segmenter.io.images.photo import Reading, read_photo
 from segmenter.io.images.signatures import READABLE_FORMATS, is_picture
 from segmenter.io.tables.layout import UTF_16, Layout, read_layout
 from segmenter.io.tables.table import check_variances, read_table
-from segmenter.mixture.config import FitConfig
 from segmenter.mixture.selection import RULES, Selection, SelectionTable, choose, selection_table
 from segmenter.segmentation.bands import check_bands, describe_components, reduce_to_colors
 from segmenter.segmentation.documents import to_plain
@@ -40,6 +39,7 @@ from segmenter.segmentation.recipe import Recipe
 from segmenter.workflows.cluster.clustering import WHY_BIC, describe_left_out, subsample_rows
 from segmenter.workflows.cluster.record import describe_table
 from segmenter.workflows.segment.outputs import check_path, format_path
+from segmenter.workflows.segment.progress import NullProgress, Progress
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""
@@ -126,7 +126,9 @@ class SelectionResult:
 # ---- photos and tables ---------------------------------------------------------------------------------------------
 
 
-def run_selection(job: SelectionJob, stream: BinaryIO | None = None) -> SelectionResult:
+def run_selection(
+    job: SelectionJob, stream: BinaryIO | None = None, *, progress: Progress | None = None
+) -> SelectionResult:
     """Compute every criterion on a photo or a table, and write the curves.
 
     A file is a table if its name ends in .csv or .tsv, or if its content does not begin like a picture.
@@ -136,12 +138,15 @@ def run_selection(job: SelectionJob, stream: BinaryIO | None = None) -> Selectio
     job : SelectionJob
     stream : binary file, optional
         Read this instead of the source.
+    progress : Progress, optional
 
     Raises
     ------
     SegmenterError
         Nothing was written.
     """
+    progress = progress or NullProgress()
+    progress.start_stage("reading", None)
     name = str(job.source)
     if os.path.realpath(job.figure) == os.path.realpath(job.source):
         raise OutputCollisionError(str(job.figure), "would replace an input; choose another folder with -o")
@@ -159,7 +164,7 @@ def run_selection(job: SelectionJob, stream: BinaryIO | None = None) -> Selectio
     if kind == "photo":
         if job.columns is not None:
             raise InvalidArgumentError("--columns", f"is for tables, and {name} is a photo; leave it out")
-        result, figure = select_for_photo(job, content or job.source)
+        result, figure = select_for_photo(job, content or job.source, progress)
     else:
         if job.bands:
             raise InvalidArgumentError("--bands", f"is for photos, and {name} is a table; leave it out")
@@ -167,7 +172,8 @@ def run_selection(job: SelectionJob, stream: BinaryIO | None = None) -> Selectio
             raise InvalidArgumentError("--scale-range", f"is for photos, and {name} is a table; leave it out")
         if job.recipe.color_space != Recipe.color_space:
             raise InvalidArgumentError("--color-space", f"is for photos, and {name} is a table; leave it out")
-        result, figure = select_for_table(job, read_layout(job.source, None if content is None else content.read()))
+        layout = read_layout(job.source, None if content is None else content.read())
+        result, figure = select_for_table(job, layout, progress)
     write_files({job.figure: figure}, overwrite=job.overwrite)
     return result
 
@@ -186,7 +192,7 @@ def detect_kind(head: bytes, source: Path) -> Kind:
     return "table"
 
 
-def select_for_photo(job: SelectionJob, source: Path | BinaryIO) -> tuple[SelectionResult, bytes]:
+def select_for_photo(job: SelectionJob, source: Path | BinaryIO, progress: Progress) -> tuple[SelectionResult, bytes]:
     """Compute every criterion on the pixels of a photo; return the result and the curves as PNG."""
     recipe = job.recipe
     reading = Reading(job.bands, scale_range=job.scale_range)
@@ -195,13 +201,20 @@ def select_for_photo(job: SelectionJob, source: Path | BinaryIO) -> tuple[Select
     distinct = find_distinct_colors(photo.pixels, photo.mask)
     samples = Samples(compute_color_features(distinct.colors, recipe.color_space).values, distinct.counts)
     pixels, reduction = reduce_to_colors(photo)
-    selection = choose_n_segments(pixels, photo.mask, max_segments=job.max_components, seed=recipe.seed)
+    progress.start_stage("choosing the number of segments", None)
+    selection = choose_n_segments(
+        pixels,
+        photo.mask,
+        max_segments=job.max_components,
+        seed=recipe.seed,
+        on_iteration=progress.finish_step,
+    )
     options = {key: value for key, value in asdict(recipe).items() if key not in ("method", "n_segments")}
     origin: dict[str, Any] = {"input": {"name": format_path(Path(Path(photo.name).name)), "sha256": photo.digest}}
     if photo.value_range is not None:
         origin["input"]["value_range"] = to_plain(photo.value_range)
     origin["recipe"] = {**options, "bands": list(job.bands)} if job.bands else options
-    table = compute_criteria(samples, recipe.fit_config(), job.max_components, n_folds=PHOTO_FOLDS, shared_folds=True)
+    table = compute_criteria(samples, job, progress, n_folds=PHOTO_FOLDS, shared_folds=True)
     chosen = choose_by_each_rule(table, sound_only=False)
     result = SelectionResult(
         kind="photo",
@@ -215,7 +228,7 @@ def select_for_photo(job: SelectionJob, source: Path | BinaryIO) -> tuple[Select
     return result, draw_curves(result, table, float(samples.weights.sum()), selection)
 
 
-def select_for_table(job: SelectionJob, layout: Layout) -> tuple[SelectionResult, bytes]:
+def select_for_table(job: SelectionJob, layout: Layout, progress: Progress) -> tuple[SelectionResult, bytes]:
     """Compute every criterion on the rows of a table; return the result and the curves as PNG.
 
     If there are more than 20,000 rows, a random sample of 20,000 is used. Fits in which components died or collapsed
@@ -229,8 +242,7 @@ def select_for_table(job: SelectionJob, layout: Layout) -> tuple[SelectionResult
     options = {key: value for key, value in asdict(job.recipe).items() if key not in left_out}
     n_used = len(samples.values)
     notes = [f"{n_used:,} of {n_rows:,} rows, drawn at random"] if n_used < n_rows else []
-    config = job.recipe.fit_config()
-    criteria = compute_criteria(samples, config, job.max_components, n_folds=TABLE_FOLDS, shared_folds=False)
+    criteria = compute_criteria(samples, job, progress, n_folds=TABLE_FOLDS, shared_folds=False)
     if not criteria.is_sound.all():
         notes.append(describe_left_out([k for k in criteria.n_components if not criteria.is_sound[k - 1]]))
         criteria = keep_sound(criteria)
@@ -250,11 +262,19 @@ def select_for_table(job: SelectionJob, layout: Layout) -> tuple[SelectionResult
 
 
 def compute_criteria(
-    samples: Samples, config: FitConfig, max_components: int, *, n_folds: int, shared_folds: bool
+    samples: Samples, job: SelectionJob, progress: Progress, *, n_folds: int, shared_folds: bool
 ) -> SelectionTable:
-    """Return every criterion of the fits of 1 to `max_components` components, computed with one BLAS thread."""
+    """Return every criterion of the fits of 1 to Kmax components, computed with one BLAS thread."""
+    progress.start_stage("computing the criteria", job.max_components)
     with threadpool_limits(1, user_api="blas"):
-        return selection_table(samples, config, max_components, n_folds=n_folds, shared_folds=shared_folds)
+        return selection_table(
+            samples,
+            job.recipe.fit_config(),
+            job.max_components,
+            n_folds=n_folds,
+            shared_folds=shared_folds,
+            on_fit=progress.finish_step,
+        )
 
 
 def keep_sound(table: SelectionTable) -> SelectionTable:

@@ -384,10 +384,10 @@ def test_a_fault_of_ours_is_one_line_and_the_others_go_on(problem: str, told: st
     code = f"""
 import segmenter.workflows.segment.in_memory as job
 segment_photo = job.segment_photo
-def break_down(photo, recipe):
+def break_down(photo, recipe, on_iteration):
     if photo.name == "unlucky.png":
         raise {problem}
-    return segment_photo(photo, recipe)
+    return segment_photo(photo, recipe, on_iteration)
 job.segment_photo = break_down
 """
     environment = sabotage(tmp_path, "sitecustomize", code)

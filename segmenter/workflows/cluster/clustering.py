@@ -16,6 +16,7 @@ from segmenter.mixture.inference import predict, responsibilities, sort_componen
 from segmenter.mixture.selection import bic, fit_incrementally, is_sound
 from segmenter.mixture.semi_supervised import fit_clamped, fit_learned
 from segmenter.workflows.cluster.recipe import MAX_AUTO_CLUSTERS, TableRecipe
+from segmenter.workflows.segment.progress import Progress
 
 CHOICE_ROWS = 20_000
 """Maximum number of rows on which the number of clusters is chosen; they are drawn at random."""
@@ -66,19 +67,20 @@ class Clusters:
 # ---- without labels ------------------------------------------------------------------------------------------------
 
 
-def cluster(table: Table, recipe: TableRecipe) -> Clusters:
+def cluster(table: Table, recipe: TableRecipe, progress: Progress) -> Clusters:
     """Return the clusters of a table, numbered in the order of the means of its first column."""
     samples = Samples(table.values, np.ones(len(table.values)))
     choice = None
     if recipe.n_clusters is None:
-        choice = choose_n_clusters(samples, recipe)
+        choice = choose_n_clusters(samples, recipe, progress)
         n_clusters = choice.n_clusters
     else:
         n_clusters = recipe.n_clusters
     n_distinct = count_distinct(table.values, n_clusters)
     if n_distinct < n_clusters:
         raise TooFewRowsError(table.layout.name, n_distinct, n_clusters)
-    found = fit(samples, recipe.fit_config(n_clusters))
+    progress.start_stage(f"fitting {n_clusters:,} clusters", None)
+    found = fit(samples, recipe.fit_config(n_clusters), on_iteration=progress.finish_step)
     found = found.reordered(sort_components(found.mixture))
     return Clusters(
         names=tuple(str(k) for k in range(1, found.mixture.n_components + 1)),
@@ -89,7 +91,7 @@ def cluster(table: Table, recipe: TableRecipe) -> Clusters:
     )
 
 
-def choose_n_clusters(samples: Samples, recipe: TableRecipe) -> Choice:
+def choose_n_clusters(samples: Samples, recipe: TableRecipe, progress: Progress) -> Choice:
     """Choose the number of clusters by BIC (Schwarz 1978), −2 log L + p log N; the smallest is best.
 
     The search ends at K = 10, or when three more clusters than the best K bring no improvement. Fits in which
@@ -102,12 +104,14 @@ def choose_n_clusters(samples: Samples, recipe: TableRecipe) -> Choice:
     left_out: list[int] = []
     best = 1
     max_clusters = count_distinct(samples.values, MAX_AUTO_CLUSTERS)
+    progress.start_stage("choosing the number of clusters", max_clusters)
     for k, found in enumerate(fit_incrementally(samples, recipe.fit_config(1), max_clusters), start=1):
         if is_sound(found):
             compared.append((k, bic(found, float(len(samples.values)))))
             best = min(compared, key=lambda pair: pair[1])[0]
         else:
             left_out.append(k)
+        progress.finish_step()
         if k == best + MAX_STEPS_PAST_BEST:
             break
     return Choice(tuple(compared), tuple(left_out))

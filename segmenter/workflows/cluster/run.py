@@ -36,6 +36,7 @@ from segmenter.workflows.segment.outputs import (
     list_figure_formats,
     write_outputs,
 )
+from segmenter.workflows.segment.progress import NullProgress, Progress
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,13 @@ def check_outputs(job: TableJob) -> None:
             raise OutputExistsError(str(path), stale=describe_files(find_stale_outputs(job)))
 
 
-def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: BinaryIO | None = None) -> TableResult:
+def run_table(
+    job: TableJob,
+    stream: BinaryIO | None = None,
+    *,
+    labeled_stream: BinaryIO | None = None,
+    progress: Progress | None = None,
+) -> TableResult:
     """Cluster one table, and write the labels, the figures and the model.
 
     Parameters
@@ -109,6 +116,7 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
         Read the table from this instead of ``job.source``.
     labeled_stream : binary file, optional
         The same for the labeled table.
+    progress : Progress, optional
 
     Raises
     ------
@@ -116,6 +124,8 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
         Nothing was written.
     """
     check_outputs(job)
+    progress = progress or NullProgress()
+    progress.start_stage("reading", None)
     layout = read_layout_from(job.source, stream)
     if job.labeled is None:
         table = read_table(layout, job.recipe.columns)
@@ -127,7 +137,12 @@ def run_table(job: TableJob, stream: BinaryIO | None = None, *, labeled_stream: 
         labeled = read_table(labeled_layout, table.columns), *read_classes(labeled_layout, label_column)
     check_variances(table)
     with threadpool_limits(1, user_api="blas"):  # products are small, and bytes must not depend on the number of cores
-        clusters = cluster(table, job.recipe) if labeled is None else cluster_by_classes(table, *labeled, job.recipe)
+        if labeled is None:
+            clusters = cluster(table, job.recipe, progress)
+        else:
+            progress.start_stage("fitting the classes", None)
+            clusters = cluster_by_classes(table, *labeled, job.recipe)
+        progress.start_stage("labeling and drawing", None)
         new_columns = choose_column_names(layout, clusters.names, with_classes=labeled is not None)
 
         def cells(rows: slice) -> list[list[str]]:

@@ -27,6 +27,7 @@ from segmenter.segmentation.result import Segmentation
 from segmenter.workflows.compare.tables import VariantMetrics, measure_variant
 from segmenter.workflows.compare.variants import VariantGrid
 from segmenter.workflows.segment.outputs import FigureFormat, format_path
+from segmenter.workflows.segment.progress import NullProgress, Progress
 
 SCHEMA = 1
 """Version of the JSON record; raised when the meaning of a field changes."""
@@ -59,13 +60,14 @@ class PhotoVariants:
     results: tuple[Segmentation, ...]
 
 
-def compare(
+def compare(  # noqa: PLR0913  # what to compare, how to read and draw it, and who waits
     photos: Sequence[Path],
     grid: VariantGrid,
     request: FigureRequest,
     *,
     max_pixels: int = MAX_PIXELS,
     reading: Reading = WHOLE,
+    progress: Progress | None = None,
 ) -> ComparisonResult:
     """Segment each photo in all variants, and draw them side by side.
 
@@ -78,6 +80,7 @@ def compare(
         Larger photos are refused.
     reading : Reading
         Which bands to use, and how the value range of each photo is chosen.
+    progress : Progress, optional
 
     Raises
     ------
@@ -95,6 +98,8 @@ def compare(
     rows: list[PhotoVariants] = []
     metrics: list[VariantMetrics] = []
     shortages: list[tuple[str, str]] = []
+    progress = progress or NullProgress()
+    progress.start_stage("segmenting", len(photos) * len(grid.variants))
     for path in photos:
         photo = read_photo(path, name=str(path), max_pixels=max_pixels, reading=reading)
         check_crop(photo, style.crop)
@@ -102,6 +107,7 @@ def compare(
         results = []
         for i, variant in enumerate(grid.variants):
             found, seconds = segment_timed(photo, variant.recipe)
+            progress.finish_step()
             results.append(found)
             metrics.append(measure_variant(photo, variant, found, format_panel_letter(first + i), seconds))
             if found.shortage is not None:
@@ -121,6 +127,7 @@ def compare(
         for note in dict.fromkeys(note for found in row.results for note in found.notes)
     ]
     notes += shortages
+    progress.start_stage("drawing", None)
     figure = draw_figure(rows, metrics, grid, request, description)
     return ComparisonResult(figure, tuple(metrics), record, tuple(notes))
 

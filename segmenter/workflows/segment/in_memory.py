@@ -17,18 +17,20 @@ from segmenter.segmentation.colors import segment_photo
 from segmenter.segmentation.model import build_model
 from segmenter.segmentation.record import encode_record
 from segmenter.segmentation.result import Segmentation
-from segmenter.workflows.segment.job import SegmentJob
+from segmenter.workflows.segment.job import SegmentJob, name_stage
 from segmenter.workflows.segment.outputs import write_outputs
+from segmenter.workflows.segment.progress import Progress
 from segmenter.workflows.segment.record import build_record, describe_origin, describe_photo
 from segmenter.workflows.segment.result import SegmentResult
 
 
-def run_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentResult:
+def run_in_memory(job: SegmentJob, progress: Progress, stream: BinaryIO | None = None) -> SegmentResult:
     """Read, segment, draw and write one photo.
 
     Parameters
     ----------
     job : SegmentJob
+    progress : Progress
     stream : binary file, optional
         Where to read the photo from, instead of the path of the job.
 
@@ -37,7 +39,8 @@ def run_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentRes
     SegmenterError
         Nothing of this photo was written.
     """
-    result = compute_in_memory(job, stream)
+    result = compute_in_memory(job, progress, stream)
+    progress.start_stage("drawing and compressing", None)
     files = encode_images(result.segmentation, job.labels, job.segments)
     if job.figure is not None:
         files[job.figure] = draw_figure(result, job)
@@ -50,11 +53,16 @@ def run_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentRes
     return replace(result, removed=write_outputs(job, files))
 
 
-def compute_in_memory(job: SegmentJob, stream: BinaryIO | None = None) -> SegmentResult:
+def compute_in_memory(job: SegmentJob, progress: Progress, stream: BinaryIO | None = None) -> SegmentResult:
     """Read and segment one photo, and write nothing."""
+    progress.start_stage("reading", None)
     reading = Reading(scale_range=job.scale_range)
     photo = read_photo(stream or job.source, name=str(job.source), max_pixels=job.max_pixels, reading=reading)
-    segmentation = segment_photo(photo, job.recipe) if job.model is None else apply_model(photo, job.model)
+    progress.start_stage(name_stage(job), None)
+    if job.model is None:
+        segmentation = segment_photo(photo, job.recipe, progress.finish_step)
+    else:
+        segmentation = apply_model(photo, job.model)
     photo = replace(photo, notes=segmentation.notes)
     other_cuts: dict[Scale, Segmentation] = {}
     if job.other_scales:

@@ -13,7 +13,7 @@ from segmenter.execution.api import Workers
 from segmenter.io.files.results import get_label_image_paths
 from segmenter.io.images.config import ScaleRange, ValueRange
 from segmenter.regions.config import OTHER_SCALES, Scale
-from segmenter.segmentation.recipe import PhotoRecipe
+from segmenter.segmentation.recipe import PhotoRecipe, RegionsRecipe
 from segmenter.workflows.segment.outputs import PALETTE_ENDINGS, PLOTS, FigureFormat, LabelFormat, Plot, get_plot_paths
 
 if TYPE_CHECKING:
@@ -160,6 +160,16 @@ def to_windowed(job: SegmentJob, reason: str) -> SegmentJob:
         mode="windowed",
         mode_reason=reason,
     )
+
+
+def name_stage(job: SegmentJob) -> str:
+    """Return what the main part of a job is called while it runs."""
+    if job.model is not None:
+        return "applying the model"
+    if isinstance(job.recipe, RegionsRecipe):
+        return "finding regions"
+    n_segments = job.recipe.n_segments
+    return "choosing and fitting segments" if n_segments == "auto" else f"fitting {n_segments:,} segments"
 
 
 def share_inputs(jobs: Sequence[SegmentJob], others: Sequence[Path] = ()) -> list[SegmentJob]:

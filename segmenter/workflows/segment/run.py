@@ -21,20 +21,20 @@ def run_job(job: SegmentJob, *, stream: BinaryIO | None = None, progress: Progre
     stream : binary file, optional
         Where to read the photo from, instead of the path of the job; in memory only.
     progress : Progress, optional
-        Of windows; in memory there are no stages.
 
     Raises
     ------
     SegmenterError
         No output was written.
     """
+    progress = progress or NullProgress()
     if job.mode == "windowed":
         from segmenter.workflows.windowed.run import run_windowed
 
-        return run_windowed(job, progress or NullProgress())
+        return run_windowed(job, progress)
     from segmenter.workflows.segment.in_memory import run_in_memory
 
-    return run_in_memory(job, stream)
+    return run_in_memory(job, progress, stream)
 
 
 def compute_label_image(
@@ -53,5 +53,5 @@ def compute_label_image(
             return run_job(to_folder, progress=progress), labels.open("rb")
     from segmenter.workflows.segment.in_memory import compute_in_memory, encode_label_image
 
-    result = compute_in_memory(job, stream)
+    result = compute_in_memory(job, progress or NullProgress(), stream)
     return result, BytesIO(encode_label_image(result.segmentation))

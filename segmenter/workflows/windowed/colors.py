@@ -26,7 +26,7 @@ from segmenter.segmentation.n_segments import choose_for_interior
 from segmenter.segmentation.recipe import MAX_AUTO_SEGMENTS, Recipe
 from segmenter.segmentation.result import Segment, Segmentation
 from segmenter.segmentation.wide_colors import describe_sample
-from segmenter.workflows.segment.job import SegmentJob
+from segmenter.workflows.segment.job import SegmentJob, name_stage
 from segmenter.workflows.segment.progress import Progress
 from segmenter.workflows.windowed.color_summary import ColorSummary, summarize_colors
 from segmenter.workflows.windowed.color_tasks import (
@@ -57,8 +57,8 @@ def find_segments(
     """
     summary = summarize_colors(picture, job, recipe, progress)
     n_fitted = None if job.model else int(summary.colors.counts.sum())
-    progress.start_stage("fitting" if job.model is None else "applying the model", 1)
-    segmentation, labeler = build_labeler(summary, job, recipe, stack)
+    progress.start_stage(name_stage(job), None)
+    segmentation, labeler = build_labeler(summary, job, recipe, progress, stack)
     summary = summary.without_colors()
     label_image = create_label_image(job, stack)
     labels = write_labels(label_image, picture, labeler, job, segmentation.n_labels, progress)
@@ -88,10 +88,10 @@ def describe_fit_data(picture: WindowedPicture, summary: ColorSummary, job: Segm
 
 
 def build_labeler(
-    summary: ColorSummary, job: SegmentJob, recipe: Recipe, stack: ExitStack
+    summary: ColorSummary, job: SegmentJob, recipe: Recipe, progress: Progress, stack: ExitStack
 ) -> tuple[Segmentation, ColorLabeler]:
     """Return the segments of a fit, or of a model, without a label image yet, and what labels the pixels."""
-    segmentation, color_labels = fit_or_apply(summary, job, recipe)
+    segmentation, color_labels = fit_or_apply(summary, job, recipe, progress)
     dtype = choose_label_dtype(segmentation.n_labels)
     if summary.is_sample:
         return segmentation, MixtureLabeler(segmentation.mixture, segmentation.channels, recipe.color_space, dtype)
@@ -102,7 +102,9 @@ def build_labeler(
         return segmentation, labeler.save(stack.enter_context(temporary_output(job.labels)))
 
 
-def fit_or_apply(summary: ColorSummary, job: SegmentJob, recipe: Recipe) -> tuple[Segmentation, Labels]:
+def fit_or_apply(
+    summary: ColorSummary, job: SegmentJob, recipe: Recipe, progress: Progress
+) -> tuple[Segmentation, Labels]:
     """Return the segments of a fit, or of a model, without a label image yet, and the label of each color, (M,)."""
     colors = summary.colors
     no_labels = np.zeros((0, 0), np.int32)
@@ -111,8 +113,8 @@ def fit_or_apply(summary: ColorSummary, job: SegmentJob, recipe: Recipe) -> tupl
         color_labels, segments = apply_to_colors(colors, model, str(job.source))
         options = asdict(model.recipe)
         return Segmentation(no_labels, segments, model.mixture, model.channels, options=options), color_labels
-    selection, n_segments = choose_n_segments(summary, recipe)
-    fit, channels, color_labels, segments = fit_colors(colors, recipe, n_segments)
+    selection, n_segments = choose_n_segments(summary, recipe, progress)
+    fit, channels, color_labels, segments = fit_colors(colors, recipe, n_segments, on_iteration=progress.finish_step)
     segmentation = Segmentation(
         no_labels,
         segments,
@@ -126,12 +128,17 @@ def fit_or_apply(summary: ColorSummary, job: SegmentJob, recipe: Recipe) -> tupl
     return segmentation, color_labels
 
 
-def choose_n_segments(summary: ColorSummary, recipe: Recipe) -> tuple[Selection | None, int]:
+def choose_n_segments(summary: ColorSummary, recipe: Recipe, progress: Progress) -> tuple[Selection | None, int]:
     """Return how the number of segments was chosen (None = the recipe gives it), and the number."""
     if recipe.n_segments != "auto":
         return None, recipe.n_segments
     max_segments = min(MAX_AUTO_SEGMENTS, len(summary.colors.counts))
-    selection = choose_for_interior(summary.interior or summary.colors, max_segments=max_segments, seed=recipe.seed)
+    selection = choose_for_interior(
+        summary.interior or summary.colors,
+        max_segments=max_segments,
+        seed=recipe.seed,
+        on_iteration=progress.finish_step,
+    )
     return selection, selection.n_components
 
 

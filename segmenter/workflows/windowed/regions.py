@@ -75,7 +75,7 @@ def find_regions(
     DamagedPhotoError, WriteError
     """
     base = compute_base_image(picture, job, recipe, progress)
-    progress.start_stage("finding regions", 1)
+    progress.start_stage("finding regions", None)
     hierarchy = find_hierarchy(base.pixels, base.mask, recipe, str(job.source))
     progress.finish_step()
     superpixel_tiles, color_sums = refine_superpixels(picture, job, hierarchy, base, progress)
