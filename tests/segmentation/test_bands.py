@@ -23,6 +23,7 @@ from segmenter.errors import (
     UnsupportedPhotoError,
 )
 from segmenter.io.images.photo import Reading, photo_from_array, read_photo
+from segmenter.workflows.report.previews import PreviewJob, find_photo
 from tests.support.command import run
 from tests.support.geotiffs import LEFT_OUT, NO_DATA, picture, write_geotiff
 from tests.support.windowed import read_written_labels, run_by_windows
@@ -281,6 +282,15 @@ def test_select_takes_chosen_bands(tmp_path: Path) -> None:
     assert record["recipe"]["bands"] == [4, 3, 2]
     assert "600 pixels hold no data and get label 0" in record["notes"]
     assert record["table"][0]["n_parameters"] == 9
+
+
+def test_the_report_shows_the_chosen_bands(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "a.tif", picture(6))
+    job = PreviewJob((tmp_path / "none"), (60, 80), (), (path,), read_photo(path).digest, 10**9, (6, 4, 2))
+    shown, problem = find_photo(job)
+    assert problem == ""
+    assert shown is not None
+    np.testing.assert_array_equal(shown[20:, :, :3], picture(6)[20:, :, [5, 3, 1]])
 
 
 def test_bands_of_a_table_are_refused(tmp_path: Path) -> None:
