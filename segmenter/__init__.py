@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from segmenter.mixture.model import Mixture
     from segmenter.mixture.selection import SelectionTable, aic, bic, choose, icl, selection_table
     from segmenter.mixture.semi_supervised import ClassFit, fit_clamped, fit_learned, learned_start
+    from segmenter.mixture.steps import m_step
     from segmenter.segmentation.apply import apply
     from segmenter.segmentation.colors import segment
     from segmenter.segmentation.hierarchy_file import cut, load_hierarchy
@@ -64,6 +65,7 @@ _MODULE_BY_NAME = {
     "icl": "segmenter.mixture.selection",
     "impute": "segmenter.mixture.inference",
     "learned_start": "segmenter.mixture.semi_supervised",
+    "m_step": "segmenter.mixture.steps",
     "load_hierarchy": "segmenter.segmentation.hierarchy_file",
     "load_model": "segmenter.segmentation.model_file",
     "posterior_map": "segmenter.segmentation.posterior_maps",
@@ -113,6 +115,7 @@ __all__ = [
     "learned_start",
     "load_hierarchy",
     "load_model",
+    "m_step",
     "posterior_map",
     "predict",
     "read_labels",

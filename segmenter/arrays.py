@@ -49,6 +49,25 @@ class Samples:
             raise InvalidArgumentError("weights", "are not all positive and finite; leave out samples of weight 0")
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "weights", np.repeat(weights, len(values) // len(weights)))
+        freeze(self, "values", "weights")
+
+
+def to_samples(values: Samples | ArrayLike) -> Samples:
+    """Return samples, also from an array of shape (N, D), or (N,) for a single feature; these weigh 1 each."""
+    if isinstance(values, Samples):
+        return values
+    array = to_floats("values", values)
+    return Samples(array[:, None] if array.ndim == 1 else array)
+
+
+def freeze(value: Any, *names: str) -> None:
+    """Make arrays of a frozen dataclass read-only, by the names of their fields; those of callers are left alone."""
+    for name in names:
+        array = getattr(value, name)
+        if array is not None and array.flags.writeable:
+            view = array.view()
+            view.flags.writeable = False
+            object.__setattr__(value, name, view)
 
 
 def to_floats(argument: str, value: ArrayLike) -> Floats:

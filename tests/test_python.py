@@ -158,7 +158,16 @@ FAULTS: dict[str, tuple[Callable[[], Any], str]] = {
     "labeled vector": (lambda: segmenter.fit_clamped([1, 2], [1, 0], FitConfig()), r"values have the shape \(2,\)"),
     "mixture of text": (lambda: Mixture(["a"], [[0]], [[[1]]]), "weights contain something other than numbers"),  # type: ignore[arg-type]
     "fewer than no samples": (lambda: segmenter.sample(MIXTURE, -1, np.random.default_rng()), "n_samples is -1"),
-    "a seed as generator": (lambda: segmenter.sample(MIXTURE, 1, 0), "generator is 0; give"),  # type: ignore[arg-type]
+    "no generator": (lambda: segmenter.sample(MIXTURE, 1, "a"), "generator is 'a'; give a seed"),  # type: ignore[arg-type]
+    "a negative seed": (lambda: segmenter.sample(MIXTURE, 1, -1), "generator is -1; give a seed"),
+    "no mixture": (lambda: predict(FitConfig(2), VALUES), "mixture is of the type FitConfig; give a Mixture or a Fit"),  # type: ignore[arg-type]
+    "criterion of a mixture and a number": (lambda: segmenter.bic(MIXTURE, 5), "samples are the number 5"),
+    "shares of other samples": (lambda: segmenter.m_step(VALUES, [[1.0]]), "responsibilities are 1 for"),
+    "a component without a share": (
+        lambda: segmenter.m_step(VALUES, np.eye(1, 2) + np.zeros((len(VALUES), 2))),
+        "responsibilities of component 2 are all 0",
+    ),
+    "endless values": (lambda: fit(VALUES * 1e300, FitConfig(1)), "values reach beyond 1e"),
     "criterion of nothing": (lambda: segmenter.bic(fit(Samples(VALUES), FitConfig(1)), 0), "total_weight is 0"),
     "infinite value": (lambda: segmenter.impute(MIXTURE, np.array([[np.inf, 0]])), "values contain infinity"),
 }

@@ -24,6 +24,7 @@ from segmenter.estimators.checks import (
 )
 from segmenter.estimators.families import from_matrices, get_shape, invert, to_matrices
 from segmenter.mixture.config import CovarianceType, FitConfig, Init
+from segmenter.mixture.diagnostics import FitProblem, find_fit_problems
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import predict, responsibilities, sample, score_samples
 from segmenter.mixture.initialization import KnownParameters, build_starts
@@ -281,13 +282,30 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             self.component_classes_ = classes[component_classes[np.array(found.trace.survivors) - 1] - 1]
 
     def _warn_of_problems(self, found: Fit) -> None:
-        """Warn if a fit did not converge or lost components."""
-        if not self.converged_:
-            text = f"the fit did not converge within max_iter={self.max_iter} steps; raise max_iter or tol"
-            warnings.warn(text, ConvergenceWarning, stacklevel=3)
-        if found.trace.n_died:
-            text = f"{found.trace.n_died} of {self.n_components} components lost all samples and were removed"
-            warnings.warn(f"{text}; try fewer n_components", ConvergenceWarning, stacklevel=3)
+        """Warn of every reason not to trust a fit: of every verdict but "converged".
+
+        Components of labeled classes need not explain the samples better than a single one.
+        """
+        for problem in find_fit_problems(found.trace):
+            if problem.kind != "suspicious" or not hasattr(self, "classes_"):
+                warnings.warn(self._describe_problem(problem), ConvergenceWarning, stacklevel=3)
+
+    def _describe_problem(self, problem: FitProblem) -> str:
+        """Return what is wrong with a fit, and which parameter may help."""
+        match problem.kind:
+            case "not converged":
+                return f"the fit did not converge within max_iter={self.max_iter} steps; raise max_iter or tol"
+            case "rounding":
+                return "rounding errors ended the fit before it converged; leave out samples with far outliers"
+            case "died":
+                text = f"{problem.count} of {self.n_components} components lost all samples and were removed"
+                return f"{text}; try fewer n_components"
+            case "collapsed":
+                listed = ", ".join(str(k - 1) for k in problem.components)
+                text = f"components without spread in some direction (from 0): {listed}"
+                return f"{text}; try fewer n_components or covariance_type='tied'"
+            case _:  # "suspicious": there is neither noise nor an empty component
+                return "the components explain the samples no better than a single one would; try n_components=1"
 
     def fit_predict(
         self,

@@ -54,6 +54,9 @@ from segmenter.mixture.monomials import Terms, block_size, choose_terms, monomia
 MAX_CACHED_MONOMIALS = 1_000_000
 """Monomials are kept between passes up to this many numbers (8 MB); beyond that, each pass computes them again."""
 
+MAX_MAGNITUDE = 1e290
+"""Beyond this, sums of values and differences between them may be infinite."""
+
 MIN_SPREAD, MAX_SPREAD = 1e-100, 1e105
 """Ranges of a feature whose squares, and the products of these, are well within the range of float64."""
 
@@ -152,6 +155,8 @@ def build_scale(whole: FeatureMoments, bulk: Bulk | None, covariance_floor: floa
 
 def prepare_for_fit(samples: Samples | LazySamples, config: FitConfig) -> PreparedSamples:
     """Return samples prepared for EM of a configuration, see `prepare_samples`."""
+    if isinstance(samples, Samples) and (np.abs(samples.values) > MAX_MAGNITUDE).any():
+        raise InvalidArgumentError("values", f"reach beyond {MAX_MAGNITUDE:g}; multiply them by a power of ten")
     n_features = (samples.values if isinstance(samples, Samples) else samples.rows).shape[1]
     return prepare_samples(
         samples,

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from segmenter.arrays import Floats, Samples
+from segmenter.arrays import Floats, Samples, freeze, to_samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.acceleration import squarem_step
 from segmenter.mixture.batched_em import BatchedRun, run_em_batch
@@ -87,6 +87,10 @@ class FitTrace:
     noise_share: float = 0.0  # share of the samples that are noise, 0 to 1
     n_screening_iterations: int = 0  # of the iterations, the first ones, which were made on the screening subset
     has_fixed_objective: bool = True  # False with a log prior that uses responsibilities: the objectives may then fall
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        freeze(self, "log_likelihoods", "objectives", "restarts")
 
     @property
     def n_iterations(self) -> int:
@@ -170,7 +174,7 @@ class Evaluation:
 
 
 def fit(  # noqa: PLR0913  # the public interface: samples, options, and each kind of prior knowledge
-    samples: Samples | LazySamples,
+    samples: Samples | LazySamples | ArrayLike,
     config: FitConfig,
     start: Mixture | None = None,
     *,
@@ -195,8 +199,9 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
 
     Parameters
     ----------
-    samples : Samples or LazySamples
-        At least as many distinct ones as components. NaN marks missing values, which are integrated out.
+    samples : Samples, LazySamples, or array of shape (N, D) or (N,)
+        At least as many distinct ones as components; those of an array weigh 1 each. NaN marks missing values, which
+        are integrated out.
     config : FitConfig
         If a start is given, its number of components, covariance type and noise replace those of the configuration,
         and nothing is drawn.
@@ -224,6 +229,7 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
         There are fewer samples than components to draw; or the start, the prior or the log prior is not valid for these
         samples.
     """
+    samples = samples if isinstance(samples, LazySamples) else to_samples(samples)
     check_fit_arguments(samples, config, start, prior)
     family = config.covariance_type if start is None else start.covariance_type
     noise = config.noise if start is None else bool(has_noise(start))

@@ -7,7 +7,7 @@ from operator import index
 from typing import Any, SupportsIndex
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
@@ -16,7 +16,7 @@ from segmenter.mixture.lazy_samples import LazySamples, iterate_slices
 from segmenter.mixture.missing import regress_missing
 from segmenter.mixture.model import Mixture, do_monomials_cancel, has_noise, log_joint_coefficients, marginal
 from segmenter.mixture.monomials import block_size, choose_terms, monomials
-from segmenter.mixture.validation import validate_values
+from segmenter.mixture.validation import Fitted, to_mixture, validate_values
 from segmenter.mixture.whitening import WhitenedDensities
 
 
@@ -78,13 +78,13 @@ def _iterate_whitened(mixture: Mixture, values: Floats) -> Iterator[tuple[slice,
         yield rows, log_joint(monomials(values[rows].T, terms="whitened"))
 
 
-def predict(mixture: Mixture, values: Floats) -> Labels:
+def predict(mixture: Mixture | Fitted, values: ArrayLike) -> Labels:
     """Return the most probable component of each sample; the first if several are equally probable.
 
     Parameters
     ----------
-    mixture : Mixture
-    values : ndarray of shape (N, D), float64
+    mixture : Mixture or Fit
+    values : array of shape (N, D)
         NaN where missing.
 
     Returns
@@ -92,6 +92,7 @@ def predict(mixture: Mixture, values: Floats) -> Labels:
     ndarray of shape (N,), int32
         1…K; 0 = noise.
     """
+    mixture, values = to_mixture(mixture), np.asarray(values)
     labels = np.empty(len(values), dtype=np.int32)
     for rows, joint in iterate_log_joint(mixture, values):
         best = joint[0]
@@ -105,13 +106,13 @@ def predict(mixture: Mixture, values: Floats) -> Labels:
     return labels
 
 
-def responsibilities(mixture: Mixture, values: Floats) -> Floats:
+def responsibilities(mixture: Mixture | Fitted, values: ArrayLike) -> Floats:
     """Return the posterior probability of each component (Bishop 2006, eq. 9.23).
 
     Parameters
     ----------
-    mixture : Mixture
-    values : ndarray of shape (N, D), float64
+    mixture : Mixture or Fit
+    values : array of shape (N, D)
         NaN where missing.
 
     Returns
@@ -119,6 +120,7 @@ def responsibilities(mixture: Mixture, values: Floats) -> Floats:
     ndarray of shape (N, K), float64
         Rows sum to 1, or to 1 less the probability of noise.
     """
+    mixture, values = to_mixture(mixture), np.asarray(values)
     result = np.empty((len(values), mixture.n_components))
     for rows, joint in iterate_log_joint(mixture, values):
         normalize_in_place(joint)
@@ -126,11 +128,12 @@ def responsibilities(mixture: Mixture, values: Floats) -> Floats:
     return result
 
 
-def confidence(mixture: Mixture, values: Floats) -> Floats:
+def confidence(mixture: Mixture | Fitted, values: ArrayLike) -> Floats:
     """Return the posterior probability of the most probable Gaussian of each sample, shape (N,), 0 to 1.
 
     Like ``responsibilities(mixture, values).max(axis=1)``, but without an array of N×K.
     """
+    mixture, values = to_mixture(mixture), np.asarray(values)
     result = np.empty(len(values))
     for rows, joint in iterate_log_joint(mixture, values):
         normalize_in_place(joint)
@@ -138,8 +141,9 @@ def confidence(mixture: Mixture, values: Floats) -> Floats:
     return result
 
 
-def score_samples(mixture: Mixture, values: Floats) -> Floats:
+def score_samples(mixture: Mixture | Fitted, values: ArrayLike) -> Floats:
     """Return the log density of the observed values of each sample, shape (N,), in nats."""
+    mixture, values = to_mixture(mixture), np.asarray(values)
     result = np.empty(len(values))
     for rows, joint in iterate_log_joint(mixture, values):
         result[rows] = normalize_in_place(joint)
@@ -181,13 +185,13 @@ def average_over_components(mixture: Mixture, samples: Samples | LazySamples, qu
         return np.asarray(sums / mass)
 
 
-def impute(mixture: Mixture, values: Floats) -> Floats:
+def impute(mixture: Mixture | Fitted, values: ArrayLike) -> Floats:
     """Return the samples with each missing value replaced by its expectation given the observed ones.
 
     Parameters
     ----------
-    mixture : Mixture
-    values : ndarray of shape (N, D), float64
+    mixture : Mixture or Fit
+    values : array of shape (N, D)
         NaN where missing.
 
     Returns
@@ -195,6 +199,7 @@ def impute(mixture: Mixture, values: Floats) -> Floats:
     ndarray of shape (N, D), float64
         Without NaN; observed values are unchanged.
     """
+    mixture = to_mixture(mixture)
     values = validate_values(mixture, values)
     filled = values.copy()
     posteriors = responsibilities(mixture, values)  # (N, K)
@@ -210,18 +215,28 @@ def impute(mixture: Mixture, values: Floats) -> Floats:
     return filled
 
 
-def sample(mixture: Mixture, n_samples: int, generator: np.random.Generator) -> tuple[Floats, Labels]:
+def sample(mixture: Mixture | Fitted, n_samples: int, generator: np.random.Generator | int) -> tuple[Floats, Labels]:
     """Return samples drawn from the Gaussians of a mixture, (n, D), and the component of each, (n,), 1…K.
+
+    Parameters
+    ----------
+    mixture : Mixture or Fit
+    n_samples : int, at least 0
+    generator : numpy.random.Generator or int
+        Or the seed of one.
 
     Raises
     ------
     InvalidArgumentError
-        The number is not a whole number from 0, or the generator is not a generator (a seed, for example).
+        The number is not a whole number from 0, or the generator is neither a generator nor a seed.
     """
+    mixture = to_mixture(mixture)
     if not isinstance(n_samples, SupportsIndex) or index(n_samples) < 0:
         raise InvalidArgumentError("n_samples", f"is {n_samples!r}; give a whole number from 0")
+    if isinstance(generator, SupportsIndex) and index(generator) >= 0:
+        generator = np.random.default_rng(index(generator))
     if not isinstance(generator, np.random.Generator):
-        raise InvalidArgumentError("generator", f"is {generator!r}; give numpy.random.default_rng(SEED)")
+        raise InvalidArgumentError("generator", f"is {generator!r}; give a seed or numpy.random.default_rng(SEED)")
     weights = mixture.weights / mixture.weights.sum()
     labels = generator.choice(mixture.n_components, n_samples, p=weights)
     standard = generator.standard_normal((n_samples, mixture.n_features))

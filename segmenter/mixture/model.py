@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.arrays import Floats, to_floats
+from segmenter.arrays import Floats, freeze, to_floats
 from segmenter.mixture.config import CovarianceType
 from segmenter.mixture.monomials import MAX_PAIRED_FEATURES, Terms, n_monomials, pairs
 
@@ -41,6 +41,7 @@ class Mixture:
         for name in ("weights", "means", "covariances", "noise_sides"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, to_floats(name, getattr(self, name)))
+        freeze(self, "weights", "means", "covariances", "noise_sides")
 
     @functools.cached_property
     def inverse_factors(self) -> Floats:

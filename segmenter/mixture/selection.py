@@ -12,14 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from segmenter.arrays import Bools, Floats, Samples
+from segmenter.arrays import Bools, Floats, Samples, to_floats, to_samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.em import Fit, fit
 from segmenter.mixture.inference import iterate_log_joint, normalize_in_place, score_samples
 from segmenter.mixture.initialization import split_each_component
 from segmenter.mixture.model import Mixture, n_parameters
+from segmenter.mixture.validation import to_mixture
 
 Rule: TypeAlias = Literal["bic", "aic", "icl", "held-out"]
 
@@ -59,21 +61,22 @@ class SelectionTable:
 # ---- criteria of one fit -------------------------------------------------------------------------------------------
 
 
-def bic(found: Fit, total_weight: float) -> float:
-    """Return the Bayesian information criterion of a fit, in nats; lower is better (Schwarz 1978).
+def bic(found: Fit | Mixture, samples: Samples | ArrayLike) -> float:
+    """Return the Bayesian information criterion, in nats; lower is better (Schwarz 1978).
 
     Parameters
     ----------
-    found : Fit
-    total_weight : float
-        N, the sum of the weights of the samples, positive.
+    found : Fit or Mixture
+    samples : Samples, array of shape (N, D) or (N,), or float
+        The samples to be explained. For a fit to the samples, N is enough, the sum of their weights, positive.
     """
-    return compute_bic(found.mixture, _total_log_likelihood(found, total_weight), total_weight)
+    log_likelihood, total_weight = _measure_fit(found, samples)
+    return compute_bic(to_mixture(found), log_likelihood, total_weight)
 
 
-def aic(found: Fit, total_weight: float) -> float:
-    """Return Akaike's information criterion of a fit, in nats; lower is better (Akaike 1974)."""
-    return compute_aic(found.mixture, _total_log_likelihood(found, total_weight))
+def aic(found: Fit | Mixture, samples: Samples | ArrayLike) -> float:
+    """Return Akaike's information criterion, in nats; lower is better (Akaike 1974); arguments as for `bic`."""
+    return compute_aic(to_mixture(found), _measure_fit(found, samples)[0])
 
 
 def compute_bic(mixture: Mixture, log_likelihood: float, total_weight: float) -> float:
@@ -86,11 +89,12 @@ def compute_aic(mixture: Mixture, log_likelihood: float) -> float:
     return -2.0 * log_likelihood + 2.0 * n_parameters(mixture)
 
 
-def icl(found: Fit, samples: Samples) -> float:
+def icl(found: Fit, samples: Samples | ArrayLike) -> float:
     """Return the integrated completed likelihood, BIC + 2 × entropy, in nats; lower is better (Biernacki et al. 2000).
 
     The entropy of the responsibilities, −Σ_n w_n Σ_k r_nk log r_nk, penalizes components that overlap.
     """
+    samples = to_samples(samples)
     return bic(found, float(samples.weights.sum())) + 2 * assignment_entropy(found.mixture, samples)
 
 
@@ -109,11 +113,18 @@ def average_log_likelihood(mixture: Mixture, samples: Samples) -> float:
     return float(samples.weights @ score_samples(mixture, samples.values)) / float(samples.weights.sum())
 
 
-def _total_log_likelihood(found: Fit, total_weight: float) -> float:
-    """Return the log-likelihood of all samples, in nats; InvalidArgumentError unless their weight is positive."""
+def _measure_fit(found: Fit | Mixture, samples: Samples | ArrayLike) -> tuple[float, float]:
+    """Return the log-likelihood of samples, in nats, and their weight; see `bic`."""
+    if isinstance(samples, Samples) or np.ndim(samples) > 0:
+        given = to_samples(samples)
+        total_weight = float(given.weights.sum())
+        return total_weight * average_log_likelihood(to_mixture(found), given), total_weight
+    total_weight = float(to_floats("total_weight", samples))
     if not 0 < total_weight < np.inf:
-        raise InvalidArgumentError("total_weight", f"is {total_weight}; give the sum of the weights of the samples")
-    return total_weight * float(found.trace.log_likelihoods[-1])
+        raise InvalidArgumentError("total_weight", f"is {samples}; give the samples, or the sum of their weights")
+    if not isinstance(found, Fit):
+        raise InvalidArgumentError("samples", f"are the number {samples}, which is enough for a Fit only; give samples")
+    return total_weight * float(found.trace.log_likelihoods[-1]), total_weight
 
 
 # ---- likelihood of samples that the fit did not see ----------------------------------------------------------------
@@ -186,7 +197,7 @@ def _count_distinct(samples: Samples, limit: int) -> int:
 
 
 def selection_table(  # noqa: PLR0913  # the public interface
-    samples: Samples,
+    samples: Samples | ArrayLike,
     config: FitConfig,
     max_components: int,
     *,
@@ -198,7 +209,7 @@ def selection_table(  # noqa: PLR0913  # the public interface
 
     Parameters
     ----------
-    samples : Samples
+    samples : Samples, or array of shape (N, D) or (N,)
     config : FitConfig
         Its number of components is ignored.
     max_components : int, at least 1
@@ -223,6 +234,7 @@ def selection_table(  # noqa: PLR0913  # the public interface
         raise InvalidArgumentError("max_components", f"is {max_components}; give a whole number from 1")
     if config.method != "em":
         raise InvalidArgumentError("method", f"is {config.method!r}, which maximizes no likelihood; give em")
+    samples = to_samples(samples)
     total_weight = float(samples.weights.sum())
     rows = []
     for k, found in enumerate(fit_incrementally(samples, config, _count_distinct(samples, max_components)), start=1):

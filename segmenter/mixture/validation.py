@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,8 +16,30 @@ from segmenter.mixture.model import Mixture
 SUM_TOLERANCE = 1e-9
 """By how much rounding may move the sum of the weights away from 1."""
 
+N_SAMPLES_LOOKED_AT = 1000
+"""Samples that tell whether values are pixels of another range than those that a mixture was fitted to."""
+
+MIN_BRIGHTEST_PIXEL = 32
+"""Smaller numbers may be counts, of a mixture fitted to some of them."""
+
 ASYMMETRY = 1e-9
 """By how much rounding may make a covariance asymmetric, relative to its variances."""
+
+
+class Fitted(Protocol):
+    """What has a mixture, such as a `segmenter.mixture.em.Fit`."""
+
+    @property
+    def mixture(self) -> Mixture:
+        """The mixture."""
+
+
+def to_mixture(given: Mixture | Fitted) -> Mixture:
+    """Return a mixture, or that of a fit; InvalidArgumentError if it is neither."""
+    mixture = given if isinstance(given, Mixture) else getattr(given, "mixture", None)
+    if not isinstance(mixture, Mixture):
+        raise InvalidArgumentError("mixture", f"is of the type {type(given).__name__}; give a Mixture or a Fit")
+    return mixture
 
 
 def check_mixture_parts(mixture: Mixture, n_features: int) -> None:
@@ -65,7 +88,9 @@ def check_start(start: Mixture, n_features: int) -> None:
 
 
 def validate_values(mixture: Mixture, values: ArrayLike) -> Floats:
-    """Return samples as float64, (N, D), NaN where missing; N may be 0.
+    """Return samples as float64, (N, D), NaN where missing; N may be 0. Of one feature, (N,) will do.
+
+    Warns if they look like pixels from 0 to 255 where the mixture is of values from 0 to 1.
 
     Raises
     ------
@@ -73,12 +98,26 @@ def validate_values(mixture: Mixture, values: ArrayLike) -> Floats:
         They are not such an array, differ from the mixture in the number of features, or contain infinity.
     """
     given = to_floats("values", values)
+    if given.ndim == 1 and mixture.n_features == 1:
+        given = given[:, None]
     if given.ndim != 2 or given.shape[1] != mixture.n_features:
         problem = f"have the shape {given.shape}; the mixture takes (N, {mixture.n_features})"
         raise InvalidArgumentError("values", problem)
     if np.isinf(given).any():
         raise InvalidArgumentError("values", "contain infinity; leave these samples out, or give NaN for missing")
+    if look_like_pixels(mixture, given):
+        text = "the values look like pixels from 0 to 255, but the mixture is of values from 0 to 1; divide them by 255"
+        warnings.warn(text, UserWarning, stacklevel=4)
     return given
+
+
+def look_like_pixels(mixture: Mixture, values: Floats) -> bool:
+    """Return whether values are whole numbers up to 255, mostly above 1, where all means are between 0 and 1."""
+    if len(values) == 0 or not ((mixture.means >= 0) & (mixture.means <= 1)).all():
+        return False
+    some = values[:N_SAMPLES_LOOKED_AT]
+    are_bytes = (some >= 0) & (some <= 255) & (some == np.rint(some))
+    return bool(are_bytes.all() and some.max() > MIN_BRIGHTEST_PIXEL and np.median(some) > 1)
 
 
 def are_positive_definite(covariances: Floats) -> bool:

@@ -355,9 +355,25 @@ def test_more_components_than_distinct_samples_are_refused() -> None:
 
 
 def test_as_many_components_as_samples_are_fitted() -> None:
-    model = GaussianMixture(3, random_state=0).fit([[0.0], [1.0], [5.0]])
+    with pytest.warns(ConvergenceWarning, match="without spread .* 0, 1, 2; try fewer n_components"):
+        model = GaussianMixture(3, random_state=0).fit([[0.0], [1.0], [5.0]])
     np.testing.assert_allclose(np.sort(model.means_[:, 0]), [0, 1, 5], atol=1e-6)
     assert model.trace_.verdict == "degenerate"
+
+
+@pytest.mark.parametrize("distance", [1e7, 1e12])
+def test_one_outlier_does_not_spoil_a_fit(distance: float) -> None:
+    values, cluster = blobs(3, n_each=300)
+    both = np.vstack([values, np.full((1, values.shape[1]), distance)])
+    labels = GaussianMixture(4, random_state=0, n_init=3).fit_predict(both)
+    assert len(set(zip(labels[:-1], cluster, strict=True))) == 3
+    assert labels[-1] not in labels[:-1]
+
+
+@pytest.mark.parametrize("size", [1e106, 1e151, 1e308])
+def test_values_whose_squares_are_out_of_range_are_refused_as_a_value_error(size: float) -> None:
+    with pytest.raises(ValueError, match="power of ten"):
+        GaussianMixture(2).fit(np.append(np.linspace(-1, 1, 50), [size, -size])[:, None])
 
 
 def test_the_floor_keeps_covariances_apart_from_zero() -> None:
@@ -417,8 +433,10 @@ def test_rows_that_share_a_feature_are_merged_where_they_share_all() -> None:
     merge_duplicates, counts = np.unique(coarse, axis=0, return_counts=True)
     for array in (coarse, merge_duplicates):
         array[array == 99] = np.nan
-    rows = GaussianMixture(3, random_state=0).fit(coarse)
-    merged = GaussianMixture(3, random_state=0).fit(merge_duplicates[::-1], sample_weight=counts[::-1])
+    with pytest.warns(ConvergenceWarning, match="without spread"):
+        rows = GaussianMixture(3, random_state=0).fit(coarse)
+    with pytest.warns(ConvergenceWarning, match="without spread"):
+        merged = GaussianMixture(3, random_state=0).fit(merge_duplicates[::-1], sample_weight=counts[::-1])
     np.testing.assert_array_equal(rows.means_, merged.means_)
     np.testing.assert_array_equal(rows.lower_bounds_, merged.lower_bounds_)
 
@@ -462,7 +480,8 @@ def test_labels_pull_components_to_their_class() -> None:
     values = np.concatenate([generator.normal(0, 1, (200, 1)), generator.normal(2.0, 1, (200, 1))])
     truth = np.repeat([0, 1], 200)
     y = np.where(np.arange(400) % 4 == 0, truth, -1)
-    plain = GaussianMixture(2, random_state=0, max_iter=2000).fit(values)
+    with pytest.warns(ConvergenceWarning, match="no better than a single one"):
+        plain = GaussianMixture(2, random_state=0, max_iter=2000).fit(values)
     pulled = GaussianMixture(2, random_state=0, max_iter=2000).fit(values, y)
     errors = [np.abs(np.sort(model.means_[:, 0]) - [0, 2]).max() for model in (plain, pulled)]
     assert errors[1] < errors[0]
