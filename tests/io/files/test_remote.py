@@ -23,6 +23,9 @@ from segmenter.io.files.atomic import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, write_
 from segmenter.io.files.local import compute_digest, ensure_path_unmodified
 from segmenter.io.files.remote import RemotePath, filter_existing, is_remote, to_path
 from segmenter.io.images.photo import read_photo
+from segmenter.segmentation.recipe import Recipe
+from segmenter.workflows.segment.job import plan_job
+from segmenter.workflows.segment.outputs import write_outputs
 from tests.support.batches import LABELS_ONLY
 from tests.support.command import run
 from tests.support.files import read_tree, save_image
@@ -224,9 +227,19 @@ def test_a_set_of_files_is_written_completely_or_not_at_all(monkeypatch: pytest.
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", fail)
     new = {folder / name: b"new" for name in ("a", "c", "d", "record")}
     with pytest.raises(WriteError, match=r"memory://whole/d: cannot be written \(the store is full"):
-        write_files(new, overwrite=True)
+        write_files(new, overwrite=True, stale=[folder / "b"])
     assert removed == [["a", "b"]]  # no record stands for files that are not its own
     assert [path.name for path in filter_existing([*new, *files])] == ["a", "a", "b"]
+
+
+def test_stale_files_of_a_store_are_removed_once_the_new_ones_are_written() -> None:
+    folder = to_path("memory://stale")
+    write_files({folder / name: b"old" for name in ("a.ucm.png", "a.png", "b.ucm.png")}, overwrite=False)
+    write_files({folder / "a.json": b'{"files": ["a.ucm.png", "a.png", "b.ucm.png", "a.json"]}'}, overwrite=False)
+    job = plan_job(Path("a.png"), folder, Recipe(), figure_options=None, max_pixels=1, overwrite=True)
+    assert write_outputs(job, dict.fromkeys(job.outputs, b"new")) == (folder / "a.ucm.png",)
+    names = [*job.outputs, *(folder / name for name in ("a.ucm.png", "a.png", "b.ucm.png"))]
+    assert list(filter_existing(names)) == [*job.outputs, folder / "a.png", folder / "b.ucm.png"]
 
 
 def test_a_photo_is_read_from_any_store(tmp_path: Path) -> None:
