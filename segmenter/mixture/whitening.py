@@ -62,6 +62,9 @@ def sum_pairs(mass: Floats, phi: Floats, floor_variances: Floats) -> Floats:
     sums[:, : 1 + n_features] = mass @ phi.T
     for k, row in enumerate(mass):
         members = np.flatnonzero(row > NEGLIGIBLE * row.max())
+        if not len(members):  # all responsibilities are 0; BLAS refuses empty matrices
+            sums[k, 1 + n_features :] = 0
+            continue
         scaled = (centred if len(members) == len(row) else centred.take(members, axis=1)) * np.sqrt(row[members])
         second = dsyrk(1.0, scaled.T, trans=1)  # its upper triangle
         second[np.diag_indices(n_features)] += sums[k, 0] * floor_variances

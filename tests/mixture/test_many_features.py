@@ -22,6 +22,7 @@ from segmenter.mixture.inference import predict, responsibilities, score_samples
 from segmenter.mixture.initialization import build_mixture_around, estimate_from_clusters
 from segmenter.mixture.m_step import NormalInverseWishart, m_step
 from segmenter.mixture.model import Mixture
+from segmenter.mixture.whitening import sum_pairs
 from tests.support.scenes import blobs, some_mixture
 from tests.support.scenes import log_joint as log_joint_by_scipy
 
@@ -173,3 +174,13 @@ def test_statistics_do_not_depend_on_blocks(
     cut = e_step(prepare_samples(samples, FLOOR, terms=few.terms), mixture, is_hard=method != "em")
     np.testing.assert_allclose(cut.sums, whole.sums, rtol=1e-9, atol=1e-9)
     assert cut.log_likelihood == pytest.approx(whole.log_likelihood, rel=1e-10)
+
+
+def test_a_component_without_any_sample_in_a_block_adds_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """BLAS prints a complaint about empty matrices, which no Python error tells of."""
+    phi = np.vstack([np.ones(30), np.random.default_rng(0).normal(size=(40, 30))])
+    mass = np.vstack([np.ones(30), np.zeros(30)])
+    sums = sum_pairs(mass, phi, np.zeros(40))
+    np.testing.assert_allclose(sums[0], monomials.monomials(phi[1:]).sum(axis=1))
+    np.testing.assert_array_equal(sums[1], 0)
+    assert capfd.readouterr() == ("", "")
