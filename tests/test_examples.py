@@ -6,15 +6,17 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.stats import norm
 
 from segmenter.mixture.inference import predict
 from segmenter.mixture.model import Mixture
-from tests.examples import coins, customers, photo, recovery
+from tests.examples import categorical, coins, customers, hmm, photo, recovery
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -59,6 +61,48 @@ def test_two_coins_of_unknown_bias() -> None:
     assert (np.diff(log_likelihoods) > 0).all()
     assert biases[1] == pytest.approx([0.71, 0.58], abs=0.005)
     assert biases[-1] == pytest.approx([0.80, 0.52], abs=0.005)
+
+
+def test_forward_and_backward_agree_with_the_sum_over_all_paths() -> None:
+    """An independent oracle: the joint density of each of 2⁶ paths, added up."""
+    values = hmm.draw(6)[0]
+    mixture = Mixture(np.array([0.3, 0.7]), np.array([[0.0], [2.0]]), np.array([[[1.0]], [[0.5]]]))
+    chain = hmm.Chain(np.array([0.6, 0.4]), np.array([[0.9, 0.1], [0.3, 0.7]]), mixture)
+    states, counts, log_likelihood = hmm.expect(chain, values)
+    densities = np.stack([norm(mean, scale).pdf(values) for mean, scale in ((0, 1), (2, np.sqrt(0.5)))], axis=1)
+    total, expected_states, expected_counts = 0.0, np.zeros((6, 2)), np.zeros((2, 2))
+    for path in product(range(2), repeat=6):
+        probability = chain.initial[path[0]] * densities[np.arange(6), path].prod()
+        probability *= np.prod([chain.transitions[i, j] for i, j in pairwise(path)])
+        total += probability
+        expected_states[np.arange(6), path] += probability
+        for i, j in pairwise(path):
+            expected_counts[i, j] += probability
+    assert log_likelihood == pytest.approx(np.log(total))
+    np.testing.assert_allclose(states, expected_states / total)
+    np.testing.assert_allclose(counts, expected_counts / total)
+
+
+def test_baum_welch_climbs_and_finds_the_states() -> None:
+    values, states = hmm.draw()
+    chain, log_likelihoods = hmm.fit_chain(values)
+    assert np.diff(log_likelihoods).min() > -1e-6
+    order = np.argsort(chain.emissions.means[:, 0])
+    found = hmm.expect(chain, values)[0][:, order].argmax(axis=1)
+    alone = predict(chain.emissions, values)
+    assert (found == states).mean() > max(0.9, (order[alone - 1] == states).mean())
+    np.testing.assert_allclose(chain.transitions[np.ix_(order, order)], hmm.STAYS, atol=0.06)
+
+
+def test_latent_classes_are_found() -> None:
+    answers, classes = categorical.draw()
+    weights, probabilities, shares, log_likelihoods = categorical.run_em(answers)
+    assert np.diff(log_likelihoods).min() > -1e-9
+    joint = weights * probabilities[:, np.arange(6), answers].prod(axis=2).T  # an independent oracle: (N, K)
+    assert log_likelihoods[-1] == pytest.approx(np.log(joint.sum(axis=1)).sum())
+    order = np.argsort(-probabilities[:, :, 0].mean(axis=1))
+    np.testing.assert_allclose(probabilities[order].mean(axis=1), categorical.TRUTH, atol=0.05)
+    assert (shares[:, order].argmax(axis=1) == classes).mean() > 0.95
 
 
 EXAMPLES = ROOT / "tests" / "examples"

@@ -51,6 +51,9 @@ class FitConfig:
     robust_scale : bool
         If a few values are far outliers, take the scale of the samples, to which the covariance floor is relative, from
         the other values, see `segmenter.mixture.bulk`. Pictures, whose values are bounded, need no such search.
+    threshold : float, from 0 to below 1
+        Hard EM only: a sample whose largest responsibility is below it takes no part in the next M-step; 0 = all do.
+        With a threshold the objective may fall, and EM has converged when two steps in a row hardly change it.
     """
 
     n_components: int = 4
@@ -65,6 +68,7 @@ class FitConfig:
     method: Method = "em"
     seed: int = 0
     robust_scale: bool = True
+    threshold: float = 0.0
 
     @property
     def family(self) -> CovarianceType:
@@ -96,3 +100,12 @@ class FitConfig:
         for name, choices in (("method", METHODS), ("covariance_type", COVARIANCE_TYPES), ("init", INITS)):
             if getattr(self, name) not in choices:
                 raise InvalidArgumentError(name, f"is {getattr(self, name)!r}; give one of {', '.join(choices)}")
+        self._check_threshold()
+
+    def _check_threshold(self) -> None:
+        """Raise InvalidArgumentError unless the threshold is in its range, and 0 but for hard EM."""
+        if not isinstance(self.threshold, SupportsFloat) or not 0 <= float(self.threshold) < 1:
+            raise InvalidArgumentError("threshold", f"is {self.threshold!r}; give a number from 0 to below 1")
+        if self.threshold > 0 and self.method != "hard-em":
+            raise InvalidArgumentError("threshold", f"is {self.threshold}; give it with hard-em, or leave it 0")
+        object.__setattr__(self, "threshold", float(self.threshold))

@@ -161,7 +161,7 @@ def prepare_for_fit(samples: Samples | LazySamples, config: FitConfig) -> Prepar
     return prepare_samples(
         samples,
         config.covariance_floor,
-        terms=choose_terms(config.family, n_features, has_noise=config.noise),
+        terms=choose_terms(config.family, n_features, has_noise=config.noise or config.threshold > 0),
         robust_scale=config.robust_scale,
         is_shared=config.is_shared,
     )

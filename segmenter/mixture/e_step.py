@@ -93,6 +93,7 @@ class EStepOptions:
     log_prior: Floats | None  # (K, N) or (K, 1), nats; with noise K + 1 rows
     is_hard: bool  # whether each sample belongs to its most probable component alone
     responsibilities: Floats | None  # (K, N), is filled with the responsibilities; with noise K + 1 rows
+    threshold: float = 0.0  # hard only: samples whose largest soft responsibility is below are left out of the sums
 
     @property
     def is_plain(self) -> bool:
@@ -100,13 +101,14 @@ class EStepOptions:
         return self.log_prior is None and self.responsibilities is None and not self.is_hard
 
 
-def e_step(
+def e_step(  # noqa: PLR0913  # the ways to assign samples are independent of each other
     data: PreparedSamples,
     mixture: Mixture,
     *,
     log_prior: Floats | None = None,
     is_hard: bool = False,
     responsibilities: Floats | None = None,
+    threshold: float = 0.0,
 ) -> SufficientStatistics:
     """Return the sufficient statistics of the samples under a mixture (Bishop 2006, eq. 9.23 and 9.27).
 
@@ -121,8 +123,10 @@ def e_step(
         log-likelihood, Σ_n max_k log π_k N(x_n | μ_k, Σ_k) (Celeux and Govaert 1992).
     responsibilities : ndarray of shape (K, N), float64, optional
         Output array for the responsibilities; with noise, K + 1 rows.
+    threshold : float, from 0 to below 1
+        If hard, samples whose largest soft responsibility is below are left out of the sums.
     """
-    options = EStepOptions(log_prior, is_hard, responsibilities)
+    options = EStepOptions(log_prior, is_hard, responsibilities, threshold)
     total: SufficientStatistics | None = None
     for group in data.groups:
         statistics = _compute_group_statistics(group, data, mixture, options)
@@ -181,7 +185,10 @@ def _compute_sums(group: MissingnessGroup, log_joint: LogJoint, options: EStepOp
         if log_prior is not None:
             joint += log_prior if log_prior.shape[1] == 1 else log_prior[:, rows]
         if options.is_hard:
+            log_total = stable_exp(joint)[1] if options.threshold > 0 else None
             log_density, total = hard_assign(joint), np.ones(1)
+            if log_total is not None:
+                joint *= np.exp(log_density - log_total) >= options.threshold
         else:
             joint, log_density, total = stable_exp(joint, is_safe=is_safe)
         if responsibilities is not None:

@@ -86,7 +86,7 @@ class FitTrace:
     single_gaussian: float  # log-likelihood of a single Gaussian of the same family
     noise_share: float = 0.0  # share of the samples that are noise, 0 to 1
     n_screening_iterations: int = 0  # of the iterations, the first ones, which were made on the screening subset
-    has_fixed_objective: bool = True  # False with a log prior that uses responsibilities: the objectives may then fall
+    has_fixed_objective: bool = True  # False with a log prior that uses responsibilities, or a threshold: may fall
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -155,8 +155,9 @@ class EMProblem:
 
     @property
     def has_fixed_objective(self) -> bool:
-        """Whether the objective depends on the mixture alone, not also on the responsibilities of the step before."""
-        return self.log_prior is None or not self.log_prior.uses_responsibilities
+        """Whether all steps climb the same objective, one that does not depend on the responsibilities before."""
+        is_fixed = self.log_prior is None or not self.log_prior.uses_responsibilities
+        return is_fixed and self.config.threshold == 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -400,7 +401,7 @@ def run_em(problem: EMProblem, start: Mixture) -> Fit:
     """
     problem = replace(problem, n_components=start.n_components)
     config, min_mass = problem.config, compute_min_mass(problem)
-    can_accelerate = config.acceleration and problem.log_prior is None
+    can_accelerate = config.acceleration and problem.log_prior is None and config.threshold == 0
     survivors = np.arange(start.n_components)  # indices of the components in the start
     evaluation = evaluate(problem, start, survivors)
     history = [without_responsibilities(evaluation)]  # one entry more than iterations
@@ -537,7 +538,14 @@ def evaluate(
         if problem.log_prior.uses_responsibilities:
             new_responsibilities = np.empty((len(log_prior), data.n_samples))
     is_hard = problem.config.method != "em"
-    statistics = e_step(data, mixture, log_prior=log_prior, is_hard=is_hard, responsibilities=new_responsibilities)
+    statistics = e_step(
+        data,
+        mixture,
+        log_prior=log_prior,
+        is_hard=is_hard,
+        responsibilities=new_responsibilities,
+        threshold=problem.config.threshold,
+    )
     total = statistics.total_weight
     objective = statistics.log_likelihood / total
     log_likelihood = objective + covariance_floor_cost(mixture, statistics.mass / total, data, statistics.sums)

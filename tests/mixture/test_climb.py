@@ -186,3 +186,30 @@ def test_a_moving_objective_that_falls_has_converged_once_it_rests() -> None:
     assert np.diff(trace.objectives).min() < -1e-3  # so it is no lower bound that EM climbs
     assert trace.converged
     assert np.abs(np.diff(trace.objectives)[-3:]).max() < 1e-6
+
+
+# ---- a threshold for hard EM ---------------------------------------------------------------------------------------
+
+
+def test_samples_below_the_threshold_take_no_part_in_the_m_step() -> None:
+    values = np.array([[0.0], [1.0], [5.0], [9.0], [10.0]])  # the one in the middle belongs to neither
+    start = Mixture(np.full(2, 0.5), np.array([[0.5], [9.5]]), np.ones((2, 1, 1)))
+    config = FitConfig(2, method="hard-em", threshold=0.9, max_iterations=1)
+    stepped = fit(values, config, start).mixture
+    np.testing.assert_allclose(stepped.means[:, 0], [0.5, 9.5])
+    np.testing.assert_allclose(stepped.weights, [0.5, 0.5])
+    every = fit(values, FitConfig(2, method="hard-em", max_iterations=1), start).mixture
+    np.testing.assert_allclose(every.means[:, 0], [2.0, 9.5])
+
+
+def test_a_threshold_below_every_largest_responsibility_changes_nothing() -> None:
+    samples, _ = blobs(3, 2, distance=3.0)
+    start = Mixture(np.full(3, 1 / 3), np.array([[3.0, 3.0], [6.0, 6.0], [9.0, 9.0]]), np.array([np.eye(2)] * 3))
+    plain, same = (fit(samples, FitConfig(3, method="hard-em", threshold=t), start) for t in (0.0, 0.3))
+    np.testing.assert_allclose(same.trace.objectives[: plain.trace.n_iterations], plain.trace.objectives[:-1])
+    assert plain.trace.has_fixed_objective
+    assert not same.trace.has_fixed_objective
+    strict = fit(samples, FitConfig(3, method="hard-em", threshold=0.95), start)
+    assert strict.trace.converged
+    spreads = [np.trace(each.mixture.covariances.sum(axis=0)) for each in (strict, plain)]
+    assert spreads[0] < spreads[1]  # without the samples in between

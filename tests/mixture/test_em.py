@@ -788,6 +788,9 @@ OUT_OF_RANGE: list[tuple[str, Any]] = [
     ("robust_scale", 1),
     ("noise", "yes"),
     ("method", "kmeans"),
+    ("threshold", 1.0),
+    ("threshold", -0.1),
+    ("threshold", 0.5),  # without hard EM
 ]
 
 
