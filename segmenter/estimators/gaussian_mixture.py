@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,48 +13,64 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from threadpoolctl import threadpool_limits
 
-from segmenter.arrays import Floats
+from segmenter.arrays import Floats, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.estimators.checks import (
+    check_precisions_init,
+    check_weights_init,
+    choose_labels,
     drop_weightless,
+    is_zero,
     merge_duplicates,
-    number_classes,
     validate_start_array,
     validate_weights,
 )
-from segmenter.estimators.families import from_matrices, get_shape, invert, to_matrices
+from segmenter.estimators.families import get_shape, invert, to_matrices
+from segmenter.estimators.parameters import FittedParameters
+from segmenter.estimators.progress import Progress
 from segmenter.mixture.config import CovarianceType, FitConfig, Init
 from segmenter.mixture.diagnostics import FitProblem, find_fit_problems
-from segmenter.mixture.em import Fit, fit
+from segmenter.mixture.em import Fit, evaluate_starts, fit
 from segmenter.mixture.inference import predict, responsibilities, sample, score_samples
 from segmenter.mixture.initialization import KnownParameters, build_starts
-from segmenter.mixture.log_prior import clamp
-from segmenter.mixture.model import Mixture
+from segmenter.mixture.log_prior import LogPrior, clamp
+from segmenter.mixture.model import Mixture, n_parameters
 from segmenter.mixture.selection import compute_aic, compute_bic
+from segmenter.mixture.validation import SUM_TOLERANCE
 
 SKLEARN_NAMES = {
     "tolerance": "tol",
     "max_iterations": "max_iter",
     "restarts": "n_init",
-    "init": "init_params",
+    "error_variance": "reg_covar",
     "seed": "random_state",
 }
 """Options of `FitConfig` that have another name in scikit-learn."""
+
+InitParams: TypeAlias = Literal["kmeans", "k-means++", "random", "random_from_data"]
+
+INITS: dict[InitParams, Init] = {
+    "kmeans": "k-means",
+    "k-means++": "k-means++",
+    "random": "random",
+    "random_from_data": "random-from-data",
+}
 
 SMALLEST_TOLERANCE = float(np.finfo(np.float64).tiny)
 """Stands for a tolerance of 0."""
 
 
-class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class GaussianMixture(FittedParameters, DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A Gaussian mixture fitted by EM to samples that may be weighted, partly labeled and incomplete.
 
     Parameters, methods and fitted attributes are those of ``sklearn.mixture.GaussianMixture``, with these differences:
 
     - `fit` takes ``sample_weight``: a row of weight w counts as w rows, and one of weight 0 is ignored.
-    - `fit` takes partial labels as ``y``, −1 = unlabeled.
+    - `fit` takes labels. Partial ones may be given as ``y``, −1 = unlabeled; a ``y`` without −1, or with only one class
+      besides, is ignored, as pipelines and searches pass it to every estimator.
     - NaN marks missing values, which are integrated out.
-    - Instead of ``reg_covar``, a constant added to the covariances, there is `covariance_floor`, which is relative to
-      the variances of the data and keeps the objective monotone, see `segmenter.mixture.data`.
+    - Besides `reg_covar`, a constant added to the variances, there is `covariance_floor`, which is relative to the
+      variances of the data. Both keep the objective monotone, see `segmenter.mixture.data`.
     - Components that lose all their mass are removed, with a warning; there are then fewer than `n_components`.
 
     Parameters
@@ -64,13 +80,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     covariance_type : {"full", "tied", "diag", "spherical"}
     tol : float, nats per sample, at least 0
         The fit has converged when a step raises the lower bound by less; with 0, when no step raises it.
-    covariance_floor : float, from 1e-12 to 1
-        The minimum variance, relative to that of each feature.
-    max_iter : int, at least 1
+    reg_covar : float, units of X squared, at least 0
+        Added to all variances. By default 0: the covariance floor is enough.
+    max_iter : int, at least 0
+        With 0, the start is returned.
     n_init : int, at least 1
         Number of starts; the best run is kept.
-    init_params : {"k-means++", "random"}
-        How starts are drawn.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}
+        How starts are drawn: clusters of k-means, in the units of the features or with unit variances, whichever is
+        more likely; clusters around seeds of k-means++; means from the data and random covariances; means from the
+        data and one covariance for all.
     weights_init : array-like of shape (K,), optional
         Positive, with sum 1.
     means_init : array-like of shape (K, D), optional
@@ -85,10 +104,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         None draws different starts in every fit.
     warm_start : bool
         Start from the mixture of the previous `fit`.
+    verbose : int
+        1 prints every few iterations, 2 the lower bound at the end as well.
+    verbose_interval : int, at least 1
+        Number of iterations between two lines.
+    covariance_floor : float, from 1e-12 to 1
+        The minimum variance, relative to that of each feature.
 
     Attributes
     ----------
     weights_, means_ : ndarray of shape (K,), (K, D)
+        All arrays are float32 if X was, otherwise float64. They can be set, see `FittedParameters`.
     covariances_, precisions_, precisions_cholesky_ : ndarray
         Of shape (K, D, D), (D, D), (K, D) or (K,), by the covariance type.
     converged_ : bool
@@ -97,8 +123,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     lower_bound_ : float, nats per sample
         Of the log-likelihood; it is the objective: the average log-likelihood of samples blurred by the covariance
         floor.
-    lower_bounds_ : ndarray of shape (n_iter_ + 1,)
-        Before each M-step and at the end; never falls.
+    lower_bounds_ : ndarray of shape (n_iter_,)
+        After each M-step; never falls.
     classes_, component_classes_ : ndarray of shape (n_classes,), (K,)
         Only if labels were given: the classes, and the class of each component. With K classes, component k belongs to
         class k in ascending order, so that `predict` returns the classes if these are 0…K−1.
@@ -125,20 +151,24 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         *,
         covariance_type: CovarianceType = "full",
         tol: float = 1e-3,
-        covariance_floor: float = FitConfig.covariance_floor,
+        reg_covar: float = 0.0,
         max_iter: int = 100,
         n_init: int = 1,
-        init_params: Init = "k-means++",
+        init_params: InitParams = "kmeans",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
         component_classes: ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        covariance_floor: float = FitConfig.covariance_floor,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.tol = tol
+        self.reg_covar = reg_covar
         self.covariance_floor = covariance_floor
         self.max_iter = max_iter
         self.n_init = n_init
@@ -149,6 +179,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.component_classes = component_classes
         self.random_state = random_state
         self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -157,7 +189,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     # ---- fitting ---------------------------------------------------------------------------------------------------
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        labels: ArrayLike | None = None,
+    ) -> GaussianMixture:
         """Fit the mixture.
 
         Parameters
@@ -165,10 +204,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         X : array-like of shape (N, D)
             NaN where missing.
         y : array-like of shape (N,), optional
-            The class of each sample, −1 = unlabeled. A labeled sample belongs only to the components of its class. If
-            there are more classes than components, all labels are ignored, with a warning.
+            Used as labels if it contains −1, which is unlabeled, and at least two classes; otherwise ignored.
         sample_weight : array-like of shape (N,), optional
             At least 0, and not all 0.
+        labels : array-like of shape (N,), optional
+            The class of each sample, −1 = unlabeled. A labeled sample belongs only to the components of its class. If
+            there are more classes than components, all labels are ignored, with a warning.
 
         Returns
         -------
@@ -178,46 +219,65 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         Raises
         ------
         ValueError
-            X, y, sample_weight or a parameter is invalid.
+            X, y, sample_weight, labels or a parameter is invalid.
         """
-        values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
+        given = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+        values = np.asarray(given, dtype=np.float64)
         weights = validate_weights(sample_weight, values)
         config = self._build_config(n_samples=int(np.count_nonzero(weights)))
-        classes, labels = (None, None) if y is None else number_classes(y, values, config.n_components)
+        classes, numbers = choose_labels(y, labels, values, config.n_components)
         component_classes = None if classes is None else self._number_component_classes(classes)
         known = self._read_known_parameters(values.shape[1])
         is_warm = self.warm_start and hasattr(self, "mixture_")
         select = drop_weightless if is_warm or known.is_complete else merge_duplicates
-        samples, labels = select(values, weights, labels)
+        samples, numbers = select(values, weights, numbers)
         with threadpool_limits(1, user_api="blas"):  # small products; and the bits must not depend on the cores
             if is_warm:
                 self._check_warm_start(config, values.shape[1])
                 starts: list[Mixture] | None = [self.mixture_]
             else:
-                starts = build_starts(samples, config, known, labels, component_classes)
+                starts = build_starts(samples, config, known, numbers, component_classes)
             log_prior = None
-            if labels is not None and component_classes is not None:
-                log_prior = clamp(labels, component_classes)
-            if starts is None:
-                found = fit(samples, config)
-            else:
-                runs = [fit(samples, config, start, log_prior=log_prior) for start in starts]
-                found = max(runs, key=lambda run: run.objective)
+            if numbers is not None and component_classes is not None:
+                log_prior = clamp(numbers, component_classes)
+            found = self._run(samples, config, starts, log_prior)
+        self._dtype = given.dtype.type
         self._set_fitted_attributes(found, classes, component_classes)
+        if is_warm and len(found.trace.objectives) > 1:  # one iteration is enough to see that nothing rises any more
+            self.converged_ |= bool(np.diff(found.trace.objectives[-2:])[0] < config.tolerance)
         self._warn_of_problems(found)
         return self
 
+    def _run(
+        self, samples: Samples, config: FitConfig, starts: list[Mixture] | None, log_prior: LogPrior | None
+    ) -> Fit:
+        """Return the best of the fits from some starts, or from drawn ones; print the progress if that is wanted."""
+        if self.max_iter == 0:
+            return evaluate_starts(samples, config, starts)
+        progress = Progress(self.verbose_interval) if self.verbose else None
+        if starts is None:
+            found = fit(samples, config, on_iteration=progress)
+        else:
+            runs = [fit(samples, config, start, log_prior=log_prior, on_iteration=progress) for start in starts]
+            found = max(runs, key=lambda run: run.objective)
+        if progress is not None:
+            progress.finish(found, with_bound=self.verbose > 1)
+        return found
+
     def _build_config(self, n_samples: int) -> FitConfig:
         """Return the parameters as a `FitConfig`; errors give the names that the parameters have here."""
+        if self.init_params not in INITS:
+            raise InvalidArgumentError("init_params", f"is {self.init_params!r}; give one of {', '.join(INITS)}")
         try:
             config = FitConfig(
                 n_components=self.n_components,
                 covariance_type=self.covariance_type,
                 tolerance=SMALLEST_TOLERANCE if self.tol == 0 else self.tol,
                 covariance_floor=self.covariance_floor,
-                max_iterations=self.max_iter,
+                max_iterations=1 if is_zero(self.max_iter) else self.max_iter,
+                error_variance=self.reg_covar,
                 restarts=self.n_init,
-                init=self.init_params,
+                init=INITS[self.init_params],
                 seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
             )
         except InvalidArgumentError as error:
@@ -229,25 +289,21 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     def _read_known_parameters(self, n_features: int) -> KnownParameters:
         """Return the given parameters of the start, checked, with covariances of shape (K, D, D)."""
-        n_components, name = self.n_components, "precisions_init"
+        n_components, family = self.n_components, self.covariance_type
         weights, means, covariances = None, None, None
         if self.weights_init is not None:
-            weights = validate_start_array("weights_init", self.weights_init, (n_components,))
-            if not (weights > 0).all() or not np.isclose(weights.sum(), 1):
-                problem = f"must be positive and sum to 1; they sum to {weights.sum():.6g}"
-                raise InvalidArgumentError("weights_init", problem)
+            weights = validate_start_array("weights_init", "weights", self.weights_init, (n_components,))
+            check_weights_init(weights)
+            if abs(weights.sum() - 1) > SUM_TOLERANCE:  # given as float32, for example
+                weights = weights / weights.sum()
         if self.means_init is not None:
-            means = validate_start_array("means_init", self.means_init, (n_components, n_features))
+            means = validate_start_array("means_init", "means", self.means_init, (n_components, n_features))
         if self.precisions_init is not None:
-            shape = get_shape(self.covariance_type, n_components, n_features)
-            precisions = validate_start_array(name, self.precisions_init, shape)
-            matrices = to_matrices(precisions, self.covariance_type, n_components, n_features)
-            try:
-                covariances = invert(matrices)
-            except np.linalg.LinAlgError:
-                raise InvalidArgumentError(name, "must be positive definite") from None
-            if not np.allclose(matrices, matrices.transpose(0, 2, 1)):
-                raise InvalidArgumentError(name, "must be symmetric")
+            shape = get_shape(family, n_components, n_features)
+            precisions = validate_start_array("precisions_init", f"{family} precision", self.precisions_init, shape)
+            matrices = to_matrices(precisions, family, n_components, n_features)
+            check_precisions_init(matrices, family)
+            covariances = invert(matrices)
         return KnownParameters(weights, means, covariances)
 
     def _number_component_classes(self, classes: NDArray[Any]) -> NDArray[np.intp]:
@@ -274,7 +330,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """Set the fitted attributes from a fit, the classes (C,), and the number of the class of each component."""
         self.mixture_, self.trace_ = found.mixture, found.trace
         self.converged_, self.n_iter_ = found.trace.converged, found.trace.n_iterations
-        self.lower_bounds_, self.lower_bound_ = found.trace.objectives, found.objective
+        self.lower_bounds_, self.lower_bound_ = found.trace.objectives[1:], found.objective
         for name in ("classes_", "component_classes_"):
             self.__dict__.pop(name, None)
         if classes is not None and component_classes is not None:
@@ -284,17 +340,24 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def _warn_of_problems(self, found: Fit) -> None:
         """Warn of every reason not to trust a fit: of every verdict but "converged".
 
-        Components of labeled classes need not explain the samples better than a single one.
+        Components of labeled classes need not explain the samples better than a single one. A start that is returned as
+        it is, with ``max_iter=0``, is no fit.
         """
+        if self.max_iter == 0:
+            return
+        ignored = {"suspicious": hasattr(self, "classes_"), "not converged": self.converged_}
         for problem in find_fit_problems(found.trace):
-            if problem.kind != "suspicious" or not hasattr(self, "classes_"):
+            if not ignored.get(problem.kind):
                 warnings.warn(self._describe_problem(problem), ConvergenceWarning, stacklevel=3)
 
     def _describe_problem(self, problem: FitProblem) -> str:
         """Return what is wrong with a fit, and which parameter may help."""
         match problem.kind:
             case "not converged":
-                return f"the fit did not converge within max_iter={self.max_iter} steps; raise max_iter or tol"
+                return (
+                    "Best performing initialization did not converge. Try different init parameters, or increase "
+                    f"max_iter, tol, or check for degenerate data. (max_iter={self.max_iter}, tol={self.tol})"
+                )
             case "rounding":
                 return "rounding errors ended the fit before it converged; leave out samples with far outliers"
             case "died":
@@ -312,23 +375,27 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         X: ArrayLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        *,
+        labels: ArrayLike | None = None,
     ) -> NDArray[np.intp]:
         """Fit the mixture, and return the most probable component of each sample, like `predict`."""
-        return self.fit(X, y, sample_weight).predict(X)
+        return self.fit(X, y, sample_weight, labels=labels).predict(X)
 
     # ---- inference -------------------------------------------------------------------------------------------------
 
     def predict(self, X: ArrayLike) -> NDArray[np.intp]:
         """Return the most probable component of each sample, shape (N,), 0…K−1."""
-        return predict(self._fitted(), self._checked(X)).astype(np.intp) - 1
+        return predict(self._fitted(), self._checked(X).astype(np.float64)).astype(np.intp) - 1
 
-    def predict_proba(self, X: ArrayLike) -> Floats:
-        """Return the posterior probability of each component, shape (N, K)."""
-        return responsibilities(self._fitted(), self._checked(X))
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the posterior probability of each component, shape (N, K); float32 if X is."""
+        mixture, given = self._fitted(), self._checked(X)
+        return responsibilities(mixture, given.astype(np.float64)).astype(given.dtype, copy=False)
 
-    def score_samples(self, X: ArrayLike) -> Floats:
-        """Return the log density of each sample, shape (N,), in nats."""
-        return score_samples(self._fitted(), self._checked(X))
+    def score_samples(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the log density of each sample, shape (N,), in nats; float32 if X is."""
+        mixture, given = self._fitted(), self._checked(X)
+        return score_samples(mixture, given.astype(np.float64)).astype(given.dtype, copy=False)
 
     def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Return the average log density of the samples, in nats; ``y`` is ignored."""
@@ -338,7 +405,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """Return samples drawn from the mixture, (n, D), and the component of each, (n,), 0…K−1, in random order."""
         mixture = self._fitted()
         if n_samples < 1:
-            raise InvalidArgumentError("n_samples", f"is {n_samples}; give a whole number from 1")
+            problem = f"is {n_samples}; give a whole number from 1. Invalid value for 'n_samples'"
+            raise InvalidArgumentError("n_samples", problem)
         generator = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         values, labels = sample(mixture, n_samples, generator)
         return values, labels.astype(np.intp) - 1
@@ -352,38 +420,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """Return Akaike's information criterion of samples, −2 log L + 2 p, in nats; lower is better."""
         return float(compute_aic(self._fitted(), float(self.score_samples(X).sum())))
 
+    def _n_parameters(self) -> int:
+        """Return the number of free parameters; callers of scikit-learn use this, in spite of its name."""
+        return n_parameters(self._fitted())
+
     def _fitted(self) -> Mixture:
         check_is_fitted(self)
         mixture: Mixture = self.mixture_
         return mixture
 
-    def _checked(self, X: ArrayLike) -> Floats:
-        return np.asarray(validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False))
-
-    # ---- fitted attributes, read from the mixture ------------------------------------------------------------------
-
-    @property
-    def weights_(self) -> Floats:
-        """Weights, (K,)."""
-        return self.mixture_.weights
-
-    @property
-    def means_(self) -> Floats:
-        """Means, (K, D)."""
-        return self.mixture_.means
-
-    @property
-    def covariances_(self) -> Floats:
-        """Covariances, in the shape of their family."""
-        return from_matrices(self.mixture_.covariances, self.mixture_.covariance_type)
-
-    @property
-    def precisions_(self) -> Floats:
-        """Inverses of the covariances, in the shape of their family."""
-        return from_matrices(invert(self.mixture_.covariances), self.mixture_.covariance_type)
-
-    @property
-    def precisions_cholesky_(self) -> Floats:
-        """Upper triangular U with U Uᵀ = Σ⁻¹, in the shape of their family."""
-        factors = self.mixture_.inverse_factors.transpose(0, 2, 1)
-        return from_matrices(factors, self.mixture_.covariance_type)
+    def _checked(self, X: ArrayLike) -> NDArray[Any]:
+        dtypes = [np.float64, np.float32]
+        return np.asarray(validate_data(self, X, dtype=dtypes, ensure_all_finite="allow-nan", reset=False))

@@ -10,11 +10,11 @@ from typing import Literal, SupportsFloat, SupportsIndex, TypeAlias, get_args
 from segmenter.errors import InvalidArgumentError
 
 CovarianceType: TypeAlias = Literal["full", "tied", "diag", "spherical"]
-Init: TypeAlias = Literal["k-means++", "random"]
+Init: TypeAlias = Literal["k-means++", "random", "k-means", "random-from-data"]
 Method: TypeAlias = Literal["em", "hard-em", "k-means"]
 
 COVARIANCE_TYPES: tuple[CovarianceType, ...] = get_args(CovarianceType)
-INITS: tuple[Init, ...] = get_args(Init)
+INITS: tuple[Init, ...] = ("k-means++", "random")  # on the command line
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -29,7 +29,7 @@ class FitConfig:
     covariance_type : {"full", "tied", "diag", "spherical"}
         One free covariance for each component; one shared by all; axis-parallel ones; multiples of the identity.
         k-means ignores it.
-    init : {"k-means++", "random"}
+    init : {"k-means++", "random", "k-means", "random-from-data"}
         How a starting mixture is drawn, see `segmenter.mixture.initialization`.
     restarts : int, at least 1
         Number of starts; the best run is kept.
@@ -48,6 +48,8 @@ class FitConfig:
     method : {"em", "hard-em", "k-means"}
         EM; "classification" EM, which assigns each sample to its most probable component alone (Celeux and Govaert
         1992); Lloyd's k-means, which is hard EM with equal weights and one spherical covariance for all components.
+    error_variance : float, units of the features squared, at least 0
+        Variance of a measurement error in every feature, on top of the covariance floor; no variance falls below it.
     robust_scale : bool
         If a few values are far outliers, take the scale of the samples, to which the covariance floor is relative, from
         the other values, see `segmenter.mixture.bulk`. Pictures, whose values are bounded, need no such search.
@@ -69,6 +71,7 @@ class FitConfig:
     seed: int = 0
     robust_scale: bool = True
     threshold: float = 0.0
+    error_variance: float = 0.0
 
     @property
     def family(self) -> CovarianceType:
@@ -94,10 +97,11 @@ class FitConfig:
             if not lowest <= float(value) <= highest:
                 raise InvalidArgumentError(name, f"is {value!r}; give {lowest} to {highest}")
             object.__setattr__(self, name, float(value))
+        check_error_variance(self.error_variance)
         for name in ("robust_scale", "acceleration", "noise"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidArgumentError(name, f"is {getattr(self, name)!r}; give True or False")
-        for name, choices in (("method", METHODS), ("covariance_type", COVARIANCE_TYPES), ("init", INITS)):
+        for name, choices in (("method", METHODS), ("covariance_type", COVARIANCE_TYPES), ("init", get_args(Init))):
             if getattr(self, name) not in choices:
                 raise InvalidArgumentError(name, f"is {getattr(self, name)!r}; give one of {', '.join(choices)}")
         self._check_threshold()
@@ -109,3 +113,9 @@ class FitConfig:
         if self.threshold > 0 and self.method != "hard-em":
             raise InvalidArgumentError("threshold", f"is {self.threshold}; give it with hard-em, or leave it 0")
         object.__setattr__(self, "threshold", float(self.threshold))
+
+
+def check_error_variance(value: object) -> None:
+    """Raise InvalidArgumentError unless the variance of an error is a number from 0."""
+    if not isinstance(value, SupportsFloat) or not 0 <= float(value) < math.inf:
+        raise InvalidArgumentError("error_variance", f"is {value!r}; give a number from 0")

@@ -158,13 +158,14 @@ def prepare_for_fit(samples: Samples | LazySamples, config: FitConfig) -> Prepar
     if isinstance(samples, Samples) and (np.abs(samples.values) > MAX_MAGNITUDE).any():
         raise InvalidArgumentError("values", f"reach beyond {MAX_MAGNITUDE:g}; multiply them by a power of ten")
     n_features = (samples.values if isinstance(samples, Samples) else samples.rows).shape[1]
-    return prepare_samples(
+    data = prepare_samples(
         samples,
         config.covariance_floor,
         terms=choose_terms(config.family, n_features, has_noise=config.noise or config.threshold > 0),
         robust_scale=config.robust_scale,
         is_shared=config.is_shared,
     )
+    return dither(data, np.full(n_features, config.error_variance)) if config.error_variance else data
 
 
 def prepare_samples(

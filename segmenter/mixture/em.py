@@ -246,6 +246,30 @@ def fit(  # noqa: PLR0913  # the public interface: samples, options, and each ki
     return Fit(found.mixture, replace(found.trace, single_gaussian=single_gaussian))
 
 
+def evaluate_starts(samples: Samples, config: FitConfig, starts: Sequence[Mixture] | None = None) -> Fit:
+    """Return the best of given or drawn starts as it is, as a fit without any iteration."""
+    data = prepare_for_fit(samples, config)
+    if starts is None:
+        generators = [np.random.default_rng([config.seed, restart]) for restart in range(config.restarts)]
+        starts = [initialize(data, config, generator) for generator in generators]
+    evaluations = [evaluate(EMProblem(data, config), start) for start in starts]
+    objectives = np.array([evaluation.objective for evaluation in evaluations])
+    best = int(objectives.argmax())
+    mixture = starts[best]
+    trace = FitTrace(
+        log_likelihoods=np.array([evaluations[best].log_likelihood]),
+        objectives=objectives[best : best + 1],
+        stop="iteration limit",
+        restarts=objectives,
+        screened=False,
+        n_died=0,
+        collapsed=find_collapsed_components(mixture, data),
+        survivors=tuple(range(1, mixture.n_components + 1)),
+        single_gaussian=single_gaussian_log_likelihood(data, mixture.covariance_type),
+    )
+    return Fit(mixture, trace)
+
+
 def check_fit_arguments(
     samples: Samples | LazySamples, config: FitConfig, start: Mixture | None, prior: NormalInverseWishart | None
 ) -> None:

@@ -24,10 +24,14 @@ from segmenter.arrays import Floats, Labels, Samples
 from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import FitConfig
 from segmenter.mixture.data import MissingnessGroup, PreparedSamples, get_points, prepare_for_fit
-from segmenter.mixture.e_step import SufficientStatistics, sum_monomials
+from segmenter.mixture.e_step import SufficientStatistics, e_step, sum_monomials
+from segmenter.mixture.lazy_samples import iterate_slices
 from segmenter.mixture.m_step import fit_covariances, m_step
 from segmenter.mixture.model import Mixture
 from segmenter.mixture.monomials import Terms
+
+MAX_DISTANCES = 131_072
+"""Distances of a block of points from all centers, so that they (1 MB) stay in the second-level cache."""
 
 MAX_OUTLIER_SHARE = 0.1
 """With noise, up to this share of the samples may be outliers, among which no seed should be drawn."""
@@ -38,9 +42,17 @@ MAX_OUTLIER_SHARE = 0.1
 
 def initialize(data: PreparedSamples, config: FitConfig, generator: np.random.Generator) -> Mixture:
     """Return a starting mixture of the kind that the configuration names."""
-    if config.init == "random":
-        return draw_random_start(data, config, generator)
-    return draw_k_means_plus_plus_start(data, config, generator)
+    match config.init:
+        case "random":
+            return draw_random_start(data, config, generator)
+        case "k-means":
+            return draw_k_means_start(data, config, generator)
+        case "random-from-data":
+            points, mass = get_points(data)
+            chosen = generator.choice(len(mass), config.n_components, replace=False, p=mass / mass.sum())
+            return build_mixture_around(data.origin + points[:, chosen].T, data, config)
+        case "k-means++":
+            return draw_k_means_plus_plus_start(data, config, generator)
 
 
 def draw_random_start(data: PreparedSamples, config: FitConfig, generator: np.random.Generator) -> Mixture:
@@ -69,6 +81,19 @@ def draw_k_means_plus_plus_start(data: PreparedSamples, config: FitConfig, gener
     outlier_share = MAX_OUTLIER_SHARE if config.noise else 0.0
     cluster = k_means_plus_plus(scaled, weights, config.n_components, generator, outlier_share=outlier_share)
     return estimate_from_clusters(data, cluster, config)
+
+
+def draw_k_means_start(data: PreparedSamples, config: FitConfig, generator: np.random.Generator) -> Mixture:
+    """Return the mixture of the clusters of k-means, in the units of the features or with unit variances.
+
+    Of the two, the one that explains the samples better. On six data sets of scikit-learn either is better somewhere.
+    """
+    points, weights = get_points(data)
+    starts = [
+        estimate_from_clusters(data, k_means(scaled, weights, config.n_components, generator), config)
+        for scaled in (points, points / np.sqrt(data.variances)[:, None])
+    ]
+    return max(starts, key=lambda start: (start.n_components, e_step(data, start).log_likelihood))
 
 
 def estimate_from_clusters(data: PreparedSamples, cluster: NDArray[np.intp], config: FitConfig) -> Mixture:
@@ -151,6 +176,49 @@ def k_means_plus_plus(
         limit = find_outlier_distance(distances, weights, outlier_share)
     cluster[distances > limit] = -1
     return cluster
+
+
+def k_means(
+    points: Floats, weights: Floats, n_clusters: int, generator: np.random.Generator, *, max_iterations: int = 300
+) -> NDArray[np.intp]:
+    """Return the cluster of each point, (N,), 0…K−1, by Lloyd's algorithm from seeds of `k_means_plus_plus`.
+
+    A center that has lost all its points moves to the point that is farthest from its own.
+
+    Parameters
+    ----------
+    points : ndarray of shape (D, N), float64
+    weights : ndarray of shape (N,), float64
+    n_clusters : int
+    generator : numpy.random.Generator
+    max_iterations : int
+    """
+    cluster = k_means_plus_plus(points, weights, n_clusters, generator)
+    for _ in range(max_iterations):
+        centers = np.stack([np.bincount(cluster, row * weights, n_clusters) * 1.0 for row in points])  # (D, K)
+        mass = np.bincount(cluster, weights, n_clusters)
+        centers = centers / np.where(mass > 0, mass, 1)
+        nearest, distances = find_nearest(points, centers[:, mass > 0])
+        nearest = np.flatnonzero(mass > 0)[nearest]
+        for empty in np.flatnonzero(mass == 0):
+            farthest = int(np.argmax(distances))
+            if distances[farthest] > 0:
+                nearest[farthest], distances[farthest] = empty, 0.0
+        if (nearest == cluster).all():
+            break
+        cluster = nearest
+    return cluster
+
+
+def find_nearest(points: Floats, centers: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """Return the nearest of some centers (D, K) to each point (D, N), (N,), and the squared distances, (N,)."""
+    nearest, distances = np.empty(points.shape[1], dtype=np.intp), np.empty(points.shape[1])
+    for block in iterate_slices(points.shape[1], MAX_DISTANCES // centers.shape[1] + 1):
+        chosen = points[:, block]
+        relative = np.square(centers).sum(axis=0)[:, None] - 2 * (centers.T @ chosen)  # (K, n)
+        nearest[block] = relative.argmin(axis=0)
+        distances[block] = np.maximum(relative.min(axis=0) + np.einsum("dn,dn->n", chosen, chosen), 0)
+    return nearest, distances
 
 
 def find_outlier_distance(distances: Floats, weights: Floats, outlier_share: float) -> float:

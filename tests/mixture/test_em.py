@@ -786,6 +786,8 @@ OUT_OF_RANGE: list[tuple[str, Any]] = [
     ("tolerance", "small"),
     ("acceleration", 1),
     ("robust_scale", 1),
+    ("error_variance", -1.0),
+    ("error_variance", float("inf")),
     ("noise", "yes"),
     ("method", "kmeans"),
     ("threshold", 1.0),
