@@ -47,7 +47,7 @@ def read_heic(file: BinaryIO, label: str, max_pixels: int) -> DecodedImage:
     try:
         import pillow_heif
     except ImportError as error:
-        advice = "export it as JPEG, or install pillow-heif: pip install 'segmenter[heic]'"
+        advice = "export it as JPEG, or run pip install pillow-heif to have it read"
         raise UnsupportedPhotoError(label, f"is a HEIC photo; {advice}") from error
     with translate_decoder_errors(label):
         opened = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
