@@ -22,7 +22,7 @@ from segmenter.workflows.segment.outputs import write_outputs
 from segmenter.workflows.segment.progress import Progress
 from segmenter.workflows.segment.result import SegmentResult
 from segmenter.workflows.windowed.colors import find_segments
-from segmenter.workflows.windowed.record import build_notes, build_windowed_record, draw_figure
+from segmenter.workflows.windowed.record import build_notes, build_windowed_record, draw_figure, prepare_for_display
 from segmenter.workflows.windowed.regions import find_regions
 from segmenter.workflows.windowed.value_range import find_value_range
 
@@ -68,7 +68,8 @@ def run_windowed(job: SegmentJob, progress: Progress) -> SegmentResult:
         if job.plots:
             from segmenter.workflows.segment.plots import draw_plots
 
-            files |= draw_plots(photo, found.segmentation, job, record)
+            shown = replace(photo, pixels=prepare_for_display(photo, found.segmentation.segments)[0])
+            files |= draw_plots(shown, found.segmentation, job, record)
         if job.saved_model is not None:
             files[job.saved_model] = encode_model(build_model(found.segmentation))
         files[job.record] = encode_record(record)
