@@ -14,7 +14,7 @@ from PIL import Image
 
 from segmenter.errors import DamagedPhotoError, NotAPhotoError, TooManyPixelsError, UnsupportedPhotoError
 from segmenter.io.files.discovery import CAMERA_RAW, list_photos
-from segmenter.io.images.photo import read_photo
+from segmenter.io.images.photo import Reading, read_photo
 from segmenter.io.images.signatures import has_image_signature, is_heic, is_picture
 from tests.support.command import get_error_line, run
 from tests.support.inputs import PHOTOS
@@ -127,7 +127,7 @@ def write_heic(path: Path, mode: str, shape: tuple[int, int, int]) -> Any:
 @pytest.mark.parametrize(("mode", "n_bands", "tolerance"), [("RGB", 3, 4), ("RGBA", 4, 4), ("RGB;16", 3, 900)])
 def test_with_its_library_heic_is_read(tmp_path: Path, mode: str, n_bands: int, tolerance: int) -> None:
     values = write_heic(tmp_path / "a.heic", mode, (48, 64, n_bands))
-    photo = read_photo(tmp_path / "a.heic")
+    photo = read_photo(tmp_path / "a.heic", reading=Reading(scale_range="full"))
     assert photo.pixels.dtype == values.dtype
     inside = np.ones((48, 64), np.bool_) if n_bands == 3 else values[..., 3] > 0
     assert (photo.mask is None) == (n_bands == 3)
