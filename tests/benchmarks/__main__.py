@@ -17,6 +17,7 @@ BENCHMARKS = (
     "memory",
     "help",
     "dense",
+    "starts",
     "selection",
     "tables",
     "customers",
