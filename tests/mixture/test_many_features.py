@@ -184,3 +184,15 @@ def test_a_component_without_any_sample_in_a_block_adds_nothing(capfd: pytest.Ca
     np.testing.assert_allclose(sums[0], monomials.monomials(phi[1:]).sum(axis=1))
     np.testing.assert_array_equal(sums[1], 0)
     assert capfd.readouterr() == ("", "")
+
+
+@every_family
+@pytest.mark.parametrize("share", [0.0005, 0.04])
+def test_far_outliers_are_found_in_many_features_as_well(covariance_type: CovarianceType, share: float) -> None:
+    values = np.random.default_rng(0).standard_normal((2000, 12))
+    config = FitConfig(2, covariance_type=covariance_type)
+    assert prepare_for_fit(Samples(values), config).floor_growth is None
+    values[: int(share * 2000), 3] += 1e7
+    data = prepare_for_fit(Samples(values), config)
+    assert data.terms == "pairs"
+    np.testing.assert_allclose(data.variances, 1, atol=0.2)
