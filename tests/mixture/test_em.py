@@ -829,6 +829,7 @@ def _data(kind: type[SegmenterError]) -> dict[str, Any]:
         int: 12345,
         int | None: 12345,
         float: 0.5,
+        tuple[int, ...]: (3, 4),
         tuple[str, ...]: ("some text", "more text"),
         tuple[int, int]: (12, 34),
         tuple[int, int, int, int]: (12, 34, 56, 78),

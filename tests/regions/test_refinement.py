@@ -129,7 +129,10 @@ def test_the_regions_of_any_picture_are_connected_and_fill_it(picture: np.ndarra
 def test_sixteen_bits_give_the_same_regions_as_eight() -> None:
     deep = draw_disks().astype(np.uint16) * 257
     for size in (0.25, 0.001):
-        one, other = (segmenter.segment(p, 4, method="regions", working_size=size) for p in (draw_disks(), deep))
+        one, other = (
+            segmenter.segment(picture, 4, method="regions", working_size=size, scale_range="full")
+            for picture in (draw_disks(), deep)
+        )
         np.testing.assert_array_equal(one.labels, other.labels)
 
 
