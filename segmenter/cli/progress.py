@@ -90,7 +90,7 @@ class BatchReporter:
                 self._bar.remove_task(self._task)
             self._task = self._bar.add_task(stage, total=n_photos, failed=self._format_failed(), rate="", name="")
         elif not self._options.quiet and stage != "segmenting":
-            print_message(f"{stage} ({n_photos:,} photos)")
+            print_message(f"{stage} ({format_count(n_photos, 'photo')})")
 
     def finish_photo(self, row: Row | None) -> None:
         """Report a photo of this pass; None = it was read, and a later pass will segment it."""

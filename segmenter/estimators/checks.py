@@ -90,13 +90,13 @@ def merge_duplicates(values: Floats, weights: Floats, labels: Labels | None) -> 
     samples, labels = drop_weightless(values, weights, labels)
     columns = [samples.values[:, d] for d in range(samples.values.shape[1])] + ([] if labels is None else [labels])
     order = np.argsort(columns[0], kind="stable")
+    is_first = np.ones(len(order), dtype=np.bool_)
     if has_ties(columns[0][order]):
         order = np.lexsort(columns[::-1])
-    is_first = np.zeros(len(order), dtype=np.bool_)
-    is_first[0] = True
-    for column in columns:
-        before, after = column[order[:-1]], column[order[1:]]
-        is_first[1:] |= (before != after) & ~(np.isnan(before) & np.isnan(after))
+        is_first[1:] = False
+        for column in columns:
+            before, after = column[order[:-1]], column[order[1:]]
+            is_first[1:] |= (before != after) & ~(np.isnan(before) & np.isnan(after))
     summed = np.add.reduceat(samples.weights[order], np.flatnonzero(is_first))
     chosen = order[is_first]
     return Samples(samples.values[chosen], summed), None if labels is None else labels[chosen]
