@@ -274,6 +274,8 @@ def check_fit_arguments(
     samples: Samples | LazySamples, config: FitConfig, start: Mixture | None, prior: NormalInverseWishart | None
 ) -> None:
     """Raise InvalidArgumentError unless a start, or the number to draw, and a prior go with the samples."""
+    if not isinstance(config, FitConfig):
+        raise InvalidArgumentError("config", f"is {config!r}; give FitConfig(n_components=K)")
     n_samples, n_features = (samples.values if isinstance(samples, Samples) else samples.rows).shape
     if prior is not None and len(prior.mean) != n_features:
         raise InvalidArgumentError("prior", f"has {len(prior.mean)} features, but the samples have {n_features}")

@@ -175,6 +175,7 @@ def segment(  # noqa: PLR0913  # one keyword for each option of the command
     found = segment_photo(open_photo(image, max_pixels, reading), recipe)
     if found.shortage is not None:
         warnings.warn(str(found.shortage), SegmenterWarning, stacklevel=2)
+        found = replace(found, notes=(*found.notes, str(found.shortage)))
     return replace(found, reading=reading)
 
 

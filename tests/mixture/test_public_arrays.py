@@ -7,6 +7,7 @@ import pytest
 
 import segmenter
 from segmenter.arrays import Floats, Samples
+from segmenter.errors import InvalidArgumentError
 from segmenter.mixture.config import COVARIANCE_TYPES, CovarianceType, FitConfig
 from segmenter.mixture.data import prepare_samples
 from segmenter.mixture.e_step import e_step
@@ -92,3 +93,8 @@ def test_pixels_of_another_range_are_told() -> None:
         segmenter.predict(mixture, pixels)
     for silent in (pixels / 255, np.zeros((2, 3)), np.ones((2, 3)), -3.0 * np.ones((2, 3)), np.empty((0, 3))):
         segmenter.predict(mixture, silent)  # a warning would be an error
+
+
+def test_a_number_of_components_is_no_configuration() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"give FitConfig\(n_components=K\)"):
+        segmenter.fit(np.zeros((9, 2)), 3)  # type: ignore[arg-type]

@@ -322,6 +322,7 @@ def test_a_picture_of_two_colors_gets_two_segments_and_a_warning(color_space: Co
     with pytest.warns(SegmenterWarning, match="^2 colors, so 2 segments instead of 5$"):
         found = segmenter.segment(image, 5, color_space=color_space)
     assert found.shortage == Shortage(5, 2, "color")
+    assert str(found.shortage) in found.notes
     exact = segmenter.segment(image, 2, color_space=color_space)
     assert exact.shortage is None
     np.testing.assert_array_equal(found.labels, exact.labels)

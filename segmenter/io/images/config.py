@@ -34,7 +34,7 @@ def check_scale_range(value: Any) -> ScaleRange:
     """Return a rule, or LOW and HIGH as Python floats; raise InvalidArgumentError for anything else."""
     if isinstance(value, str) and value in SCALE_RULES:
         return value
-    expected = f"give {', '.join(SCALE_RULES)} or two numbers, the lower one first"
+    expected = f"give {', '.join(SCALE_RULES)} or a pair of numbers such as (0, 4095)"
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
         raise InvalidArgumentError("scale_range", f"is {value!r}; {expected}")
     low, high = value

@@ -178,6 +178,14 @@ def merge_value_ranges(ranges: Sequence[ValueRange]) -> ValueRange:
     return replace(ranges[0], low=float(low), high=float(high), clipped=0.0)
 
 
+def widen_to_full(value_range: ValueRange) -> ValueRange:
+    """Return the full range of the values that one range is of, unless it goes beyond that."""
+    white = WHITE[value_range.kind]
+    if np.min(value_range.low) < 0 or np.max(value_range.high) > white:
+        return value_range
+    return replace(value_range, rule="full", low=0.0, high=white)
+
+
 def _choose_range(values: NDArray[Any], extremes: Range, n_pixels: int, scale_range: ScaleRange) -> Range:
     """Return the range of values (n,) of so many pixels."""
     if scale_range == "full" or (scale_range == "auto" and _get_kind(values.dtype) == "8-bit"):
@@ -339,4 +347,4 @@ def _format(value: float) -> str:
 
 
 def _format_share(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"

@@ -22,7 +22,7 @@ from segmenter.execution.map import map_jobs
 from segmenter.features.color_counts import ColorCounts, RunningCounts, to_common_scale
 from segmenter.io.files.atomic import write_files
 from segmenter.io.images.config import ValueRange
-from segmenter.io.images.value_range import merge_value_ranges
+from segmenter.io.images.value_range import merge_value_ranges, widen_to_full
 from segmenter.mixture.selection import Selection
 from segmenter.segmentation.colors import find_shortage, fit_colors
 from segmenter.segmentation.documents import (
@@ -190,6 +190,8 @@ def count_batch(
     ranges = {index: photo.value_range for index, photo in photos.items() if photo.value_range is not None}
     value_range = merge_value_ranges(list(ranges.values())) if ranges else None
     if value_range is not None:
+        if any(photo.failure is None and photo.value_range is None for photo in photos.values()):
+            value_range = widen_to_full(value_range)  # so that an 8-bit photo and its copy of 16 bits agree
         progress.start_stage("counting colors of more than 8 bits", len(ranges))
         jobs = ((index, replace(job, scale_range=value_range)) for index, job in plan.build_jobs() if index in ranges)
         if count(jobs) is None:

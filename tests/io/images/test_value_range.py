@@ -284,7 +284,7 @@ def test_the_range_of_several_pictures_holds_all_of_them() -> None:
     "value", ["best", (1,), (2, 1), (1, 1), (0, np.nan), (0, np.inf), 7, (1, 2, 3), ("0", "1"), None]
 )
 def test_other_choices_are_refused(value: Any) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"^scale_range .*give auto, full, percentile or two numbers"):
+    with pytest.raises(InvalidArgumentError, match=r"^scale_range .*give auto, full, percentile or a pair of numbers"):
         check_scale_range(value)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 import segmenter
 from tests.support.batches import LABELS_ONLY, read_statuses
@@ -268,6 +269,19 @@ def test_a_shared_model_is_the_fit_of_all_pixels_and_labels_are_those_of_apply(t
     assert len(ours) == 9
 
 
+def test_a_dark_photo_and_its_copy_of_16_bits_share_their_labels(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    dark = np.random.default_rng(0).choice(np.array([8, 9, 20, 21, 48, 49], np.uint8), (30, 40, 3))
+    save_image(dark, photos / "a.png")
+    tifffile.imwrite(photos / "b.tif", dark.astype(np.uint16) * 257, photometric="rgb")
+    result = run("batch", "photos", "--shared-model", "-k", "3", LABELS_ONLY, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    one, other = (segmenter.read_labels(tmp_path / "outputs" / f"{name}.labels.png") for name in "ab")
+    np.testing.assert_array_equal(one, other)
+    assert len(np.unique(one)) > 1
+
+
 def test_a_shared_model_of_gray_and_color_of_8_and_16_bits_counts_pixels_as_one_picture_would(tmp_path: Path) -> None:
     color, gray, deep = grainy(3, 1)[0], grainy(1, 2)[0][..., 0], grainy(1, 3)[0][..., 0]
     save_image(color, tmp_path / "photos" / "color.png")
@@ -276,7 +290,7 @@ def test_a_shared_model_of_gray_and_color_of_8_and_16_bits_counts_pixels_as_one_
     save_image(
         np.concatenate([color, *(np.repeat(g[..., None], 3, axis=2) for g in (gray, deep))]), tmp_path / "all.png"
     )
-    result = run("batch", "photos", "--shared-model", "-k", "3", "--scale-range", "full", LABELS_ONLY, cwd=tmp_path)
+    result = run("batch", "photos", "--shared-model", "-k", "3", LABELS_ONLY, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     record = json.loads((tmp_path / "outputs" / "shared.json").read_text())
     stacked = segmenter.segment(tmp_path / "all.png", 3)
