@@ -101,7 +101,8 @@ def describe_fit_problem(problem: FitProblem, samples: Literal["pixels", "rows"]
         case "not converged":
             return f"not converged after {_count('iteration', problem.count)}; raise --max-iterations"
         case "rounding":
-            return f"rounding errors ended the fit before it converged; leave out {samples} with far outliers"
+            advice = "" if is_photo else ", or leave out rows with far outliers"
+            return f"rounding errors ended the fit before it converged; raise --tolerance{advice}"
         case "died":
             verb = "was" if problem.count == 1 else "were"
             return f"{_count('component', problem.count)} {verb} left without {samples} and removed"

@@ -71,8 +71,8 @@ def test_the_trace_of_a_fit_holds_the_facts() -> None:
         ),
         (
             FitProblem("rounding"),
-            "rounding errors ended the fit before it converged; leave out pixels with far outliers",
-            "rounding errors ended the fit before it converged; leave out rows with far outliers",
+            "rounding errors ended the fit before it converged; raise --tolerance",
+            "rounding errors ended the fit before it converged; raise --tolerance, or leave out rows with far outliers",
         ),
         (
             FitProblem("not converged", 1),
