@@ -69,7 +69,7 @@ def report_earlier_outputs(removed: Sequence[Path], job: PlannedJob) -> None:
     from segmenter.workflows.segment.outputs import find_other_outputs
 
     if removed:
-        print_note(f"removed, as this run does not make them: {', '.join(map(str, removed))}")
+        print_note(f"removed files that this run does not write: {', '.join(map(str, removed))}")
     left = find_other_outputs(job)
     if left:
-        print_note(f"not of this run; remove what an earlier one left: {', '.join(map(str, left))}")
+        print_note(f"left by an earlier run; remove them if not needed: {', '.join(map(str, left))}")

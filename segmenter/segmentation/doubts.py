@@ -1,4 +1,4 @@
-"""What a person should know before trusting the segments of a photo: the one place that all outputs ask."""
+"""Notes on a photo and warnings about its segments: the single source for the terminal, the summary and the report."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def merge_value_ranges(ranges: Sequence[ValueRange]) -> ValueRange:
 
 
 def widen_to_full(value_range: ValueRange) -> ValueRange:
-    """Return the full range of the values that one range is of, unless it goes beyond that."""
+    """Return the full range of the type of the values, unless the given range exceeds it."""
     white = WHITE[value_range.kind]
     if np.min(value_range.low) < 0 or np.max(value_range.high) > white:
         return value_range

@@ -151,9 +151,9 @@ def test_a_label_image_of_an_earlier_run_in_another_format_is_removed(tmp_path: 
     tifffile.imwrite(tmp_path / "a.tif", blobs(60, 40), photometric="rgb")
     words = ("segment", "a.tif", "--no-figure", "--overwrite")
     first = run(*words, "--max-memory", "1K", "-o", "out", cwd=tmp_path)
-    assert b"does not make" not in first.stderr
+    assert b"does not write" not in first.stderr
     second = run(*words, *ZARR, cwd=tmp_path)
-    assert b"note: removed, as this run does not make them: out/a.labels.tif" in second.stderr
+    assert b"note: removed files that this run does not write: out/a.labels.tif" in second.stderr
     assert not (tmp_path / "out" / "a.labels.tif").exists()
 
 

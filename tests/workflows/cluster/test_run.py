@@ -286,9 +286,9 @@ def test_figures_of_an_earlier_run_are_removed(table: Path, tmp_path: Path) -> N
     refused = run(table, "-k", "3", "--figure-format", "svg", cwd=tmp_path)
     assert "--overwrite also removes t.likelihood.png, t.clusters.png of the earlier run" in refused.stderr
     result = run(table, "-k", "3", "--figure-format", "svg", "--overwrite", cwd=tmp_path)
-    notes = [line for line in result.stderr.splitlines() if "does not make" in line]
+    notes = [line for line in result.stderr.splitlines() if "does not write" in line]
     removed = "outputs/t.likelihood.png, outputs/t.clusters.png"
-    assert notes == [f"  note: removed, as this run does not make them: {removed}"]
+    assert notes == [f"  note: removed files that this run does not write: {removed}"]
     names = {path.name for path in (tmp_path / "outputs").iterdir()}
     assert names == set(json.loads((tmp_path / "outputs" / "t.model.json").read_text())["files"])
 

@@ -103,7 +103,7 @@ def test_the_names_of_segments_stand_in_the_figure(model: Path, photo: Path, tmp
     assert "1 night" in drawn
     assert "2 day" in drawn
     again = run("apply", model, photo, "--overwrite", cwd=tmp_path)
-    assert b"note: removed, as this run does not make them: outputs/two.figure.svg\n" in again.stderr
+    assert b"note: removed files that this run does not write: outputs/two.figure.svg\n" in again.stderr
     assert not (tmp_path / "outputs" / "two.figure.svg").exists()
 
 

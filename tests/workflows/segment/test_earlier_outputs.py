@@ -80,7 +80,7 @@ def test_after_a_second_run_the_folder_is_as_if_there_had_been_no_first(first: s
     assert result.returncode == 0
     assert read_tree(output) == read_tree(folder / second)
     gone = names_of(folder / first) - names_of(folder / second)
-    notes = [line for line in result.stderr.splitlines() if "this run does not make" in line]
+    notes = [line for line in result.stderr.splitlines() if "this run does not write" in line]
     assert bool(notes) == bool(gone)
     assert all(name in notes[0] for name in gone)
     assert "earlier one" not in result.stderr
@@ -115,7 +115,7 @@ def test_files_without_a_record_are_left_and_named(tmp_path: Path) -> None:
     (tmp_path / "outputs").mkdir()
     (tmp_path / "outputs" / "a.ucm.png").write_bytes(b"old")
     result = run("segment", "a.png", "--no-figure", cwd=tmp_path)
-    assert "  note: not of this run; remove what an earlier one left: outputs/a.ucm.png\n" in result.stderr
+    assert "  note: left by an earlier run; remove them if not needed: outputs/a.ucm.png\n" in result.stderr
     assert (tmp_path / "outputs" / "a.ucm.png").read_bytes() == b"old"
 
 
