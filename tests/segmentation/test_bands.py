@@ -176,7 +176,11 @@ class TestArrays:
     def test_of_bands_are_drawn(self, plot: Any) -> None:
         bands = picture(5)
         found = segmenter.segment(bands, 3, channel_axis=2)
-        segmenter.draw_plot(bands, found, plot)
+        content = io.BytesIO()
+        segmenter.draw_plot(bands, found, plot).savefig(content, format="png")
+        drawn = np.asarray(Image.open(content).convert("RGB"))
+        assert min(drawn.shape[:2]) > 50
+        assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > found.n_labels  # not blank, and not the segments alone
 
 
 # ---- models --------------------------------------------------------------------------------------------------------
