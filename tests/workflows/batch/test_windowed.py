@@ -225,20 +225,26 @@ def test_photos_of_more_than_8_bits_share_one_value_range(tmp_path: Path) -> Non
     for seed, (factor, offset) in enumerate([(9, 100), (13, 50)]):
         values = overlapping(seed).astype(np.uint16) * factor + offset
         tifffile.imwrite(folder / f"{seed}.tif", values, photometric="rgb", extratags=GEOTIFF if seed else ())
-    save_image(overlapping(2), folder / "plain.png")
     low = min(int(tifffile.imread(path).min()) for path in folder.glob("*.tif"))
     high = max(int(tifffile.imread(path).max()) for path in folder.glob("*.tif"))
     command = ("batch", "photos", "-k", "3", "--shared-model", LABELS_ONLY, "-o", "out")
     assert run(*command, cwd=tmp_path).returncode == 0
-    records = {path.name: json.loads(path.read_text())["input"] for path in (tmp_path / "out").glob("[0-9p]*.json")}
-    for name in ("0.json", "1.json"):
-        used = records[name]["value_range"]
+
+    def read_input(name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((tmp_path / "out" / f"{name}.json").read_text())["input"]
+        return found
+
+    for name in "01":
+        used = read_input(name)["value_range"]
         assert (used["kind"], used["low"], used["high"]) == ("integer", low, high)
-    assert "value_range" not in records["plain.json"]
     assert run(*command, "--resume", cwd=tmp_path).returncode == 0
     assert set(read_statuses(tmp_path / "out").values()) == {"up to date"}
     assert run(*command, "--resume", "--scale-range", "full", cwd=tmp_path).returncode == 0
     assert "up to date" not in read_statuses(tmp_path / "out").values()
+    save_image(overlapping(2), folder / "plain.png")  # 8 bits, which are not scaled
+    assert run(*command, "--overwrite", cwd=tmp_path).returncode == 0
+    assert "value_range" not in read_input("plain")
+    assert [read_input(name)["value_range"]["high"] for name in "01"] == [65535, 65535]
 
 
 def test_floats_can_share_a_model_by_windows_but_not_with_integers(tmp_path: Path) -> None:
